@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "algos/batch.h"
+#include "core/metrics.h"
+#include "core/rng.h"
+#include "core/state.h"
+#include "envs/vector_env.h"
+
+namespace goalpost {
+
+enum class Mode { explore, exploit };
+
+/// Networks, losses and one update from a batch. This is what an algorithm's paper describes.
+class Learner {
+ public:
+  virtual ~Learner() = default;
+  /// @shape s [state x N] -> a [act x N] @alloc none after the first call with N columns
+  virtual void act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) = 0;
+  /// @throws NumericsError if a loss is not finite @alloc none after the first
+  virtual void update(const Batch& batch, Rng& rng, Metrics& metrics) = 0;
+  virtual void visit_policy(StateVisitor& v) = 0;  ///< what acting in Mode::exploit needs
+  virtual void visit_state(StateVisitor& v) = 0;   ///< everything: networks, optimisers, counters
+};
+
+/// A learner with its memory: decides what to store and what to learn from.
+class Agent {
+ public:
+  virtual ~Agent() = default;
+  /// May keep state per mode and lane; first marks lanes that begin an episode.
+  virtual void act(const ObsBatch& obs, const std::vector<std::uint8_t>& first, Mode mode, MatrixRef action) = 0;
+  virtual void observe(const StepBatch& step) = 0;
+  /// Whether there is enough data for update.
+  virtual bool ready() const = 0;
+  virtual void update(Metrics& metrics) = 0;
+  virtual void visit_policy(StateVisitor& v) = 0;
+  virtual void visit_state(StateVisitor& v) = 0;
+};
+
+}  // namespace goalpost

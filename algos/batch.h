@@ -1,0 +1,34 @@
+#pragma once
+
+#include "autodiff/tape.h"
+#include "envs/space.h"
+
+namespace goalpost {
+
+/// A minibatch in the papers' letters. s and s2 already contain the goal, if there is one.
+struct Batch {
+  Matrix s;   ///< [state x B] state before the action, the goal in the last rows
+  Matrix a;   ///< [act x B] in [-1, 1], or an index
+  Matrix r;   ///< [1 x B]
+  Matrix s2;  ///< [state x B] the true successor, with the same goal
+  Matrix d;   ///< [1 x B] 1 where the task ended (not where time ran out), else 0
+
+  Batch(const EnvSpec& spec, Index size)
+      : s(Matrix::Zero(spec.state_dim(), size)),
+        a(Matrix::Zero(spec.action.dim, size)),
+        r(Matrix::Zero(1, size)),
+        s2(Matrix::Zero(spec.state_dim(), size)),
+        d(Matrix::Zero(1, size)) {}
+  Index size() const { return r.cols(); }
+};
+
+struct BatchVars {
+  Var s, a, r, s2, d;
+};
+/// The batch as constants of a tape, without a copy.
+inline BatchVars on_tape(Tape& tape, const Batch& batch) {
+  return {tape.alias(batch.s, "s"), tape.alias(batch.a, "a"), tape.alias(batch.r, "r"), tape.alias(batch.s2, "s2"),
+          tape.alias(batch.d, "d")};
+}
+
+}  // namespace goalpost

@@ -1,0 +1,83 @@
+#include "algos/dqn.h"
+
+#include "algos/noise.h"
+#include "autodiff/ops.h"
+#include "core/check.h"
+
+namespace goalpost {
+namespace {
+
+const EnvSpec& discrete(const EnvSpec& spec) {
+  GP_CHECK(spec.action.kind == ActionSpace::Kind::discrete, "dqn: the actions of ", spec.name,
+           " are continuous; expected a discrete action space");
+  return spec;
+}
+
+}  // namespace
+
+Dqn::Dqn(const EnvSpec& spec, const DqnConfig& config, Rng rng)
+    : c_(config),
+      choices_(spec.action.choices),
+      q_(discrete(spec).state_dim(), spec.action.choices, config.q, rng.stream("q")),
+      q_target_(q_),
+      theta_(q_.parameters()),
+      theta_target_(q_target_.parameters()) {
+  if (c_.optimizer == OptimizerKind::adam)
+    optimizer_ = std::make_unique<Adam>(theta_, c_.adam);
+  else
+    optimizer_ = std::make_unique<RmsProp>(theta_, c_.rmsprop);
+}
+
+// a = argmax_a Q(s,a;θ), or random with probability ε                                        Mnih et al., Algorithm 1
+void Dqn::act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) {
+  tape_.rewind();
+  a = argmax_rows(q_.frozen(tape_.alias(s, "s"))).value();
+  if (mode == Mode::exploit) return;
+  epsilon_greedy(c_.epsilon.at(explored_), choices_, rng, a);
+  explored_ += static_cast<std::uint64_t>(s.cols());
+}
+
+// L(θ) = E [(r + γ max_a' Q(s',a';θ⁻) − Q(s,a;θ))²]                                       Mnih et al., Methods, (2)
+// double Q: y = r + γ Q(s', argmax_a' Q(s',a';θ); θ⁻)                                     van Hasselt et al., (4)
+Var Dqn::loss(const Batch& batch) {
+  auto [s, a, r, s2, d] = on_tape(tape_, batch);
+  Var y;
+  {
+    Tape::NoGrad hold(tape_);  // y is a number
+    Var q2 = q_target_.frozen(s2);
+    Var v2 = c_.double_q ? select_rows(q2, argmax_rows(q_.frozen(s2)).value()) : max_rows(q2);
+    y = r + c_.gamma * ((1 - d) * v2);
+    if (c_.clip_targets) y = clamp(y, -1 / (1 - c_.gamma), 0);
+  }
+  Var error = select_rows(q_(s), a.value()) - y;
+  return mean(c_.huber_delta > 0 ? huber(error, c_.huber_delta) : square(error));
+}
+
+void Dqn::update(const Batch& batch, Rng&, Metrics& metrics) {
+  const Scalar l = minimise(
+      tape_, *optimizer_, [&] { return loss(batch); }, c_.max_grad_norm);
+  if (++updates_ % static_cast<std::uint64_t>(c_.target_every) == 0) polyak(c_.tau, theta_, theta_target_);
+  metrics.add("train/loss", l);
+  metrics.add("rollout/exploration_rate", c_.epsilon.at(explored_));
+}
+
+void Dqn::visit_policy(StateVisitor& v) {
+  const StateVisitor::Scope scope(v, "q");
+  q_.visit_state(v);
+}
+
+void Dqn::visit_state(StateVisitor& v) {
+  visit_policy(v);
+  {
+    const StateVisitor::Scope scope(v, "q_target");
+    q_target_.visit_state(v);
+  }
+  {
+    const StateVisitor::Scope scope(v, "optimizer");
+    optimizer_->visit_state(v);
+  }
+  v.visit("updates", updates_);
+  v.visit("explored", explored_);
+}
+
+}  // namespace goalpost

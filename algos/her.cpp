@@ -1,0 +1,59 @@
+#include "algos/her.h"
+
+#include <stdexcept>
+
+#include "core/check.h"
+
+namespace goalpost {
+
+HerSampler::HerSampler(const ReplayBuffer& buffer, const GoalSpace& goal, const HerConfig& config)
+    : buffer_(buffer), goal_(goal), c_(config) {
+  GP_CHECK(c_.strategy != HerStrategy::none, "HerSampler: strategy = none; expected a strategy, or a UniformSampler");
+  GP_CHECK(c_.k > 0, "HerSampler: k = ", c_.k, "; expected a positive number");
+  GP_CHECK(goal_.dim > 0 && goal_.reward != nullptr, "HerSampler: the environment has no goal; expected a goal space");
+}
+
+// States of an episode are numbered s_0 ... s_T; transition t leads from s_t to s_{t+1}. The substitute goal is what
+// was achieved in state j:
+//   final   j = T        future   j uniform in {t+1, ..., T}        episode   j uniform in {1, ..., T}
+//   random  any state after any stored transition of a finished episode
+ReplayBuffer::Slot HerSampler::draw_goal(ReplayBuffer::Slot slot, Rng& rng) const {
+  const Index begin = buffer_.episode_begin(slot), end = buffer_.episode_end(slot);
+  const auto from = [&](Index first) {  // transition j - 1 reaches state j
+    return ReplayBuffer::Slot{slot.lane, first + Index(rng.below(static_cast<std::uint32_t>(end - first)))};
+  };
+  switch (c_.strategy) {
+    case HerStrategy::final:
+      return {slot.lane, end - 1};
+    case HerStrategy::future:
+      return from(slot.t);
+    case HerStrategy::episode:
+      return from(begin);
+    case HerStrategy::random:
+      return buffer_.draw_finished(rng);
+    case HerStrategy::none:
+      break;
+  }
+  return slot;
+}
+
+// Replay (s_t‖g', a_t, r', s_{t+1}‖g') with r' = r(achieved after the step, g')                        Algorithm 1
+void HerSampler::sample(Rng& rng, Batch& out) const {
+  if (buffer_.finished_size() == 0)
+    throw std::logic_error("HerSampler: no episode has ended yet; raise train.warmup_steps above lanes x max_steps");
+  const Scalar relabelled = Scalar(c_.k) / Scalar(c_.k + 1);  // k replayed goals per original one
+  for (Index j = 0; j < out.size(); ++j) {
+    const ReplayBuffer::Slot slot = buffer_.draw_finished(rng);
+    buffer_.copy(slot, j, out);
+    if (rng.uniform() >= relabelled) continue;
+
+    const ConstVectorMap g = buffer_.achieved_after(draw_goal(slot, rng));
+    const ConstVectorMap achieved = buffer_.achieved_after(slot);
+    out.s.col(j).tail(goal_.dim) = g;
+    out.s2.col(j).tail(goal_.dim) = g;
+    out.r(0, j) = goal_.reward(achieved, g, goal_.radius);
+    if (goal_.ends_at_goal) out.d(0, j) = goal_.reached(achieved, g) ? Scalar(1) : Scalar(0);
+  }
+}
+
+}  // namespace goalpost

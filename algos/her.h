@@ -1,0 +1,47 @@
+// Hindsight experience replay: transitions are replayed with goals that were achieved.
+// Andrychowicz et al. 2017, "Hindsight Experience Replay", arXiv:1707.01495v3, Algorithm 1 and section 4.5.
+//
+// Differs      1. Goals are substituted when a transition is drawn, not when it is stored: a transition is relabelled
+//                 with probability k/(k+1), the share that storing k copies gives, and with fresh goals each time.
+//              2. Where an episode ends at its goal (GoalSpace::ends_at_goal), the end is recomputed with the reward.
+#pragma once
+
+#include "algos/sampler.h"
+#include "core/config.h"
+
+namespace goalpost {
+
+enum class HerStrategy : int { none, final, future, episode, random };
+inline constexpr std::array kHerStrategyNames = {"none", "final", "future", "episode", "random"};
+constexpr EnumNames enum_names(HerStrategy) { return kHerStrategyNames; }
+
+struct HerConfig {
+  HerStrategy strategy = HerStrategy::future;
+  int k = 4;
+};
+constexpr auto fields(const HerConfig*) {
+  return std::tuple{
+      field("strategy", &HerConfig::strategy, "which achieved states become goals; none switches relabelling off",
+            "Andrychowicz et al. 2017, 4.5"),
+      field("k", &HerConfig::k, "relabelled goals per original goal", 1, 1000, "Andrychowicz et al. 2017, 4.5"),
+  };
+}
+static_assert(complete<HerConfig>);
+
+/// Draws from finished episodes and relabels. @pre the strategy is not none: that is UniformSampler
+class HerSampler final : public Sampler {
+ public:
+  HerSampler(const ReplayBuffer& buffer, const GoalSpace& goal, const HerConfig& config);
+  bool ready(Index batch_size) const override { return buffer_.finished_size() >= batch_size; }
+  /// @throws std::logic_error before the first episode has ended
+  void sample(Rng& rng, Batch& out) const override;
+
+ private:
+  ReplayBuffer::Slot draw_goal(ReplayBuffer::Slot slot, Rng& rng) const;
+
+  const ReplayBuffer& buffer_;
+  GoalSpace goal_;
+  HerConfig c_;
+};
+
+}  // namespace goalpost

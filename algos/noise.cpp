@@ -1,0 +1,18 @@
+#include "algos/noise.h"
+
+namespace goalpost {
+
+void random_actions(const ActionSpace& space, Rng& rng, MatrixRef a) {
+  if (space.kind == ActionSpace::Kind::continuous) {
+    rng.fill_uniform(-1, 1, a);
+  } else {
+    epsilon_greedy(1, space.choices, rng, a);
+  }
+}
+
+void epsilon_greedy(double epsilon, int choices, Rng& rng, MatrixRef a) {
+  for (Index j = 0; j < a.cols(); ++j)
+    if (rng.uniform() < Scalar(epsilon)) a(0, j) = Scalar(rng.below(static_cast<std::uint32_t>(choices)));
+}
+
+}  // namespace goalpost

@@ -1,0 +1,16 @@
+// Exploration: what is done to a policy's actions while data are collected.
+#pragma once
+
+#include "core/matrix.h"
+#include "core/rng.h"
+#include "envs/space.h"
+
+namespace goalpost {
+
+/// Uniform random actions in [-1, 1], or uniform indices. @shape a [act x N] @alloc none
+void random_actions(const ActionSpace& space, Rng& rng, MatrixRef a);
+
+/// Replaces each column, with probability epsilon, by a uniformly drawn index. @shape a [1 x N] @alloc none
+void epsilon_greedy(double epsilon, int choices, Rng& rng, MatrixRef a);
+
+}  // namespace goalpost

@@ -1,0 +1,97 @@
+#include "algos/off_policy_agent.h"
+
+#include "core/check.h"
+
+namespace goalpost {
+namespace {
+
+class OffPolicyAgent final : public Agent {
+ public:
+  OffPolicyAgent(std::unique_ptr<Learner> learner, const EnvSpec& spec, const OffPolicyConfig& c, int lanes, Rng rng)
+      : c_(c),
+        learner_(std::move(learner)),
+        buffer_(spec, c.replay, lanes),
+        normalizer_(spec.state_dim(), c.normalizer),
+        batch_(spec, c.batch_size),
+        act_rng_(rng.stream("act")),
+        sample_rng_(rng.stream("sample")),
+        update_rng_(rng.stream("update")) {
+    if (c_.her.strategy == HerStrategy::none)
+      sampler_ = std::make_unique<UniformSampler>(buffer_);
+    else
+      sampler_ = std::make_unique<HerSampler>(buffer_, spec.goal, c_.her);
+  }
+
+  void act(const ObsBatch& obs, const std::vector<std::uint8_t>&, Mode mode, MatrixRef action) override {
+    join(obs, state_);
+    if (normalizer_.enabled()) normalizer_.apply(state_);
+    learner_->act(state_, mode, act_rng_, action);
+  }
+
+  void observe(const StepBatch& step) override {
+    buffer_.add(step);
+    if (!normalizer_.enabled()) return;
+    join(step.before, state_);
+    normalizer_.observe(state_);
+  }
+
+  bool ready() const override { return sampler_->ready(1); }
+
+  void update(Metrics& metrics) override {
+    sampler_->sample(sample_rng_, batch_);
+    if (normalizer_.enabled()) {
+      normalizer_.apply(batch_.s);
+      normalizer_.apply(batch_.s2);
+    }
+    learner_->update(batch_, update_rng_, metrics);
+  }
+
+  void visit_policy(StateVisitor& v) override {
+    learner_->visit_policy(v);
+    if (!normalizer_.enabled()) return;
+    const StateVisitor::Scope scope(v, "normalizer");
+    normalizer_.visit_state(v);
+  }
+
+  void visit_state(StateVisitor& v) override {
+    visit(v, "learner", *learner_);
+    visit(v, "normalizer", normalizer_);
+    visit(v, "replay", buffer_);
+    visit(v, "act_rng", act_rng_);
+    visit(v, "sample_rng", sample_rng_);
+    visit(v, "update_rng", update_rng_);
+  }
+
+ private:
+  template <class T>
+  static void visit(StateVisitor& v, const char* name, T& part) {
+    const StateVisitor::Scope scope(v, name);
+    part.visit_state(v);
+  }
+
+  // [obs; desired goal]: what the networks see
+  static void join(const ObsBatch& obs, Matrix& state) {
+    state.resize(obs.obs.rows() + obs.desired.rows(), obs.obs.cols());  // allocates when the number of lanes changes
+    state.topRows(obs.obs.rows()) = obs.obs;
+    state.bottomRows(obs.desired.rows()) = obs.desired;
+  }
+
+  OffPolicyConfig c_;
+  std::unique_ptr<Learner> learner_;
+  ReplayBuffer buffer_;
+  std::unique_ptr<Sampler> sampler_;
+  Normalizer normalizer_;
+  Batch batch_;
+  Matrix state_;
+  Rng act_rng_, sample_rng_, update_rng_;
+};
+
+}  // namespace
+
+std::unique_ptr<Agent> make_off_policy_agent(std::unique_ptr<Learner> learner, const EnvSpec& spec,
+                                             const OffPolicyConfig& config, int lanes, Rng rng) {
+  GP_CHECK(config.batch_size > 0, "agent.batch_size = ", config.batch_size, "; expected a positive number");
+  return std::make_unique<OffPolicyAgent>(std::move(learner), spec, config, lanes, rng);
+}
+
+}  // namespace goalpost

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+
+#include "algos/agent.h"
+#include "algos/her.h"
+#include "algos/replay_buffer.h"
+#include "nn/normalizer.h"
+
+namespace goalpost {
+
+/// What DQN and its kin share. Defaults are those of the algorithms' own papers: no HER, no normalisation.
+struct OffPolicyConfig {
+  int batch_size = 256;
+  ReplayConfig replay = {};
+  HerConfig her = {.strategy = HerStrategy::none};
+  NormalizerConfig normalizer = {};
+};
+constexpr auto fields(const OffPolicyConfig*) {
+  return std::tuple{
+      field("batch_size", &OffPolicyConfig::batch_size, "transitions per update", 1, 1'000'000),
+      field("replay", &OffPolicyConfig::replay, "the memory"),
+      field("her", &OffPolicyConfig::her, "hindsight experience replay"),
+      field("normalizer", &OffPolicyConfig::normalizer, "of observations and goals, before they enter a network"),
+  };
+}
+static_assert(complete<OffPolicyConfig>);
+
+/// DQN, DDPG, TD3 and SAC are this agent with a different learner; HER is this agent with a different sampler.
+/// The statistics of the normaliser are taken of every state that was acted in, with the goal that was pursued.
+/// @throws std::invalid_argument if HER is asked for and the environment has no goal
+std::unique_ptr<Agent> make_off_policy_agent(std::unique_ptr<Learner> learner, const EnvSpec& spec,
+                                             const OffPolicyConfig& config, int lanes, Rng rng);
+
+}  // namespace goalpost

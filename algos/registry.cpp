@@ -1,0 +1,62 @@
+#include "algos/registry.h"
+
+#include "algos/dqn.h"
+#include "core/names.h"
+
+namespace goalpost {
+namespace {
+
+// [agent] holds the off-policy part, [agent.<name>] the learner's own.
+template <class Config>
+class OffPolicySettings final : public Settings {
+ public:
+  explicit OffPolicySettings(FieldInfo info) : info_(info) {}
+  void visit(ConfigVisitor& visitor) override {
+    visit_fields(off_policy, visitor);
+    visitor.enter(info_);
+    visit_fields(learner, visitor);
+    visitor.leave();
+  }
+  std::unique_ptr<Settings> clone() const override { return std::make_unique<OffPolicySettings>(*this); }
+  OffPolicyConfig off_policy;
+  Config learner;
+
+ private:
+  FieldInfo info_;
+};
+
+inline constexpr char kDqn[] = "dqn";
+
+template <class L, class Config, const char* name, ActionSpace::Kind kind>
+constexpr AlgorithmEntry off_policy_entry(std::string_view doc) {
+  using S = OffPolicySettings<Config>;
+  return {.name = name,
+          .doc = doc,
+          .settings =
+              [] {
+                return std::unique_ptr<Settings>(new S({name, "the learner", "", 0, 0}));
+              },
+          .make =
+              [](const Settings& settings, const EnvSpec& spec, int lanes, Rng rng) {
+                const S& s = dynamic_cast<const S&>(settings);
+                return make_off_policy_agent(std::make_unique<L>(spec, s.learner, rng.stream("learner")), spec,
+                                             s.off_policy, lanes, rng);
+              },
+          .off_policy = [](const Settings& settings) { return &dynamic_cast<const S&>(settings).off_policy; },
+          .action_kind = kind};
+}
+
+constexpr AlgorithmEntry kAlgorithms[] = {
+    off_policy_entry<Dqn, DqnConfig, kDqn, ActionSpace::Kind::discrete>(
+        "deep Q-network, discrete actions; double Q-learning as an option (Mnih et al. 2015)"),
+};
+
+}  // namespace
+
+std::span<const AlgorithmEntry> algorithms() { return kAlgorithms; }
+
+const AlgorithmEntry& find_algorithm(std::string_view name) {
+  return find_by_name(algorithms(), name, "algorithm", "goalpost list algos");
+}
+
+}  // namespace goalpost

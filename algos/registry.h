@@ -1,0 +1,28 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "algos/agent.h"
+#include "algos/off_policy_agent.h"
+#include "core/config.h"
+
+namespace goalpost {
+
+struct AlgorithmEntry {
+  std::string_view name, doc;
+  std::unique_ptr<Settings> (*settings)();  ///< everything below [agent], with default values
+  /// @throws std::invalid_argument if the algorithm cannot work with this kind of environment
+  std::unique_ptr<Agent> (*make)(const Settings& settings, const EnvSpec& spec, int lanes, Rng rng);
+  /// The memory and sampling part of the settings, for checks; null if the algorithm has none.
+  const OffPolicyConfig* (*off_policy)(const Settings& settings);
+  ActionSpace::Kind action_kind;  ///< which kind of actions it is made for
+};
+
+/// Every algorithm, sorted by name.
+std::span<const AlgorithmEntry> algorithms();
+/// @throws UsageError for an unknown name, with the nearest known one
+const AlgorithmEntry& find_algorithm(std::string_view name);
+
+}  // namespace goalpost

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "algos/batch.h"
+#include "core/config.h"
+#include "core/rng.h"
+#include "core/state.h"
+#include "envs/vector_env.h"
+
+namespace goalpost {
+
+struct ReplayConfig {
+  int capacity = 1'000'000;
+};
+constexpr auto fields(const ReplayConfig*) {
+  return std::tuple{
+      field("capacity", &ReplayConfig::capacity, "transitions kept, over all lanes; the oldest are overwritten", 1,
+            1'000'000'000, "Mnih et al. 2015, Ext. Data Table 1"),
+  };
+}
+static_assert(complete<ReplayConfig>);
+
+/// Transitions of each lane in order, oldest overwritten first, with the bounds of their episodes.
+/// Storage only: what to draw is a Sampler's business. Memory is touched as it fills.
+class ReplayBuffer {
+ public:
+  /// t counts the lane's transitions since the start and never wraps.
+  struct Slot {
+    int lane;
+    Index t;
+  };
+
+  /// @throws std::invalid_argument if an episode of spec.max_steps does not fit into a lane's share of the capacity
+  ReplayBuffer(const EnvSpec& spec, const ReplayConfig& config, int lanes);
+
+  void add(const StepBatch& step);                   ///< @alloc none
+  Index size() const { return size_; }               ///< transitions stored
+  Index finished_size() const { return finished_; }  ///< of them, those whose episode has ended and is stored whole
+  Slot draw(Rng& rng) const;                         ///< any stored transition. @pre size() > 0
+  Slot draw_finished(Rng& rng) const;                ///< one of finished_size(). @pre finished_size() > 0
+  Index episode_begin(Slot slot) const { return begin_[at(slot)]; }  ///< t of the first transition of its episode
+  Index episode_end(Slot slot) const { return end_[at(slot)]; }      ///< one past the last; kRunning if not ended
+  void copy(Slot slot, Index column, Batch& out) const;              ///< with the goal that was pursued
+  ConstVectorMap achieved_after(Slot slot) const;                    ///< [goal] the goal achieved after the transition
+  ConstVectorMap desired(Slot slot) const;                           ///< [goal] the goal that was pursued
+  void visit_state(StateVisitor& v);
+
+  static constexpr std::int64_t kRunning = -1;
+
+ private:
+  struct Lane {
+    std::int64_t added = 0;          // transitions so far
+    std::int64_t episode_begin = 0;  // t where the running episode began
+    std::int64_t first_whole = 0;    // t where the oldest episode begins that is stored whole
+  };
+  std::size_t at(Slot slot) const {
+    return static_cast<std::size_t>(slot.lane * lane_capacity_ + slot.t % lane_capacity_);
+  }
+  Index oldest(const Lane& lane) const { return std::max<Index>(0, lane.added - lane_capacity_); }
+  Index finished(const Lane& lane) const { return lane.episode_begin - std::min(lane.first_whole, lane.episode_begin); }
+  Scalar* column(const std::unique_ptr<Scalar[]>& data, Index rows, std::size_t slot) const {
+    return data.get() + static_cast<std::size_t>(rows) * slot;
+  }
+
+  Index obs_dim_, action_dim_, goal_dim_, lane_capacity_;
+  Index size_ = 0, finished_ = 0;
+  std::vector<Lane> lanes_;
+  // One column per slot. Plain arrays: left uninitialised, so that a large capacity costs memory only as it fills.
+  std::unique_ptr<Scalar[]> obs_, after_, action_, reward_, desired_, achieved_after_;
+  std::vector<std::uint8_t> terminated_;
+  std::vector<std::int64_t> begin_, end_;
+};
+
+}  // namespace goalpost

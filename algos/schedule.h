@@ -1,0 +1,31 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "core/config.h"
+#include "core/matrix.h"
+
+namespace goalpost {
+
+/// A number that moves linearly from one value to another over the first steps and then stays.
+struct LinearSchedule {
+  double from = 0;
+  double to = 0;
+  std::int64_t steps = 0;
+
+  double at(std::uint64_t step) const {
+    if (steps <= 0) return to;
+    return from + (to - from) * std::min(1.0, static_cast<double>(step) / static_cast<double>(steps));
+  }
+};
+constexpr auto fields(const LinearSchedule*) {
+  return std::tuple{
+      field("from", &LinearSchedule::from, "value at the start", 0, 1),
+      field("to", &LinearSchedule::to, "value from the end of the ramp on", 0, 1),
+      field("steps", &LinearSchedule::steps, "transitions from the first value to the second; 0: at once", 0, 1e18),
+  };
+}
+static_assert(complete<LinearSchedule>);
+
+}  // namespace goalpost

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "core/rng.h"
+#include "core/state.h"
+#include "envs/space.h"
+
+namespace goalpost {
+
+struct StepResult {
+  Scalar reward = 0;
+  bool terminated = false;  ///< the task's own end; never the time limit
+  bool success = false;
+};
+
+/// Where an observation is written: columns owned by the caller; goals have 0 rows if the task has none.
+struct ObsOut {
+  VectorRef obs, achieved, desired;
+};
+
+/// One environment. Not thread-safe; VectorEnv gives each lane its own.
+/// Contract, checked for every registered environment by tests/envs/contract_test.cpp:
+///   reset depends only on its Rng, step only on visited state and action; step never resets; no time limit inside;
+///   goal-conditioned: the reward of step equals spec().goal.reward(achieved after, desired, radius), success equals
+///   spec().goal.reached, and the episode ends because of the goal if and only if spec().goal.ends_at_goal.
+class Env {
+ public:
+  virtual ~Env() = default;
+  virtual const EnvSpec& spec() const = 0;
+  virtual void reset(Rng& rng) = 0;
+  /// @param action in the environment's unit, inside its range. @alloc none
+  virtual StepResult step(ConstVectorRef action) = 0;
+  virtual void observe(ObsOut out) const = 0;  ///< @alloc none
+  /// All that step depends on; restore, then step, repeats exactly.
+  virtual void visit_state(StateVisitor& v) = 0;
+};
+
+using EnvFactory = std::function<std::unique_ptr<Env>()>;
+
+}  // namespace goalpost

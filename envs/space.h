@@ -1,0 +1,43 @@
+// What an environment looks like from outside: plain data.
+#pragma once
+
+#include <string>
+
+#include "core/matrix.h"
+
+namespace goalpost {
+
+struct ActionSpace {
+  enum class Kind { continuous, discrete } kind = Kind::continuous;
+  int dim = 0;       ///< rows of an action: n for continuous, 1 for discrete (the index, stored as a Scalar)
+  int choices = 0;   ///< discrete only
+  Vector low, high;  ///< continuous only: range in the environment's unit; agents act in [-1, 1]
+};
+
+/// A reward that depends on goals only, so that HER can recompute it without the environment.
+using GoalReward = Scalar (*)(ConstVectorRef achieved, ConstVectorRef desired, Scalar radius);
+
+struct GoalSpace {
+  int dim = 0;                  ///< 0: not goal-conditioned
+  Scalar radius = 0;            ///< reached if ‖achieved − desired‖ < radius, in the goal's unit
+  bool ends_at_goal = false;    ///< whether reaching the goal ends the episode; HER then recomputes the end as well
+  GoalReward reward = nullptr;  ///< r(achieved after the step, desired)
+
+  bool reached(ConstVectorRef achieved, ConstVectorRef desired) const {
+    return (achieved - desired).squaredNorm() < radius * radius;
+  }
+};
+
+struct EnvSpec {
+  std::string name;
+  int obs_dim = 0;
+  ActionSpace action;
+  GoalSpace goal;
+  int max_steps = 0;  ///< time limit, applied by VectorEnv
+  double dt = 0;      ///< seconds of simulated time per step; 0 where time has no unit
+
+  /// Rows of what networks see: the observation and, if there is one, the desired goal.
+  int state_dim() const { return obs_dim + goal.dim; }
+};
+
+}  // namespace goalpost

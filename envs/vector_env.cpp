@@ -1,0 +1,123 @@
+#include "envs/vector_env.h"
+
+#include <string>
+
+#include "core/check.h"
+#include "core/parallel.h"
+
+namespace goalpost {
+namespace {
+
+ObsBatch make_obs(const EnvSpec& spec, int lanes) {
+  return {Matrix::Zero(spec.obs_dim, lanes), Matrix::Zero(spec.goal.dim, lanes), Matrix::Zero(spec.goal.dim, lanes)};
+}
+
+ObsOut column(ObsBatch& batch, Index i) { return {batch.obs.col(i), batch.achieved.col(i), batch.desired.col(i)}; }
+
+void copy_column(const ObsBatch& from, ObsBatch& to, Index i) {
+  to.obs.col(i) = from.obs.col(i);
+  to.achieved.col(i) = from.achieved.col(i);
+  to.desired.col(i) = from.desired.col(i);
+}
+
+}  // namespace
+
+VectorEnv::VectorEnv(const EnvFactory& make, int lanes, Rng rng, int threads) : threads_(threads) {
+  GP_CHECK(lanes > 0, "VectorEnv: lanes = ", lanes, "; expected a positive number");
+  GP_CHECK(threads > 0, "VectorEnv: threads = ", threads, "; expected a positive number");
+  for (int i = 0; i < lanes; ++i) envs_.push_back(make());
+  const EnvSpec& s = spec();
+  GP_CHECK(s.max_steps > 0, s.name, ": max_steps = ", s.max_steps, "; expected a positive number");
+  const std::size_t n = static_cast<std::size_t>(lanes);
+  steps_.assign(n, 0);
+  first_.assign(n, 1);
+  obs_ = make_obs(s, lanes);
+  step_ = {.before = make_obs(s, lanes),
+           .action = Matrix::Zero(s.action.dim, lanes),
+           .reward = Matrix::Zero(1, lanes),
+           .terminated = std::vector<std::uint8_t>(n),
+           .truncated = std::vector<std::uint8_t>(n),
+           .success = std::vector<std::uint8_t>(n),
+           .after = make_obs(s, lanes)};
+  unit_action_ = Matrix::Zero(s.action.dim, lanes);
+  reset(rng);
+}
+
+void VectorEnv::reset(Rng rng) {
+  rngs_.clear();
+  for (std::size_t i = 0; i < envs_.size(); ++i) rngs_.push_back(rng.stream("env", i));
+  reset();
+}
+
+void VectorEnv::reset() {
+  parallel_for(lanes(), threads_, [&](int i) { restart(i); });
+}
+
+void VectorEnv::restart(Index i) {
+  const std::size_t lane = static_cast<std::size_t>(i);
+  envs_[lane]->reset(rngs_[lane]);
+  envs_[lane]->observe(column(obs_, i));
+  steps_[lane] = 0;
+  first_[lane] = 1;
+}
+
+const StepBatch& VectorEnv::step(ConstMatrixRef action) {
+  GP_CHECK_SHAPE("VectorEnv::step", action, spec().action.dim, lanes());
+  parallel_for(lanes(), threads_, [&](int i) { step_lane(i, action); });
+  return step_;
+}
+
+void VectorEnv::step_lane(Index i, ConstMatrixRef action) {
+  const std::size_t lane = static_cast<std::size_t>(i);
+  const EnvSpec& s = envs_[lane]->spec();
+  copy_column(obs_, step_.before, i);
+
+  if (s.action.kind == ActionSpace::Kind::discrete) {
+    const Scalar a = action(0, i);
+    GP_CHECK(a >= 0 && a < Scalar(s.action.choices) && a == Scalar(static_cast<int>(a)),
+             "VectorEnv::step: action of lane ", i, " is ", a, "; expected an integer in [0, ", s.action.choices - 1,
+             "]");
+    step_.action.col(i) = action.col(i);
+    unit_action_.col(i) = action.col(i);
+  } else {
+    GP_CHECK(action.col(i).allFinite(), "VectorEnv::step: the action of lane ", i, " is not finite");
+    step_.action.col(i) = action.col(i).cwiseMax(Scalar(-1)).cwiseMin(Scalar(1));
+    unit_action_.col(i) =  // [-1, 1] -> [low, high]
+        s.action.low.array() + (step_.action.col(i).array() + 1) * Scalar(0.5) * (s.action.high - s.action.low).array();
+  }
+
+  const StepResult result = envs_[lane]->step(unit_action_.col(i));
+  ++steps_[lane];
+  envs_[lane]->observe(column(step_.after, i));
+  if (!std::isfinite(result.reward) || !step_.after.obs.col(i).allFinite() || !step_.after.achieved.col(i).allFinite())
+    throw NumericsError(detail::concatenate(s.name, ": the ", std::isfinite(result.reward) ? "observation" : "reward",
+                                            " is not finite (seed ", rngs_[lane].seed(), ", lane ", i, ", step ",
+                                            steps_[lane], " of its episode)"));
+  step_.reward(0, i) = result.reward;
+  step_.terminated[lane] = result.terminated;
+  step_.truncated[lane] = !result.terminated && steps_[lane] >= static_cast<std::uint64_t>(s.max_steps);
+  step_.success[lane] = result.success;
+
+  if (step_.ended(lane)) {
+    restart(i);
+  } else {
+    copy_column(step_.after, obs_, i);
+    first_[lane] = 0;
+  }
+}
+
+void VectorEnv::visit_state(StateVisitor& v) {
+  v.visit("steps", std::span(steps_));
+  for (std::size_t i = 0; i < envs_.size(); ++i) {
+    const StateVisitor::Scope scope(v, "lane" + std::to_string(i));
+    envs_[i]->visit_state(v);
+    const StateVisitor::Scope rng_scope(v, "rng");
+    rngs_[i].visit_state(v);
+  }
+  for (std::size_t i = 0; i < envs_.size(); ++i) {  // derived: after a load they show the restored state
+    envs_[i]->observe(column(obs_, static_cast<Index>(i)));
+    first_[i] = steps_[i] == 0;
+  }
+}
+
+}  // namespace goalpost

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "envs/env.h"
+
+namespace goalpost {
+
+/// [obs x N], [goal x N], [goal x N]; the goals have 0 rows if the task has none.
+struct ObsBatch {
+  Matrix obs, achieved, desired;
+};
+
+/// What happened in one step of all lanes. `after` is the true successor, never the first observation of a new episode.
+struct StepBatch {
+  ObsBatch before;
+  Matrix action;  ///< [act x N], in [-1, 1] or an index
+  Matrix reward;  ///< [1 x N]
+  std::vector<std::uint8_t> terminated, truncated,
+      success;  ///< [N] task's end; time limit; goal reached after the step
+  ObsBatch after;
+  bool ended(std::size_t lane) const { return terminated[lane] != 0 || truncated[lane] != 0; }
+};
+
+/// N lanes stepped in parallel. The only place of time limits, restarts and action scaling.
+/// Lane i draws from rng.stream("env", i), so results do not depend on the thread count.
+class VectorEnv {
+ public:
+  VectorEnv(const EnvFactory& make, int lanes, Rng rng, int threads = 1);
+  const EnvSpec& spec() const { return envs_.front()->spec(); }
+  int lanes() const { return static_cast<int>(envs_.size()); }
+
+  void reset();         ///< begins a new episode in every lane
+  void reset(Rng rng);  ///< the same, from new random streams
+  /// What to act on next; lanes that were restarted show the new episode.
+  const ObsBatch& obs() const { return obs_; }
+  const std::vector<std::uint8_t>& first() const { return first_; }  ///< [N] 1 where obs() begins an episode
+  /// Steps every lane, and restarts the lanes whose episode ended. The reference is valid until the next call.
+  /// @shape action [act x N], in [-1, 1] (values outside are cut) or an index
+  /// @throws std::invalid_argument for a wrong shape or index
+  /// @throws NumericsError if a reward or observation is not finite, naming seed, lane and step @alloc none
+  const StepBatch& step(ConstMatrixRef action);
+  Env& lane(int i) { return *envs_[static_cast<std::size_t>(i)]; }
+  void visit_state(StateVisitor& v);
+
+ private:
+  void step_lane(Index i, ConstMatrixRef action);
+  void restart(Index i);
+
+  std::vector<std::unique_ptr<Env>> envs_;
+  std::vector<Rng> rngs_;
+  std::vector<std::uint64_t> steps_;  // of the running episode, per lane
+  std::vector<std::uint8_t> first_;
+  int threads_;
+  ObsBatch obs_;
+  StepBatch step_;
+  Matrix unit_action_;  // in the environment's unit
+};
+
+}  // namespace goalpost

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <vector>
+
+#include "autodiff/ops.h"
+#include "core/config.h"
+#include "nn/parameter.h"
+
+namespace goalpost {
+
+inline constexpr std::array kActivationNames = {"identity", "relu", "tanh"};
+constexpr EnumNames enum_names(Activation) { return kActivationNames; }
+inline constexpr std::array kInitializerNames = {"fan_in", "xavier", "he", "zeros"};
+constexpr EnumNames enum_names(Initializer) { return kInitializerNames; }
+
+struct MlpConfig {
+  std::vector<int> hidden = {256, 256};
+  Activation activation = Activation::relu;
+  bool layer_norm = false;
+  Initializer initializer = Initializer::fan_in;
+};
+constexpr auto fields(const MlpConfig*) {
+  return std::tuple{
+      field("hidden", &MlpConfig::hidden, "width of each hidden layer, from input to output", 1, 65536),
+      field("activation", &MlpConfig::activation, "of the hidden layers; the output is linear"),
+      field("layer_norm", &MlpConfig::layer_norm, "layer normalisation of the input of every layer"),
+      field("initializer", &MlpConfig::initializer, "how weights and biases start"),
+  };
+}
+static_assert(complete<MlpConfig>);
+
+/// Multi-layer perceptron: dense layers in a row, a linear output.
+/// A value type: copying copies the weights, which is how a target network is made.
+class Mlp {
+ public:
+  Mlp(Index in, Index out, const MlpConfig& config, Rng rng);
+  /// @shape x [in x B] -> [out x B]. Gradients reach x and the weights. @alloc none after the first call
+  Var operator()(Var x);
+  /// The same function of the same weights; gradients reach x only.
+  Var frozen(Var x) const;
+  ParameterList parameters();
+  void visit_state(StateVisitor& v);
+  Index in() const { return layers_.front().W.value.cols(); }
+  Index out() const { return layers_.back().W.value.rows(); }
+
+ private:
+  struct Layer {
+    Parameter W, b;
+    Activation activation;
+    std::vector<Parameter> norm;  // gain and bias of the layer normalisation before it, or empty
+  };
+  std::vector<Layer> layers_;
+};
+
+}  // namespace goalpost

@@ -1,0 +1,54 @@
+#pragma once
+
+#include "core/config.h"
+#include "core/matrix.h"
+#include "core/state.h"
+
+namespace goalpost {
+
+struct NormalizerConfig {
+  bool enabled = false;
+  double clip = 5;
+  double raw_clip = 200;
+  double min_stddev = 0.01;
+};
+constexpr auto fields(const NormalizerConfig*) {
+  return std::tuple{
+      field("enabled", &NormalizerConfig::enabled, "normalise the networks' inputs with running statistics",
+            "Andrychowicz et al. 2017, App. A"),
+      field("clip", &NormalizerConfig::clip, "normalised inputs are cut to plus or minus this", 1e-3, 1e6,
+            "Andrychowicz et al. 2017, App. A"),
+      field("raw_clip", &NormalizerConfig::raw_clip, "raw inputs are first cut to plus or minus this", 1e-3, 1e12,
+            "Plappert et al. 2018, App. B"),
+      field("min_stddev", &NormalizerConfig::min_stddev, "smallest deviation that is divided by", 1e-12, 1e6,
+            "Plappert et al. 2018, App. B"),
+  };
+}
+static_assert(complete<NormalizerConfig>);
+
+/// Running mean and deviation of each row of all columns seen, and the inputs scaled with them.
+/// x̂ = clip((clip(x, ±raw_clip) − mean) / max(deviation, min_stddev), ±clip)
+/// Sums are kept in double, so millions of columns lose nothing; before the first column the mean is 0, the
+/// deviation 1.
+class Normalizer {
+ public:
+  Normalizer(Index dim, const NormalizerConfig& config);
+  /// Adds every column to the statistics. @shape x [dim x B] @alloc none
+  void observe(ConstMatrixRef x);
+  /// Replaces the columns by their normalised values. @shape x [dim x B] @alloc none
+  void apply(MatrixRef x) const;
+  bool enabled() const { return c_.enabled; }
+  const Vector& mean() const { return mean_; }
+  const Vector& stddev() const { return stddev_; }
+  void visit_state(StateVisitor& v);
+
+ private:
+  void refresh();
+
+  NormalizerConfig c_;
+  double count_ = 0;
+  Eigen::VectorXd sum_, sum_of_squares_;
+  Vector mean_, stddev_;  // derived from the sums
+};
+
+}  // namespace goalpost

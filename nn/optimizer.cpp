@@ -1,0 +1,76 @@
+#include "nn/optimizer.h"
+
+#include <cmath>
+#include <string>
+
+#include "core/check.h"
+
+namespace goalpost {
+namespace {
+
+std::vector<Matrix> zeros_like(const ParameterList& parameters) {
+  std::vector<Matrix> list;
+  for (const Parameter* p : parameters) list.push_back(Matrix::Zero(p->value.rows(), p->value.cols()));
+  return list;
+}
+
+void visit_moments(StateVisitor& visitor, const char* name, std::vector<Matrix>& moments) {
+  const StateVisitor::Scope scope(visitor, name);
+  for (std::size_t i = 0; i < moments.size(); ++i) visitor.visit(std::to_string(i), moments[i]);
+}
+
+}  // namespace
+
+Adam::Adam(ParameterList parameters, const AdamConfig& config)
+    : Optimizer(std::move(parameters)), c_(config), m_(zeros_like(parameters_)), v_(zeros_like(parameters_)) {
+  GP_CHECK(c_.lr >= 0, "Adam: lr = ", c_.lr, "; expected a number >= 0");
+}
+
+void Adam::step() {
+  ++t_;
+  // α_t = lr √(1 − β₂ᵗ) / (1 − β₁ᵗ) and ε̂ = ε √(1 − β₂ᵗ): Algorithm 1 with the two corrections moved into the step size
+  const double t = static_cast<double>(t_);
+  const double correction2 = std::sqrt(1 - std::pow(static_cast<double>(c_.beta2), t));
+  const Scalar alpha =
+      Scalar(static_cast<double>(c_.lr) * correction2 / (1 - std::pow(static_cast<double>(c_.beta1), t)));
+  const Scalar epsilon = Scalar(static_cast<double>(c_.epsilon) * correction2);
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    auto theta = parameters_[i]->value.array();
+    auto g = parameters_[i]->grad.array();
+    auto m = m_[i].array(), v = v_[i].array();
+    m = c_.beta1 * m + (1 - c_.beta1) * g;
+    v = c_.beta2 * v + (1 - c_.beta2) * g.square();
+    theta -= alpha * m / (v.sqrt() + epsilon);
+    g.setZero();
+  }
+}
+
+void Adam::visit_state(StateVisitor& v) {
+  v.visit("t", t_);
+  visit_moments(v, "m", m_);
+  visit_moments(v, "v", v_);
+}
+
+RmsProp::RmsProp(ParameterList parameters, const RmsPropConfig& config)
+    : Optimizer(std::move(parameters)), c_(config), m_(zeros_like(parameters_)), v_(zeros_like(parameters_)) {
+  GP_CHECK(c_.lr >= 0, "RmsProp: lr = ", c_.lr, "; expected a number >= 0");
+}
+
+void RmsProp::step() {
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    auto theta = parameters_[i]->value.array();
+    auto g = parameters_[i]->grad.array();
+    auto m = m_[i].array(), v = v_[i].array();
+    if (c_.centered) m = c_.decay * m + (1 - c_.decay) * g;
+    v = c_.decay * v + (1 - c_.decay) * g.square();
+    theta -= c_.lr * g / (v - m.square() + c_.epsilon).sqrt();
+    g.setZero();
+  }
+}
+
+void RmsProp::visit_state(StateVisitor& v) {
+  visit_moments(v, "m", m_);
+  visit_moments(v, "v", v_);
+}
+
+}  // namespace goalpost

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "autodiff/tape.h"
+#include "core/config.h"
+#include "nn/parameter.h"
+
+namespace goalpost {
+
+/// Turns gradients into steps. Keeps the addresses of the parameters, which must therefore not move afterwards.
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  virtual void step() = 0;  ///< uses and then clears every parameter's grad. @alloc none
+  virtual void visit_state(StateVisitor& v) = 0;
+  const ParameterList& parameters() const { return parameters_; }
+
+ protected:
+  explicit Optimizer(ParameterList parameters) : parameters_(std::move(parameters)) {}
+  ParameterList parameters_;
+};
+
+struct AdamConfig {
+  Scalar lr = Scalar(1e-3);
+  Scalar beta1 = Scalar(0.9);
+  Scalar beta2 = Scalar(0.999);
+  Scalar epsilon = Scalar(1e-8);
+};
+constexpr auto fields(const AdamConfig*) {
+  return std::tuple{
+      field("lr", &AdamConfig::lr, "learning rate", 0, 1),
+      field("beta1", &AdamConfig::beta1, "decay of the mean of the gradient", 0, 0.999999, "Kingma & Ba 2015, Alg. 1"),
+      field("beta2", &AdamConfig::beta2, "decay of the mean of its square", 0, 0.999999, "Kingma & Ba 2015, Alg. 1"),
+      field("epsilon", &AdamConfig::epsilon, "added to the root of the mean square", 0, 1, "Kingma & Ba 2015, Alg. 1"),
+  };
+}
+static_assert(complete<AdamConfig>);
+
+/// θ ← θ − lr m̂ / (√v̂ + ε), m and v running means of g and g², hats undo the bias of their zero start.
+/// @source Kingma & Ba 2015, arXiv:1412.6980v9, Algorithm 1
+class Adam final : public Optimizer {
+ public:
+  Adam(ParameterList parameters, const AdamConfig& config);
+  void step() override;
+  void visit_state(StateVisitor& v) override;
+
+ private:
+  AdamConfig c_;
+  std::vector<Matrix> m_, v_;
+  std::uint64_t t_ = 0;
+};
+
+struct RmsPropConfig {
+  Scalar lr = Scalar(2.5e-4);
+  Scalar decay = Scalar(0.95);
+  Scalar epsilon = Scalar(0.01);
+  bool centered = true;
+};
+constexpr auto fields(const RmsPropConfig*) {
+  return std::tuple{
+      field("lr", &RmsPropConfig::lr, "learning rate", 0, 1, "Mnih et al. 2015, Ext. Data Table 1"),
+      field("decay", &RmsPropConfig::decay, "decay of both running means", 0, 0.999999,
+            "Mnih et al. 2015, Ext. Data Table 1"),
+      field("epsilon", &RmsPropConfig::epsilon, "added under the root", 0, 1, "Mnih et al. 2015, Ext. Data Table 1"),
+      field("centered", &RmsPropConfig::centered, "divide by the deviation, not the root mean square",
+            "Graves 2013, (39)"),
+  };
+}
+static_assert(complete<RmsPropConfig>);
+
+/// θ ← θ − lr g / √(v − m² + ε), m and v running means of g and g² (m = 0 when not centred).
+/// @source Graves 2013, arXiv:1308.0850v5, (38) to (41) without momentum; the DQN paper's optimiser
+class RmsProp final : public Optimizer {
+ public:
+  RmsProp(ParameterList parameters, const RmsPropConfig& config);
+  void step() override;
+  void visit_state(StateVisitor& v) override;
+
+ private:
+  RmsPropConfig c_;
+  std::vector<Matrix> m_, v_;
+};
+
+/// One gradient step on a loss: rewind, evaluate, backward, clip (if max_grad_norm > 0), step. Returns the loss.
+/// @throws NumericsError if the loss is not finite; the parameters are then as before
+template <class Loss>
+Scalar minimise(Tape& tape, Optimizer& optimizer, Loss loss, double max_grad_norm = 0) {
+  tape.rewind();
+  const Var j = loss();
+  const Scalar value = j.item();
+  tape.backward(j);
+  if (max_grad_norm > 0) clip_grad_norm(optimizer.parameters(), max_grad_norm);
+  optimizer.step();
+  return value;
+}
+
+}  // namespace goalpost

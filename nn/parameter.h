@@ -1,0 +1,53 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "autodiff/tape.h"
+#include "core/matrix.h"
+#include "core/rng.h"
+#include "core/state.h"
+
+namespace goalpost {
+
+/// A matrix that learning changes, with its gradient. grad is zero except between backward and the optimiser's step.
+struct Parameter {
+  std::string name;  ///< e.g. "W0"; stands in messages and in checkpoints
+  Matrix value;
+  Matrix grad;
+
+  Parameter(std::string name, Index rows, Index cols)
+      : name(std::move(name)), value(Matrix::Zero(rows, cols)), grad(Matrix::Zero(rows, cols)) {}
+  Var on(Tape& tape) { return tape.leaf(value, grad, name.c_str()); }          ///< trainable
+  Var frozen_on(Tape& tape) const { return tape.alias(value, name.c_str()); }  ///< receives no gradient
+};
+
+using ParameterList = std::vector<Parameter*>;
+ParameterList join(const ParameterList& a, const ParameterList& b);
+
+/// How weights start. fan_in is the number of inputs n of a layer, fan_out the number of its outputs m.
+enum class Initializer : int {
+  fan_in,  ///< uniform in ±1/√n, biases too: the default of Torch's linear layers, and LeCun et al. 1998
+  xavier,  ///< uniform in ±√(6/(n+m)), zero biases: Glorot & Bengio 2010, (16)
+  he,      ///< normal with deviation √(2/n), zero biases: He et al. 2015, arXiv:1502.01852v1, (10)
+  zeros
+};
+/// Fills a weight matrix. @shape W [out x in]
+void initialize_weights(Matrix& W, Initializer initializer, Rng& rng);
+/// Fills a bias vector of a layer with fan_in inputs. @shape b [out x 1]
+void initialize_bias(Matrix& b, Index fan_in, Initializer initializer, Rng& rng);
+
+/// target ← τ online + (1 − τ) target, parameter by parameter. τ = 1 copies. @alloc none
+/// @throws std::invalid_argument if the lists do not match or tau lies outside [0, 1]
+void polyak(Scalar tau, const ParameterList& online, const ParameterList& target);
+
+/// √(Σ g²) over all gradients.
+double grad_norm(const ParameterList& parameters);
+/// Scales all gradients down so that their joint norm is at most max_norm; returns the norm found before. @alloc none
+/// @source Pascanu et al. 2013, arXiv:1211.5063v2, Algorithm 1
+double clip_grad_norm(const ParameterList& parameters, double max_norm);
+
+void visit_parameters(StateVisitor& v, const ParameterList& parameters);
+
+}  // namespace goalpost

@@ -1,0 +1,138 @@
+// Configurations are plain structs with default values; a field table next to each struct gives name, member, text,
+// range and source. Reading, writing, `goalpost describe` and validation all go through the table.
+//
+//   struct HerConfig { HerStrategy strategy = HerStrategy::future; int k = 4; };
+//   constexpr auto fields(const HerConfig*) {
+//     return std::tuple{field("strategy", &HerConfig::strategy, "..."), field("k", &HerConfig::k, "...", 1, 64)};
+//   }
+//   static_assert(complete<HerConfig>);
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <vector>
+
+namespace goalpost {
+
+/// The names of an enumeration's values, in the order of their numbers 0, 1, ... An enumeration used in a configuration
+/// has the underlying type int and a function enum_names(E) beside it.
+using EnumNames = std::span<const char* const>;
+
+/// What a table says about a field, besides where it is.
+struct FieldInfo {
+  std::string_view name, doc, source;  ///< source: paper and place of the default, or empty
+  double low, high;                    ///< inclusive range of a number, or of every number of a list
+};
+
+template <class S, class T>
+struct Field {
+  FieldInfo info;
+  T S::*member;
+};
+
+template <class S, class T>
+constexpr Field<S, T> field(std::string_view name, T S::*member, std::string_view doc, double low, double high,
+                            std::string_view source = "") {
+  return {{name, doc, source, low, high}, member};
+}
+template <class S, class T>
+constexpr Field<S, T> field(std::string_view name, T S::*member, std::string_view doc, std::string_view source = "") {
+  return field(name, member, doc, -std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity(),
+               source);
+}
+
+template <class S>
+concept Config = requires(const S* s) {
+  fields(s);
+};
+
+namespace detail {
+struct Anything {
+  template <class T>
+  operator T() const;  // declared only: counts members, is never called
+};
+template <class S, std::size_t... I>
+constexpr bool constructible_from(std::index_sequence<I...>) {
+  return requires { S{(static_cast<void>(I), Anything{})...}; };
+}
+template <class S, std::size_t N = 0>
+constexpr std::size_t member_count() {
+  if constexpr (constructible_from<S>(std::make_index_sequence<N + 1>{}))
+    return member_count<S, N + 1>();
+  else
+    return N;
+}
+}  // namespace detail
+
+/// Whether the table of S has as many entries as S has members, so that a new member cannot be forgotten.
+template <class S>
+inline constexpr bool complete = std::tuple_size_v<decltype(fields(static_cast<const S*>(nullptr)))> ==
+                                 detail::member_count<S>();
+
+/// One traversal of a configuration: reading, writing and describing are visitors.
+class ConfigVisitor {
+ public:
+  virtual ~ConfigVisitor() = default;
+  virtual void visit(const FieldInfo& info, bool& value) = 0;
+  virtual void visit(const FieldInfo& info, int& value) = 0;
+  virtual void visit(const FieldInfo& info, std::int64_t& value) = 0;
+  virtual void visit(const FieldInfo& info, float& value) = 0;
+  virtual void visit(const FieldInfo& info, double& value) = 0;
+  virtual void visit(const FieldInfo& info, std::string& value) = 0;
+  virtual void visit(const FieldInfo& info, std::vector<int>& value) = 0;
+  virtual void visit_enum(const FieldInfo& info, int& value, EnumNames names) = 0;
+  virtual void enter(const FieldInfo& info) = 0;  ///< a table inside the table
+  virtual void leave() = 0;
+};
+
+/// Visits every field of a configuration in the order of its table.
+template <Config S>
+void visit_fields(S& config, ConfigVisitor& visitor) {
+  const auto visit_one = [&]<class T>(const Field<S, T>& f) {
+    T& value = config.*(f.member);
+    if constexpr (Config<T>) {
+      visitor.enter(f.info);
+      visit_fields(value, visitor);
+      visitor.leave();
+    } else if constexpr (std::is_enum_v<T>) {
+      int number = static_cast<int>(value);
+      visitor.visit_enum(f.info, number, enum_names(value));
+      value = static_cast<T>(number);
+    } else {
+      visitor.visit(f.info, value);
+    }
+  };
+  std::apply([&](const auto&... f) { (visit_one(f), ...); }, fields(static_cast<const S*>(nullptr)));
+}
+
+/// A configuration whose type only its owner knows: what a registry hands out for a name.
+class Settings {
+ public:
+  virtual ~Settings() = default;
+  virtual void visit(ConfigVisitor& visitor) = 0;
+  virtual std::unique_ptr<Settings> clone() const = 0;
+};
+
+template <Config S>
+class SettingsOf final : public Settings {
+ public:
+  void visit(ConfigVisitor& visitor) override { visit_fields(value, visitor); }
+  std::unique_ptr<Settings> clone() const override { return std::make_unique<SettingsOf>(*this); }
+  S value;
+};
+
+/// The value inside settings made by SettingsOf<S>. @throws std::bad_cast for another type
+template <Config S>
+const S& settings_as(const Settings& settings) {
+  return dynamic_cast<const SettingsOf<S>&>(settings).value;
+}
+
+}  // namespace goalpost

@@ -1,0 +1,83 @@
+#include "core/parallel.h"
+
+#include <exception>
+#include <limits>
+#include <mutex>
+
+// libgomp is not built with the thread sanitizer, so its fork and join must be told to it by hand.
+#ifdef __SANITIZE_THREAD__
+extern "C" {
+void __tsan_acquire(void* address);
+void __tsan_release(void* address);
+}
+#define GP_NO_TSAN __attribute__((no_sanitize("thread"), noinline))
+#else
+#define GP_NO_TSAN
+#endif
+
+namespace goalpost::detail {
+namespace {
+
+struct Work {
+  void (*body)(void*, int);
+  void* context;
+  std::mutex mutex;
+  std::exception_ptr error;
+  int error_index = std::numeric_limits<int>::max();
+
+  void run(int i) {
+    try {
+      body(context, i);
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      if (i < error_index) {
+        error_index = i;
+        error = std::current_exception();
+      }
+    }
+  }
+};
+
+void before_fork([[maybe_unused]] Work* work) {
+#ifdef __SANITIZE_THREAD__
+  __tsan_release(work);
+#endif
+}
+
+// One index in a thread of the team: sees what happened before the fork, and shows its own writes to the join.
+void run_in_team(Work* work, int i) {
+#ifdef __SANITIZE_THREAD__
+  __tsan_acquire(work);
+  work->run(i);
+  __tsan_release(work);
+#else
+  work->run(i);
+#endif
+}
+
+void after_join([[maybe_unused]] Work* work) {
+#ifdef __SANITIZE_THREAD__
+  __tsan_acquire(work);
+#endif
+}
+
+GP_NO_TSAN void fork_join(Work* work, int n, int threads) {
+#pragma omp parallel for schedule(static) num_threads(threads)
+  for (int i = 0; i < n; ++i) run_in_team(work, i);
+}
+
+}  // namespace
+
+void parallel_for(int n, int threads, void (*body)(void*, int), void* context) {
+  if (threads <= 1 || n <= 1) {
+    for (int i = 0; i < n; ++i) body(context, i);
+    return;
+  }
+  Work work{.body = body, .context = context, .mutex = {}, .error = {}};
+  before_fork(&work);
+  fork_join(&work, n, threads < n ? threads : n);
+  after_join(&work);
+  if (work.error) std::rethrow_exception(work.error);
+}
+
+}  // namespace goalpost::detail

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <type_traits>
+
+namespace goalpost {
+
+namespace detail {
+void parallel_for(int n, int threads, void (*body)(void*, int), void* context);
+}
+
+/// Calls f(0), ..., f(n-1), each once, on up to `threads` threads (OpenMP). Calls must not touch each other's data, and
+/// then the result does not depend on the number of threads. Of several exceptions the one of the lowest index is
+/// thrown; of the others none may have run. This is the only fork and join of the library. @alloc none
+template <class F>
+void parallel_for(int n, int threads, F&& f) {
+  detail::parallel_for(
+      n, threads, [](void* context, int i) { (*static_cast<std::remove_reference_t<F>*>(context))(i); }, &f);
+}
+
+}  // namespace goalpost
