@@ -52,7 +52,7 @@ void HerSampler::sample(Rng& rng, Batch& out) const {
     out.s.col(j).tail(goal_.dim) = g;
     out.s2.col(j).tail(goal_.dim) = g;
     out.r(0, j) = goal_.reward(achieved, g, goal_.radius);
-    if (goal_.ends_at_goal) out.d(0, j) = goal_.reached(achieved, g) ? Scalar(1) : Scalar(0);
+    if (goal_.ends_at_goal && c_.recompute_end) out.d(0, j) = goal_.reached(achieved, g) || buffer_.cut(slot) ? 1 : 0;
   }
 }
 

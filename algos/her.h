@@ -3,7 +3,8 @@
 //
 // Differs      1. Goals are substituted when a transition is drawn, not when it is stored: a transition is relabelled
 //                 with probability k/(k+1), the share that storing k copies gives, and with fresh goals each time.
-//              2. Where an episode ends at its goal (GoalSpace::ends_at_goal), the end is recomputed with the reward.
+//              2. Where an episode ends at its goal (GoalSpace::ends_at_goal), the end is recomputed with the reward:
+//                 recompute_end.
 #pragma once
 
 #include "algos/sampler.h"
@@ -18,12 +19,16 @@ constexpr EnumNames enum_names(HerStrategy) { return kHerStrategyNames; }
 struct HerConfig {
   HerStrategy strategy = HerStrategy::future;
   int k = 4;
+  bool recompute_end = true;
 };
 constexpr auto fields(const HerConfig*) {
   return std::tuple{
       field("strategy", &HerConfig::strategy, "which achieved states become goals; none switches relabelling off",
             "Andrychowicz et al. 2017, 4.5"),
       field("k", &HerConfig::k, "relabelled goals per original goal", 1, 1000, "Andrychowicz et al. 2017, 4.5"),
+      field("recompute_end", &HerConfig::recompute_end,
+            "where episodes end at their goal, recompute the end with the reward; false: a common fault, kept to "
+            "measure it"),
   };
 }
 static_assert(complete<HerConfig>);

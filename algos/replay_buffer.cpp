@@ -15,7 +15,8 @@ std::unique_ptr<Scalar[]> columns(Index rows, Index slots) {
 }  // namespace
 
 ReplayBuffer::ReplayBuffer(const EnvSpec& spec, const ReplayConfig& config, int lanes)
-    : obs_dim_(spec.obs_dim),
+    : c_(config),
+      obs_dim_(spec.obs_dim),
       action_dim_(spec.action.dim),
       goal_dim_(spec.goal.dim),
       lane_capacity_(config.capacity / lanes) {
@@ -30,6 +31,7 @@ ReplayBuffer::ReplayBuffer(const EnvSpec& spec, const ReplayConfig& config, int 
   desired_ = columns(goal_dim_, slots);
   achieved_after_ = columns(goal_dim_, slots);
   terminated_.resize(static_cast<std::size_t>(slots));
+  cut_.resize(static_cast<std::size_t>(slots));
   begin_.resize(static_cast<std::size_t>(slots));
   end_.resize(static_cast<std::size_t>(slots), kRunning);
 }
@@ -54,6 +56,7 @@ void ReplayBuffer::add(const StepBatch& step) {
     std::copy_n(step.after.achieved.col(i).data(), goal_dim_, column(achieved_after_, goal_dim_, k));
     reward_[k] = step.reward(0, i);
     terminated_[k] = step.terminated[static_cast<std::size_t>(i)];
+    cut_[k] = c_.time_limit_ends && step.truncated[static_cast<std::size_t>(i)];
     begin_[k] = lane.episode_begin;
     end_[k] = kRunning;
     ++lane.added;
@@ -96,7 +99,7 @@ void ReplayBuffer::copy(Slot slot, Index j, Batch& out) const {
   std::copy_n(column(desired_, goal_dim_, k), goal_dim_, s2 + obs_dim_);
   std::copy_n(column(action_, action_dim_, k), action_dim_, out.a.col(j).data());
   out.r(0, j) = reward_[k];
-  out.d(0, j) = terminated_[k];
+  out.d(0, j) = terminated_[k] | cut_[k];
 }
 
 ConstVectorMap ReplayBuffer::achieved_after(Slot slot) const {
@@ -125,11 +128,15 @@ void ReplayBuffer::visit_state(StateVisitor& v) {
     visit_columns("reward", reward_, 1);
     visit_columns("desired", desired_, goal_dim_);
     visit_columns("achieved_after", achieved_after_, goal_dim_);
-    Matrix terminated(1, stored);
-    for (Index t = 0; t < stored; ++t) terminated(0, t) = terminated_[first + static_cast<std::size_t>(t)];
-    v.visit("terminated", terminated);
-    for (Index t = 0; t < stored; ++t)
-      terminated_[first + static_cast<std::size_t>(t)] = static_cast<std::uint8_t>(terminated(0, t));
+    const auto visit_flags = [&](const char* name, std::vector<std::uint8_t>& flags) {
+      Matrix values(1, stored);
+      for (Index t = 0; t < stored; ++t) values(0, t) = flags[first + static_cast<std::size_t>(t)];
+      v.visit(name, values);
+      for (Index t = 0; t < stored; ++t)
+        flags[first + static_cast<std::size_t>(t)] = static_cast<std::uint8_t>(values(0, t));
+    };
+    visit_flags("terminated", terminated_);
+    visit_flags("cut", cut_);
     const auto count = static_cast<std::size_t>(stored);
     v.visit("begin", std::span(reinterpret_cast<std::uint64_t*>(begin_.data() + first), count));
     v.visit("end", std::span(reinterpret_cast<std::uint64_t*>(end_.data() + first), count));

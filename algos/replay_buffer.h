@@ -14,11 +14,14 @@ namespace goalpost {
 
 struct ReplayConfig {
   int capacity = 1'000'000;
+  bool time_limit_ends = false;
 };
 constexpr auto fields(const ReplayConfig*) {
   return std::tuple{
       field("capacity", &ReplayConfig::capacity, "transitions kept, over all lanes; the oldest are overwritten", 1,
             1'000'000'000, "Mnih et al. 2015, Ext. Data Table 1"),
+      field("time_limit_ends", &ReplayConfig::time_limit_ends,
+            "treat the time limit as the task's end, without bootstrapping: a common fault, kept to measure it"),
   };
 }
 static_assert(complete<ReplayConfig>);
@@ -46,6 +49,8 @@ class ReplayBuffer {
   void copy(Slot slot, Index column, Batch& out) const;              ///< with the goal that was pursued
   ConstVectorMap achieved_after(Slot slot) const;                    ///< [goal] the goal achieved after the transition
   ConstVectorMap desired(Slot slot) const;                           ///< [goal] the goal that was pursued
+  /// Whether the transition is an end whatever the goal: only with ReplayConfig::time_limit_ends.
+  bool cut(Slot slot) const { return cut_[at(slot)] != 0; }
   void visit_state(StateVisitor& v);
 
   static constexpr std::int64_t kRunning = -1;
@@ -65,12 +70,13 @@ class ReplayBuffer {
     return data.get() + static_cast<std::size_t>(rows) * slot;
   }
 
+  ReplayConfig c_;
   Index obs_dim_, action_dim_, goal_dim_, lane_capacity_;
   Index size_ = 0, finished_ = 0;
   std::vector<Lane> lanes_;
   // One column per slot. Plain arrays: left uninitialised, so that a large capacity costs memory only as it fills.
   std::unique_ptr<Scalar[]> obs_, after_, action_, reward_, desired_, achieved_after_;
-  std::vector<std::uint8_t> terminated_;
+  std::vector<std::uint8_t> terminated_, cut_;
   std::vector<std::int64_t> begin_, end_;
 };
 

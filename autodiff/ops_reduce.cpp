@@ -44,13 +44,14 @@ Var select_rows(Var x, ConstMatrixRef row) {
   for (Index j = 0; j < x.cols(); ++j)
     GP_CHECK(row(0, j) >= 0 && row(0, j) < Scalar(x.rows()) && row(0, j) == Scalar(Index(row(0, j))),
              "select_rows: row(", j, ") = ", row(0, j), "; expected an integer in [0, ", x.rows() - 1, "]");
-  const ConstMatrixMap kept = x.tape().constant(row, "row").value();  // the caller's matrix may change before backward
+  const Var kept_row = x.tape().constant(row, "row");  // the caller's matrix may change before backward
+  const Scalar* kept = kept_row.value().data();
   Var y = x.tape().result("select_rows", 1, x.cols(), {x});
-  for (Index j = 0; j < x.cols(); ++j) y.value()(0, j) = x.value()(Index(kept(0, j)), j);
+  for (Index j = 0; j < x.cols(); ++j) y.value()(0, j) = x.value()(Index(kept[j]), j);
   y.on_backward([=] {
     if (!x.needs_grad()) return;
     MatrixMap g = x.grad_for_update();
-    for (Index j = 0; j < x.cols(); ++j) g(Index(kept(0, j)), j) += y.grad()(0, j);
+    for (Index j = 0; j < x.cols(); ++j) g(Index(kept[j]), j) += y.grad()(0, j);
   });
   return y;
 }

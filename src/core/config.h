@@ -88,6 +88,7 @@ class ConfigVisitor {
   virtual void visit(const FieldInfo& info, double& value) = 0;
   virtual void visit(const FieldInfo& info, std::string& value) = 0;
   virtual void visit(const FieldInfo& info, std::vector<int>& value) = 0;
+  virtual void visit(const FieldInfo& info, std::vector<std::string>& value) = 0;
   virtual void visit_enum(const FieldInfo& info, int& value, EnumNames names) = 0;
   virtual void enter(const FieldInfo& info) = 0;  ///< a table inside the table
   virtual void leave() = 0;

@@ -1,0 +1,288 @@
+// goalpost: the command line. Parses, calls, and turns exceptions into sentences and exit statuses:
+// 0 success, 1 something asked for did not hold, 2 a usage or configuration error, 130 interrupted.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <nlohmann/json.hpp>
+
+#include "core/names.h"
+#include "run/experiment.h"
+#include "run/figure.h"
+#include "run/interrupt.h"
+#include "run/report.h"
+#include "run/rollout.h"
+#include "run/runner.h"
+
+namespace goalpost {
+namespace {
+
+int list(const std::string& what) {
+  const auto heading = [&](const char* name) {
+    if (what.empty()) fmt::print("{}:\n", name);
+    return what.empty() ? "  " : "";
+  };
+  if (what.empty() || what == "envs") {
+    const char* indent = heading("envs");
+    for (const EnvEntry& e : environments()) fmt::print("{}{:<22} {}\n", indent, e.name, e.doc);
+  }
+  if (what.empty() || what == "algos") {
+    const char* indent = heading("algos");
+    for (const AlgorithmEntry& a : algorithms()) fmt::print("{}{:<22} {}\n", indent, a.name, a.doc);
+  }
+  if (what.empty() || what == "experiments") {
+    const char* indent = heading("experiments");
+    for (const std::string& name : experiment_names())
+      fmt::print("{}{:<22} {}\n", indent, name, make_experiment(load_experiment(name)).description);
+  }
+  if (what.empty() || what == "figures") {
+    const char* indent = heading("figures");
+    for (const std::string& name : figure_names()) fmt::print("{}{:<22} {}\n", indent, name, load_figure(name).title);
+  }
+  return 0;
+}
+
+void print_fields(const std::function<void(ConfigVisitor&)>& visit) {
+  for (const FieldText& f : describe_fields(visit)) {
+    std::string text = f.doc;
+    if (!f.range.empty()) text += fmt::format("; {}", f.range);
+    if (!f.source.empty()) text += fmt::format("  ({})", f.source);
+    fmt::print("  {:<28} {:<16} {}\n", f.path, f.value, text);
+  }
+}
+
+int describe(const std::string& name, const std::vector<std::string>& set) {
+  std::vector<std::string_view> all;
+  for (const EnvEntry& e : environments()) {
+    if (e.name == name) {
+      const std::unique_ptr<Settings> settings = e.settings();
+      const EnvSpec spec = e.factory(*settings)()->spec();
+      fmt::print("{}: {}\n", e.name, e.doc);
+      fmt::print("  observation {}, goal {}, action {}, time limit {} steps{}\n", spec.obs_dim,
+                 spec.goal.dim == 0 ? "none" : std::to_string(spec.goal.dim),
+                 spec.action.kind == ActionSpace::Kind::discrete ? fmt::format("one of {}", spec.action.choices)
+                                                                 : fmt::format("{} numbers", spec.action.dim),
+                 spec.max_steps, spec.dt > 0 ? fmt::format(" of {} s", spec.dt) : "");
+      print_fields([&](ConfigVisitor& v) { settings->visit(v); });
+      return 0;
+    }
+    all.push_back(e.name);
+  }
+  for (const AlgorithmEntry& a : algorithms()) {
+    if (a.name == name) {
+      fmt::print("{}: {}\nsettings below [agent]:\n", a.name, a.doc);
+      const std::unique_ptr<Settings> settings = a.settings();
+      print_fields([&](ConfigVisitor& v) { settings->visit(v); });
+      return 0;
+    }
+    all.push_back(a.name);
+  }
+  const std::vector<std::string> experiments = experiment_names();
+  if (name.ends_with(".toml") || std::find(experiments.begin(), experiments.end(), name) != experiments.end()) {
+    TomlValues values = load_experiment(name);
+    for (const std::string& s : set) values.set(s);
+    Experiment e = make_experiment(values);
+    fmt::print("{}: {}\n", e.name, e.description);
+    print_fields([&](ConfigVisitor& v) { e.visit(v); });
+    return 0;
+  }
+  all.insert(all.end(), experiments.begin(), experiments.end());
+  std::string hint = did_you_mean(name, all);
+  if (hint.empty()) hint = "; `goalpost list` shows everything that has a name";
+  throw UsageError(fmt::format("nothing is called \"{}\"{}", name, hint));
+}
+
+int train(const std::string& name, std::vector<std::string> set, const std::string& out, bool quiet) {
+  TomlValues values = load_experiment(name);
+  for (const std::string& s : set) values.set(s);
+  Experiment e = make_experiment(values);
+  const std::filesystem::path directory = out.empty() ? default_directory(e) : std::filesystem::path(out);
+  const std::optional<RunResult> r = train_in_directory(e, directory, quiet);
+  if (!r) {
+    fmt::print(stderr, "interrupted; what was saved until now is in {}\n", directory.string());
+    return 130;
+  }
+  if (!quiet)
+    fmt::print(
+        "success {:.3f}, at any step {:.3f}, return {:.2f}, length {:.1f} over {} episodes, after {} steps and {} "
+        "updates ({}); saved in {}\n",
+        r->final.success, r->final.success_any, r->final.reward, r->final.length, r->final.episodes, r->progress.step,
+        r->progress.updates, r->end == "success" ? "stopped at train.stop_success" : "all steps done",
+        directory.string());
+  return 0;
+}
+
+int evaluate(const std::string& directory, int episodes, std::int64_t seed, bool as_json) {
+  const LoadedRun run = load_run(directory);
+  const Rng rng = Rng(static_cast<std::uint64_t>(seed)).stream("evaluate");
+  VectorEnv env(run.experiment.env_factory(), evaluation_lanes(episodes), rng, 1);
+  const Evaluation e = evaluate(*run.agent, env, episodes, rng, interrupted);
+  if (e.episodes < episodes) return 130;
+  if (as_json) {
+    const nlohmann::ordered_json j = {{"experiment", run.experiment.name},
+                                      {"env", run.spec.name},
+                                      {"seed", seed},
+                                      {"episodes", e.episodes},
+                                      {"success", e.success},
+                                      {"success_any", e.success_any},
+                                      {"return", e.reward},
+                                      {"length", e.length}};
+    fmt::print("{}\n", j.dump());
+  } else {
+    fmt::print(
+        "{} episodes of {} (seed {}): success at the last step {:.4f}, at any step {:.4f}, return {:.3f}, length "
+        "{:.1f}\n",
+        e.episodes, run.spec.name, seed, e.success, e.success_any, e.reward, e.length);
+  }
+  return 0;
+}
+
+int report(const std::vector<std::string>& directories, bool recorded) {
+  const std::vector<FinishedRun> runs = find_runs({directories.begin(), directories.end()});
+  const std::vector<Summary> summaries = summarise(runs);
+  fmt::print("{}", summary_table(summaries));
+  if (recorded) {
+    record(summaries);
+    fmt::print("recorded in {}\n", results_directory().string());
+  }
+  return std::all_of(summaries.begin(), summaries.end(), [](const Summary& s) { return s.meets_expectation; }) ? 0 : 1;
+}
+
+// The benchmarks are a program of their own beside this one, so that a build for training does not need them.
+int benchmark(const std::string& filter) {
+  const std::filesystem::path program =
+      std::filesystem::read_symlink("/proc/self/exe").parent_path() / "goalpost-bench";
+  if (!std::filesystem::exists(program))
+    throw UsageError(fmt::format("{} is not built; `./goalpost benchmark` builds it, or `ninja goalpost-bench` in {}",
+                                 program.string(), program.parent_path().string()));
+  std::vector<std::string> words = {program.string(), "--benchmark_counters_tabular=true"};
+  if (!filter.empty()) words.push_back("--benchmark_filter=" + filter);
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  execv(program.c_str(), argv.data());
+  throw std::runtime_error(fmt::format("cannot run {}", program.string()));
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("goalpost: goal-conditioned and hierarchical reinforcement learning, reproducibly.");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", BuildInfo::current().revision);
+  app.option_defaults()->always_capture_default();
+  int status = 0;
+  std::string name, out, filter;
+  std::vector<std::string> set, directories;
+  std::int64_t seed = 0;
+  bool quiet = false, as_json = false;
+
+  CLI::App* list_command = app.add_subcommand("list", "what there is, a line each");
+  list_command->add_option("what", name, "envs, algos, experiments or figures; all if left out")
+      ->check(CLI::IsMember({"envs", "algos", "experiments", "figures"}))
+      ->default_str("");
+  list_command->callback([&] { status = list(name); });
+
+  CLI::App* describe_command =
+      app.add_subcommand("describe", "every setting of an environment, algorithm or experiment");
+  describe_command->add_option("name", name, "its name, or a TOML file")->required();
+  describe_command->add_option("--set", set, "put key=value over the file")->allow_extra_args(false);
+  describe_command->callback([&] { status = describe(name, set); });
+
+  CLI::App* train_command = app.add_subcommand("train", "train one run of an experiment");
+  std::string train_seed, steps, threads;
+  train_command->add_option("experiment", name, "a name of `goalpost list experiments`, or a TOML file")->required();
+  train_command->add_option("--seed", train_seed, "of all random numbers; short for --set seed=S");
+  train_command->add_option("--steps", steps, "transitions; short for --set train.total_steps=N");
+  train_command->add_option("--threads", threads, "that step the environments; short for --set train.threads=T");
+  train_command->add_option("--out", out, "run directory; must be new. Default: runs/<experiment>/seed_<seed>");
+  train_command->add_option("--set", set, "put key=value over the file, e.g. env.bits=40")->allow_extra_args(false);
+  train_command->add_flag("--quiet", quiet, "no progress");
+  train_command->callback([&] {
+    if (!train_seed.empty()) set.push_back("seed=" + train_seed);
+    if (!steps.empty()) set.push_back("train.total_steps=" + steps);
+    if (!threads.empty()) set.push_back("train.threads=" + threads);
+    status = train(name, set, out, quiet);
+  });
+
+  CLI::App* evaluate_command = app.add_subcommand("evaluate", "measure a trained policy, without exploration");
+  int episodes = 1000;
+  evaluate_command->add_option("run", name, "run directory")->required();
+  evaluate_command->add_option("--episodes", episodes, "how many")->check(CLI::PositiveNumber);
+  evaluate_command->add_option("--seed", seed, "of starts and goals")->check(CLI::NonNegativeNumber);
+  evaluate_command->add_flag("--json", as_json, "print one JSON object");
+  evaluate_command->callback([&] { status = evaluate(name, episodes, seed, as_json); });
+
+  CLI::App* reproduce_command = app.add_subcommand("reproduce", "all runs of a paper's figure, then the figure");
+  ReproduceOptions r;
+  reproduce_command->add_option("figure", r.figure, "a name of `goalpost list figures`")->required();
+  reproduce_command->add_option("--seeds", r.seeds, "runs per point; 0: as the figure says")
+      ->check(CLI::Range(0, 1000));
+  reproduce_command->add_option("--jobs", r.jobs, "runs side by side; 0: one per processor")
+      ->check(CLI::Range(0, 1024));
+  reproduce_command->add_option("--values", r.values, "of the x axis, instead of the figure's, e.g. 10,20")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
+  reproduce_command->add_option("--out", r.out,
+                                "directory; finished runs in it are kept. Default: runs/reproduce/<figure>");
+  reproduce_command->add_flag("--quick", r.quick, "a subset, in minutes");
+  reproduce_command->add_flag("--record", r.record, "also write src/experiments/results and the README's table");
+  reproduce_command->callback([&] { status = reproduce(r); });
+
+  CLI::App* report_command = app.add_subcommand("report", "summarise finished runs over their seeds");
+  bool recorded = false;
+  report_command->add_option("runs", directories, "run directories, or directories above them")->required();
+  report_command->add_flag("--record", recorded, "also write src/experiments/results and the README's table");
+  report_command->callback([&] { status = report(directories, recorded); });
+
+  CLI::App* rollout_command = app.add_subcommand("rollout", "step an environment and write a row per step");
+  RolloutOptions o;
+  rollout_command->add_option("env", o.env, "a name of `goalpost list envs`; not needed with --policy");
+  CLI::Option_group* source = rollout_command->add_option_group("actions", "where actions come from: one of");
+  source->add_option("--actions", o.actions,
+                     "CSV file, columns a0, a1, ..., one row per step, in the environment's unit");
+  source->add_option("--policy", o.policy, "run directory of a trained policy");
+  source->add_flag("--random", o.random, "uniform random actions");
+  source->require_option(1);
+  rollout_command->add_option("--episodes", o.episodes, "with --policy and --random")->check(CLI::PositiveNumber);
+  rollout_command->add_option("--seed", o.seed, "of resets and random actions")->check(CLI::NonNegativeNumber);
+  rollout_command->add_option("--out", o.out, "CSV file; standard output if left out");
+  rollout_command->add_option("--set", o.set, "environment setting, e.g. env.bits=40")->allow_extra_args(false);
+  rollout_command->callback([&] {
+    if (o.env.empty() && o.policy.empty())
+      throw UsageError("rollout: which environment? `goalpost list envs` shows them all");
+    rollout(o);
+    status = interrupted() ? 130 : 0;
+  });
+
+  CLI::App* benchmark_command = app.add_subcommand("benchmark", "time the components");
+  benchmark_command->add_option("filter", filter, "regular expression; all if left out")->default_str("");
+  benchmark_command->callback([&] { status = benchmark(filter); });
+
+  catch_interrupts();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) {
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    fmt::print(stderr, "goalpost: {}; `goalpost {}--help` shows what is possible\n", e.what(),
+               app.get_subcommands().empty() ? "" : app.get_subcommands().front()->get_name() + " ");
+    return 2;
+  }
+  return status;
+}
+
+}  // namespace
+}  // namespace goalpost
+
+int main(int argc, char** argv) {
+  try {
+    return goalpost::run(argc, argv);
+  } catch (const goalpost::UsageError& e) {
+    fmt::print(stderr, "goalpost: {}\n", e.what());
+    return 2;
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "goalpost: {}\n", e.what());
+    return 1;
+  }
+}

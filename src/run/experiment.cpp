@@ -1,0 +1,165 @@
+#include "run/experiment.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+
+#include "core/names.h"
+#include "revision.h"  // made by meson
+
+namespace goalpost {
+namespace {
+
+FieldInfo info(std::string_view name, std::string_view doc) {
+  return {name, doc, "", -std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
+}
+
+template <class Body>
+void in_table(ConfigVisitor& v, std::string_view name, std::string_view doc, Body body) {
+  v.enter(info(name, doc));
+  body();
+  v.leave();
+}
+
+std::string required_string(const TomlValues& values, const std::string& path, const char* example) {
+  const TomlValues::Value* v = values.find(path);
+  if (v == nullptr)
+    throw UsageError(fmt::format("{} is missing; expected a name, e.g. {} = \"{}\"", path, path, example));
+  const std::string* text = std::get_if<std::string>(&v->value);
+  if (text == nullptr) throw UsageError(fmt::format("{} is not a string; expected a name ({})", path, v->origin));
+  return *text;
+}
+
+template <class Find>
+auto& find_named(const TomlValues& values, const std::string& path, const char* example, Find find) {
+  const std::string name = required_string(values, path, example);
+  try {
+    return find(name);
+  } catch (const UsageError& e) {
+    throw UsageError(fmt::format("{} ({})", e.what(), values.find(path)->origin));
+  }
+}
+
+// Relations between fields that no single range can express.
+void check_relations(const Experiment& e, ConfigReader& reader) {
+  const EnvSpec spec = e.env_factory()()->spec();
+  const TrainConfig& t = e.train;
+  const AlgorithmEntry& algorithm = find_algorithm(e.algorithm);
+  if (algorithm.action_kind != spec.action.kind) {
+    const auto name = [](ActionSpace::Kind kind) {
+      return kind == ActionSpace::Kind::discrete ? "discrete" : "continuous";
+    };
+    reader.report("agent.algorithm",
+                  fmt::format("agent.algorithm = \"{}\" needs {} actions, but those of {} are {}", e.algorithm,
+                              name(algorithm.action_kind), spec.name, name(spec.action.kind)));
+  }
+  const bool cycles = t.cycle_episodes > 0;
+  if (cycles && t.updates_per_step > 0)
+    reader.report("train.cycle_episodes",
+                  fmt::format("train.cycle_episodes = {} and train.updates_per_step = {}; expected one of them to be 0",
+                              t.cycle_episodes, t.updates_per_step));
+  if (cycles != (t.cycle_updates > 0))
+    reader.report("train.cycle_updates", fmt::format("train.cycle_episodes = {} and train.cycle_updates = {}; expected "
+                                                     "both to be positive, or both 0",
+                                                     t.cycle_episodes, t.cycle_updates));
+  const OffPolicyConfig* c = algorithm.off_policy(*e.agent_settings);
+  if (c == nullptr) return;
+  if (c->batch_size > c->replay.capacity)
+    reader.report("agent.batch_size", fmt::format("agent.batch_size = {} is larger than agent.replay.capacity = {}",
+                                                  c->batch_size, c->replay.capacity));
+  if (c->replay.capacity / t.lanes < spec.max_steps)
+    reader.report(
+        "agent.replay.capacity",
+        fmt::format("agent.replay.capacity = {} over {} lanes holds no whole episode of {} steps; expected at "
+                    "least {}",
+                    c->replay.capacity, t.lanes, spec.max_steps, std::int64_t(t.lanes) * spec.max_steps));
+  if (c->her.strategy == HerStrategy::none) return;
+  if (spec.goal.dim == 0)
+    reader.report("agent.her.strategy",
+                  fmt::format("agent.her.strategy relabels goals, but {} has none; expected \"none\"", spec.name));
+  const std::int64_t first_end = std::int64_t(t.lanes) * spec.max_steps;
+  if (!cycles && t.warmup_steps < first_end)
+    reader.report("train.warmup_steps",
+                  fmt::format("train.warmup_steps = {} lets learning start before the first episode ends; expected at "
+                              "least lanes x max_steps = {} x {} = {}",
+                              t.warmup_steps, t.lanes, spec.max_steps, first_end));
+}
+
+std::string cpu_model() {
+  std::ifstream in("/proc/cpuinfo");
+  for (std::string line; std::getline(in, line);)
+    if (line.starts_with("model name")) return line.substr(std::min(line.size(), line.find(':') + 2));
+  return "unknown";
+}
+
+}  // namespace
+
+BuildInfo BuildInfo::current() {
+  return {.revision = kRevision,
+          .compiler = "g++ " __VERSION__,
+          .flags = GOALPOST_BUILD_FLAGS,
+          .cpu = cpu_model(),
+          .libraries = fmt::format("Eigen {}.{}.{}", EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION)};
+}
+
+void Experiment::visit(ConfigVisitor& v) {
+  v.visit(info("name", "of the experiment; runs go to runs/<name>/seed_<seed>"), name);
+  v.visit(info("label", "in figures and tables"), label);
+  v.visit(info("description", "what it shows"), description);
+  v.visit({"seed", "of all random numbers of the run", "", 0, 9e15}, seed);
+  in_table(v, "source", "what it reproduces", [&] { visit_fields(source, v); });
+  in_table(v, "env", "the environment", [&] {
+    v.visit(info("name", "`goalpost list envs` shows them all"), env_name);
+    env_settings->visit(v);
+  });
+  in_table(v, "train", "the loop", [&] { visit_fields(train, v); });
+  in_table(v, "agent", "the algorithm", [&] {
+    v.visit(info("algorithm", "`goalpost list algos` shows them all"), algorithm);
+    agent_settings->visit(v);
+  });
+  in_table(v, "build", "with what the run was made", [&] { visit_fields(build, v); });
+}
+
+std::string Experiment::to_toml() {
+  return goalpost::to_toml([this](ConfigVisitor& v) { visit(v); });
+}
+
+Experiment make_experiment(const TomlValues& values) {
+  Experiment e;
+  const EnvEntry& env = find_named(values, "env.name", "BitFlip-v0", find_environment);
+  const AlgorithmEntry& algorithm = find_named(values, "agent.algorithm", "dqn", find_algorithm);
+  e.env_settings = env.settings();
+  e.agent_settings = algorithm.settings();
+  ConfigReader reader(values);
+  e.visit(reader);
+  if (reader.problems().empty()) check_relations(e, reader);
+  const std::vector<std::string> problems = reader.problems();
+  if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "\n")));
+  e.build = BuildInfo::current();
+  return e;
+}
+
+std::filesystem::path experiment_directory() { return std::filesystem::path(GOALPOST_SOURCE_DIR) / "src/experiments"; }
+
+std::vector<std::string> experiment_names() {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(experiment_directory()))
+    if (entry.path().extension() == ".toml") names.push_back(entry.path().stem().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+TomlValues load_experiment(const std::string& name_or_file) {
+  if (name_or_file.ends_with(".toml")) return TomlValues::from_file(name_or_file);
+  const std::vector<std::string> names = experiment_names();
+  if (std::find(names.begin(), names.end(), name_or_file) == names.end()) {
+    std::string hint = did_you_mean(name_or_file, {names.begin(), names.end()});
+    if (hint.empty()) hint = "; `goalpost list experiments` shows them all";
+    throw UsageError(fmt::format("no experiment is called \"{}\"{}", name_or_file, hint));
+  }
+  return TomlValues::from_file(experiment_directory() / (name_or_file + ".toml"));
+}
+
+}  // namespace goalpost

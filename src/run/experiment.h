@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "algos/registry.h"
+#include "core/config.h"
+#include "envs/registry.h"
+#include "run/trainer.h"
+#include "storage/toml.h"
+
+namespace goalpost {
+
+/// What an experiment claims to reproduce.
+struct SourceConfig {
+  std::string paper, row, claim;
+  double expected_success = 0;
+};
+constexpr auto fields(const SourceConfig*) {
+  return std::tuple{
+      field("paper", &SourceConfig::paper, "the publication, with its version"),
+      field("row", &SourceConfig::row, "the experiment's identifier"),
+      field("claim", &SourceConfig::claim, "what is reported, in a sentence"),
+      field("expected_success", &SourceConfig::expected_success,
+            "success that the final evaluation is expected to reach; 0: none", 0, 1),
+  };
+}
+static_assert(complete<SourceConfig>);
+
+/// With what a run was made. Written into config.toml; ignored when a configuration is read.
+struct BuildInfo {
+  std::string revision, compiler, flags, cpu, libraries;
+  static BuildInfo current();
+};
+constexpr auto fields(const BuildInfo*) {
+  return std::tuple{
+      field("revision", &BuildInfo::revision, "of the source; ends in -dirty if files were changed"),
+      field("compiler", &BuildInfo::compiler, "and its version"),
+      field("flags", &BuildInfo::flags, "kind of build and instruction set"),
+      field("cpu", &BuildInfo::cpu, "model of the processor"),
+      field("libraries", &BuildInfo::libraries, "versions that may affect results"),
+  };
+}
+static_assert(complete<BuildInfo>);
+
+/// A whole run as data: the TOML files in src/experiments, and config.toml of a run directory.
+struct Experiment {
+  std::string name, label, description;
+  std::int64_t seed = 1;
+  SourceConfig source;
+  TrainConfig train;
+  std::string env_name, algorithm;
+  std::unique_ptr<Settings> env_settings, agent_settings;
+  BuildInfo build;
+
+  /// Every field, in the order of the file. @pre env_name and algorithm are known and their settings exist
+  void visit(ConfigVisitor& v);
+  std::string to_toml();
+  EnvFactory env_factory() const { return find_environment(env_name).factory(*env_settings); }
+  std::unique_ptr<Agent> make_agent(const EnvSpec& spec, int lanes, Rng rng) const {
+    return find_algorithm(algorithm).make(*agent_settings, spec, lanes, rng);
+  }
+};
+
+/// The experiment of TOML values, checked: types, ranges, unknown keys, and relations between fields.
+/// @throws UsageError with all problems, one per line
+Experiment make_experiment(const TomlValues& values);
+
+/// Where the experiments' files are.
+std::filesystem::path experiment_directory();
+/// Names of all experiments, sorted.
+std::vector<std::string> experiment_names();
+/// The values of an experiment: a name in experiment_directory(), or the path of a TOML file.
+/// @throws UsageError for an unknown name, with the nearest known one
+TomlValues load_experiment(const std::string& name_or_file);
+
+}  // namespace goalpost

@@ -1,0 +1,249 @@
+#include "run/figure.h"
+
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <map>
+#include <thread>
+
+#include "core/names.h"
+#include "run/experiment.h"
+#include "run/interrupt.h"
+#include "run/progress.h"
+#include "run/report.h"
+#include "run/runner.h"
+#include "storage/file.h"
+#include "storage/toml.h"
+
+extern char** environ;
+
+namespace goalpost {
+namespace {
+
+std::filesystem::path figure_directory() { return experiment_directory() / "figures"; }
+
+struct Task {
+  std::string experiment, setting;  // "env.bits=40"
+  int seed;
+  std::filesystem::path directory;
+  std::vector<std::string> set;
+};
+
+std::vector<Task> make_tasks(const FigureConfig& figure, const ReproduceOptions& o, const std::filesystem::path& out) {
+  std::vector<int> values = !o.values.empty() ? o.values : o.quick ? figure.quick_values : figure.values;
+  std::sort(values.rbegin(), values.rend());  // the longest first, so that no long run is left for the end
+  std::vector<Task> tasks;
+  for (const int value : values) {
+    for (const std::string& experiment : figure.experiments) {
+      const std::string setting = fmt::format("{}={}", figure.key, value);
+      std::vector<std::string> set = {setting};
+      if (o.quick) set.insert(set.end(), figure.quick_set.begin(), figure.quick_set.end());
+      TomlValues checked = load_experiment(experiment);
+      for (const std::string& s : set) checked.set(s);
+      make_experiment(checked);  // throws before any work if a setting is wrong
+      for (int seed = 1; seed <= (o.seeds > 0 ? o.seeds : figure.seeds); ++seed)
+        tasks.push_back({experiment, setting, seed, out / experiment / setting / fmt::format("seed_{}", seed), set});
+    }
+  }
+  return tasks;
+}
+
+// Starts `goalpost train` for a task in a process of its own.
+pid_t start(const Task& task) {
+  std::vector<std::string> words = {"goalpost",      "train",
+                                    task.experiment, "--quiet",
+                                    "--seed",        std::to_string(task.seed),
+                                    "--out",         task.directory.string()};
+  for (const std::string& s : task.set) {
+    words.push_back("--set");
+    words.push_back(s);
+  }
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  pid_t pid = 0;
+  const int error = posix_spawn(&pid, "/proc/self/exe", nullptr, nullptr, argv.data(), environ);
+  if (error != 0) throw std::runtime_error(fmt::format("cannot start a training process: {}", std::strerror(error)));
+  return pid;
+}
+
+// Runs the tasks, some at a time. Returns how many failed.
+int run_tasks(const std::vector<Task>& tasks, int jobs) {
+  std::map<pid_t, const Task*> running;
+  std::size_t next = 0, done = 0;
+  int failed = 0;
+  bool told = false;
+  Progress bar("runs", static_cast<std::int64_t>(tasks.size()), "run");
+  while (next < tasks.size() || !running.empty()) {
+    if (interrupted()) {
+      next = tasks.size();
+      if (!told)
+        for (const auto& [pid, task] : running) kill(pid, SIGTERM);
+      told = true;
+    }
+    while (next < tasks.size() && static_cast<int>(running.size()) < jobs) {
+      running[start(tasks[next])] = &tasks[next];
+      ++next;
+    }
+    int status = 0;
+    const pid_t pid = waitpid(-1, &status, WNOHANG);
+    if (pid == 0) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      continue;
+    }
+    if (pid < 0 && errno == EINTR) continue;
+    const auto it = running.find(pid);
+    if (it == running.end()) continue;
+    const Task& task = *it->second;
+    running.erase(it);
+    ++done;
+    const std::optional<RunResult> r = read_result(task.directory);
+    if (r) {
+      bar.line(fmt::format("{} {} seed {}: success {:.3f} ({} episodes) after {} steps, {} updates, {:.1f} s",
+                           task.experiment, task.setting, task.seed, r->final.success, r->final.episodes,
+                           r->progress.step, r->progress.updates, r->progress.wall_seconds));
+    } else if (!interrupted()) {
+      ++failed;
+      bar.line(fmt::format("{} {} seed {}: failed, see {}", task.experiment, task.setting, task.seed,
+                           task.directory.string()));
+    }
+    bar.update(static_cast<std::int64_t>(done));
+  }
+  bar.finish();
+  return failed;
+}
+
+double x_of(const FinishedRun& run, const std::string& key) {
+  Experiment& e = const_cast<Experiment&>(run.experiment);  // visiting writes nothing here
+  for (const FieldText& f : describe_fields([&](ConfigVisitor& v) { e.visit(v); }))
+    if (f.path == key) return std::stod(f.value);
+  throw std::runtime_error(fmt::format("{} has no field {}", run.directory.string(), key));
+}
+
+// Draws figure.svg and figure.png with gnuplot, from figure.csv beside them.
+bool plot(const FigureConfig& figure, const std::vector<std::string>& labels, const std::filesystem::path& out) {
+  const std::vector<std::string> colours = {"#888888", "#dd8452", "#1f5fa8", "#55a868", "#8172b3"};
+  std::string script = fmt::format(
+      "set datafile separator ','\nset xlabel '{}'\nset ylabel 'success rate'\nset title '{}'\n"
+      "set yrange [-0.04:1.08]\nset xrange [0:*]\nset grid lc rgb '#dddddd'\nset key outside bottom center horizontal\n"
+      "set style fill transparent solid 0.2 noborder\nset border 3\nset tics nomirror\n",
+      figure.x_label, figure.title);
+  for (std::size_t i = 0; i < figure.paper_limit.size() && i < labels.size(); ++i)
+    script += fmt::format("set arrow from {0},-0.04 to {0},1.04 nohead dt 2 lc rgb '{1}'\n", figure.paper_limit[i],
+                          colours[i % colours.size()]);
+  std::string plots = "plot ";
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const std::string data = fmt::format("'figure.csv' using (strcol(1) eq '{}' ? $2 : NaN)", figure.experiments[i]);
+    const std::string colour = colours[i % colours.size()];
+    plots += fmt::format("{}{}:5:6 with filledcurves lc rgb '{}' notitle, ", i == 0 ? "" : ", ", data, colour);
+    plots += fmt::format("{}:4 with linespoints pt 7 ps 0.5 lw 1.5 lc rgb '{}' title '{}'", data, colour, labels[i]);
+  }
+  plots += ", NaN with lines dt 2 lc rgb '#444444' title 'largest value solved in the paper'\n";
+  script += "set terminal svg size 820,420 font 'sans,12' background 'white'\nset output 'figure.svg'\n" + plots;
+  script += "set terminal pngcairo size 1230,630 font 'sans,13'\nset output 'figure.png'\n" + plots;
+  write_file_atomically(out / "figure.gp", script);
+  const std::string command = fmt::format("cd '{}' && gnuplot figure.gp > figure.log 2>&1", out.string());
+  return std::system(command.c_str()) == 0;
+}
+
+}  // namespace
+
+std::vector<std::string> figure_names() {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(figure_directory()))
+    if (entry.path().extension() == ".toml") names.push_back(entry.path().stem().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+FigureConfig load_figure(const std::string& name) {
+  const std::vector<std::string> names = figure_names();
+  if (std::find(names.begin(), names.end(), name) == names.end()) {
+    std::string hint = did_you_mean(name, {names.begin(), names.end()});
+    if (hint.empty()) hint = fmt::format("; there are: {}", fmt::join(names, ", "));
+    throw UsageError(fmt::format("no figure is called \"{}\"{}", name, hint));
+  }
+  const TomlValues values = TomlValues::from_file(figure_directory() / (name + ".toml"));
+  FigureConfig figure;
+  ConfigReader reader(values);
+  visit_fields(figure, reader);
+  const std::vector<std::string> problems = reader.problems();
+  if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "\n")));
+  return figure;
+}
+
+int reproduce(const ReproduceOptions& o) {
+  const FigureConfig figure = load_figure(o.figure);
+  const std::filesystem::path out =
+      !o.out.empty() ? o.out : std::filesystem::path("runs") / "reproduce" / (o.figure + (o.quick ? "-quick" : ""));
+  const int jobs = o.jobs > 0 ? o.jobs : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  std::vector<Task> tasks = make_tasks(figure, o, out), missing;
+  for (const Task& task : tasks) {
+    if (read_result(task.directory)) continue;
+    if (std::filesystem::exists(task.directory / "config.toml")) {
+      fmt::print(stderr, "{}: left unfinished earlier; starting again\n", task.directory.string());
+      std::filesystem::remove_all(task.directory);
+    }
+    missing.push_back(task);
+  }
+  fmt::print(stderr, "{}: {} runs, {} of them finished earlier, {} side by side, in {}\n", figure.title, tasks.size(),
+             tasks.size() - missing.size(), jobs, out.string());
+  const int failed = run_tasks(missing, jobs);
+  if (interrupted()) {
+    fmt::print(stderr, "interrupted; the same command goes on with the runs that are missing\n");
+    return 130;
+  }
+  if (failed == static_cast<int>(tasks.size())) return 1;
+
+  const std::vector<FinishedRun> runs = find_runs({out});
+  const std::vector<Summary> summaries = summarise(runs);
+  std::string csv = "experiment,x,seeds,success,low,high,steps\n";
+  std::vector<std::string> labels(figure.experiments.size());
+  std::vector<double> solved(figure.experiments.size(), 0);
+  for (std::size_t i = 0; i < figure.experiments.size(); ++i) {
+    std::vector<std::pair<double, const Summary*>> points;
+    for (const Summary& s : summaries)
+      if (s.experiment == figure.experiments[i]) points.emplace_back(x_of(*s.runs.front(), figure.key), &s);
+    std::sort(points.begin(), points.end());
+    labels[i] = figure.experiments[i];
+    for (const auto& [x, s] : points) {
+      labels[i] = s->runs.front()->experiment.label;
+      csv += fmt::format("{},{},{},{:.4f},{:.4f},{:.4f},{:.0f}\n", s->experiment, x, s->runs.size(), s->success, s->low,
+                         s->high, s->steps);
+      if (s->success >= 0.99) solved[i] = x;
+    }
+  }
+  write_file_atomically(out / "figure.csv", csv);
+  const bool drawn = plot(figure, labels, out);
+
+  fmt::print("{}\n", summary_table(summaries));
+  fmt::print("The paper: {}\n", figure.claim);
+  for (std::size_t i = 0; i < figure.experiments.size(); ++i)
+    fmt::print("{:<24} largest {} solved (success >= 0.99): {} here{}\n", labels[i], figure.key, solved[i],
+               i < figure.paper_limit.size() ? fmt::format(", {} in the paper", figure.paper_limit[i]) : "");
+  if (drawn)
+    fmt::print("figure: {}, data: {}\n", (out / "figure.svg").string(), (out / "figure.csv").string());
+  else
+    fmt::print("data: {} (gnuplot could not draw them, see {})\n", (out / "figure.csv").string(),
+               (out / "figure.log").string());
+  if (o.record) {
+    record(summaries);
+    const std::filesystem::path place = results_directory() / "figures";
+    std::filesystem::create_directories(place);
+    write_file_atomically(place / (o.figure + ".csv"), csv);
+    if (drawn) write_file_atomically(place / (o.figure + ".svg"), read_file(out / "figure.svg"));
+    fmt::print("recorded in {}\n", results_directory().string());
+  }
+  return failed > 0 ? 1 : 0;
+}
+
+}  // namespace goalpost

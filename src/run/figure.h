@@ -1,0 +1,55 @@
+// The figure of a paper: curves of experiments over the values of one setting.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/config.h"
+
+namespace goalpost {
+
+/// src/experiments/figures/<name>.toml
+struct FigureConfig {
+  std::string title, claim;
+  std::string key, x_label;
+  std::vector<int> values, quick_values;
+  int seeds = 1;
+  std::vector<std::string> experiments, quick_set;
+  std::vector<int> paper_limit;
+};
+constexpr auto fields(const FigureConfig*) {
+  return std::tuple{
+      field("title", &FigureConfig::title, "of the figure"),
+      field("claim", &FigureConfig::claim, "what the paper says"),
+      field("key", &FigureConfig::key, "the setting along the x axis"),
+      field("x_label", &FigureConfig::x_label, "of the x axis"),
+      field("values", &FigureConfig::values, "of the setting"),
+      field("quick_values", &FigureConfig::quick_values, "of the setting with --quick"),
+      field("seeds", &FigureConfig::seeds, "runs per point, seeds 1, 2, ...", 1, 1000),
+      field("experiments", &FigureConfig::experiments, "one curve each"),
+      field("quick_set", &FigureConfig::quick_set, "assignments put over every experiment with --quick"),
+      field("paper_limit", &FigureConfig::paper_limit, "per curve: the largest value that the paper reports as solved"),
+  };
+}
+static_assert(complete<FigureConfig>);
+
+std::vector<std::string> figure_names();
+/// @throws UsageError for an unknown name or a wrong file
+FigureConfig load_figure(const std::string& name);
+
+struct ReproduceOptions {
+  std::string figure;
+  int seeds = 0;  ///< 0: as the figure says
+  int jobs = 0;   ///< processes side by side; 0: one per processor
+  bool quick = false;
+  std::vector<int> values;    ///< instead of the figure's
+  std::filesystem::path out;  ///< empty: runs/reproduce/<figure>, or <figure>-quick
+  bool record = false;        ///< also into src/experiments/results
+};
+
+/// Trains what is missing (finished runs of an earlier call are kept), then draws the figure from all finished runs.
+/// Returns the exit status: 0, 1 if a run failed, 130 if interrupted.
+int reproduce(const ReproduceOptions& options);
+
+}  // namespace goalpost

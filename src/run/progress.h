@@ -1,0 +1,67 @@
+// A progress bar on a terminal, plain lines elsewhere. It reads the clock and writes to stderr, nothing else:
+// results do not depend on it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace goalpost {
+
+/// What a bar shows.
+struct ProgressState {
+  std::string_view name, unit;  ///< unit: what is counted, e.g. "step"
+  std::int64_t done = 0, total = 0;
+  double elapsed_s = 0;
+  double rate = 0;                ///< per second; 0 = not known yet
+  std::string_view postfix = {};  ///< e.g. "success=0.71 updates/s=1.2k"
+};
+
+/// 999, 5.03k, 42.0k, 420k, 1.00M: three digits from 1000 on.
+std::string format_count(double count);
+/// 01:23 or 1:02:03; "?" for what is not known (negative or not finite).
+std::string format_duration(double seconds);
+/// `name:  42%|████▏     | 420k/1.00M [01:23<01:55, 5.03kstep/s, success=0.71]` in at most `width` columns.
+std::string format_bar(const ProgressState& state, int width, bool unicode);
+/// The same without the bar: `name: 42% 420k/1.00M [01:23<01:55, 5.03kstep/s, success=0.71]`.
+std::string format_progress_line(const ProgressState& state);
+
+struct ProgressOptions {
+  std::int64_t first = 0;  ///< where a resumed run starts; the rate counts from here
+  bool quiet = false;      ///< write nothing at all
+  int descriptor = 2;      ///< where to write: stderr
+};
+
+/// Shows how far long work has come. A failed write is ignored: progress never ends a run.
+class Progress {
+ public:
+  Progress(std::string name, std::int64_t total, std::string unit, ProgressOptions options = {});
+  ~Progress();  ///< finish()
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  /// Shows `done` of `total`; on a terminal at most every 0.1 s, elsewhere a line at most every 10 s.
+  void update(std::int64_t done, std::string_view postfix = {});
+  /// Prints a line of text, above the bar if there is one.
+  void line(std::string_view text);
+  /// Shows the last state and leaves it on the screen. Later calls do nothing.
+  void finish();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  ProgressState state(Clock::time_point now) const;
+  void measure(Clock::time_point now);
+  void draw(Clock::time_point now);
+  void print(std::string_view text) const;
+
+  std::string name_, unit_, postfix_;
+  std::int64_t total_, done_, measured_;  // measured_: `done` at the last measurement of the rate
+  ProgressOptions options_;
+  bool terminal_, unicode_, finished_ = false;
+  Clock::time_point start_, last_;  // last_: when something was last shown
+  double smooth_steps_ = 0, smooth_seconds_ = 0;
+};
+
+}  // namespace goalpost

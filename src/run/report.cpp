@@ -1,0 +1,256 @@
+#include "run/report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "run/statistics.h"
+#include "storage/csv.h"
+#include "storage/file.h"
+
+namespace goalpost {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr char kTableBegin[] = "<!-- results: begin (written by `goalpost report --record`) -->";
+constexpr char kTableEnd[] = "<!-- results: end -->";
+
+// "path=value" of every field that differs from the experiment's file and may affect the result.
+std::string variant_of(Experiment& run) {
+  const std::vector<std::string> names = experiment_names();
+  if (std::find(names.begin(), names.end(), run.name) == names.end()) return "";
+  Experiment plain = make_experiment(load_experiment(run.name));
+  const auto list = [](Experiment& e) { return describe_fields([&](ConfigVisitor& v) { e.visit(v); }); };
+  std::map<std::string, std::string> expected;
+  for (const FieldText& f : list(plain)) expected[f.path] = f.value;
+  std::string variant;
+  for (const FieldText& f : list(run)) {
+    if (f.path == "seed" || f.path == "train.threads" || f.path == "label" || f.path == "description" ||
+        f.path.starts_with("build.") || f.path.starts_with("source.") || expected[f.path] == f.value)
+      continue;
+    std::string value = f.value;
+    std::erase(value, '"');
+    variant += fmt::format("{}{}={}", variant.empty() ? "" : ",", f.path, value);
+  }
+  return variant;
+}
+
+// Numbers inside names in numeric order: env.bits=9 before env.bits=10.
+bool natural_less(const std::string& a, const std::string& b) {
+  std::size_t i = 0, j = 0;
+  while (i < a.size() && j < b.size()) {
+    if (std::isdigit(static_cast<unsigned char>(a[i])) && std::isdigit(static_cast<unsigned char>(b[j]))) {
+      const std::size_t start_i = i, start_j = j;
+      while (i < a.size() && std::isdigit(static_cast<unsigned char>(a[i]))) ++i;
+      while (j < b.size() && std::isdigit(static_cast<unsigned char>(b[j]))) ++j;
+      const std::string x = a.substr(start_i, i - start_i), y = b.substr(start_j, j - start_j);
+      if (x.size() != y.size()) return x.size() < y.size();
+      if (x != y) return x < y;
+    } else {
+      if (a[i] != b[j]) return a[i] < b[j];
+      ++i, ++j;
+    }
+  }
+  return a.size() - i < b.size() - j;
+}
+
+// A variant as a folder name: no separators.
+std::string folder(const std::string& variant) {
+  std::string name = variant;
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '/' || c == ' '; }, '_');
+  return name;
+}
+
+ordered_json summary_json(const Summary& s) {
+  ordered_json seeds = ordered_json::array();
+  for (const FinishedRun* run : s.runs) {
+    const RunResult& r = run->result;
+    seeds.push_back({{"seed", r.seed},
+                     {"success", r.final.success},
+                     {"success_any", r.final.success_any},
+                     {"return", r.final.reward},
+                     {"length", r.final.length},
+                     {"episodes_evaluated", r.final.episodes},
+                     {"steps", r.progress.step},
+                     {"episodes", r.progress.episodes},
+                     {"updates", r.progress.updates},
+                     {"wall_seconds", r.progress.wall_seconds},
+                     {"end", r.end},
+                     {"revision", r.revision},
+                     {"cpu", r.cpu}});
+  }
+  const FinishedRun& first = *s.runs.front();
+  return {{"variant", s.variant},
+          {"expected_success", first.experiment.source.expected_success},
+          {"interquartile_mean", s.success},
+          {"interval_95", {s.low, s.high}},
+          {"seeds", seeds}};
+}
+
+}  // namespace
+
+std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& directories) {
+  std::vector<FinishedRun> runs;
+  std::set<std::filesystem::path> seen;
+  for (const std::filesystem::path& top : directories) {
+    if (!std::filesystem::is_directory(top)) throw UsageError(fmt::format("{} is not a directory", top.string()));
+    const std::size_t before = runs.size();
+    const auto consider = [&](const std::filesystem::path& directory) {
+      if (!std::filesystem::exists(directory / "config.toml") ||
+          !seen.insert(std::filesystem::canonical(directory)).second)
+        return;
+      const std::optional<RunResult> result = read_result(directory);
+      if (!result) return;
+      FinishedRun run{directory, make_experiment(TomlValues::from_file(directory / "config.toml")), *result, ""};
+      run.variant = variant_of(run.experiment);
+      runs.push_back(std::move(run));
+    };
+    consider(top);
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(top))
+      if (entry.is_directory()) consider(entry.path());
+    if (runs.size() == before) throw UsageError(fmt::format("{} holds no finished run", top.string()));
+  }
+  std::stable_sort(runs.begin(), runs.end(), [](const FinishedRun& a, const FinishedRun& b) {
+    if (a.experiment.name != b.experiment.name) return a.experiment.name < b.experiment.name;
+    if (a.variant != b.variant) return natural_less(a.variant, b.variant);
+    return a.result.seed < b.result.seed;
+  });
+  return runs;
+}
+
+std::vector<Summary> summarise(const std::vector<FinishedRun>& runs) {
+  std::vector<Summary> summaries;
+  for (const FinishedRun& run : runs) {
+    if (summaries.empty() || summaries.back().experiment != run.experiment.name ||
+        summaries.back().variant != run.variant)
+      summaries.push_back({run.experiment.name, run.variant, {}, 0, 0, 0, 0, false});
+    std::vector<const FinishedRun*>& group = summaries.back().runs;
+    if (!group.empty() && group.back()->result.seed == run.result.seed)
+      throw UsageError(fmt::format("{} and {} are runs of the same setting and seed; expected one of them",
+                                   group.back()->directory.string(), run.directory.string()));
+    group.push_back(&run);
+  }
+  for (Summary& s : summaries) {
+    std::vector<double> success;
+    for (const FinishedRun* run : s.runs) {
+      success.push_back(run->result.final.success);
+      s.steps += static_cast<double>(run->result.progress.step) / static_cast<double>(s.runs.size());
+    }
+    s.success = interquartile_mean(success);
+    const int n = s.runs.front()->result.final.episodes;
+    const Interval interval = s.runs.size() > 1 ? bootstrap_interval(success, interquartile_mean)
+                                                : wilson_interval(std::llround(success.front() * n), n);
+    s.low = interval.low;
+    s.high = interval.high;
+    s.meets_expectation = s.success >= s.runs.front()->experiment.source.expected_success;
+  }
+  return summaries;
+}
+
+std::string summary_table(const std::vector<Summary>& summaries) {
+  std::string text = fmt::format("{:<22} {:<22} {:>5} {:>8} {:>16} {:>11}  {}\n", "experiment", "variant", "seeds",
+                                 "success", "95 % interval", "steps", "expected");
+  for (const Summary& s : summaries) {
+    const double expected = s.runs.front()->experiment.source.expected_success;
+    text +=
+        fmt::format("{:<22} {:<22} {:>5} {:>8.3f} {:>16} {:>11.0f}  {}\n", s.experiment, s.variant, s.runs.size(),
+                    s.success, fmt::format("[{:.3f}, {:.3f}]", s.low, s.high), s.steps,
+                    expected == 0 ? "-" : fmt::format(">= {} {}", expected, s.meets_expectation ? "met" : "MISSED"));
+  }
+  return text;
+}
+
+std::filesystem::path results_directory() { return experiment_directory() / "results"; }
+
+void record(const std::vector<Summary>& summaries) {
+  for (const Summary& s : summaries)
+    for (const FinishedRun* run : s.runs)
+      if (run->result.revision.ends_with("-dirty") || run->result.revision == "unknown")
+        throw UsageError(fmt::format("{} was made by source revision {}; only runs of committed code are recorded",
+                                     run->directory.string(), run->result.revision));
+  for (const Summary& s : summaries) {
+    const std::filesystem::path top = results_directory() / s.experiment,
+                                place = s.variant.empty() ? top : top / folder(s.variant);
+    std::filesystem::create_directories(place);
+    for (const FinishedRun* run : s.runs) {
+      const CsvTable curve = read_csv(run->directory / "eval.csv");
+      std::string text = "step,wall_seconds,success,success_any,return\n";
+      const std::vector<std::string> names = {"step", "wall_seconds", "success", "success_any", "return"};
+      for (std::size_t row = 0; row < curve.rows(); ++row) {
+        for (const std::string& name : names) {
+          const double value = curve.column(name)[row];
+          text += name == "wall_seconds" ? fmt::format("{:.1f}", value) : shortest(value);
+          text += name == names.back() ? "\n" : ",";
+        }
+      }
+      write_file_atomically(place / fmt::format("seed_{}.csv", run->result.seed), text);
+    }
+    // One summary per experiment; settings recorded earlier stay.
+    const std::filesystem::path file = top / "summary.json";
+    const Experiment& e = s.runs.front()->experiment;
+    ordered_json summary = {{"experiment", e.name},    {"label", e.label},        {"row", e.source.row},
+                            {"paper", e.source.paper}, {"claim", e.source.claim}, {"settings", ordered_json::array()}};
+    std::vector<ordered_json> settings;
+    if (std::filesystem::exists(file))
+      for (const ordered_json& old : ordered_json::parse(read_file(file)).at("settings"))
+        if (old.at("variant") != s.variant) settings.push_back(old);
+    settings.push_back(summary_json(s));
+    std::sort(settings.begin(), settings.end(), [](const ordered_json& a, const ordered_json& b) {
+      return natural_less(a.at("variant"), b.at("variant"));
+    });
+    for (ordered_json& one : settings) summary["settings"].push_back(std::move(one));
+    write_file_atomically(file, summary.dump(1) + "\n");
+  }
+  const std::filesystem::path readme = std::filesystem::path(GOALPOST_SOURCE_DIR) / "README.md";
+  std::string text = read_file(readme);
+  const std::size_t begin = text.find(kTableBegin), end = text.find(kTableEnd);
+  if (begin == std::string::npos || end == std::string::npos || end < begin)
+    throw std::runtime_error(fmt::format("{}: the markers of the results' table are missing", readme.string()));
+  const std::size_t from = begin + sizeof(kTableBegin) - 1;
+  text.replace(from, end - from, "\n" + readme_table());
+  write_file_atomically(readme, text);
+}
+
+std::string readme_table() {
+  std::string text =
+      "| row | experiment | setting | seeds | success, IQM [95 % interval] | env steps | expected |\n"
+      "|---|---|---|---|---|---|---|\n";
+  std::vector<std::filesystem::path> files;
+  if (std::filesystem::is_directory(results_directory()))
+    for (const auto& entry : std::filesystem::directory_iterator(results_directory()))
+      if (std::filesystem::exists(entry.path() / "summary.json")) files.push_back(entry.path() / "summary.json");
+  std::sort(files.begin(), files.end());
+  for (const std::filesystem::path& file : files) {
+    const ordered_json summary = ordered_json::parse(read_file(file));
+    int single = 0;
+    for (const ordered_json& s : summary.at("settings")) {
+      const std::size_t seeds = s.at("seeds").size();
+      if (seeds < 2) {  // single runs fill a figure; they are no measurement of their own
+        ++single;
+        continue;
+      }
+      double steps = 0;
+      for (const ordered_json& seed : s.at("seeds"))
+        steps += seed.at("steps").get<double>() / static_cast<double>(seeds);
+      const double expected = s.at("expected_success");
+      text += fmt::format("| {} | `{}` | {} | {} | {:.3f} [{:.3f}, {:.3f}] | {:.2f} M | {} |\n",
+                          summary.at("row").get<std::string>(), summary.at("experiment").get<std::string>(),
+                          s.at("variant").get<std::string>(), seeds, s.at("interquartile_mean").get<double>(),
+                          s.at("interval_95")[0].get<double>(), s.at("interval_95")[1].get<double>(), steps / 1e6,
+                          expected > 0 ? fmt::format(">= {}", expected) : "");
+    }
+    if (single > 0)
+      text += fmt::format("| {} | `{}` | {} more settings, one seed each | 1 | in the figure | | |\n",
+                          summary.at("row").get<std::string>(), summary.at("experiment").get<std::string>(), single);
+  }
+  return text;
+}
+
+}  // namespace goalpost

@@ -1,0 +1,50 @@
+// From run directories to results: runs of one setting are grouped over their seeds, summarised with intervals, and
+// recorded below src/experiments/results, from which the README's table is made.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "run/experiment.h"
+#include "run/runner.h"
+
+namespace goalpost {
+
+/// A finished run and what sets it apart from its experiment's file.
+struct FinishedRun {
+  std::filesystem::path directory;
+  Experiment experiment;
+  RunResult result;
+  std::string variant;  ///< "env.bits=40", several joined by ","; empty if nothing differs
+};
+
+/// All finished runs below the directories, sorted by experiment, variant and seed.
+/// @throws UsageError if a directory holds none
+std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& directories);
+
+/// Final success of one setting over its seeds.
+struct Summary {
+  std::string experiment, variant;
+  std::vector<const FinishedRun*> runs;
+  double success, low, high;  ///< interquartile mean and 95 % interval: bootstrap over seeds, or with one seed Wilson's
+  double steps;               ///< mean transitions until training ended
+  bool meets_expectation;     ///< success >= source.expected_success
+};
+std::vector<Summary> summarise(const std::vector<FinishedRun>& runs);
+
+/// The table of summaries as text.
+std::string summary_table(const std::vector<Summary>& summaries);
+
+/// Writes src/experiments/results/<experiment>[/<variant>]/seed_<s>.csv and one summary.json per experiment, and renews
+/// the README's table. Runs recorded earlier stay.
+/// @throws UsageError if a run is of a source revision with uncommitted changes
+void record(const std::vector<Summary>& summaries);
+
+/// src/experiments/results
+std::filesystem::path results_directory();
+/// The README's table of reproduced experiments, made from the recorded summaries.
+std::string readme_table();
+
+}  // namespace goalpost

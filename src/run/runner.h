@@ -1,0 +1,55 @@
+// One training run with its files, and what is done with a finished run directory.
+//
+//   config.toml   everything that the run consists of; `goalpost train config.toml` repeats it
+//   train.csv     means between two evaluations: loss, training episodes (with exploration), rates
+//   eval.csv      the evaluation curve; the same bits for the same configuration, but for wall_seconds
+//   events.out.tfevents.*   the same for TensorBoard
+//   policy.h5     the policy at the last evaluation
+//   result.json   written at the end: why training ended, and the final evaluation
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "run/experiment.h"
+#include "run/trainer.h"
+
+namespace goalpost {
+
+struct RunResult {
+  std::string experiment;
+  std::int64_t seed = 0;
+  std::string revision, cpu;
+  std::string end;  ///< "budget" (all steps done) or "success" (stopped early)
+  TrainProgress progress;
+  Evaluation final;  ///< after training, on fresh episodes
+};
+
+/// The directory of a run when none is asked for: runs/<name>/seed_<seed>.
+std::filesystem::path default_directory(const Experiment& experiment);
+
+/// Trains, with everything written into a new directory. Returns nothing if interrupted; what was saved until then
+/// stays. @param quiet no progress on stderr
+/// @throws UsageError if the directory is already used or cannot be created; nothing is left behind then
+/// @throws NumericsError if training yields NaN; what was saved until then stays
+std::optional<RunResult> train_in_directory(Experiment& experiment, const std::filesystem::path& directory, bool quiet);
+
+/// The result of a finished run; nothing if the run has not finished. @throws std::runtime_error if it cannot be read
+std::optional<RunResult> read_result(const std::filesystem::path& directory);
+
+/// A trained policy with an environment to use it in.
+struct LoadedRun {
+  Experiment experiment;
+  EnvSpec spec;
+  std::unique_ptr<Agent> agent;  ///< for Mode::exploit
+};
+/// @throws UsageError if the directory is no run, or its policy does not fit its configuration
+LoadedRun load_run(const std::filesystem::path& directory);
+
+/// Lanes that an evaluation of so many episodes uses.
+int evaluation_lanes(int episodes);
+
+}  // namespace goalpost

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "algos/agent.h"
+#include "core/config.h"
+#include "core/rng.h"
+#include "envs/vector_env.h"
+
+namespace goalpost {
+
+struct TrainConfig {
+  std::int64_t total_steps = 1'000'000;
+  std::int64_t total_episodes = 0;
+  int lanes = 1;
+  int threads = 1;
+  std::int64_t warmup_steps = 10'000;
+  double updates_per_step = 1;
+  int cycle_episodes = 0;
+  int cycle_updates = 0;
+  std::int64_t eval_every = 10'000;
+  int eval_episodes = 100;
+  int final_eval_episodes = 1'000;
+  double stop_success = 0;
+  int stop_evals = 3;
+};
+constexpr auto fields(const TrainConfig*) {
+  return std::tuple{
+      field("total_steps", &TrainConfig::total_steps, "transitions of the run, over all lanes", 1, 1e15),
+      field("total_episodes", &TrainConfig::total_episodes, "the run also ends after so many episodes; 0: no limit", 0,
+            1e15),
+      field("lanes", &TrainConfig::lanes, "environments stepped side by side", 1, 65536),
+      field("threads", &TrainConfig::threads, "threads that step them; results do not depend on it", 1, 1024),
+      field("warmup_steps", &TrainConfig::warmup_steps, "transitions with random actions before the first update", 0,
+            1e15),
+      field("updates_per_step", &TrainConfig::updates_per_step, "gradient updates per transition; 0 with cycles", 0,
+            10'000),
+      field("cycle_episodes", &TrainConfig::cycle_episodes,
+            "instead: collect so many episodes, then do cycle_updates; 0: no cycles", 0, 1e9),
+      field("cycle_updates", &TrainConfig::cycle_updates, "updates at the end of every cycle", 0, 1e9),
+      field("eval_every", &TrainConfig::eval_every, "transitions between two evaluations", 1, 1e15),
+      field("eval_episodes", &TrainConfig::eval_episodes, "episodes of each evaluation, without exploration", 1, 1e9),
+      field("final_eval_episodes", &TrainConfig::final_eval_episodes, "episodes of the evaluation after training", 1,
+            1e9),
+      field("stop_success", &TrainConfig::stop_success,
+            "training ends early when stop_evals evaluations in a row reach this success; 0: never", 0, 1),
+      field("stop_evals", &TrainConfig::stop_evals, "see stop_success", 1, 1e6),
+  };
+}
+static_assert(complete<TrainConfig>);
+
+/// Means over the episodes of an evaluation.
+struct Evaluation {
+  int episodes = 0;
+  double success = 0;      ///< share of episodes whose last step is a success
+  double success_any = 0;  ///< share with a success at any step
+  double reward = 0;       ///< mean undiscounted return
+  double length = 0;       ///< mean number of steps
+};
+
+/// Runs episodes without exploration, from fresh episodes drawn from rng. Each lane runs its share of the episodes, so
+/// short episodes are not favoured. Depends on the agent's policy, the number of lanes and rng only.
+/// @param stop asked now and then; when true the episodes so far are returned
+Evaluation evaluate(
+    Agent& agent, VectorEnv& env, int episodes, Rng rng, const std::function<bool()>& stop = [] { return false; });
+
+/// Where a run stands. Counters are exact and reproducible; wall_seconds is not.
+struct TrainProgress {
+  std::int64_t step = 0;      ///< transitions
+  std::int64_t episodes = 0;  ///< finished
+  std::int64_t updates = 0;
+  double wall_seconds = 0;
+  double success = 0, success_any = 0, reward = 0, length = 0;  ///< means of the last 100 training episodes
+};
+
+enum class TrainEnd { budget, success, interrupted };
+
+/// Everything a run consists of.
+struct Run {
+  Agent& agent;
+  VectorEnv& env;
+  VectorEnv& eval_env;
+  Rng rng;
+  /// Called after every evaluation, with the metrics since the last one.
+  std::function<void(const TrainProgress&, const Evaluation&, const Metrics&)> on_evaluation;
+  std::function<void(const TrainProgress&)> on_step = [](const TrainProgress&) {};  ///< after every step of all lanes
+  std::function<bool()> stop = [] { return false; };  ///< asked after every step; ends the run cleanly
+  TrainProgress progress = {};
+};
+
+/// The training loop: act, step, observe, update, evaluate.
+/// @throws NumericsError naming step and update if a loss or an environment yields NaN
+TrainEnd train(Run& run, const TrainConfig& c);
+
+}  // namespace goalpost

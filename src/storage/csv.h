@@ -1,0 +1,66 @@
+// Tables of numbers as comma-separated values: one header line, one line per row, no quotes.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/file.h"
+
+namespace goalpost {
+
+/// The fewest digits from which the same double is read back; whole numbers without point or exponent; "nan", "inf".
+std::string shortest(double value);
+
+/// Appends rows to a CSV file. Every row is one write, so after a kill the file holds whole rows.
+class CsvLog {
+ public:
+  struct Column {
+    std::string_view name;
+    double value;
+  };
+
+  /// Continues the file if it exists; a last line without end (of a run that was killed) is removed.
+  /// @throws std::runtime_error with path and reason if it cannot be opened or read
+  explicit CsvLog(std::filesystem::path path);
+
+  /// Appends a row. The first row also gives the header. A column that is missing leaves its cell empty; a new one
+  /// goes to the end, and the file is replaced by one with empty cells in the earlier lines.
+  /// @throws std::runtime_error with path and reason, e.g. a full disk; the earlier rows stay
+  /// @throws std::invalid_argument for a name that is empty, given twice, or holds a comma, quote or line end
+  void append(std::span<const Column> row);
+
+ private:
+  std::size_t position(std::string_view name);
+  std::string header() const;
+  void widen(std::size_t old_width);
+
+  OutputFile file_;
+  std::vector<std::string> names_;
+};
+
+/// A CSV file of numbers, by column. Empty cells are NaN.
+struct CsvTable {
+  std::filesystem::path path;
+  std::vector<std::string> names;
+  std::vector<std::vector<double>> columns;
+
+  std::size_t rows() const { return columns.empty() ? 0 : columns.front().size(); }
+  bool has(std::string_view name) const;
+  /// @throws std::runtime_error naming the file, with the nearest name, if there is no such column
+  const std::vector<double>& column(std::string_view name) const;
+};
+
+/// Reads what CsvLog writes. A last line without end is not yet written, or torn, and is left out. An empty file is an
+/// empty table. Limitation: no quoted cells.
+/// @throws std::runtime_error with file, line and column for a cell that is no number or a line of another width
+CsvTable read_csv(const std::filesystem::path& path);
+
+/// Removes the rows whose number in this column is greater than `last`: what a resumed run will write again. A file
+/// that does not exist is left so. @throws std::runtime_error as read_csv and for a failed write
+void cut_csv(const std::filesystem::path& path, std::string_view column, double last);
+
+}  // namespace goalpost

@@ -1,0 +1,55 @@
+// Files that are written so that a kill or a full disk leaves something readable behind. What fails throws
+// std::system_error, a std::runtime_error whose message has the path and the reason.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace goalpost {
+
+/// A file that grows at its end. Nothing is buffered: when write() returns, the system has the bytes.
+class OutputFile {
+ public:
+  enum class Mode {
+    create,   ///< the file must not exist
+    replace,  ///< what it held is lost
+    append,   ///< made if missing
+  };
+
+  /// @throws std::system_error with path and reason if it cannot be opened
+  OutputFile(std::filesystem::path path, Mode mode);
+  ~OutputFile();
+  OutputFile(OutputFile&& other) noexcept;
+  OutputFile& operator=(OutputFile&& other) noexcept;
+
+  /// One write(2), continued only where the system took part of it. If it fails, the part is cut off again.
+  /// @throws std::system_error with path and reason, e.g. a full disk
+  void write(std::string_view bytes);
+  /// Returns when the bytes are on the disk. @throws std::system_error with path and reason
+  void sync();
+
+  const std::filesystem::path& path() const { return path_; }
+  std::uint64_t size() const { return size_; }  ///< in bytes
+
+ private:
+  std::filesystem::path path_;
+  int descriptor_ = -1;
+  std::uint64_t size_ = 0;
+};
+
+/// The whole content. @throws std::system_error with path and reason
+std::string read_file(const std::filesystem::path& path);
+
+/// The name under which the next version of a file is written before it takes the file's place.
+std::filesystem::path temporary_name(const std::filesystem::path& path);
+
+/// Puts temporary_name(path) in the place of path: a reader, and a machine that loses power, sees the old file or the
+/// new one, whole. Removes the temporary file on failure. @throws std::system_error with path and reason
+void replace_by_temporary(const std::filesystem::path& path);
+
+/// Writes a whole file by way of its temporary name. @throws std::system_error with path and reason
+void write_file_atomically(const std::filesystem::path& path, std::string_view content);
+
+}  // namespace goalpost

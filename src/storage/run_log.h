@@ -1,0 +1,58 @@
+// What a run writes while it learns:
+//   <directory>/config.toml            the resolved configuration
+//   <directory>/train.csv, eval.csv    one row per log line; first column `step`, environment steps
+//   <directory>/events.out.tfevents.*  the same numbers for TensorBoard
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "storage/csv.h"
+#include "storage/event_file.h"
+
+namespace goalpost {
+
+/// The logger of one run. Nothing is buffered. @throws std::runtime_error with path and reason if a write fails
+class RunLog {
+ public:
+  struct Column {
+    std::string_view name;  ///< in the CSV file
+    double value;
+    std::string_view tag = {};  ///< in TensorBoard, group/name; empty: not there
+  };
+
+  /// Creates the directory of a new run, and its parents, and writes config.toml. An empty directory may exist.
+  /// Nothing is left behind on failure.
+  /// @throws UsageError if the directory is not empty or cannot be created
+  RunLog(const std::filesystem::path& directory, std::string_view config_toml);
+
+  /// Goes on in the directory of an earlier run from a checkpoint at this step. Rows of later steps, which will come
+  /// again, are removed; so a checkpoint is saved after the rows of its step are written.
+  /// @throws UsageError if the directory holds no config.toml
+  static RunLog resume(const std::filesystem::path& directory, std::int64_t step);
+
+  /// Throws what the constructor would throw for a directory, as far as can be told without creating anything.
+  static void check_unused(const std::filesystem::path& directory);
+
+  /// Appends a row to train.csv or eval.csv, and its columns with tags to the event file. Steps do not decrease; a tag
+  /// is written once per step. @throws std::invalid_argument if stream is neither "train" nor "eval"
+  void write(std::string_view stream, std::int64_t step, std::span<const Column> columns);
+  /// A Markdown text for TensorBoard; the same tag again replaces it.
+  void note(std::string_view tag, std::string_view markdown) { events_.add_text(tag, markdown); }
+
+  const std::filesystem::path& directory() const { return directory_; }
+  EventFile& events() { return events_; }  ///< for what is said once per run: hyper-parameters
+
+ private:
+  RunLog(const std::filesystem::path& directory, EventFile events);
+
+  std::filesystem::path directory_;
+  EventFile events_;
+  std::map<std::string, CsvLog, std::less<>> tables_;  // by stream
+};
+
+}  // namespace goalpost

@@ -1,0 +1,380 @@
+#include "storage/toml.h"
+
+#include <fmt/format.h>
+
+#include <toml++/toml.h>
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <set>
+#include <sstream>
+
+#include "core/check.h"
+#include "core/names.h"
+
+namespace goalpost {
+namespace {
+
+using Value = TomlValues::Value;
+
+std::string type_name(const toml::node& node) {
+  std::ostringstream out;
+  out << node.type();
+  return out.str();
+}
+
+decltype(Value::value) convert(const toml::node& node) {
+  if (const auto* v = node.as_boolean()) return v->get();
+  if (const auto* v = node.as_integer()) return v->get();
+  if (const auto* v = node.as_floating_point()) return v->get();
+  if (const auto* v = node.as_string()) return v->get();
+  if (const auto* list = node.as_array()) {
+    if (list->empty() || list->is_homogeneous<std::int64_t>()) {
+      std::vector<std::int64_t> numbers;
+      for (const toml::node& element : *list) numbers.push_back(*element.value<std::int64_t>());
+      return numbers;
+    }
+    if (list->is_homogeneous<std::string>()) {
+      std::vector<std::string> strings;
+      for (const toml::node& element : *list) strings.push_back(*element.value<std::string>());
+      return strings;
+    }
+    return TomlValues::Other{"a list of mixed or unusual values"};
+  }
+  return TomlValues::Other{type_name(node)};
+}
+
+void flatten(const toml::table& table, const std::string& prefix,
+             const std::function<std::string(const toml::node&)>& origin, std::map<std::string, Value>& out) {
+  for (const auto& [key, node] : table) {
+    const std::string path = prefix + std::string(key.str());
+    if (const toml::table* inner = node.as_table())
+      flatten(*inner, path + ".", origin, out);
+    else
+      out[path] = {convert(node), origin(node)};
+  }
+}
+
+std::string show(const Value& v) {
+  struct Shower {
+    std::string operator()(bool x) const { return x ? "true" : "false"; }
+    std::string operator()(std::int64_t x) const { return std::to_string(x); }
+    std::string operator()(double x) const { return fmt::format("{}", x); }
+    std::string operator()(const std::string& x) const { return "\"" + x + "\""; }
+    std::string operator()(const std::vector<std::int64_t>& x) const { return fmt::format("[{}]", fmt::join(x, ", ")); }
+    std::string operator()(const std::vector<std::string>& x) const {
+      return fmt::format("[\"{}\"]", fmt::join(x, "\", \""));
+    }
+    std::string operator()(const TomlValues::Other& x) const { return x.type; }
+  };
+  return std::visit(Shower{}, v.value);
+}
+
+bool bounded(double x) { return std::isfinite(x); }
+
+std::string range_text(const FieldInfo& info) {
+  if (bounded(info.low) && bounded(info.high)) return fmt::format("[{}, {}]", info.low, info.high);
+  if (bounded(info.low)) return fmt::format(">= {}", info.low);
+  if (bounded(info.high)) return fmt::format("<= {}", info.high);
+  return "";
+}
+
+}  // namespace
+
+TomlValues TomlValues::from_text(std::string_view text, const std::string& name) {
+  TomlValues values;
+  try {
+    const toml::table table = toml::parse(text);
+    flatten(
+        table, "", [&](const toml::node& node) { return fmt::format("{}:{}", name, node.source().begin.line); },
+        values.values_);
+  } catch (const toml::parse_error& e) {
+    throw UsageError(fmt::format("{}:{}: not TOML: {}", name, e.source().begin.line, e.description()));
+  }
+  return values;
+}
+
+TomlValues TomlValues::from_file(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::ostringstream text;
+  if (!in || !(text << in.rdbuf())) throw UsageError(fmt::format("cannot read the configuration {}", file.string()));
+  return from_text(text.str(), file.filename().string());
+}
+
+void TomlValues::set(const std::string& assignment) {
+  const std::size_t equals = assignment.find('=');
+  const std::string key = assignment.substr(0, equals);
+  const bool dotted_name = !key.empty() && std::all_of(key.begin(), key.end(), [](unsigned char c) {
+    return std::isalnum(c) || c == '_' || c == '-' || c == '.';
+  });
+  if (equals == std::string::npos || !dotted_name)
+    throw UsageError(fmt::format("--set {}: expected key=value, e.g. --set env.bits=40", assignment));
+  const std::string text = assignment.substr(equals + 1), origin = "--set " + assignment;
+  try {
+    const toml::table table = toml::parse("value = " + text);
+    if (table.size() == 1) {
+      values_[key] = {convert(*table.get("value")), origin};
+      return;
+    }
+  } catch (const toml::parse_error&) {  // not TOML: a bare word
+  }
+  values_[key] = {text, origin};
+}
+
+const TomlValues::Value* TomlValues::find(const std::string& path) const {
+  const auto it = values_.find(path);
+  return it == values_.end() ? nullptr : &it->second;
+}
+
+// ---- reading --------------------------------------------------------------------------------------------------------
+
+std::string ConfigReader::path(const FieldInfo& info) const {
+  std::string text;
+  for (const std::string& table : tables_) text += table + ".";
+  return text + std::string(info.name);
+}
+
+void ConfigReader::enter(const FieldInfo& info) {
+  const std::string table = path(info);
+  if (const Value* v = values_.find(table)) {
+    known_.push_back(table);
+    problems_.push_back(fmt::format("{} = {}; expected a table ({})", table, show(*v), v->origin));
+  }
+  tables_.emplace_back(info.name);
+}
+
+const Value* ConfigReader::take(const FieldInfo& info) {
+  known_.push_back(path(info));
+  return values_.find(known_.back());
+}
+
+void ConfigReader::wrong_type(const FieldInfo& info, const Value& value, const char* expected) {
+  problems_.push_back(fmt::format("{} = {}; expected {} ({})", path(info), show(value), expected, value.origin));
+}
+
+bool ConfigReader::in_range(const FieldInfo& info, double number, const Value& value) {
+  if (number >= info.low && number <= info.high) return true;
+  problems_.push_back(fmt::format(
+      "{} = {} lies outside {} ({})", path(info), show(value),
+      bounded(info.low) && bounded(info.high) ? range_text(info) : "the numbers " + range_text(info), value.origin));
+  return false;
+}
+
+void ConfigReader::visit(const FieldInfo& info, bool& value) {
+  const Value* v = take(info);
+  if (v == nullptr) return;
+  if (const bool* flag = std::get_if<bool>(&v->value))
+    value = *flag;
+  else
+    wrong_type(info, *v, "true or false");
+}
+
+template <class T>
+void ConfigReader::read_integer(const FieldInfo& info, T& out) {
+  const Value* v = take(info);
+  if (v == nullptr) return;
+  const std::int64_t* number = std::get_if<std::int64_t>(&v->value);
+  if (number == nullptr) return wrong_type(info, *v, "an integer");
+  if (!in_range(info, static_cast<double>(*number), *v)) return;
+  if (*number < std::numeric_limits<T>::min() || *number > std::numeric_limits<T>::max())
+    return wrong_type(info, *v, "an integer of at most 32 bits");
+  out = static_cast<T>(*number);
+}
+
+template <class T>
+void ConfigReader::read_real(const FieldInfo& info, T& out) {
+  const Value* v = take(info);
+  if (v == nullptr) return;
+  double number;
+  if (const double* real = std::get_if<double>(&v->value))
+    number = *real;
+  else if (const std::int64_t* integer = std::get_if<std::int64_t>(&v->value))
+    number = static_cast<double>(*integer);
+  else
+    return wrong_type(info, *v, "a number");
+  if (std::isnan(number)) return wrong_type(info, *v, "a number");
+  if (in_range(info, number, *v)) out = static_cast<T>(number);
+}
+
+void ConfigReader::visit(const FieldInfo& info, int& value) { read_integer(info, value); }
+void ConfigReader::visit(const FieldInfo& info, std::int64_t& value) { read_integer(info, value); }
+void ConfigReader::visit(const FieldInfo& info, float& value) { read_real(info, value); }
+void ConfigReader::visit(const FieldInfo& info, double& value) { read_real(info, value); }
+
+void ConfigReader::visit(const FieldInfo& info, std::string& value) {
+  const Value* v = take(info);
+  if (v == nullptr) return;
+  if (const std::string* text = std::get_if<std::string>(&v->value))
+    value = *text;
+  else
+    wrong_type(info, *v, "a string");
+}
+
+void ConfigReader::visit(const FieldInfo& info, std::vector<int>& value) {
+  const Value* v = take(info);
+  if (v == nullptr) return;
+  const auto* list = std::get_if<std::vector<std::int64_t>>(&v->value);
+  if (list == nullptr) return wrong_type(info, *v, "a list of integers, e.g. [256, 256]");
+  for (const std::int64_t number : *list)
+    if (!in_range(info, static_cast<double>(number), *v)) return;
+  value.clear();
+  for (const std::int64_t number : *list) {
+    if (number < std::numeric_limits<int>::min() || number > std::numeric_limits<int>::max())
+      return wrong_type(info, *v, "integers of at most 32 bits");
+    value.push_back(static_cast<int>(number));
+  }
+}
+
+void ConfigReader::visit(const FieldInfo& info, std::vector<std::string>& value) {
+  const Value* v = take(info);
+  if (v == nullptr) return;
+  if (const auto* list = std::get_if<std::vector<std::string>>(&v->value)) {
+    value = *list;
+  } else if (const auto* numbers = std::get_if<std::vector<std::int64_t>>(&v->value); numbers && numbers->empty()) {
+    value.clear();
+  } else {
+    wrong_type(info, *v, "a list of strings");
+  }
+}
+
+void ConfigReader::visit_enum(const FieldInfo& info, int& value, EnumNames names) {
+  const Value* v = take(info);
+  if (v == nullptr) return;
+  const std::string* text = std::get_if<std::string>(&v->value);
+  if (text != nullptr) {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (*text == names[i]) {
+        value = static_cast<int>(i);
+        return;
+      }
+    }
+  }
+  const std::vector<std::string_view> candidates(names.begin(), names.end());
+  problems_.push_back(fmt::format("{} = {}; expected one of {}{} ({})", path(info), show(*v), fmt::join(names, ", "),
+                                  text != nullptr ? did_you_mean(*text, candidates) : "", v->origin));
+}
+
+void ConfigReader::report(const std::string& path, const std::string& sentence) {
+  const Value* v = values_.find(path);
+  problems_.push_back(v != nullptr ? fmt::format("{} ({})", sentence, v->origin) : sentence);
+}
+
+std::vector<std::string> ConfigReader::problems() {
+  std::vector<std::string> all = problems_;
+  const std::set<std::string> known(known_.begin(), known_.end());
+  for (const auto& [path, value] : values_.all()) {
+    if (known.contains(path)) continue;
+    // Suggest a field of the same table before one from elsewhere; of the latter, one with the same last name first.
+    const std::size_t dot = path.rfind('.');
+    const std::string table = dot == std::string::npos ? "" : path.substr(0, dot + 1), leaf = path.substr(table.size());
+    std::vector<std::string_view> siblings, paths;
+    std::string_view same_leaf;
+    for (const std::string& candidate : known) {
+      paths.push_back(candidate);
+      if (candidate.starts_with(table) && candidate.find('.', table.size()) == std::string::npos)
+        siblings.push_back(std::string_view(candidate).substr(table.size()));
+      if (candidate.ends_with("." + leaf)) same_leaf = candidate;
+    }
+    std::string hint = did_you_mean(leaf, siblings);
+    if (hint.empty() && !same_leaf.empty()) hint = fmt::format("; did you mean {}?", same_leaf);
+    if (hint.empty()) hint = did_you_mean(path, paths);
+    all.push_back(fmt::format("{}: no such field ({}){}", path, value.origin, hint));
+  }
+  return all;
+}
+
+// ---- writing --------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// Calls a function with path, text of the value and table info for every field.
+class FieldLister : public ConfigVisitor {
+ public:
+  void visit(const FieldInfo& info, bool& value) override { add(info, value ? "true" : "false", false); }
+  void visit(const FieldInfo& info, int& value) override { add(info, std::to_string(value), true); }
+  void visit(const FieldInfo& info, std::int64_t& value) override { add(info, std::to_string(value), true); }
+  void visit(const FieldInfo& info, float& value) override { add(info, real(value), true); }
+  void visit(const FieldInfo& info, double& value) override { add(info, real(value), true); }
+  void visit(const FieldInfo& info, std::string& value) override { add(info, quoted(value), false); }
+  void visit(const FieldInfo& info, std::vector<int>& value) override {
+    add(info, fmt::format("[{}]", fmt::join(value, ", ")), false);
+  }
+  void visit(const FieldInfo& info, std::vector<std::string>& value) override {
+    std::vector<std::string> all;
+    for (const std::string& text : value) all.push_back(quoted(text));
+    add(info, fmt::format("[{}]", fmt::join(all, ", ")), false);
+  }
+  void visit_enum(const FieldInfo& info, int& value, EnumNames names) override {
+    add(info, quoted(names[static_cast<std::size_t>(value)]), false, fmt::format("{}", fmt::join(names, ", ")));
+  }
+  void enter(const FieldInfo& info) override { prefix_ += std::string(info.name) + "."; }
+  void leave() override { prefix_.erase(prefix_.size() < 2 ? 0 : prefix_.rfind('.', prefix_.size() - 2) + 1); }
+
+  std::vector<FieldText> fields;
+
+ private:
+  // The shortest decimal that reads back to the same bits, always recognisable as a TOML float.
+  template <class T>
+  static std::string real(T value) {
+    if (std::isnan(value)) return "nan";
+    if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+    char buffer[64];
+    const auto end = std::to_chars(buffer, buffer + sizeof buffer, value);
+    std::string text(buffer, end.ptr);
+    if (text.find_first_of(".e") == std::string::npos) text += ".0";
+    return text;
+  }
+
+  static std::string quoted(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text) {
+      if (c == '"' || c == '\\') out += '\\';
+      if (c == '\n')
+        out += "\\n";
+      else if (c == '\t')
+        out += "\\t";
+      else
+        out += c;
+    }
+    return out + "\"";
+  }
+
+  void add(const FieldInfo& info, std::string value, bool is_number, std::string range = "") {
+    if (range.empty()) range = range_text(info);
+    fields.push_back({prefix_ + std::string(info.name), std::move(value), std::move(range), std::string(info.doc),
+                      std::string(info.source), is_number});
+  }
+
+  std::string prefix_;
+};
+
+}  // namespace
+
+std::vector<FieldText> describe_fields(const std::function<void(ConfigVisitor&)>& visit) {
+  FieldLister lister;
+  visit(lister);
+  return lister.fields;
+}
+
+std::string to_toml(const std::function<void(ConfigVisitor&)>& visit) {
+  // TOML wants a table's own keys before its sub-tables: group by table, in the order of first appearance.
+  std::vector<std::string> order;
+  std::map<std::string, std::string> tables;
+  for (const FieldText& f : describe_fields(visit)) {
+    const std::size_t dot = f.path.rfind('.');
+    const std::string table = dot == std::string::npos ? "" : f.path.substr(0, dot);
+    if (!tables.contains(table)) order.push_back(table);
+    tables[table] += fmt::format("{} = {}\n", dot == std::string::npos ? f.path : f.path.substr(dot + 1), f.value);
+  }
+  std::stable_partition(order.begin(), order.end(), [](const std::string& table) { return table.empty(); });
+  std::string text;
+  for (const std::string& table : order) {
+    if (!table.empty()) text += fmt::format("\n[{}]\n", table);
+    text += tables[table];
+  }
+  return text;
+}
+
+}  // namespace goalpost

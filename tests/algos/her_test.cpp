@@ -1,0 +1,190 @@
+#include "algos/her.h"
+
+#include <cmath>
+#include <set>
+
+#include "support/matrices.h"
+#include "support/script.h"
+
+namespace goalpost::test {
+namespace {
+
+constexpr int kLanes = 3, kMaxSteps = 9, kLaneCapacity = 30;
+
+struct Case {
+  HerStrategy strategy;
+  bool ends_at_goal;
+};
+
+// Columns of script.h decode themselves: s = (lane, episode, t | goal), and a goal that was achieved is
+// (lane, episode, step); a goal that was pursued has the step -1.
+class Her : public ::testing::TestWithParam<Case> {
+ protected:
+  const EnvSpec spec_ = script_spec(kMaxSteps, GetParam().ends_at_goal);
+  ReplayBuffer buffer_{spec_, {.capacity = kLanes * kLaneCapacity}, kLanes};
+  Script script_{spec_, kLanes};
+  HerSampler sampler_{buffer_, spec_.goal, {.strategy = GetParam().strategy, .k = 4}};
+
+  // The place of column j: its lane, and its count in this lane.
+  const Written& written(const Batch& b, Index j) const {
+    const int lane = static_cast<int>(b.s(0, j)), episode = static_cast<int>(b.s(1, j)), t = static_cast<int>(b.s(2, j));
+    for (const Written& w : script_.written[static_cast<std::size_t>(lane)])
+      if (w.episode == episode && w.t == t) return w;
+    throw std::logic_error("a column that was never written");
+  }
+  Index oldest(int lane) const {
+    return std::max<Index>(0, static_cast<Index>(script_.written[static_cast<std::size_t>(lane)].size()) -
+                                  kLaneCapacity);
+  }
+
+  // Every property that a column must have.
+  void check(const Batch& b, Index j) const {
+    const Written& w = written(b, j);
+    const int lane = static_cast<int>(b.s(0, j));
+    ASSERT_GE(w.end, 0) << "drawn from an episode that still runs";
+    ASSERT_GE(w.begin, oldest(lane)) << "drawn from an episode that is partly overwritten";
+    ASSERT_EQ(Matrix(b.s2.col(j).head(2)), Matrix(b.s.col(j).head(2)));
+    ASSERT_EQ(b.s2(2, j), b.s(2, j) + 1);
+
+    const Vector goal = b.s.col(j).tail(3), achieved = b.s2.col(j).head(3);
+    ASSERT_EQ(Matrix(b.s2.col(j).tail(3)), Matrix(goal)) << "s and s2 must pursue the same goal";
+    ASSERT_EQ(b.r(0, j), script_reward(achieved, goal, spec_.goal.radius));
+    const bool relabelled = goal(2) >= 0;
+    if (!relabelled) {
+      ASSERT_EQ(Matrix(goal), matrix({{double(lane)}, {double(w.episode)}, {-1}}));
+      ASSERT_EQ(b.d(0, j), w.terminated ? 1 : 0);
+      return;
+    }
+    const Scalar expected_d =
+        spec_.goal.ends_at_goal ? Scalar(spec_.goal.reached(achieved, goal)) : Scalar(w.terminated);
+    ASSERT_EQ(b.d(0, j), expected_d);
+
+    const int length = static_cast<int>(w.end - w.begin), step = static_cast<int>(goal(2));
+    if (GetParam().strategy == HerStrategy::random) {
+      const int goal_lane = static_cast<int>(goal(0)), goal_episode = static_cast<int>(goal(1));
+      ASSERT_GE(step, 1);
+      for (const Written& g : script_.written[static_cast<std::size_t>(goal_lane)])
+        if (g.episode == goal_episode && g.t == step - 1) {
+          ASSERT_GE(g.end, 0);
+          ASSERT_GE(g.begin, oldest(goal_lane));
+          return;
+        }
+      FAIL() << "the goal was never achieved";
+    }
+    ASSERT_EQ(Matrix(goal.head(2)), Matrix(b.s.col(j).head(2))) << "the goal is of another episode";
+    switch (GetParam().strategy) {
+      case HerStrategy::future:
+        ASSERT_GT(step, w.t);
+        ASSERT_LE(step, length);
+        break;
+      case HerStrategy::final:
+        ASSERT_EQ(step, length);
+        break;
+      default:
+        ASSERT_GE(step, 1);
+        ASSERT_LE(step, length);
+    }
+  }
+};
+
+TEST_P(Her, EveryColumnKeepsItsPropertiesAlsoAfterTheRingHasWrapped) {
+  Rng rng(1);
+  Batch batch(spec_, 40);
+  for (int step = 0; step < 250; ++step) {
+    buffer_.add(script_.next());
+    if (!sampler_.ready(1)) continue;
+    sampler_.sample(rng, batch);
+    for (Index j = 0; j < batch.size(); ++j) {
+      ASSERT_NO_FATAL_FAILURE(check(batch, j)) << "step " << step << ", column " << j;
+    }
+  }
+}
+
+TEST_P(Her, RelabelsTheShareThatStoringKCopiesGives) {
+  for (int step = 0; step < 100; ++step) buffer_.add(script_.next());
+  Rng rng(2);
+  for (const int k : {1, 4, 8}) {
+    const HerSampler sampler(buffer_, spec_.goal, {.strategy = GetParam().strategy, .k = k});
+    Batch batch(spec_, 20'000);
+    sampler.sample(rng, batch);
+    const double n = 20'000, share = static_cast<double>((batch.s.row(5).array() >= 0).count()) / n;
+    const double expected = k / (k + 1.0);
+    EXPECT_NEAR(share, expected, 4 * std::sqrt(expected * (1 - expected) / n)) << "k = " << k;
+  }
+}
+
+TEST_P(Her, ReachesEveryGoalThatTheStrategyAllows) {
+  for (int step = 0; step < 100; ++step) buffer_.add(script_.next());
+  Rng rng(3);
+  Batch batch(spec_, 20'000);
+  sampler_.sample(rng, batch);
+  std::set<int> distances;  // steps from the transition's successor to its goal
+  bool other_episode = false;
+  for (Index j = 0; j < batch.size(); ++j) {
+    if (batch.s(5, j) < 0) continue;
+    other_episode = other_episode || batch.s(4, j) != batch.s(1, j);
+    distances.insert(static_cast<int>(batch.s(5, j) - batch.s2(2, j)));
+  }
+  const int longest = kMaxSteps - 1;
+  EXPECT_TRUE(distances.contains(0));
+  EXPECT_TRUE(distances.contains(longest));
+  EXPECT_EQ(distances.contains(-longest),
+            GetParam().strategy == HerStrategy::episode || GetParam().strategy == HerStrategy::random);
+  EXPECT_EQ(other_episode, GetParam().strategy == HerStrategy::random);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Strategies, Her,
+    ::testing::Values(Case{HerStrategy::future, false}, Case{HerStrategy::future, true}, Case{HerStrategy::final, true},
+                      Case{HerStrategy::final, false}, Case{HerStrategy::episode, true},
+                      Case{HerStrategy::episode, false}, Case{HerStrategy::random, false}),
+    [](const ::testing::TestParamInfo<Case>& info) {
+      return std::string(kHerStrategyNames[static_cast<std::size_t>(info.param.strategy)]) +
+             (info.param.ends_at_goal ? "_ends_at_goal" : "");
+    });
+
+TEST(HerSampler, FutureGoalsAreUniformOverTheRestOfTheEpisode) {
+  const EnvSpec spec = script_spec(5);
+  ReplayBuffer buffer(spec, {.capacity = 1000}, 1);
+  Script script(spec, 1);
+  for (int i = 0; i < 500; ++i) buffer.add(script.next());
+  const HerSampler sampler(buffer, spec.goal, {.strategy = HerStrategy::future, .k = 4});
+  Rng rng(1);
+  Batch batch(spec, 100'000);
+  sampler.sample(rng, batch);
+  // Columns from the start of an episode of length 5: the goal is the state 1, 2, 3, 4 or 5, each with probability 1/5.
+  double counts[6] = {}, n = 0;
+  for (Index j = 0; j < batch.size(); ++j) {
+    if (batch.s(2, j) != 0 || batch.s(5, j) < 0) continue;
+    if (Script::length(0, static_cast<int>(batch.s(1, j)), 5) != 5) continue;
+    ++counts[static_cast<int>(batch.s(5, j))];
+    ++n;
+  }
+  ASSERT_GT(n, 3000);
+  for (int step = 1; step <= 5; ++step) EXPECT_NEAR(counts[step] / n, 0.2, 4 * std::sqrt(0.16 / n)) << "state " << step;
+}
+
+TEST(HerSampler, RefusesToSampleBeforeTheFirstEpisodeHasEnded) {
+  const EnvSpec spec = script_spec(9);
+  ReplayBuffer buffer(spec, {.capacity = 100}, 1);
+  const HerSampler sampler(buffer, spec.goal, {});
+  Batch batch(spec, 4);
+  Rng rng(1);
+  EXPECT_FALSE(sampler.ready(1));
+  EXPECT_THROW_MESSAGE(sampler.sample(rng, batch), std::logic_error,
+                       "HerSampler: no episode has ended yet; raise train.warmup_steps above lanes x max_steps");
+}
+
+TEST(HerSampler, RefusesWhatItCannotDo) {
+  const EnvSpec spec = script_spec(9);
+  ReplayBuffer buffer(spec, {.capacity = 100}, 1);
+  EXPECT_THROW_MESSAGE(HerSampler(buffer, spec.goal, {.strategy = HerStrategy::none}), std::invalid_argument,
+                       "HerSampler: strategy = none; expected a strategy, or a UniformSampler");
+  EXPECT_THROW_MESSAGE(HerSampler(buffer, spec.goal, {.k = 0}), std::invalid_argument,
+                       "HerSampler: k = 0; expected a positive number");
+  EXPECT_THROW_MESSAGE(HerSampler(buffer, GoalSpace{}, {}), std::invalid_argument,
+                       "HerSampler: the environment has no goal; expected a goal space");
+}
+
+}  // namespace
+}  // namespace goalpost::test

@@ -1,0 +1,207 @@
+#include "algos/replay_buffer.h"
+
+#include <map>
+
+#include "algos/sampler.h"
+#include "support/matrices.h"
+#include "support/script.h"
+#include "support/state.h"
+
+namespace goalpost::test {
+namespace {
+
+constexpr int kLanes = 3, kMaxSteps = 7, kLaneCapacity = 20;
+
+class ReplayBufferTest : public ::testing::Test {
+ protected:
+  void fill(int steps) {
+    for (int i = 0; i < steps; ++i) buffer_.add(script_.next());
+  }
+  const Written& written(ReplayBuffer::Slot slot) const {
+    return script_.written[static_cast<std::size_t>(slot.lane)][static_cast<std::size_t>(slot.t)];
+  }
+  Index oldest(int lane) const {
+    return std::max<Index>(0, static_cast<Index>(script_.written[static_cast<std::size_t>(lane)].size()) -
+                                  kLaneCapacity);
+  }
+  Index expected_finished() const {
+    Index count = 0;
+    for (int lane = 0; lane < kLanes; ++lane)
+      for (const Written& w : script_.written[static_cast<std::size_t>(lane)])
+        count += w.end >= 0 && w.begin >= oldest(lane);
+    return count;
+  }
+
+  EnvSpec spec_ = script_spec(kMaxSteps);
+  ReplayBuffer buffer_{spec_, {.capacity = kLanes * kLaneCapacity}, kLanes};
+  Script script_{spec_, kLanes};
+};
+
+TEST_F(ReplayBufferTest, CountsWhatIsStoredAndWhatIsWhole) {
+  EXPECT_EQ(buffer_.size(), 0);
+  EXPECT_EQ(buffer_.finished_size(), 0);
+  for (int step = 1; step <= 300; ++step) {
+    fill(1);
+    ASSERT_EQ(buffer_.size(), std::min(step, kLaneCapacity) * kLanes);
+    ASSERT_EQ(buffer_.finished_size(), expected_finished()) << "after " << step << " steps";
+  }
+}
+
+TEST_F(ReplayBufferTest, GivesBackWhatWasWrittenBeforeAndAfterTheRingHasWrapped) {
+  Batch batch(spec_, 1);
+  Rng rng(1);
+  for (int step = 0; step < 200; ++step) {
+    fill(1);
+    for (int i = 0; i < 5; ++i) {
+      const ReplayBuffer::Slot slot = buffer_.draw(rng);
+      ASSERT_GE(slot.t, oldest(slot.lane));
+      ASSERT_LT(slot.t, static_cast<Index>(script_.written[static_cast<std::size_t>(slot.lane)].size()));
+      const Written& w = written(slot);
+      buffer_.copy(slot, 0, batch);
+      const double lane = slot.lane, e = w.episode, t = w.t;
+      ASSERT_EQ(batch.s, matrix({{lane}, {e}, {t}, {lane}, {e}, {-1}}));
+      ASSERT_EQ(batch.s2, matrix({{lane}, {e}, {t + 1}, {lane}, {e}, {-1}}));
+      ASSERT_EQ(batch.a(0, 0), Scalar((13 * w.episode + w.t) % 1000));
+      ASSERT_EQ(batch.r(0, 0), -1);
+      ASSERT_EQ(batch.d(0, 0), w.terminated ? 1 : 0);
+      ASSERT_EQ(Matrix(buffer_.achieved_after(slot)), matrix({{lane}, {e}, {t + 1}}));
+      ASSERT_EQ(Matrix(buffer_.desired(slot)), matrix({{lane}, {e}, {-1}}));
+      ASSERT_EQ(buffer_.episode_begin(slot), w.begin);
+      ASSERT_EQ(buffer_.episode_end(slot), w.end);
+    }
+  }
+}
+
+TEST_F(ReplayBufferTest, DrawsAsFinishedOnlyWholeEpisodesThatHaveEnded) {
+  Rng rng(2);
+  for (int step = 0; step < 300; ++step) {
+    fill(1);
+    for (int i = 0; i < 10 && buffer_.finished_size() > 0; ++i) {
+      const ReplayBuffer::Slot slot = buffer_.draw_finished(rng);
+      ASSERT_GE(written(slot).end, 0) << "the episode still runs";
+      ASSERT_GE(written(slot).begin, oldest(slot.lane)) << "the episode is partly overwritten";
+    }
+  }
+}
+
+// Chi-square over all slots that may be drawn: mean n - 1, deviation √(2(n-1)); six deviations are allowed.
+template <class Draw>
+void expect_equal_frequency(Index n, Draw draw) {
+  std::map<std::pair<int, Index>, double> counts;
+  const int per_slot = 300;
+  for (Index i = 0; i < n * per_slot; ++i) {
+    const ReplayBuffer::Slot slot = draw();
+    ++counts[{slot.lane, slot.t}];
+  }
+  ASSERT_EQ(static_cast<Index>(counts.size()), n);
+  double chi_square = 0;
+  for (const auto& [slot, count] : counts) chi_square += (count - per_slot) * (count - per_slot) / per_slot;
+  EXPECT_LT(chi_square, static_cast<double>(n - 1) + 6 * std::sqrt(2.0 * static_cast<double>(n - 1)));
+}
+TEST_F(ReplayBufferTest, DrawsEverythingWithEqualFrequency) {
+  Rng rng(3);
+  for (const int steps : {11, 100}) {
+    fill(steps);
+    expect_equal_frequency(buffer_.size(), [&] { return buffer_.draw(rng); });
+    expect_equal_frequency(buffer_.finished_size(), [&] { return buffer_.draw_finished(rng); });
+  }
+}
+
+TEST_F(ReplayBufferTest, UniformSamplerDrawsFromRunningEpisodesToo) {
+  fill(2);
+  UniformSampler sampler(buffer_);
+  Batch batch(spec_, 64);
+  Rng rng(4);
+  sampler.sample(rng, batch);
+  EXPECT_TRUE(sampler.ready(6));
+  EXPECT_FALSE(sampler.ready(7));
+  EXPECT_EQ(batch.s.topRows(2), batch.s2.topRows(2)) << "a transition stays in its lane and episode";
+  EXPECT_TRUE((batch.s2.row(2) - batch.s.row(2)).isOnes()) << "a successor is one step later";
+  for (int lane = 0; lane < kLanes; ++lane)
+    EXPECT_TRUE((batch.s.row(0).array() == Scalar(lane)).any()) << "64 draws of 6 transitions miss lane " << lane;
+}
+
+TEST_F(ReplayBufferTest, RestoresAWrappedBuffer) {
+  for (const int steps : {5, 90}) {
+    fill(steps);
+    ReplayBuffer other(spec_, {.capacity = kLanes * kLaneCapacity}, kLanes);
+    restore(other, snapshot(buffer_));
+    EXPECT_EQ(state_hash(other), state_hash(buffer_));
+    EXPECT_EQ(other.size(), buffer_.size());
+    EXPECT_EQ(other.finished_size(), buffer_.finished_size());
+    Script continued = script_;
+    Rng a(5), b(5);
+    Batch one(spec_, 8), two(spec_, 8);
+    for (int i = 0; i < 60; ++i) {
+      buffer_.add(script_.next());
+      other.add(continued.next());
+      UniformSampler(buffer_).sample(a, one);
+      UniformSampler(other).sample(b, two);
+      ASSERT_EQ(one.s, two.s);
+      ASSERT_EQ(one.d, two.d);
+      ASSERT_EQ(other.finished_size(), buffer_.finished_size());
+      const ReplayBuffer::Slot x = buffer_.draw_finished(a), y = other.draw_finished(b);
+      ASSERT_EQ(x.lane, y.lane);
+      ASSERT_EQ(x.t, y.t);
+      ASSERT_EQ(other.episode_begin(y), buffer_.episode_begin(x));
+      ASSERT_EQ(other.episode_end(y), buffer_.episode_end(x));
+    }
+  }
+}
+
+TEST(ReplayBuffer, HoldsEpisodesAsLongAsALanesWholeShare) {
+  const EnvSpec spec = script_spec(4);
+  ReplayBuffer buffer(spec, {.capacity = 4}, 1);
+  Script script(spec, 1);
+  for (int i = 0; i < 100; ++i) {
+    buffer.add(script.next());
+    ASSERT_EQ(buffer.size(), std::min(i + 1, 4));
+    ASSERT_LE(buffer.finished_size(), buffer.size());
+    const Written& last = script.written[0].back();
+    if (last.end >= 0) {
+      ASSERT_GE(buffer.finished_size(), last.end - last.begin);
+    }
+  }
+}
+
+TEST(ReplayBuffer, WorksWithoutAGoal) {
+  EnvSpec spec = script_spec(5);
+  spec.goal = {};
+  ReplayBuffer buffer(spec, {.capacity = 5}, 1);
+  StepBatch step = Script(script_spec(5), 1).next();
+  for (ObsBatch* obs : {&step.before, &step.after}) {
+    obs->achieved.resize(0, 1);
+    obs->desired.resize(0, 1);
+  }
+  buffer.add(step);
+  Batch batch(spec, 1);
+  buffer.copy({0, 0}, 0, batch);
+  EXPECT_EQ(batch.s, matrix({{0}, {0}, {0}}));
+  EXPECT_EQ(batch.s2, matrix({{0}, {0}, {1}}));
+}
+
+TEST(ReplayBuffer, RefusesACapacityBelowOneEpisodePerLane) {
+  EXPECT_THROW_MESSAGE(ReplayBuffer(script_spec(50), {.capacity = 149}, 3), std::invalid_argument,
+                       "ReplayBuffer: capacity = 149 over 3 lanes holds no whole episode of 50 steps; expected at "
+                       "least 150");
+  EXPECT_NO_THROW(ReplayBuffer(script_spec(50), {.capacity = 150}, 3));
+}
+
+TEST(ReplayBuffer, RefusesAStepOfAnotherNumberOfLanes) {
+  const EnvSpec spec = script_spec(5);
+  ReplayBuffer buffer(spec, {.capacity = 100}, 2);
+  EXPECT_THROW_MESSAGE(buffer.add(Script(spec, 3).next()), std::invalid_argument,
+                       "ReplayBuffer::add: the step has 3 lanes; expected 2");
+}
+
+TEST(UniformSampler, RefusesAnEmptyBuffer) {
+  const EnvSpec spec = script_spec(5);
+  ReplayBuffer buffer(spec, {.capacity = 100}, 1);
+  Batch batch(spec, 2);
+  Rng rng(1);
+  EXPECT_THROW_MESSAGE(UniformSampler(buffer).sample(rng, batch), std::logic_error, "the replay buffer is empty");
+  EXPECT_FALSE(UniformSampler(buffer).ready(1));
+}
+
+}  // namespace
+}  // namespace goalpost::test

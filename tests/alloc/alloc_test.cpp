@@ -1,0 +1,202 @@
+// Nothing allocates in steady state: after the first three calls.
+#include "support/alloc_guard.h"
+
+#include <cstdlib>
+#include <memory>
+#include <thread>
+
+#include "algos/dqn.h"
+#include "algos/off_policy_agent.h"
+#include "envs/classic/bit_flip.h"
+#include "envs/registry.h"
+#include "nn/normalizer.h"
+#include "nn/optimizer.h"
+#include "support/matrices.h"
+#include "support/script.h"
+
+namespace goalpost::test {
+namespace {
+
+template <class F>
+std::uint64_t allocations_after_three_calls(F call, int calls = 10) {
+  for (int i = 0; i < 3; ++i) call();
+  const AllocGuard guard;
+  for (int i = 0; i < calls; ++i) call();
+  return guard.count();
+}
+
+class Alloc : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!allocations_are_counted()) GTEST_SKIP() << "sanitizers bring their own allocator";
+  }
+};
+
+TEST_F(Alloc, TheGuardCountsEveryWayToAllocateInEveryThread) {
+  const auto count = [](auto allocate) {
+    const AllocGuard guard;
+    void* volatile memory = allocate();
+    const std::uint64_t n = guard.count();
+    std::free(memory);
+    return n;
+  };
+  EXPECT_EQ(count([] { return std::malloc(10); }), 1u);
+  EXPECT_EQ(count([] { return std::calloc(10, 10); }), 1u);
+  EXPECT_EQ(count([] { return std::realloc(nullptr, 10); }), 1u);
+  EXPECT_EQ(count([] { return std::aligned_alloc(64, 64); }), 1u);
+  EXPECT_EQ(count([] { return ::operator new(10); }), 1u);
+  EXPECT_EQ(count([] { return ::operator new(64, std::align_val_t(64)); }), 1u);
+  EXPECT_GE(count([] {
+              void* memory = nullptr;
+              return posix_memalign(&memory, 64, 64) == 0 ? memory : nullptr;
+            }),
+            1u);
+
+  void* volatile memory = nullptr;
+  std::uint64_t in_thread = 0;
+  std::thread([&] {
+    const AllocGuard guard;
+    memory = std::malloc(10);
+    in_thread = guard.count();
+  }).join();
+  std::free(memory);
+  EXPECT_EQ(in_thread, 1u);
+  const AllocGuard idle;
+  EXPECT_EQ(idle.count(), 0u);
+}
+
+// BitFlip-v0 with 40 bits, two layers of 256 units, batches of 128, HER and normalised inputs.
+class AgentAlloc : public Alloc {
+ protected:
+  AgentAlloc() {
+    DqnConfig dqn;
+    dqn.optimizer = OptimizerKind::adam;
+    dqn.q.hidden = {256, 256};
+    dqn.target_every = 2;
+    dqn.double_q = true;
+    dqn.clip_targets = true;
+    dqn.max_grad_norm = 10;
+    agent_ = make_off_policy_agent(std::make_unique<Dqn>(env_.spec(), dqn, Rng(2)), env_.spec(),
+                                   {.batch_size = 128,
+                                    .replay = {.capacity = 400},  // wraps within the tests
+                                    .her = {.strategy = HerStrategy::future},
+                                    .normalizer = {.enabled = true}},
+                                   kLanes, Rng(3));
+  }
+  void explore() {
+    agent_->act(env_.obs(), env_.first(), Mode::explore, action_);
+    agent_->observe(env_.step(action_));
+  }
+  static constexpr int kLanes = 4;
+  VectorEnv env_{[] { return make_bit_flip({.bits = 40}); }, kLanes, Rng(1)};
+  std::unique_ptr<Agent> agent_;
+  Matrix action_ = Matrix::Zero(1, kLanes);
+  Metrics metrics_;
+};
+
+TEST_F(AgentAlloc, AnAgentActs) {
+  EXPECT_EQ(allocations_after_three_calls(
+                [&] { agent_->act(env_.obs(), env_.first(), Mode::explore, action_); }),
+            0u);
+  EXPECT_EQ(allocations_after_three_calls(
+                [&] { agent_->act(env_.obs(), env_.first(), Mode::exploit, action_); }),
+            0u);
+}
+TEST_F(AgentAlloc, AnAgentObservesWhileItsMemoryFillsAndWraps) {
+  const StepBatch& step = env_.step(action_);
+  EXPECT_EQ(allocations_after_three_calls([&] { agent_->observe(step); }, 300), 0u);
+}
+TEST_F(AgentAlloc, AnAgentUpdates) {
+  while (!agent_->ready()) explore();
+  EXPECT_EQ(allocations_after_three_calls([&] { agent_->update(metrics_); }), 0u);
+}
+TEST_F(AgentAlloc, AnAgentLives) {
+  while (!agent_->ready()) explore();
+  EXPECT_EQ(allocations_after_three_calls([&] {
+              explore();
+              agent_->update(metrics_);
+            },
+                                          120),
+            0u);
+}
+
+TEST_F(Alloc, DqnActsAndUpdatesWithEitherOptimiser) {
+  const auto env = make_bit_flip({.bits = 40});
+  for (const OptimizerKind optimizer : {OptimizerKind::adam, OptimizerKind::rmsprop}) {
+    DqnConfig c;
+    c.optimizer = optimizer;
+    c.q.layer_norm = optimizer == OptimizerKind::rmsprop;
+    c.q.activation = optimizer == OptimizerKind::rmsprop ? Activation::tanh : Activation::relu;
+    c.target_every = 1;
+    Dqn dqn(env->spec(), c, Rng(1));
+    Batch batch(env->spec(), 128);
+    batch.s = random_matrix(80, 128, 1);
+    batch.s2 = random_matrix(80, 128, 2);
+    Rng rng(1);
+    Metrics metrics;
+    Matrix a(1, 7);
+    const Matrix s = random_matrix(80, 7, 3);
+    EXPECT_EQ(allocations_after_three_calls([&] { dqn.act(s, Mode::explore, rng, a); }), 0u);
+    EXPECT_EQ(allocations_after_three_calls([&] { dqn.update(batch, rng, metrics); }), 0u);
+    EXPECT_EQ(allocations_after_three_calls([&] {
+                dqn.act(s, Mode::explore, rng, a);
+                dqn.update(batch, rng, metrics);
+              }),
+              0u);
+  }
+}
+
+TEST_F(Alloc, SamplersSample) {
+  const EnvSpec spec = script_spec(9);
+  ReplayBuffer buffer(spec, {.capacity = 90}, 3);
+  Script script(spec, 3);
+  for (int i = 0; i < 100; ++i) buffer.add(script.next());
+  Batch batch(spec, 64);
+  Rng rng(1);
+  const UniformSampler uniform(buffer);
+  EXPECT_EQ(allocations_after_three_calls([&] { uniform.sample(rng, batch); }), 0u);
+  for (const HerStrategy strategy :
+       {HerStrategy::final, HerStrategy::future, HerStrategy::episode, HerStrategy::random}) {
+    const HerSampler her(buffer, spec.goal, {.strategy = strategy});
+    EXPECT_EQ(allocations_after_three_calls([&] { her.sample(rng, batch); }), 0u);
+  }
+}
+
+TEST_F(Alloc, EveryEnvironmentStepsAndRestarts) {
+  for (const EnvEntry& entry : environments()) {
+    for (const int threads : {1, 2}) {
+      VectorEnv env(entry.factory(*entry.settings()), 4, Rng(1), threads);
+      const Matrix action = Matrix::Zero(env.spec().action.dim, 4);
+      const int steps = std::min(2 * env.spec().max_steps + 5, 1000);
+      EXPECT_EQ(allocations_after_three_calls([&] { env.step(action); }, steps), 0u)
+          << entry.name << " with " << threads << " threads";
+    }
+  }
+}
+
+TEST_F(Alloc, NormalizersObserveAndApply) {
+  Normalizer n(80, {});
+  const Matrix seen = random_matrix(80, 16, 1);
+  Matrix x = random_matrix(80, 128, 2);
+  EXPECT_EQ(allocations_after_three_calls([&] {
+              n.observe(seen);
+              n.apply(x);
+            }),
+            0u);
+}
+
+TEST_F(Alloc, OptimisersStepAndTargetsMove) {
+  Mlp net(80, 40, {}, Rng(1)), target = net;
+  const ParameterList online = net.parameters(), to = target.parameters();
+  Adam adam(online, {});
+  RmsProp centred(online, {}), uncentred(online, {.centered = false});
+  for (Parameter* p : online) p->grad = random_matrix(p->grad.rows(), p->grad.cols(), 1);
+  EXPECT_EQ(allocations_after_three_calls([&] { clip_grad_norm(online, 0.5); }), 0u);
+  EXPECT_EQ(allocations_after_three_calls([&] { adam.step(); }), 0u);
+  EXPECT_EQ(allocations_after_three_calls([&] { centred.step(); }), 0u);
+  EXPECT_EQ(allocations_after_three_calls([&] { uncentred.step(); }), 0u);
+  EXPECT_EQ(allocations_after_three_calls([&] { polyak(Scalar(0.01), online, to); }), 0u);
+}
+
+}  // namespace
+}  // namespace goalpost::test

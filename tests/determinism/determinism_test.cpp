@@ -1,0 +1,89 @@
+// A whole agent, trained on bit flip with HER: equal seeds give equal bits, whatever the number of threads and wherever
+// the run was interrupted.
+#include <memory>
+
+#include "algos/dqn.h"
+#include "algos/off_policy_agent.h"
+#include "envs/classic/bit_flip.h"
+#include "support/matrices.h"
+#include "support/state.h"
+
+namespace goalpost::test {
+namespace {
+
+class Training {
+ public:
+  Training(std::uint64_t seed, int threads)
+      : env_([] { return make_bit_flip({.bits = 8}); }, kLanes, Rng(seed).stream("training"), threads) {
+    DqnConfig dqn;
+    dqn.optimizer = OptimizerKind::adam;
+    dqn.q.hidden = {48, 48};
+    dqn.target_every = 10;
+    dqn.tau = Scalar(0.5);
+    dqn.epsilon = {.from = 1, .to = 0.1, .steps = 500};
+    agent_ = make_off_policy_agent(std::make_unique<Dqn>(env_.spec(), dqn, Rng(seed).stream("learner")), env_.spec(),
+                                   {.batch_size = 32,
+                                    .replay = {.capacity = 400},  // wraps after 100 of the steps
+                                    .her = {.strategy = HerStrategy::future},
+                                    .normalizer = {.enabled = true}},
+                                   kLanes, Rng(seed).stream("agent"));
+  }
+  void train(int updates) {
+    Metrics metrics;
+    for (int done = 0; done < updates;) {
+      agent_->act(env_.obs(), env_.first(), Mode::explore, action_);
+      agent_->observe(env_.step(action_));
+      if (!agent_->ready()) continue;
+      agent_->update(metrics);
+      ++done;
+    }
+  }
+  void visit_state(StateVisitor& v) {
+    {
+      const StateVisitor::Scope scope(v, "env");
+      env_.visit_state(v);
+    }
+    const StateVisitor::Scope scope(v, "agent");
+    agent_->visit_state(v);
+  }
+
+ private:
+  static constexpr int kLanes = 4;
+  VectorEnv env_;
+  std::unique_ptr<Agent> agent_;
+  Matrix action_ = Matrix::Zero(1, kLanes);
+};
+
+std::uint64_t trained(std::uint64_t seed, int threads) {
+  Training t(seed, threads);
+  t.train(200);
+  return state_hash(t);
+}
+
+TEST(Determinism, TheNumberOfThreadsChangesNothing) {
+  const std::uint64_t one = trained(1, 1);
+  EXPECT_EQ(trained(1, 2), one);
+  EXPECT_EQ(trained(1, 4), one);
+}
+
+TEST(Determinism, TwoRunsOfOneSeedAreEqual) { EXPECT_EQ(trained(2, 1), trained(2, 1)); }
+
+TEST(Determinism, AnotherSeedIsAnotherRun) { EXPECT_NE(trained(3, 1), trained(4, 1)); }
+
+TEST(Determinism, ARunThatIsResumedEqualsTheUninterruptedOne) {
+  for (const int before : {1, 37, 100}) {
+    Training uninterrupted(5, 1), resumed(6, 2);
+    uninterrupted.train(before);
+    restore(resumed, snapshot(uninterrupted));
+    EXPECT_EQ(state_hash(resumed), state_hash(uninterrupted)) << "directly after loading";
+    uninterrupted.train(200 - before);
+    resumed.train(200 - before);
+    const Snapshot a = snapshot(uninterrupted), b = snapshot(resumed);
+    ASSERT_EQ(a.size(), b.size());
+    for (std::size_t i = 0; i < a.size(); ++i) EXPECT_EQ(a[i], b[i]) << a[i].name << " differs";
+    EXPECT_EQ(hash(a), trained(5, 1)) << "taking a snapshot has changed the run";
+  }
+}
+
+}  // namespace
+}  // namespace goalpost::test

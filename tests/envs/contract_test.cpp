@@ -1,0 +1,223 @@
+// The contract of envs/env.h, checked for every registered environment.
+#include <string>
+
+#include "envs/registry.h"
+#include "support/matrices.h"
+#include "support/state.h"
+
+namespace goalpost::test {
+namespace {
+
+struct Observation {
+  Matrix obs, achieved, desired;
+};
+
+Observation observe(const Env& env) {
+  const EnvSpec& s = env.spec();
+  Vector obs = Vector::Constant(s.obs_dim, 777), achieved = Vector::Constant(s.goal.dim, 777),
+         desired = Vector::Constant(s.goal.dim, 777);
+  env.observe({obs, achieved, desired});
+  return {obs, achieved, desired};
+}
+
+void expect_same(const Observation& a, const Observation& b) {
+  EXPECT_TRUE(same_bits(a.obs, b.obs)) << a.obs.transpose() << "\n" << b.obs.transpose();
+  EXPECT_TRUE(same_bits(a.achieved, b.achieved));
+  EXPECT_TRUE(same_bits(a.desired, b.desired));
+}
+
+Vector random_action(const ActionSpace& space, Rng& rng) {
+  Vector a(space.dim);
+  for (Index i = 0; i < a.size(); ++i)
+    a(i) = space.kind == ActionSpace::Kind::discrete ? Scalar(rng.below(static_cast<std::uint32_t>(space.choices)))
+                                                     : rng.uniform(space.low(i), space.high(i));
+  return a;
+}
+
+class Contract : public ::testing::TestWithParam<std::string> {
+ protected:
+  std::unique_ptr<Env> make() const {
+    const EnvEntry& entry = find_environment(GetParam());
+    return entry.factory(*entry.settings())();
+  }
+  int steps() const { return std::min(make()->spec().max_steps, 300); }
+};
+
+TEST_P(Contract, DescribesItself) {
+  const std::unique_ptr<Env> env = make();
+  const EnvSpec& s = env->spec();
+  EXPECT_EQ(s.name, GetParam());
+  EXPECT_GT(s.obs_dim, 0);
+  EXPECT_GT(s.max_steps, 0);
+  EXPECT_GE(s.dt, 0);
+  EXPECT_EQ(s.state_dim(), s.obs_dim + s.goal.dim);
+  if (s.action.kind == ActionSpace::Kind::discrete) {
+    EXPECT_EQ(s.action.dim, 1);
+    EXPECT_GT(s.action.choices, 0);
+  } else {
+    ASSERT_GT(s.action.dim, 0);
+    ASSERT_EQ(s.action.low.size(), s.action.dim);
+    ASSERT_EQ(s.action.high.size(), s.action.dim);
+    EXPECT_TRUE((s.action.low.array() < s.action.high.array()).all());
+  }
+  if (s.goal.dim > 0) {
+    EXPECT_GT(s.goal.radius, 0);
+    EXPECT_NE(s.goal.reward, nullptr);
+  }
+}
+
+TEST_P(Contract, ObservationsFillEveryRowWithFiniteNumbers) {
+  const std::unique_ptr<Env> env = make();
+  Rng rng(1);
+  for (int episode = 0; episode < 3; ++episode) {
+    env->reset(rng);
+    for (int t = 0; t < 5; ++t) {
+      const Observation o = observe(*env);
+      for (const Matrix& m : {o.obs, o.achieved, o.desired}) {
+        EXPECT_TRUE(m.allFinite());
+        EXPECT_FALSE((m.array() == 777).any()) << "a row was not written";
+      }
+      env->step(random_action(env->spec().action, rng));
+    }
+  }
+}
+
+TEST_P(Contract, ResetDependsOnlyOnItsGenerator) {
+  const std::unique_ptr<Env> fresh = make(), used = make();
+  Rng other(9), a(4), b(4);
+  used->reset(other);
+  for (int t = 0; t < 7; ++t) used->step(random_action(used->spec().action, other));
+  fresh->reset(a);
+  used->reset(b);
+  expect_same(observe(*fresh), observe(*used));
+  EXPECT_EQ(a.position(), b.position());
+  Rng actions(5);
+  for (int t = 0; t < 5; ++t) {
+    const Vector action = random_action(fresh->spec().action, actions);
+    EXPECT_EQ(fresh->step(action).reward, used->step(action).reward);
+    expect_same(observe(*fresh), observe(*used));
+  }
+}
+
+TEST_P(Contract, ResetUsesItsGenerator) {
+  const std::unique_ptr<Env> env = make();
+  Rng rng(1);
+  env->reset(rng);
+  const Observation first = observe(*env);
+  env->reset(rng);
+  const Observation second = observe(*env);
+  EXPECT_FALSE(same_bits(first.obs, second.obs) && same_bits(first.desired, second.desired));
+}
+
+TEST_P(Contract, RestoredStatesContinueBitForBit) {
+  const std::unique_ptr<Env> env = make(), other = make();
+  Rng rng(2), elsewhere(3);
+  env->reset(rng);
+  other->reset(elsewhere);
+  for (int t = 0; t < steps(); ++t) {
+    if (t % 4 == 0) {
+      restore(*other, snapshot(*env));
+      expect_same(observe(*env), observe(*other));
+      EXPECT_EQ(state_hash(*env), state_hash(*other));
+    }
+    const Vector action = random_action(env->spec().action, rng);
+    const StepResult a = env->step(action), b = other->step(action);
+    ASSERT_EQ(a.reward, b.reward) << "step " << t;
+    ASSERT_EQ(a.terminated, b.terminated);
+    ASSERT_EQ(a.success, b.success);
+    expect_same(observe(*env), observe(*other));
+    if (::testing::Test::HasFailure()) break;
+  }
+}
+
+TEST_P(Contract, SteppingBackToASavedStateRepeatsTheStep) {
+  const std::unique_ptr<Env> env = make();
+  Rng rng(6);
+  env->reset(rng);
+  for (int t = 0; t < 3; ++t) env->step(random_action(env->spec().action, rng));
+  const Snapshot saved = snapshot(*env);
+  const Vector action = random_action(env->spec().action, rng);
+  const StepResult first = env->step(action);
+  const Observation after = observe(*env);
+  for (int t = 0; t < 20; ++t) env->step(random_action(env->spec().action, rng));
+  restore(*env, saved);
+  EXPECT_EQ(env->step(action).reward, first.reward);
+  expect_same(observe(*env), after);
+}
+
+TEST_P(Contract, RewardSuccessAndEndAgreeWithTheGoalSpace) {
+  const std::unique_ptr<Env> env = make();
+  const GoalSpace& goal = env->spec().goal;
+  if (goal.dim == 0) GTEST_SKIP() << "has no goal";
+  Rng rng(7);
+  for (int episode = 0; episode < 20; ++episode) {
+    env->reset(rng);
+    const Matrix pursued = observe(*env).desired;
+    for (int t = 0; t < steps(); ++t) {
+      const StepResult r = env->step(random_action(env->spec().action, rng));
+      const Observation o = observe(*env);
+      ASSERT_EQ(r.reward, goal.reward(o.achieved.col(0), o.desired.col(0), goal.radius));
+      ASSERT_EQ(r.success, goal.reached(o.achieved.col(0), o.desired.col(0)));
+      if (goal.ends_at_goal) {
+        ASSERT_EQ(r.terminated, r.success);
+      }
+      ASSERT_TRUE(same_bits(o.desired, pursued)) << "the goal changed within an episode";
+      if (r.terminated) break;
+    }
+  }
+}
+
+TEST_P(Contract, HasNoTimeLimitInside) {
+  const std::unique_ptr<Env> env = make();
+  if (env->spec().goal.ends_at_goal) GTEST_SKIP() << "may end at its goal";
+  Rng rng(8);
+  env->reset(rng);
+  const Matrix pursued = observe(*env).desired;
+  const Vector action = random_action(env->spec().action, rng);
+  for (int t = 0; t <= env->spec().max_steps; ++t) ASSERT_FALSE(env->step(action).terminated) << "step " << t;
+  EXPECT_TRUE(same_bits(observe(*env).desired, pursued)) << "step has begun a new episode";
+}
+
+TEST_P(Contract, TakesActionsAtTheEndsOfTheirRange) {
+  const std::unique_ptr<Env> env = make();
+  const ActionSpace& space = env->spec().action;
+  const bool discrete = space.kind == ActionSpace::Kind::discrete;
+  const Vector low = discrete ? Vector::Zero(1) : space.low;
+  const Vector high = discrete ? Vector::Constant(1, Scalar(space.choices - 1)) : space.high;
+  for (const Vector& action : {low, high}) {
+    Rng rng(9);
+    env->reset(rng);
+    for (int t = 0; t < 20; ++t) {
+      ASSERT_TRUE(std::isfinite(env->step(action).reward));
+      ASSERT_TRUE(observe(*env).obs.allFinite());
+    }
+  }
+}
+
+std::vector<std::string> names() {
+  std::vector<std::string> list;
+  for (const EnvEntry& entry : environments()) list.emplace_back(entry.name);
+  return list;
+}
+INSTANTIATE_TEST_SUITE_P(Environments, Contract, ::testing::ValuesIn(names()),
+                         [](const ::testing::TestParamInfo<std::string>& info) {
+                           std::string name = info.param;
+                           for (char& c : name)
+                             if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+                           return name;
+                         });
+
+TEST(Environments, AreSortedByNameAndFound) {
+  const std::vector<std::string> list = names();
+  EXPECT_TRUE(std::is_sorted(list.begin(), list.end()));
+  for (const std::string& name : list) EXPECT_EQ(find_environment(name).name, name);
+}
+
+TEST(Environments, ASlipOfTheNameGetsASuggestion) {
+  EXPECT_THROW_MESSAGE(find_environment("BitFlap-v0"), UsageError,
+                       "no environment is called \"BitFlap-v0\"; did you mean BitFlip-v0?");
+  EXPECT_THROW_MESSAGE(find_environment("Chess"), UsageError, "`goalpost list envs` shows them all");
+}
+
+}  // namespace
+}  // namespace goalpost::test

@@ -1,0 +1,138 @@
+#include "nn/optimizer.h"
+
+#include <memory>
+
+#include "autodiff/ops.h"
+#include "support/matrices.h"
+#include "support/state.h"
+
+namespace goalpost::test {
+namespace {
+
+// Four gradients of two parameters; the references below are the parameters after each step, from (1, -0.5).
+const Matrix kGradients = matrix({{0.5, 1, -0.25, 0}, {-2, -1, 0, 4}});
+
+Parameter start() {
+  Parameter p("theta", 2, 1);
+  p.value = matrix({{1}, {-0.5}});
+  return p;
+}
+
+void expect_steps(Optimizer& optimizer, Parameter& theta, const Matrix& reference) {
+  for (Index t = 0; t < kGradients.cols(); ++t) {
+    theta.grad = kGradients.col(t);
+    optimizer.step();
+    expect_close(theta.value, reference.col(t), 2e-6, 1);
+    EXPECT_TRUE(theta.grad.isZero(0)) << "step clears the gradient";
+  }
+}
+
+// Python: m = b1*m + (1-b1)*g; v = b2*v + (1-b2)*g*g; x -= lr*(m/(1-b1**t)) / (sqrt(v/(1-b2**t)) + eps)
+// with lr 0.1, b1 0.9, b2 0.999; eps 0.1 is large, so that its place in the formula matters.
+TEST(Adam, StepsAgreeWithPython) {
+  Parameter theta = start();
+  Adam adam({&theta}, {.lr = Scalar(0.1), .epsilon = Scalar(0.1)});
+  expect_steps(adam, theta,
+               matrix({{0.9166666667, 0.8309848285, 0.7798548367, 0.7388078166},
+                       {-0.4047619048, -0.3170896533, -0.2502141271, -0.2712669510}}));
+}
+
+// Python: m = d*m + (1-d)*g; v = d*v + (1-d)*g*g; x -= lr*g / sqrt(v - m*m + eps) with lr 0.1, d 0.95, eps 0.01
+TEST(RmsProp, CentredStepsAgreeWithPython) {
+  Parameter theta = start();
+  RmsProp rmsprop({&theta},
+                  {.lr = Scalar(0.1), .decay = Scalar(0.95), .epsilon = Scalar(0.01), .centered = true});
+  expect_steps(rmsprop, theta,
+               matrix({{0.6619382981, 0.2739680110, 0.3694234581, 0.3694234581},
+                       {-0.0527864045, 0.1561941928, 0.1561941928, -0.2395119486}}));
+}
+// The same with m = 0.
+TEST(RmsProp, UncentredStepsAgreeWithPython) {
+  Parameter theta = start();
+  RmsProp rmsprop({&theta},
+                  {.lr = Scalar(0.1), .decay = Scalar(0.95), .epsilon = Scalar(0.01), .centered = false});
+  expect_steps(rmsprop, theta,
+               matrix({{0.6666666667, 0.2936647434, 0.3868949590, 0.3868949590},
+                       {-0.0635642195, 0.1364357805, 0.1364357805, -0.2583480544}}));
+}
+
+template <class T>
+void expect_resume_equals_uninterrupted() {
+  Parameter a = start(), b = start();
+  T one({&a}, {}), two({&b}, {});
+  const auto step = [](T& optimizer, Parameter& p, Index t) {
+    p.grad = kGradients.col(t);
+    optimizer.step();
+  };
+  step(one, a, 0);
+  step(one, a, 1);
+  b.value = a.value;
+  restore(two, snapshot(one));
+  step(one, a, 2);
+  step(two, b, 2);
+  EXPECT_TRUE(same_bits(a.value, b.value));
+}
+TEST(Adam, ResumesFromItsState) { expect_resume_equals_uninterrupted<Adam>(); }
+TEST(RmsProp, ResumesFromItsState) { expect_resume_equals_uninterrupted<RmsProp>(); }
+
+TEST(Optimizers, RefuseANegativeLearningRate) {
+  EXPECT_THROW_MESSAGE(Adam({}, {.lr = -1}), std::invalid_argument, "Adam: lr = -1; expected a number >= 0");
+  EXPECT_THROW_MESSAGE(RmsProp({}, {.lr = -1}), std::invalid_argument, "RmsProp: lr = -1; expected a number >= 0");
+}
+
+// Stands for an optimiser: θ ← θ − g
+class PlainDescent final : public Optimizer {
+ public:
+  explicit PlainDescent(ParameterList parameters) : Optimizer(std::move(parameters)) {}
+  void step() override {
+    for (Parameter* p : parameters_) {
+      p->value -= p->grad;
+      p->grad.setZero();
+    }
+  }
+  void visit_state(StateVisitor&) override {}
+};
+
+TEST(Minimise, ReturnsTheLossBeforeTheStepAndMovesAgainstTheGradient) {
+  Parameter theta = start();
+  PlainDescent descent({&theta});
+  Tape tape;
+  const auto loss = [&] { return Scalar(0.25) * sum(square(theta.on(tape))); };
+  EXPECT_EQ(minimise(tape, descent, loss), Scalar(0.3125));  // (1 + 0.25) / 4
+  EXPECT_EQ(theta.value, matrix({{0.5}, {-0.25}}));
+}
+
+TEST(Minimise, ClipsTheGradientToTheGivenNorm) {
+  Parameter theta("theta", 2, 1);
+  PlainDescent descent({&theta});
+  Tape tape;
+  const Matrix slope = matrix({{3}, {4}});
+  minimise(
+      tape, descent, [&] { return sum(tape.alias(slope) * theta.on(tape)); }, 1);
+  expect_close(theta.value, matrix({{-0.6}, {-0.8}}), 1e-6);
+}
+
+TEST(Minimise, LeavesTheParametersAsTheyWereIfTheLossIsNotFinite) {
+  Parameter theta = start();
+  PlainDescent descent({&theta});
+  Tape tape;
+  EXPECT_THROW_MESSAGE(minimise(tape, descent, [&] { return sum(log(theta.on(tape))); }), NumericsError,
+                       "first appear in log [2x1]");
+  EXPECT_THROW_MESSAGE(minimise(tape, descent, [&] { return sum(log(theta.on(tape))); }), NumericsError,
+                       "its inputs are theta [2x1] in [-0.5, 1]");
+  EXPECT_EQ(theta.value, start().value);
+  EXPECT_TRUE(theta.grad.isZero(0));
+}
+
+TEST(Adam, FindsTheMinimumOfAParabola) {
+  Parameter theta = start();
+  Adam adam({&theta}, {.lr = Scalar(0.05)});
+  Tape tape;
+  const Matrix minimum = matrix({{-0.3}, {0.7}});
+  for (int i = 0; i < 400; ++i)
+    minimise(tape, adam, [&] { return mean(square(theta.on(tape) - tape.alias(minimum))); });
+  expect_close(theta.value, minimum, 1e-3);
+}
+
+}  // namespace
+}  // namespace goalpost::test

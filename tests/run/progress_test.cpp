@@ -1,0 +1,136 @@
+#include "run/progress.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+#include "support/temporary_directory.h"
+
+namespace goalpost {
+namespace {
+
+TEST(FormatCount, HasThreeDigits) {
+  EXPECT_EQ(format_count(0), "0");
+  EXPECT_EQ(format_count(999), "999");
+  EXPECT_EQ(format_count(1000), "1.00k");
+  EXPECT_EQ(format_count(5030), "5.03k");
+  EXPECT_EQ(format_count(42'000), "42.0k");
+  EXPECT_EQ(format_count(420'000), "420k");
+  EXPECT_EQ(format_count(999'700), "1.00M");
+  EXPECT_EQ(format_count(1'000'000), "1.00M");
+  EXPECT_EQ(format_count(0.25), "0.25");
+  EXPECT_EQ(format_count(12.34), "12.3");
+  EXPECT_EQ(format_count(999.6), "1.00k");
+  EXPECT_EQ(format_count(2e15), "2000T");
+}
+
+TEST(FormatDuration, IsAClock) {
+  EXPECT_EQ(format_duration(0), "00:00");
+  EXPECT_EQ(format_duration(83.9), "01:23");
+  EXPECT_EQ(format_duration(3723), "1:02:03");
+  EXPECT_EQ(format_duration(-1), "?");
+  EXPECT_EQ(format_duration(1.0 / 0.0), "?");
+}
+
+const ProgressState kState{.name = "train",
+                           .unit = "step",
+                           .done = 420'000,
+                           .total = 1'000'000,
+                           .elapsed_s = 83,
+                           .rate = 5043,
+                           .postfix = "success=0.71"};
+
+TEST(FormatBar, FillsTheWidth) {
+  // 10 columns are left for the bar: 0.42 of them is 4 whole cells and, in eighths, 1 more.
+  EXPECT_EQ(format_bar(kState, 75, true),
+            "train:  42%|████▏     | 420k/1.00M [01:23<01:55, 5.04kstep/s, success=0.71]");
+  EXPECT_EQ(format_bar(kState, 75, false),
+            "train:  42%|####      | 420k/1.00M [01:23<01:55, 5.04kstep/s, success=0.71]");
+}
+
+TEST(FormatBar, IsCutToTheWidth) {
+  EXPECT_EQ(format_bar(kState, 20, true), "train:  42%|| 420k/1");
+  EXPECT_EQ(format_bar(kState, 0, true), "");
+  ProgressState accent = kState;
+  accent.name = "é";
+  EXPECT_EQ(format_bar(accent, 1, true), "é");
+}
+
+TEST(FormatBar, ShowsStartAndEnd) {
+  ProgressState s{.name = "a", .unit = "it", .done = 0, .total = 10, .elapsed_s = 0, .rate = 0};
+  EXPECT_EQ(format_bar(s, 35, false), "a:   0%|    | 0/10 [00:00<?, ?it/s]");
+  s.done = 10;
+  s.rate = 2.5;
+  s.elapsed_s = 4;
+  EXPECT_EQ(format_bar(s, 43, false), "a: 100%|####| 10/10 [00:04<00:00, 2.50it/s]");
+  s.done = 999;
+  s.total = 1000;
+  EXPECT_EQ(format_progress_line(s), "a: 99% 999/1.00k [00:04<00:00, 2.50it/s]");
+}
+
+TEST(Progress, WritesALineAtTheEndIfThereIsNoTerminal) {
+  const TemporaryDirectory dir;
+  const int file = ::open((dir / "log").c_str(), O_RDWR | O_CREAT, 0600);
+  {
+    Progress progress("train", 1000, "step", {.first = 500, .descriptor = file});
+    for (int i = 501; i <= 1000; ++i) progress.update(i, "success=1");
+    progress.line("saved");
+    progress.finish();
+    progress.finish();
+  }
+  const std::string text = content(dir / "log");
+  EXPECT_TRUE(text.starts_with("saved\ntrain: 100% 1.00k/1.00k [00:00<00:00, ")) << text;
+  EXPECT_TRUE(text.ends_with("step/s, success=1]\n")) << text;
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
+  ::close(file);
+}
+
+TEST(Progress, IsSilentIfAsked) {
+  const TemporaryDirectory dir;
+  const int file = ::open((dir / "log").c_str(), O_RDWR | O_CREAT, 0600);
+  {
+    Progress progress("train", 10, "step", {.quiet = true, .descriptor = file});
+    progress.update(10);
+    progress.line("saved");
+  }
+  EXPECT_EQ(content(dir / "log"), "");
+  ::close(file);
+}
+
+TEST(Progress, RedrawsALineOnATerminal) {
+  const int controller = ::posix_openpt(O_RDWR | O_NOCTTY);
+  ASSERT_GE(controller, 0);
+  ASSERT_EQ(::grantpt(controller), 0);
+  ASSERT_EQ(::unlockpt(controller), 0);
+  const int terminal = ::open(::ptsname(controller), O_RDWR | O_NOCTTY);
+  ASSERT_GE(terminal, 0);
+  {
+    Progress progress("train", 1000, "step", {.descriptor = terminal});
+    for (int i = 1; i <= 1000; ++i) progress.update(i);  // faster than the bar is drawn
+    progress.line("saved");
+  }
+  std::array<char, 4096> buffer;
+  const ssize_t size = ::read(controller, buffer.data(), buffer.size());
+  ASSERT_GT(size, 0);
+  const std::string text(buffer.data(), static_cast<std::size_t>(size));
+  EXPECT_TRUE(text.starts_with("\rtrain:   0%|")) << text;
+  EXPECT_NE(text.find("\r\033[Ksaved\r\n\rtrain: 100%|"), text.npos) << text;
+  EXPECT_TRUE(text.ends_with("\033[K\r\n")) << text;
+  EXPECT_LE(std::count(text.begin(), text.end(), '\r'), 3 + 2 + 2);
+  ::close(terminal);
+  ::close(controller);
+}
+
+TEST(Progress, IgnoresThatItCannotWrite) {
+  const int full = ::open("/dev/full", O_WRONLY);
+  Progress progress("train", 10, "step", {.descriptor = full});
+  EXPECT_NO_THROW(progress.finish());
+  ::close(full);
+}
+
+}  // namespace
+}  // namespace goalpost
