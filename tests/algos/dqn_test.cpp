@@ -73,7 +73,7 @@ TEST(DqnLoss, DoubleQTakesTheTargetNetworksValueOfTheOnlineNetworksAction) {
 TEST(DqnLoss, ClipsTargetsToTheRangeOfReturns) {
   DqnConfig c = affine();
   c.huber_delta = 0;
-  c.clip_targets = true;  // to [-2, 0]
+  c.clip_targets = true;                        // to [-2, 0]
   EXPECT_EQ(loss_of(c, two_transitions()), 4);  // y = 0 and 0: (4 + 4) / 2
   Batch low = two_transitions();
   low.r = matrix({{-9, -9}});

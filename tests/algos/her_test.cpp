@@ -27,14 +27,15 @@ class Her : public ::testing::TestWithParam<Case> {
 
   // The place of column j: its lane, and its count in this lane.
   const Written& written(const Batch& b, Index j) const {
-    const int lane = static_cast<int>(b.s(0, j)), episode = static_cast<int>(b.s(1, j)), t = static_cast<int>(b.s(2, j));
+    const int lane = static_cast<int>(b.s(0, j)), episode = static_cast<int>(b.s(1, j)),
+              t = static_cast<int>(b.s(2, j));
     for (const Written& w : script_.written[static_cast<std::size_t>(lane)])
       if (w.episode == episode && w.t == t) return w;
     throw std::logic_error("a column that was never written");
   }
   Index oldest(int lane) const {
-    return std::max<Index>(0, static_cast<Index>(script_.written[static_cast<std::size_t>(lane)].size()) -
-                                  kLaneCapacity);
+    return std::max<Index>(0,
+                           static_cast<Index>(script_.written[static_cast<std::size_t>(lane)].size()) - kLaneCapacity);
   }
 
   // Every property that a column must have.
@@ -133,15 +134,15 @@ TEST_P(Her, ReachesEveryGoalThatTheStrategyAllows) {
   EXPECT_EQ(other_episode, GetParam().strategy == HerStrategy::random);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Strategies, Her,
-    ::testing::Values(Case{HerStrategy::future, false}, Case{HerStrategy::future, true}, Case{HerStrategy::final, true},
-                      Case{HerStrategy::final, false}, Case{HerStrategy::episode, true},
-                      Case{HerStrategy::episode, false}, Case{HerStrategy::random, false}),
-    [](const ::testing::TestParamInfo<Case>& info) {
-      return std::string(kHerStrategyNames[static_cast<std::size_t>(info.param.strategy)]) +
-             (info.param.ends_at_goal ? "_ends_at_goal" : "");
-    });
+INSTANTIATE_TEST_SUITE_P(Strategies, Her,
+                         ::testing::Values(Case{HerStrategy::future, false}, Case{HerStrategy::future, true},
+                                           Case{HerStrategy::final, true}, Case{HerStrategy::final, false},
+                                           Case{HerStrategy::episode, true}, Case{HerStrategy::episode, false},
+                                           Case{HerStrategy::random, false}),
+                         [](const ::testing::TestParamInfo<Case>& info) {
+                           return std::string(kHerStrategyNames[static_cast<std::size_t>(info.param.strategy)]) +
+                                  (info.param.ends_at_goal ? "_ends_at_goal" : "");
+                         });
 
 TEST(HerSampler, FutureGoalsAreUniformOverTheRestOfTheEpisode) {
   const EnvSpec spec = script_spec(5);

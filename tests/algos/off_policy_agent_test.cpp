@@ -68,9 +68,9 @@ TEST(OffPolicyAgent, IsReadyWithHerOnlyAfterAnEpisode) {
   std::vector<Matrix> seen;
   for (const HerStrategy strategy : {HerStrategy::none, HerStrategy::future}) {
     VectorEnv env([] { return make_bit_flip({.bits = 6, .ends_at_goal = false}); }, 1, Rng(1));
-    const auto agent = make_off_policy_agent(
-        std::make_unique<Witness>(&seen), env.spec(),
-        {.batch_size = 3, .replay = {.capacity = 100}, .her = {.strategy = strategy}}, 1, Rng(1));
+    const auto agent =
+        make_off_policy_agent(std::make_unique<Witness>(&seen), env.spec(),
+                              {.batch_size = 3, .replay = {.capacity = 100}, .her = {.strategy = strategy}}, 1, Rng(1));
     EXPECT_FALSE(agent->ready());
     for (int t = 1; t <= 6; ++t) {
       agent->observe(env.step(Matrix::Zero(1, 1)));
@@ -93,7 +93,8 @@ TEST(OffPolicyAgent, RefusesWhatCannotWork) {
 
 TEST(Algorithms, AreSortedByNameAndFound) {
   const auto entries = algorithms();
-  EXPECT_TRUE(std::is_sorted(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; }));
+  EXPECT_TRUE(
+      std::is_sorted(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; }));
   for (const AlgorithmEntry& entry : entries) {
     EXPECT_EQ(find_algorithm(entry.name).name, entry.name);
     EXPECT_NE(entry.settings(), nullptr);

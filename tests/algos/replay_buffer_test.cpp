@@ -21,8 +21,8 @@ class ReplayBufferTest : public ::testing::Test {
     return script_.written[static_cast<std::size_t>(slot.lane)][static_cast<std::size_t>(slot.t)];
   }
   Index oldest(int lane) const {
-    return std::max<Index>(0, static_cast<Index>(script_.written[static_cast<std::size_t>(lane)].size()) -
-                                  kLaneCapacity);
+    return std::max<Index>(0,
+                           static_cast<Index>(script_.written[static_cast<std::size_t>(lane)].size()) - kLaneCapacity);
   }
   Index expected_finished() const {
     Index count = 0;

@@ -95,12 +95,8 @@ class AgentAlloc : public Alloc {
 };
 
 TEST_F(AgentAlloc, AnAgentActs) {
-  EXPECT_EQ(allocations_after_three_calls(
-                [&] { agent_->act(env_.obs(), env_.first(), Mode::explore, action_); }),
-            0u);
-  EXPECT_EQ(allocations_after_three_calls(
-                [&] { agent_->act(env_.obs(), env_.first(), Mode::exploit, action_); }),
-            0u);
+  EXPECT_EQ(allocations_after_three_calls([&] { agent_->act(env_.obs(), env_.first(), Mode::explore, action_); }), 0u);
+  EXPECT_EQ(allocations_after_three_calls([&] { agent_->act(env_.obs(), env_.first(), Mode::exploit, action_); }), 0u);
 }
 TEST_F(AgentAlloc, AnAgentObservesWhileItsMemoryFillsAndWraps) {
   const StepBatch& step = env_.step(action_);
@@ -112,11 +108,12 @@ TEST_F(AgentAlloc, AnAgentUpdates) {
 }
 TEST_F(AgentAlloc, AnAgentLives) {
   while (!agent_->ready()) explore();
-  EXPECT_EQ(allocations_after_three_calls([&] {
-              explore();
-              agent_->update(metrics_);
-            },
-                                          120),
+  EXPECT_EQ(allocations_after_three_calls(
+                [&] {
+                  explore();
+                  agent_->update(metrics_);
+                },
+                120),
             0u);
 }
 

@@ -128,9 +128,7 @@ struct Composed {
   Matrix value, dW, db, dx;
 };
 
-Var activate(Var x, Activation f) {
-  return f == Activation::relu ? relu(x) : f == Activation::tanh ? tanh(x) : x;
-}
+Var activate(Var x, Activation f) { return f == Activation::relu ? relu(x) : f == Activation::tanh ? tanh(x) : x; }
 
 // f(W x + b) of scalings, sums and concatenations alone: each weight is a 1x1 of its own.
 Composed composed_dense(Matrix W, Matrix b, Matrix x, Activation f, const Matrix& weight) {

@@ -10,9 +10,9 @@
 namespace goalpost::test {
 namespace {
 
-// The first and third vectors of Random123's kat_vectors file for philox4x32-10 are key and counter zero, and the digits
-// of pi. The others come from Philox written out in Python (ten rounds, key bumped by 9E3779B9 and BB67AE85), which also
-// gives the three vectors of that file. The counter of a block is {block, 0, stream}.
+// The first and third vectors of Random123's kat_vectors file for philox4x32-10 are key and counter zero, and the
+// digits of pi. The others come from Philox written out in Python (ten rounds, key bumped by 9E3779B9 and BB67AE85),
+// which also gives the three vectors of that file. The counter of a block is {block, 0, stream}.
 std::vector<std::uint32_t> words(Rng rng, int n) {
   std::vector<std::uint32_t> list;
   for (int i = 0; i < n; ++i) list.push_back(rng.bits());
@@ -46,8 +46,8 @@ TEST(Rng, NormalsAreKnownFunctionsOfTheWords) {
   EXPECT_EQ(rng.position(), 8u);
 }
 
-// Chi-square with n - 1 degrees of freedom has mean n - 1 and variance 2(n - 1). n = 2^31 + 2^30 would be hit unequally
-// by a plain product: its thirds are compared.
+// Chi-square with n - 1 degrees of freedom has mean n - 1 and variance 2(n - 1). For n = 3·2^30 a plain product
+// floor(w n / 2^32) would give every third number twice as often.
 TEST(Rng, BelowIsUnbiased) {
   Rng rng(1);
   for (const std::uint32_t n : {2u, 7u, 10u, 100u}) {
@@ -60,16 +60,16 @@ TEST(Rng, BelowIsUnbiased) {
   }
   const std::uint32_t large = 0xC0000000u;
   std::array<double, 3> thirds{};
-  double odd = 0;
+  double multiples = 0;
   const int draws = 60'000;
   for (int i = 0; i < draws; ++i) {
     const std::uint32_t x = rng.below(large);
     ASSERT_LT(x, large);
     ++thirds[x / 0x40000000u];
-    odd += x % 3 == 0;  // with the plain product every third number comes twice
+    multiples += x % 3 == 0;
   }
   for (const double third : thirds) EXPECT_NEAR(third, draws / 3.0, 5 * std::sqrt(draws * 2.0 / 9));
-  EXPECT_NEAR(odd, draws / 3.0, 5 * std::sqrt(draws * 2.0 / 9));
+  EXPECT_NEAR(multiples, draws / 3.0, 5 * std::sqrt(draws * 2.0 / 9));
 }
 
 TEST(Rng, BelowOneIsZeroAndBelowZeroThrows) {

@@ -96,8 +96,8 @@ TEST(Mlp, NamesItsParametersFromInputToOutput) {
   Mlp net(4, 2, config({3}, Activation::relu, true), Rng(1));
   std::vector<std::string> names;
   for (const Parameter* p : net.parameters()) names.push_back(p->name);
-  EXPECT_THAT(names, ::testing::ElementsAre("norm_gain0", "norm_bias0", "W0", "b0", "norm_gain1", "norm_bias1", "W1",
-                                            "b1"));
+  EXPECT_THAT(names,
+              ::testing::ElementsAre("norm_gain0", "norm_bias0", "W0", "b0", "norm_gain1", "norm_bias1", "W1", "b1"));
   EXPECT_EQ(net.in(), 4);
   EXPECT_EQ(net.out(), 2);
 }

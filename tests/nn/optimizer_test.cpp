@@ -40,8 +40,7 @@ TEST(Adam, StepsAgreeWithPython) {
 // Python: m = d*m + (1-d)*g; v = d*v + (1-d)*g*g; x -= lr*g / sqrt(v - m*m + eps) with lr 0.1, d 0.95, eps 0.01
 TEST(RmsProp, CentredStepsAgreeWithPython) {
   Parameter theta = start();
-  RmsProp rmsprop({&theta},
-                  {.lr = Scalar(0.1), .decay = Scalar(0.95), .epsilon = Scalar(0.01), .centered = true});
+  RmsProp rmsprop({&theta}, {.lr = Scalar(0.1), .decay = Scalar(0.95), .epsilon = Scalar(0.01), .centered = true});
   expect_steps(rmsprop, theta,
                matrix({{0.6619382981, 0.2739680110, 0.3694234581, 0.3694234581},
                        {-0.0527864045, 0.1561941928, 0.1561941928, -0.2395119486}}));
@@ -49,8 +48,7 @@ TEST(RmsProp, CentredStepsAgreeWithPython) {
 // The same with m = 0.
 TEST(RmsProp, UncentredStepsAgreeWithPython) {
   Parameter theta = start();
-  RmsProp rmsprop({&theta},
-                  {.lr = Scalar(0.1), .decay = Scalar(0.95), .epsilon = Scalar(0.01), .centered = false});
+  RmsProp rmsprop({&theta}, {.lr = Scalar(0.1), .decay = Scalar(0.95), .epsilon = Scalar(0.01), .centered = false});
   expect_steps(rmsprop, theta,
                matrix({{0.6666666667, 0.2936647434, 0.3868949590, 0.3868949590},
                        {-0.0635642195, 0.1364357805, 0.1364357805, -0.2583480544}}));

@@ -101,7 +101,8 @@ void expect_gradient(F f, std::vector<Matrix> inputs, Shape expected = {1, 1}) {
   EXPECT_TRUE(same_bits(Matrix::Constant(1, 1, first.value), Matrix::Constant(1, 1, second.value)))
       << "the value of a second evaluation is " << second.value << ", of the first " << first.value;
   for (std::size_t i = 0; i < inputs.size(); ++i)
-    EXPECT_TRUE(same_bits(first.grads[i], second.grads[i])) << "a second evaluation changes the gradient of input " << i;
+    EXPECT_TRUE(same_bits(first.grads[i], second.grads[i]))
+        << "a second evaluation changes the gradient of input " << i;
 
   for (std::size_t held = 0; held < inputs.size(); ++held) {
     for (const How how : {How::constant, How::alias}) {
@@ -148,7 +149,8 @@ void expect_parameter_gradient(Loss loss, Tape& tape, const ParameterList& param
   const std::vector<Matrix> first = gradients(), second = gradients();
   bool any = false;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    EXPECT_TRUE(same_bits(first[i], second[i])) << "a second evaluation changes the gradient of " << parameters[i]->name;
+    EXPECT_TRUE(same_bits(first[i], second[i]))
+        << "a second evaluation changes the gradient of " << parameters[i]->name;
     any = any || !first[i].isZero(0);
     compare_with_differences(parameters[i]->value, first[i], "parameter " + parameters[i]->name, [&] {
       tape.rewind();

@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <string>
 
+#include "core/check.h"
 #include "core/matrix.h"
 #include "core/rng.h"
 

@@ -26,14 +26,14 @@ inline EnvSpec script_spec(int max_steps, bool ends_at_goal = false) {
 /// One transition as it was written.
 struct Written {
   int episode = 0;
-  int t = 0;            // within the episode
-  Index begin = 0;      // the lane's count at the episode's start
-  Index end = -1;       // one past its last transition, -1 while it runs
+  int t = 0;        // within the episode
+  Index begin = 0;  // the lane's count at the episode's start
+  Index end = -1;   // one past its last transition, -1 while it runs
   bool terminated = false;
 };
 
-/// Steps all lanes through episodes of lengths 1 ... max_steps, different from lane to lane; every third episode ends by
-/// the task, the others by time.
+/// Steps all lanes through episodes of lengths 1 ... max_steps, different from lane to lane; every third episode ends
+/// by the task, the others by time.
 class Script {
  public:
   Script(const EnvSpec& spec, int lanes) : max_steps_(spec.max_steps), written(static_cast<std::size_t>(lanes)) {
@@ -41,8 +41,12 @@ class Script {
     episode_.resize(n);
     t_.resize(n);
     const Matrix goal = Matrix::Zero(3, lanes);
-    step_ = {{goal, goal, goal},       Matrix::Zero(1, lanes),       Matrix::Constant(1, lanes, -1),
-             std::vector<std::uint8_t>(n), std::vector<std::uint8_t>(n), std::vector<std::uint8_t>(n),
+    step_ = {{goal, goal, goal},
+             Matrix::Zero(1, lanes),
+             Matrix::Constant(1, lanes, -1),
+             std::vector<std::uint8_t>(n),
+             std::vector<std::uint8_t>(n),
+             std::vector<std::uint8_t>(n),
              {goal, goal, goal}};
   }
 

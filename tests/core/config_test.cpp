@@ -1,0 +1,130 @@
+#include "core/config.h"
+
+#include <typeinfo>
+
+#include "support/matrices.h"
+
+namespace goalpost::test {
+namespace {
+
+enum class Colour : int { red, green };
+constexpr std::array kColourNames = {"red", "green"};
+constexpr EnumNames enum_names(Colour) { return kColourNames; }
+
+struct Inner {
+  double weight = 0.5;
+};
+constexpr auto fields(const Inner*) {
+  return std::tuple{field("weight", &Inner::weight, "how much", 0, 1, "Somebody 2001")};
+}
+static_assert(complete<Inner>);
+
+struct Outer {
+  int number = 3;
+  bool flag = true;
+  std::int64_t large = 1'000'000'000'000;
+  float small = 0.25f;
+  std::string text = "abc";
+  std::vector<int> list = {1, 2};
+  Colour colour = Colour::green;
+  Inner inner = {};
+};
+constexpr auto fields(const Outer*) {
+  return std::tuple{field("number", &Outer::number, "a number", 1, 9),
+                    field("flag", &Outer::flag, "a flag"),
+                    field("large", &Outer::large, ""),
+                    field("small", &Outer::small, ""),
+                    field("text", &Outer::text, ""),
+                    field("list", &Outer::list, ""),
+                    field("colour", &Outer::colour, "a colour"),
+                    field("inner", &Outer::inner, "a table")};
+}
+static_assert(complete<Outer>);
+
+struct Forgetful {
+  int a = 0, b = 0;
+};
+constexpr auto fields(const Forgetful*) { return std::tuple{field("a", &Forgetful::a, "")}; }
+static_assert(!complete<Forgetful>, "a member without an entry is noticed");
+static_assert(Config<Outer> && !Config<int>);
+
+// Writes down what it visits, and sets what it is told to.
+class Recorder final : public ConfigVisitor {
+ public:
+  std::vector<std::string> lines;
+  bool change = false;
+  void visit(const FieldInfo& i, bool& v) override { scalar(i, v, false); }
+  void visit(const FieldInfo& i, int& v) override { scalar(i, v, 7); }
+  void visit(const FieldInfo& i, std::int64_t& v) override { scalar(i, v, std::int64_t(8)); }
+  void visit(const FieldInfo& i, float& v) override { scalar(i, v, 0.5f); }
+  void visit(const FieldInfo& i, double& v) override { scalar(i, v, 0.75); }
+  void visit(const FieldInfo& i, std::string& v) override { scalar(i, v, std::string("xyz")); }
+  void visit(const FieldInfo& i, std::vector<int>& v) override {
+    add(i, std::to_string(v.size()) + " numbers");
+    if (change) v = {5};
+  }
+  void visit_enum(const FieldInfo& i, int& v, EnumNames names) override {
+    add(i, names[static_cast<std::size_t>(v)]);
+    if (change) v = 0;
+  }
+  void enter(const FieldInfo& i) override { prefix_ += std::string(i.name) + "."; }
+  void leave() override { prefix_.clear(); }
+
+ private:
+  template <class T>
+  void scalar(const FieldInfo& i, T& v, const T& other) {
+    add(i, ::goalpost::detail::concatenate(v));
+    if (change) v = other;
+  }
+  void add(const FieldInfo& i, const std::string& value) {
+    lines.push_back(prefix_ + std::string(i.name) + " = " + value);
+  }
+  std::string prefix_;
+};
+
+TEST(Config, IsVisitedFieldByFieldInTheOrderOfItsTable) {
+  Outer c;
+  Recorder r;
+  visit_fields(c, r);
+  EXPECT_THAT(r.lines,
+              ::testing::ElementsAre("number = 3", "flag = 1", "large = 1000000000000", "small = 0.25", "text = abc",
+                                     "list = 2 numbers", "colour = green", "inner.weight = 0.5"));
+}
+
+TEST(Config, TakesWhatAVisitorWrites) {
+  Outer c;
+  Recorder r;
+  r.change = true;
+  visit_fields(c, r);
+  EXPECT_EQ(c.number, 7);
+  EXPECT_FALSE(c.flag);
+  EXPECT_EQ(c.large, 8);
+  EXPECT_EQ(c.small, 0.5f);
+  EXPECT_EQ(c.text, "xyz");
+  EXPECT_EQ(c.list, std::vector<int>{5});
+  EXPECT_EQ(c.colour, Colour::red);
+  EXPECT_EQ(c.inner.weight, 0.75);
+}
+
+TEST(Config, TablesCarryRangesAndSources) {
+  const auto table = fields(static_cast<const Outer*>(nullptr));
+  EXPECT_EQ(std::get<0>(table).info.low, 1);
+  EXPECT_EQ(std::get<0>(table).info.high, 9);
+  EXPECT_EQ(std::get<0>(table).info.doc, "a number");
+  EXPECT_TRUE(std::isinf(std::get<1>(table).info.high)) << "no range means any number";
+  EXPECT_EQ(std::get<0>(fields(static_cast<const Inner*>(nullptr))).info.source, "Somebody 2001");
+}
+
+TEST(Settings, HideTheTypeAndAreCopied) {
+  SettingsOf<Outer> settings;
+  Recorder r;
+  r.change = true;
+  const std::unique_ptr<Settings> before = settings.clone();
+  settings.visit(r);
+  EXPECT_EQ(settings_as<Outer>(settings).number, 7);
+  EXPECT_EQ(settings_as<Outer>(*before).number, 3);
+  EXPECT_THROW(settings_as<Inner>(settings), std::bad_cast);
+}
+
+}  // namespace
+}  // namespace goalpost::test

@@ -1,0 +1,54 @@
+#include "core/metrics.h"
+
+#include <array>
+#include <string>
+
+#include "support/matrices.h"
+
+namespace goalpost::test {
+namespace {
+
+TEST(Metrics, AverageWhatWasAddedUnderEachName) {
+  Metrics m;
+  EXPECT_TRUE(m.empty());
+  m.add("loss", 1);
+  m.add("loss", 4);
+  m.add("rate", 0.5);
+  EXPECT_FALSE(m.empty());
+  EXPECT_DOUBLE_EQ(m.mean("loss", -1), 2.5);
+  EXPECT_DOUBLE_EQ(m.mean("rate", -1), 0.5);
+  EXPECT_DOUBLE_EQ(m.mean("other", -1), -1);
+}
+
+TEST(Metrics, AreListedInTheOrderOfTheirFirstValue) {
+  Metrics m;
+  m.add("b", 1);
+  m.add("a", 2);
+  m.add("b", 3);
+  ASSERT_EQ(m.end() - m.begin(), 2);
+  EXPECT_EQ(m.begin()[0].name, "b");
+  EXPECT_EQ(m.begin()[0].count, 2);
+  EXPECT_EQ(m.begin()[1].name, "a");
+}
+
+TEST(Metrics, StartAgainAfterClear) {
+  Metrics m;
+  m.add("loss", 10);
+  m.clear();
+  EXPECT_TRUE(m.empty());
+  m.add("loss", 2);
+  EXPECT_DOUBLE_EQ(m.mean("loss", -1), 2);
+}
+
+TEST(Metrics, HoldThirtyTwoNames) {
+  std::array<std::string, 33> names;
+  for (std::size_t i = 0; i < names.size(); ++i) names[i] = "m" + std::to_string(i);
+  Metrics m;
+  for (std::size_t i = 0; i < 32; ++i) m.add(names[i], 1);
+  EXPECT_NO_THROW(m.add(names[31], 1));
+  EXPECT_THROW_MESSAGE(m.add(names[32], 1), std::invalid_argument,
+                       "Metrics::add: m32 would be name 33; expected at most 32");
+}
+
+}  // namespace
+}  // namespace goalpost::test

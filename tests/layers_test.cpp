@@ -1,0 +1,187 @@
+// The arrows between the layers: reads the include lines of every source file and fails on one that points upwards.
+//
+//   core < autodiff < nn < algos       core < envs (space, env, vector_env, registry) < concrete environments
+//   core, env interface < storage      everything < run < main
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+using Names = std::set<std::string>;
+
+bool starts_with_any(const std::string& text, const std::vector<std::string>& prefixes) {
+  for (const std::string& prefix : prefixes)
+    if (text.starts_with(prefix)) return true;
+  return false;
+}
+
+const Names kEnvInterface = {"envs/space.h", "envs/env.h", "envs/vector_env.h"};
+
+// The layer of a file, from its path below the top folder or below src; empty if it belongs to none.
+std::string layer_of(std::string path) {
+  if (path.starts_with("src/")) path = path.substr(4);
+  if (path.starts_with("envs/")) {
+    if (path.find('/', 5) != std::string::npos) return "environments";  // envs/classic, envs/mujoco, ...
+    return path.starts_with("envs/registry.") ? "registry" : "envs";
+  }
+  const std::size_t slash = path.find('/');
+  return slash == std::string::npos ? (path.starts_with("main.") ? "main" : "") : path.substr(0, slash);
+}
+
+// Which layers a layer may include, itself aside.
+const std::map<std::string, Names> kAllowed = {
+    {"core", {}},
+    {"autodiff", {"core"}},
+    {"nn", {"autodiff", "core"}},
+    {"envs", {"core"}},
+    {"environments", {"envs", "core"}},
+    {"registry", {"environments", "envs", "core"}},
+    {"algos", {"nn", "autodiff", "core", "envs"}},
+    {"storage", {"core", "envs"}},
+    {"run", {"algos", "nn", "autodiff", "storage", "registry", "envs", "core"}},
+    {"main", {"run", "algos", "nn", "autodiff", "storage", "registry", "envs", "core"}},
+};
+
+struct Foreign {
+  std::vector<std::string> headers;  // how such a header's name begins
+  std::vector<std::string> files;    // which files may include it, by the beginning of their path
+};
+const std::vector<Foreign> kForeign = {
+    {{"mujoco/", "mujoco.h"}, {"envs/mujoco/"}},
+    {{"bullet/", "btBullet", "BulletDynamics/", "BulletCollision/", "LinearMath/", "PhysicsClientC_API",
+      "SharedMemory/"},
+     {"envs/bullet/"}},
+    {{"hdf5", "H5"}, {"src/storage/hdf5."}},
+    {{"toml"}, {"src/storage/toml."}},
+    {{"google/protobuf", "event.pb.h"}, {"src/storage/event_file."}},  // event.pb.h is generated
+    {{"revision.h"}, {"src/run/"}},                                    // generated
+    {{"CLI/", "CLI11", "cxxopts", "argparse", "getopt"}, {"src/main."}},
+    {{"isa-l"}, {"src/storage/event_file."}},
+    {{"fmt/", "nlohmann/"}, {"src/storage/", "src/run/", "src/main."}},
+    {{"Random123/"}, {"src/core/rng.cpp"}},
+    {{"omp.h"}, {"src/core/parallel.cpp"}},
+};
+
+struct Include {
+  std::string file;  // below the top folder
+  int line;
+  std::string header;
+  bool quoted;
+};
+
+std::vector<Include> includes_of(const std::string& file, std::istream& text) {
+  std::vector<Include> list;
+  std::string line;
+  for (int number = 1; std::getline(text, line); ++number) {
+    const std::size_t hash = line.find_first_not_of(" \t");
+    if (hash == std::string::npos || line[hash] != '#') continue;
+    const std::size_t word = line.find_first_not_of(" \t", hash + 1);
+    if (word == std::string::npos || line.compare(word, 7, "include") != 0) continue;
+    const std::size_t open = line.find_first_of("\"<", word);
+    if (open == std::string::npos) continue;
+    const std::size_t close = line.find_first_of("\">", open + 1);
+    list.push_back({file, number, line.substr(open + 1, close - open - 1), line[open] == '"'});
+  }
+  return list;
+}
+
+/// What is wrong with an include, or nothing.
+std::string complaint(const Include& i) {
+  const std::string from = layer_of(i.file), to = layer_of(i.header);
+  const bool ours = i.quoted && kAllowed.contains(to);
+  if (!ours) {
+    for (const Foreign& foreign : kForeign)
+      if (starts_with_any(i.header, foreign.headers))
+        return starts_with_any(i.file, foreign.files) ? ""
+                                                      : "this header belongs to " + foreign.files.front() + " alone";
+    return i.quoted ? "it names no layer; expected a path from the top folder or from src" : "";
+  }
+  if (!kAllowed.contains(from)) return "the file lies in no known layer";
+  if (from != to && !kAllowed.at(from).contains(to)) return from + " must not know " + to;
+  if ((from == "algos" || from == "storage") && to == "envs" && !kEnvInterface.contains(i.header))
+    return from + " may include the environment interface only";
+  return "";
+}
+
+std::vector<Include> all_includes(int* files) {
+  const fs::path top = GOALPOST_SOURCE_DIR;
+  std::vector<Include> all;
+  for (const char* folder : {"src", "autodiff", "nn", "algos", "envs"}) {
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(top / folder)) {
+      const std::string extension = entry.path().extension().string();
+      if (extension != ".h" && extension != ".cpp") continue;
+      ++*files;
+      std::ifstream text(entry.path());
+      const std::vector<Include> some = includes_of(entry.path().lexically_relative(top).generic_string(), text);
+      all.insert(all.end(), some.begin(), some.end());
+    }
+  }
+  return all;
+}
+
+TEST(Layers, EveryIncludePointsDown) {
+  int files = 0;
+  const std::vector<Include> all = all_includes(&files);
+  EXPECT_GT(files, 50) << "the sources were not found below " GOALPOST_SOURCE_DIR;
+  EXPECT_GT(all.size(), 200u);
+  for (const Include& i : all) EXPECT_EQ(complaint(i), "") << i.file << ":" << i.line << ": #include " << i.header;
+}
+
+TEST(Layers, EveryHeaderOfOursExists) {
+  int files = 0;
+  const fs::path top = GOALPOST_SOURCE_DIR;
+  for (const Include& i : all_includes(&files))
+    if (i.quoted && kAllowed.contains(layer_of(i.header))) {
+      EXPECT_TRUE(fs::exists(top / i.header) || fs::exists(top / "src" / i.header))
+          << i.file << ":" << i.line << ": #include " << i.header;
+    }
+}
+
+std::string of(const std::string& file, const std::string& line) {
+  std::istringstream text(line);
+  const std::vector<Include> list = includes_of(file, text);
+  return list.size() == 1 ? complaint(list[0]) : "not an include";
+}
+
+TEST(Layers, ForbiddenArrowsAreSeen) {
+  EXPECT_EQ(of("src/core/rng.cpp", "#include \"autodiff/tape.h\""), "core must not know autodiff");
+  EXPECT_EQ(of("autodiff/ops.h", "#  include \"nn/mlp.h\""), "autodiff must not know nn");
+  EXPECT_EQ(of("nn/mlp.cpp", "#include \"envs/env.h\""), "nn must not know envs");
+  EXPECT_EQ(of("envs/vector_env.cpp", "#include \"envs/classic/pendulum.h\""), "envs must not know environments");
+  EXPECT_EQ(of("envs/classic/pendulum.cpp", "#include \"algos/dqn.h\""), "environments must not know algos");
+  EXPECT_EQ(of("algos/her.cpp", "#include \"envs/classic/pendulum.h\""), "algos must not know environments");
+  EXPECT_EQ(of("algos/her.cpp", "#include \"envs/registry.h\""), "algos must not know registry");
+  EXPECT_EQ(of("algos/dqn.cpp", "#include \"storage/toml.h\""), "algos must not know storage");
+  EXPECT_EQ(of("src/storage/checkpoint.cpp", "#include \"nn/mlp.h\""), "storage must not know nn");
+  EXPECT_EQ(of("src/storage/checkpoint.cpp", "#include \"run/trainer.h\""), "storage must not know run");
+  EXPECT_EQ(of("src/run/trainer.cpp", "#include \"envs/classic/pendulum.h\""), "run must not know environments");
+  EXPECT_EQ(of("nn/mlp.cpp", "#include \"mlp.h\""),
+            "it names no layer; expected a path from the top folder or from src");
+}
+
+TEST(Layers, ForeignHeadersOutsideTheirFileAreSeen) {
+  EXPECT_EQ(of("algos/dqn.cpp", "#include <hdf5.h>"), "this header belongs to src/storage/hdf5. alone");
+  EXPECT_EQ(of("src/run/trainer.cpp", "#include <toml++/toml.hpp>"), "this header belongs to src/storage/toml. alone");
+  EXPECT_EQ(of("envs/classic/pendulum.cpp", "#include <mujoco/mujoco.h>"), "this header belongs to envs/mujoco/ alone");
+  EXPECT_EQ(of("envs/mujoco/fetch.cpp", "#include <btBulletDynamicsCommon.h>"),
+            "this header belongs to envs/bullet/ alone");
+  EXPECT_EQ(of("src/run/report.cpp", "#include <CLI/CLI.hpp>"), "this header belongs to src/main. alone");
+}
+
+TEST(Layers, AllowedArrowsPass) {
+  EXPECT_EQ(of("algos/her.cpp", "#include \"envs/space.h\""), "");
+  EXPECT_EQ(of("envs/registry.cpp", "#include \"envs/classic/pendulum.h\""), "");
+  EXPECT_EQ(of("src/run/trainer.cpp", "#include \"storage/toml.h\""), "");
+  EXPECT_EQ(of("src/storage/hdf5.cpp", "#include <hdf5.h>"), "");
+  EXPECT_EQ(of("nn/mlp.cpp", "#include <vector>"), "");
+}
+
+}  // namespace
