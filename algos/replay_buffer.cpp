@@ -19,7 +19,8 @@ ReplayBuffer::ReplayBuffer(const EnvSpec& spec, const ReplayConfig& config, int 
       obs_dim_(spec.obs_dim),
       action_dim_(spec.action.dim),
       goal_dim_(spec.goal.dim),
-      lane_capacity_(config.capacity / lanes) {
+      lane_capacity_(config.capacity / std::max(lanes, 1)) {
+  GP_CHECK(lanes > 0, "ReplayBuffer: lanes = ", lanes, "; expected a positive number");
   GP_CHECK(lane_capacity_ >= spec.max_steps, "ReplayBuffer: capacity = ", config.capacity, " over ", lanes,
            " lanes holds no whole episode of ", spec.max_steps, " steps; expected at least ", lanes * spec.max_steps);
   const Index slots = lane_capacity_ * lanes;

@@ -145,10 +145,12 @@ Var clamp(Var x, Scalar low, Scalar high) {
 Var min(Var a, Var b) {
   check_equal_shapes("min", a, b);
   Var y = a.tape().result("min", a.rows(), a.cols(), {a, b});
-  y.value() = (a.value().array() <= b.value().array()).select(a.value(), b.value());
+  // A NaN on either side passes through: it is taken from a here, from b because the comparison is then false.
+  const auto take_a = [=] { return a.value().array() <= b.value().array() || a.value().array().isNaN(); };
+  y.value() = take_a().select(a.value(), b.value());
   y.on_backward([=] {
-    a.accumulate((a.value().array() <= b.value().array()).select(y.grad().array(), Scalar(0)));
-    b.accumulate((a.value().array() <= b.value().array()).select(Scalar(0), y.grad().array()));
+    a.accumulate(take_a().select(y.grad().array(), Scalar(0)));
+    b.accumulate(take_a().select(Scalar(0), y.grad().array()));
   });
   return y;
 }

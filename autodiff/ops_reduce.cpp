@@ -1,5 +1,7 @@
 #include "autodiff/ops.h"
 
+#include <cmath>
+
 namespace goalpost {
 
 Var mean(Var x) {
@@ -30,8 +32,8 @@ Var argmax_rows(Var x) {
   for (Index j = 0; j < x.cols(); ++j) {
     const Scalar* column = x.value().data() + j * x.rows();
     Index best = 0;
-    for (Index i = 1; i < x.rows(); ++i)
-      if (column[i] > column[best]) best = i;
+    for (Index i = 1; i < x.rows() && !std::isnan(column[best]); ++i)  // the first NaN wins, so that it is found
+      if (!(column[i] <= column[best])) best = i;
     y.value()(0, j) = Scalar(best);
   }
   return y;

@@ -143,12 +143,21 @@ void Tape::rewind() {
 }
 
 std::string Tape::first_non_finite() const {
+  const auto list_inputs = [](const Node& n) {
+    std::string text;
+    for (int i = 0; i < n.input_count; ++i) text += (i > 0 ? ", " : "") + describe(*n.inputs[i]);
+    return text;
+  };
   for (const Node* n : nodes_) {
     if (all_finite(*n)) continue;
-    if (n->input_count == 0) return "non-finite values entered the loss: " + describe(*n);
-    std::string text = "non-finite values first appear in " + describe(*n) + "; its inputs are ";
-    for (int i = 0; i < n->input_count; ++i) text += (i > 0 ? ", " : "") + describe(*n->inputs[i]);
-    return text;
+    if (n->input_count > 0)
+      return "non-finite values first appear in " + describe(*n) + "; its inputs are " + list_inputs(*n);
+    // A parameter or a batch was not finite to begin with: say which operation took it in.
+    for (const Node* user : nodes_)
+      if (std::find(user->inputs, user->inputs + user->input_count, n) != user->inputs + user->input_count)
+        return "non-finite values enter through " + label(*n) + " into " + label(*user) + ": its inputs are " +
+               list_inputs(*user);
+    return "non-finite values enter through " + describe(*n);
   }
   return "the loss is not finite";
 }

@@ -32,6 +32,7 @@ std::string_view nearest_name(std::string_view name, const std::vector<std::stri
   std::string_view best;
   std::size_t best_distance = std::max<std::size_t>(2, name.size() / 3) + 1;
   for (const std::string_view candidate : candidates) {
+    if (name.size() >= 3 && candidate.starts_with(name)) return candidate;  // a name without its version, or cut short
     const std::size_t distance = edit_distance(name, candidate);
     if (distance < best_distance && distance < std::max(name.size(), candidate.size())) {
       best = candidate;

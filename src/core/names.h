@@ -9,8 +9,8 @@
 
 namespace goalpost {
 
-/// The candidate with the fewest insertions, deletions, replacements and swaps away from name, if close enough to be a
-/// slip; otherwise empty.
+/// A candidate that begins with name, or the one with the fewest insertions, deletions, replacements and swaps away
+/// from name, if close enough to be a slip; otherwise empty.
 std::string_view nearest_name(std::string_view name, const std::vector<std::string_view>& candidates);
 
 /// "; did you mean X?" or, if nothing is near, nothing.

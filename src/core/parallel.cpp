@@ -4,7 +4,9 @@
 #include <limits>
 #include <mutex>
 
-// libgomp is not built with the thread sanitizer, so its fork and join must be told to it by hand.
+// libgomp is not built with the thread sanitizer, so its fork and join must be told to it by hand. They are two
+// addresses: with one, what a thread shows to the join would also be seen by threads that start later, and races
+// between them would be hidden.
 #ifdef __SANITIZE_THREAD__
 extern "C" {
 void __tsan_acquire(void* address);
@@ -24,6 +26,7 @@ struct Work {
   std::mutex mutex;
   std::exception_ptr error;
   int error_index = std::numeric_limits<int>::max();
+  char fork = 0, join = 0;  // only their addresses are used
 
   void run(int i) {
     try {
@@ -40,16 +43,16 @@ struct Work {
 
 void before_fork([[maybe_unused]] Work* work) {
 #ifdef __SANITIZE_THREAD__
-  __tsan_release(work);
+  __tsan_release(&work->fork);
 #endif
 }
 
 // One index in a thread of the team: sees what happened before the fork, and shows its own writes to the join.
 void run_in_team(Work* work, int i) {
 #ifdef __SANITIZE_THREAD__
-  __tsan_acquire(work);
+  __tsan_acquire(&work->fork);
   work->run(i);
-  __tsan_release(work);
+  __tsan_release(&work->join);
 #else
   work->run(i);
 #endif
@@ -57,7 +60,7 @@ void run_in_team(Work* work, int i) {
 
 void after_join([[maybe_unused]] Work* work) {
 #ifdef __SANITIZE_THREAD__
-  __tsan_acquire(work);
+  __tsan_acquire(&work->join);
 #endif
 }
 

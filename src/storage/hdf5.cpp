@@ -11,8 +11,13 @@ namespace {
 
 static_assert(std::is_same_v<hid_t, std::int64_t>);
 
-// HDF5 prints its errors unless it is told not to; they are asked for with reason() instead.
-void silence() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
+// HDF5 prints its errors unless it is told not to; they are asked for with reason() instead. Its work at the exit of
+// the program is done by our destructors; without H5dont_atexit, 1.10 crashes there on a file that a full disk kept
+// from being closed.
+void prepare_library() {
+  H5dont_atexit();
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+}
 
 // What the call that failed first says.
 std::string reason() {
@@ -93,14 +98,14 @@ std::string object_path(const std::string& name) { return name.empty() ? "/" : n
 }  // namespace
 
 Hdf5File Hdf5File::create(const std::filesystem::path& path) {
-  silence();
+  prepare_library();
   const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
   if (id < 0) throw std::runtime_error(fmt::format("cannot create {}: {}", path.string(), reason()));
   return {path, id};
 }
 
 Hdf5File Hdf5File::open(const std::filesystem::path& path) {
-  silence();
+  prepare_library();
   const hid_t id = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
   if (id < 0) {
     const std::string why = reason();
@@ -133,8 +138,9 @@ void Hdf5File::write(const std::string& name, const Hdf5Shape& shape, std::span<
   const Handle space(H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr), H5Sclose);
   const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
   H5Pset_create_intermediate_group(links, 1);
-  const Handle dataset(H5Dcreate2(id_, name.c_str(), Types<T>::file(), space, links, H5P_DEFAULT, H5P_DEFAULT),
-                       H5Dclose);
+  const Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  H5Pset_obj_track_times(creation, false);  // equal values make equal files
+  const Handle dataset(H5Dcreate2(id_, name.c_str(), Types<T>::file(), space, links, creation, H5P_DEFAULT), H5Dclose);
   if (dataset < 0) fail(name, "cannot create the dataset: " + reason());
   if (values.empty()) return;
   if (H5Dwrite(dataset, Types<T>::memory(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0)

@@ -266,7 +266,7 @@ std::vector<std::string> ConfigReader::problems() {
   const std::set<std::string> known(known_.begin(), known_.end());
   for (const auto& [path, value] : values_.all()) {
     if (known.contains(path)) continue;
-    // Suggest a field of the same table before one from elsewhere; of the latter, one with the same last name first.
+    // Suggest a field with the same last name in another table, then a similar one of this table, then of any.
     const std::size_t dot = path.rfind('.');
     const std::string table = dot == std::string::npos ? "" : path.substr(0, dot + 1), leaf = path.substr(table.size());
     std::vector<std::string_view> siblings, paths;
@@ -277,8 +277,7 @@ std::vector<std::string> ConfigReader::problems() {
         siblings.push_back(std::string_view(candidate).substr(table.size()));
       if (candidate.ends_with("." + leaf)) same_leaf = candidate;
     }
-    std::string hint = did_you_mean(leaf, siblings);
-    if (hint.empty() && !same_leaf.empty()) hint = fmt::format("; did you mean {}?", same_leaf);
+    std::string hint = !same_leaf.empty() ? fmt::format("; did you mean {}?", same_leaf) : did_you_mean(leaf, siblings);
     if (hint.empty()) hint = did_you_mean(path, paths);
     all.push_back(fmt::format("{}: no such field ({}){}", path, value.origin, hint));
   }

@@ -247,7 +247,7 @@ TEST(Nan, ABadInputIsNamedAsSuch) {
   Tape tape;
   const Var s = tape.constant(matrix({{1, kInfinity}, {kNaN, 0}}), "s");
   EXPECT_THROW_MESSAGE(tape.backward(mean(tanh(s) + s)), NumericsError,
-                       "non-finite values entered the loss: s [2x2] in [0, 1] with 2 of 4 values NaN or infinite");
+                       "non-finite values enter through s into");
 }
 
 // ---- wrong arguments ----

@@ -26,6 +26,7 @@ struct Outer {
   float small = 0.25f;
   std::string text = "abc";
   std::vector<int> list = {1, 2};
+  std::vector<std::string> texts = {"a", "b", "c"};
   Colour colour = Colour::green;
   Inner inner = {};
 };
@@ -36,6 +37,7 @@ constexpr auto fields(const Outer*) {
                     field("small", &Outer::small, ""),
                     field("text", &Outer::text, ""),
                     field("list", &Outer::list, ""),
+                    field("texts", &Outer::texts, ""),
                     field("colour", &Outer::colour, "a colour"),
                     field("inner", &Outer::inner, "a table")};
 }
@@ -63,6 +65,10 @@ class Recorder final : public ConfigVisitor {
     add(i, std::to_string(v.size()) + " numbers");
     if (change) v = {5};
   }
+  void visit(const FieldInfo& i, std::vector<std::string>& v) override {
+    add(i, std::to_string(v.size()) + " texts");
+    if (change) v = {"x"};
+  }
   void visit_enum(const FieldInfo& i, int& v, EnumNames names) override {
     add(i, names[static_cast<std::size_t>(v)]);
     if (change) v = 0;
@@ -88,7 +94,7 @@ TEST(Config, IsVisitedFieldByFieldInTheOrderOfItsTable) {
   visit_fields(c, r);
   EXPECT_THAT(r.lines,
               ::testing::ElementsAre("number = 3", "flag = 1", "large = 1000000000000", "small = 0.25", "text = abc",
-                                     "list = 2 numbers", "colour = green", "inner.weight = 0.5"));
+                                     "list = 2 numbers", "texts = 3 texts", "colour = green", "inner.weight = 0.5"));
 }
 
 TEST(Config, TakesWhatAVisitorWrites) {
@@ -102,6 +108,7 @@ TEST(Config, TakesWhatAVisitorWrites) {
   EXPECT_EQ(c.small, 0.5f);
   EXPECT_EQ(c.text, "xyz");
   EXPECT_EQ(c.list, std::vector<int>{5});
+  EXPECT_EQ(c.texts, std::vector<std::string>{"x"});
   EXPECT_EQ(c.colour, Colour::red);
   EXPECT_EQ(c.inner.weight, 0.75);
 }

@@ -164,7 +164,8 @@ TEST(Rng, FillsMatricesInMemoryOrder) {
   a.fill_uniform(-1, 2, uniform);
   a.fill_normal(1, 3, normal);
   for (Index i = 0; i < 6; ++i) EXPECT_EQ(uniform.data()[i], b.uniform(-1, 2));
-  for (Index i = 0; i < 4; ++i) EXPECT_EQ(normal.data()[i], 1 + 3 * b.normal());
+  for (Index i = 0; i < 4; ++i)
+    EXPECT_FLOAT_EQ(static_cast<float>(normal.data()[i]), static_cast<float>(1 + 3 * b.normal()));
 }
 
 }  // namespace

@@ -1,0 +1,107 @@
+#include "run/experiment.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/check.h"
+#include "run/figure.h"
+
+namespace goalpost {
+namespace {
+
+using testing::HasSubstr;
+
+Experiment with(const std::string& name, const std::vector<std::string>& set) {
+  TomlValues values = load_experiment(name);
+  for (const std::string& s : set) values.set(s);
+  return make_experiment(values);
+}
+
+std::string refusal(const std::vector<std::string>& set, const std::string& name = "bit_flip_her") {
+  try {
+    with(name, set);
+  } catch (const UsageError& e) {
+    return e.what();
+  }
+  return "accepted";
+}
+
+TEST(Experiment, EveryFileIsValidAndNamedLikeItsFile) {
+  ASSERT_FALSE(experiment_names().empty());
+  for (const std::string& name : experiment_names()) {
+    const Experiment e = make_experiment(load_experiment(name));
+    EXPECT_EQ(e.name, name);
+    EXPECT_FALSE(e.label.empty() || e.description.empty() || e.source.row.empty()) << name;
+  }
+}
+
+TEST(Experiment, EveryFigureUsesKnownExperiments) {
+  ASSERT_FALSE(figure_names().empty());
+  for (const std::string& name : figure_names()) {
+    const FigureConfig figure = load_figure(name);
+    EXPECT_EQ(figure.experiments.size(), figure.paper_limit.size()) << name;
+    for (const std::string& experiment : figure.experiments)
+      for (const int value : figure.values)
+        EXPECT_NO_THROW(with(experiment, {figure.key + "=" + std::to_string(value)})) << experiment << value;
+  }
+}
+
+TEST(Experiment, WhatIsWrittenIsTheSameExperiment) {
+  Experiment e = with("bit_flip_her", {"env.bits=17", "agent.her.k=8", "seed=9"});
+  Experiment back = make_experiment(TomlValues::from_text(e.to_toml(), "config.toml"));
+  EXPECT_EQ(back.to_toml(), e.to_toml());
+  EXPECT_EQ(back.env_factory()()->spec().obs_dim, 17);
+  EXPECT_EQ(back.seed, 9);
+}
+
+TEST(Experiment, KnowsWithWhatItWasBuilt) {
+  const Experiment e = with("bit_flip_her", {});
+  EXPECT_FALSE(e.build.revision.empty() || e.build.revision.find('@') != std::string::npos) << e.build.revision;
+  EXPECT_FALSE(e.build.cpu.empty());
+  EXPECT_THAT(e.build.libraries, HasSubstr("Eigen 3."));
+}
+
+TEST(Experiment, SuggestsTheNearestName) {
+  EXPECT_THAT(refusal({}, "bit_flp_her"),
+              HasSubstr("no experiment is called \"bit_flp_her\"; did you mean bit_flip_her?"));
+  EXPECT_THAT(refusal({}, "zzz"), HasSubstr("`goalpost list experiments`"));
+  EXPECT_THAT(refusal({"env.name=BitFlop-v0"}), HasSubstr("did you mean BitFlip-v0?"));
+  EXPECT_THAT(refusal({"agent.algorithm=dqm"}), HasSubstr("did you mean dqn?"));
+  EXPECT_THAT(refusal({"agent.her.strategy=futur"}), HasSubstr("did you mean future?"));
+  EXPECT_THAT(refusal({"env.bit=3"}), HasSubstr("env.bit: no such field (--set env.bit=3); did you mean bits?"));
+}
+
+TEST(Experiment, RefusesZeroAndNegativeSizes) {
+  for (const char* field : {"env.bits", "agent.batch_size", "agent.replay.capacity", "train.lanes", "train.threads",
+                            "train.total_steps", "train.eval_every", "train.eval_episodes", "agent.her.k"}) {
+    EXPECT_THAT(refusal({std::string(field) + "=0"}), HasSubstr(std::string(field) + " = 0 lies outside"));
+    EXPECT_THAT(refusal({std::string(field) + "=-1"}), HasSubstr(std::string(field) + " = -1 lies outside"));
+  }
+  EXPECT_THAT(refusal({"agent.dqn.q.hidden=[64, 0]"}), HasSubstr("lies outside"));
+}
+
+TEST(Experiment, ChecksRelationsBetweenFields) {
+  EXPECT_THAT(refusal({"agent.batch_size=5000", "agent.replay.capacity=4000"}),
+              HasSubstr("agent.batch_size = 5000 is larger than agent.replay.capacity = 4000"));
+  EXPECT_THAT(refusal({"agent.replay.capacity=500"}),
+              HasSubstr("holds no whole episode of 40 steps; expected at least 2560"));
+  EXPECT_THAT(refusal({"train.updates_per_step=1"}), HasSubstr("expected one of them to be 0"));
+  EXPECT_THAT(refusal({"train.cycle_updates=0"}), HasSubstr("expected both to be positive, or both 0"));
+  EXPECT_THAT(
+      refusal({"train.cycle_episodes=0", "train.cycle_updates=0", "train.updates_per_step=1"}),
+      HasSubstr("lets learning start before the first episode ends; expected at least lanes x max_steps = 64 x 40"));
+  EXPECT_THAT(refusal({"env.name=Pendulum-v1", "env.bits=3"}), HasSubstr("env.bits: no such field"));
+}
+
+TEST(Experiment, RefusesAnAlgorithmForOtherActions) {
+  TomlValues values = TomlValues::from_text("[env]\nname = 'Pendulum-v1'\n[agent]\nalgorithm = 'dqn'\n", "x.toml");
+  try {
+    make_experiment(values);
+    FAIL() << "was accepted";
+  } catch (const UsageError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("needs discrete actions, but those of Pendulum-v1 are continuous (x.toml:4)"));
+  }
+}
+
+}  // namespace
+}  // namespace goalpost

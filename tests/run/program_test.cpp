@@ -1,0 +1,195 @@
+// The program as its users meet it: GOALPOST_PROGRAM is run in a directory of its own.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "run/runner.h"
+#include "storage/csv.h"
+#include "support/temporary_directory.h"
+
+namespace goalpost {
+namespace {
+
+using testing::HasSubstr;
+
+struct Outcome {
+  int status;
+  std::string out, err;
+};
+
+class Program : public testing::Test {
+ protected:
+  Outcome run(const std::string& arguments) {
+    const std::string command =
+        "cd '" + here_.path().string() + "' && '" GOALPOST_PROGRAM "' " + arguments + " > out 2> err";
+    const int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, content(here_ / "out"), content(here_ / "err")};
+  }
+
+  // A wrong request: exit status 2, the sentence, and nothing created.
+  void expect_refusal(const std::string& arguments, const std::string& sentence) {
+    const Outcome o = run(arguments);
+    EXPECT_EQ(o.status, 2) << arguments << "\n" << o.err;
+    EXPECT_THAT(o.err, HasSubstr(sentence)) << arguments;
+    EXPECT_EQ(o.out, "") << arguments;
+    EXPECT_FALSE(std::filesystem::exists(here_ / "runs")) << arguments;
+  }
+
+  TemporaryDirectory here_;
+};
+
+constexpr char kShort[] =
+    "train bit_flip_her --set env.bits=8 --set train.eval_every=2000 --set train.eval_episodes=20 "
+    "--set train.final_eval_episodes=50 --steps 6000 --set train.stop_success=0 ";
+
+TEST_F(Program, TrainsAndEvaluates) {
+  const Outcome trained = run(std::string(kShort) + "--out r");
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  EXPECT_THAT(trained.out, HasSubstr("saved in r"));
+  for (const char* file : {"config.toml", "train.csv", "eval.csv", "policy.h5", "result.json"})
+    EXPECT_TRUE(std::filesystem::exists(here_ / "r" / file)) << file;
+  const CsvTable curve = read_csv(here_ / "r" / "eval.csv");
+  EXPECT_EQ(curve.rows(), 4u);
+  EXPECT_EQ(curve.column("step").back(), 6016);  // whole steps of 64 lanes
+  EXPECT_THAT(content(here_ / "r" / "config.toml"), HasSubstr("revision = "));
+
+  const Outcome evaluated = run("evaluate r --episodes 200 --seed 3 --json");
+  ASSERT_EQ(evaluated.status, 0) << evaluated.err;
+  const nlohmann::json j = nlohmann::json::parse(evaluated.out);
+  EXPECT_EQ(j.at("episodes"), 200);
+  for (const char* key : {"success", "success_any", "return", "length"}) EXPECT_TRUE(j.at(key).is_number()) << key;
+  EXPECT_EQ(run("evaluate r --episodes 200 --seed 3 --json").out, evaluated.out);
+}
+
+TEST_F(Program, RepeatsARunFromItsConfigurationWithAnyNumberOfThreads) {
+  ASSERT_EQ(run(std::string(kShort) + "--out one --threads 1").status, 0);
+  ASSERT_EQ(run("train one/config.toml --out two --threads 2").status, 0);
+  const CsvTable a = read_csv(here_ / "one" / "eval.csv"), b = read_csv(here_ / "two" / "eval.csv");
+  ASSERT_EQ(a.names, b.names);
+  for (const std::string& name : a.names) {
+    if (name == "wall_seconds") continue;
+    EXPECT_EQ(a.column(name), b.column(name)) << name;
+  }
+  EXPECT_TRUE(content(here_ / "one" / "policy.h5") == content(here_ / "two" / "policy.h5"));
+}
+
+TEST_F(Program, RefusesWhatItDoesNotKnow) {
+  expect_refusal("trian", "--help");
+  expect_refusal("", "--help");
+  expect_refusal("train bit_flp_her", "did you mean bit_flip_her?");
+  expect_refusal("train bit_flip_her --set env.name=BitFlop-v0", "did you mean BitFlip-v0?");
+  expect_refusal("train bit_flip_her --set agent.her.stratgy=final", "did you mean strategy?");
+  expect_refusal("train bit_flip_her --set agent.her.strategy=futur", "did you mean future?");
+  expect_refusal("train bit_flip_her --set env.bits=many", "env.bits = \"many\"; expected an integer");
+  expect_refusal("train bit_flip_her --set agent.dqn.gamma=1.5", "agent.dqn.gamma = 1.5 lies outside [0, 1]");
+  expect_refusal("train bit_flip_her --set env.bits=0", "env.bits = 0 lies outside [1, 4096]");
+  expect_refusal("train bit_flip_her --set agent.batch_size=2000000", "lies outside");
+  expect_refusal("train bit_flip_her --set agent.replay.capacity=100",
+                 "agent.batch_size = 128 is larger than agent.replay.capacity = 100");
+  expect_refusal("train bit_flip_her --steps -5", "train.total_steps = -5 lies outside");
+  expect_refusal("train bit_flip_her --threads 0", "train.threads = 0 lies outside");
+  expect_refusal("reproduce bit-flop", "did you mean bit-flip?");
+  expect_refusal("describe nothing_like_it", "nothing is called \"nothing_like_it\"");
+  expect_refusal("evaluate nowhere", "nowhere is not a run directory");
+  expect_refusal("evaluate nowhere --episodes 0", "--episodes");
+  expect_refusal("report nowhere", "nowhere is not a directory");
+  expect_refusal("rollout BitFlip --random", "did you mean BitFlip-v0?");
+  expect_refusal("rollout BitFlip-v0", "actions");
+}
+
+TEST_F(Program, NamesAllProblemsOfAConfigurationAtOnce) {
+  const Outcome o = run("train bit_flip_her --set env.bits=0 --set agent.dqn.gamma=2 --set train.lane=3");
+  EXPECT_EQ(o.status, 2);
+  EXPECT_THAT(o.err, testing::AllOf(HasSubstr("env.bits"), HasSubstr("agent.dqn.gamma"), HasSubstr("train.lane")));
+}
+
+TEST_F(Program, RefusesAUsedOrUnwritableDirectoryAndLeavesItAlone) {
+  std::filesystem::create_directory(here_ / "used");
+  set_content(here_ / "used" / "thesis.txt", "mine");
+  expect_refusal(std::string(kShort) + "--out used", "used");
+  EXPECT_EQ(content(here_ / "used" / "thesis.txt"), "mine");
+  expect_refusal(std::string(kShort) + "--out /proc/goalpost", "/proc/goalpost");
+}
+
+TEST_F(Program, StopsANaNWithStepOperationAndRangesAndKeepsWhatWasSaved) {
+  // Without epsilon Adam divides 0 by 0 for the outputs that no action of the first batch has chosen.
+  const Outcome o =
+      run("train bit_flip_her --set env.bits=300 --set agent.batch_size=8 --set agent.dqn.adam.epsilon=0 --out r");
+  EXPECT_EQ(o.status, 1);
+  EXPECT_THAT(o.err, testing::AllOf(HasSubstr("update 2 at step"), HasSubstr("into dense: its inputs are W"),
+                                    HasSubstr("NaN")));
+  EXPECT_EQ(read_csv(here_ / "r" / "eval.csv").rows(), 1u);
+  EXPECT_TRUE(std::filesystem::exists(here_ / "r" / "policy.h5"));
+}
+
+TEST_F(Program, AnInterruptKeepsEverythingSavedSoFar) {
+  const std::string command = "cd '" + here_.path().string() +
+                              "' && exec '" GOALPOST_PROGRAM
+                              "' train bit_flip_dqn --set train.eval_every=2000 --out r > out 2> err";
+  const pid_t child = fork();
+  if (child == 0) {
+    execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
+    _exit(127);
+  }
+  const auto curve = [&] {
+    return std::filesystem::exists(here_ / "r" / "eval.csv") ? read_csv(here_ / "r" / "eval.csv").rows() : 0;
+  };
+  for (int i = 0; i < 3000 && curve() < 3; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  kill(child, SIGINT);
+  int status = 0;
+  waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 130);
+  EXPECT_THAT(content(here_ / "err"), HasSubstr("interrupted; what was saved until now is in r"));
+  EXPECT_GE(curve(), 3u);
+  EXPECT_FALSE(std::filesystem::exists(here_ / "r" / "result.json"));
+  EXPECT_EQ(run("evaluate r --episodes 5").status, 0);
+}
+
+TEST_F(Program, RollsOutActionsOfAFile) {
+  set_content(here_ / "a.csv", "a0\n0\n1\n2\n");
+  const Outcome o = run("rollout BitFlip-v0 --actions a.csv --seed 4 --set env.bits=3 --set env.ends_at_goal=false");
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_EQ(std::count(o.out.begin(), o.out.end(), '\n'), 4);
+  EXPECT_THAT(o.out, HasSubstr("episode,step,reward,terminated,truncated,success,action0,obs0,obs1,obs2,achieved0"));
+  set_content(here_ / "wrong.csv", "a0\n0\n7\n");
+  expect_refusal("rollout BitFlip-v0 --actions wrong.csv --set env.bits=3",
+                 "wrong.csv:3: a0 = 7; expected an integer in [0, 2]");
+  set_content(here_ / "none.csv", "b\n0\n");
+  expect_refusal("rollout BitFlip-v0 --actions none.csv", "no column a0");
+}
+
+TEST_F(Program, ReproducesAFigureAndGoesOnWithWhatIsMissing) {
+  const std::string figure = "reproduce bit-flip --quick --values 2,3 --jobs 2 --out f";
+  const Outcome first = run(figure);
+  ASSERT_EQ(first.status, 0) << first.err;
+  EXPECT_THAT(first.out, HasSubstr("largest env.bits solved (success >= 0.99): 3 here, 50 in the paper"));
+  EXPECT_TRUE(std::filesystem::exists(here_ / "f" / "figure.csv"));
+  const Outcome second = run(figure);
+  EXPECT_EQ(second.status, 0);
+  EXPECT_THAT(second.err, HasSubstr("6 of them finished earlier"));
+  EXPECT_EQ(second.out, first.out);
+
+  const Outcome report = run("report f");
+  EXPECT_EQ(report.status, 0) << report.out;
+  EXPECT_THAT(report.out, HasSubstr("env.bits=2"));
+}
+
+TEST_F(Program, ListsAndDescribes) {
+  EXPECT_THAT(run("list").out, testing::AllOf(HasSubstr("BitFlip-v0"), HasSubstr("dqn"), HasSubstr("bit_flip_her")));
+  EXPECT_THAT(run("describe dqn").out,
+              testing::AllOf(HasSubstr("dqn.gamma"), HasSubstr("[0, 1]"), HasSubstr("Mnih et al. 2015")));
+  EXPECT_THAT(run("describe BitFlip-v0").out, HasSubstr("bits"));
+  EXPECT_THAT(run("describe bit_flip_her --set env.bits=7").out, HasSubstr("env.bits                     7"));
+  EXPECT_EQ(run("--help").status, 0);
+}
+
+}  // namespace
+}  // namespace goalpost

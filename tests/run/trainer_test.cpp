@@ -1,0 +1,171 @@
+#include "run/trainer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/check.h"
+#include "envs/classic/bit_flip.h"
+
+namespace goalpost {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// Flips bit 0 for ever, and remembers what it was asked to do.
+class FixedAgent final : public Agent {
+ public:
+  void act(const ObsBatch& obs, const std::vector<std::uint8_t>&, Mode, MatrixRef action) override {
+    acted += obs.obs.cols();
+    action.setZero();
+  }
+  void observe(const StepBatch& step) override { observed += step.reward.cols(); }
+  bool ready() const override { return true; }
+  void update(Metrics&) override {
+    update_at.push_back(static_cast<int>(observed));
+    if (fail_at > 0 && static_cast<int>(update_at.size()) == fail_at) throw NumericsError("dense: NaN");
+  }
+  void visit_policy(StateVisitor&) override {}
+  void visit_state(StateVisitor&) override {}
+  Index acted = 0, observed = 0;
+  int fail_at = 0;
+  std::vector<int> update_at;  // transitions observed at each update
+};
+
+EnvFactory bits(int n, bool ends = true) {
+  return [=] { return make_bit_flip({.bits = n, .ends_at_goal = ends}); };
+}
+
+struct Harness {
+  FixedAgent agent;
+  VectorEnv env, eval_env;
+  std::vector<TrainProgress> evaluations;
+  Run run;
+  Harness(int n, int lanes, bool ends)
+      : env(bits(n, ends), lanes, Rng(1)),
+        eval_env(bits(n, ends), 3, Rng(2)),
+        run{.agent = agent,
+            .env = env,
+            .eval_env = eval_env,
+            .rng = Rng(3),
+            .on_evaluation = [this](const TrainProgress& p, const Evaluation&, const Metrics&) {
+              evaluations.push_back(p);
+            }} {}
+};
+
+TrainConfig config() {
+  TrainConfig c;
+  c.total_steps = 40;
+  c.warmup_steps = 0;
+  c.eval_every = 1000;
+  c.eval_episodes = 3;
+  return c;
+}
+
+TEST(Trainer, UpdatesPerStepMayBeAFraction) {
+  Harness h(4, 2, false);
+  TrainConfig c = config();
+  c.updates_per_step = 0.25;  // every second step of two lanes
+  EXPECT_EQ(train(h.run, c), TrainEnd::budget);
+  EXPECT_EQ(h.run.progress.step, 40);
+  EXPECT_EQ(h.run.progress.updates, 10);
+  EXPECT_EQ(h.agent.update_at.front(), 4);
+}
+
+TEST(Trainer, WarmsUpWithRandomActionsAndWithoutUpdates) {
+  Harness h(4, 2, false);
+  TrainConfig c = config();
+  c.warmup_steps = 20;
+  train(h.run, c);
+  EXPECT_EQ(h.agent.update_at.front(), 22);
+  EXPECT_EQ(h.run.progress.updates, 20);
+}
+
+TEST(Trainer, CyclesCollectEpisodesAndThenUpdate) {
+  Harness h(5, 2, false);  // two episodes end every 10 transitions
+  TrainConfig c = config();
+  c.updates_per_step = 0;
+  c.cycle_episodes = 4;
+  c.cycle_updates = 3;
+  train(h.run, c);
+  EXPECT_THAT(h.agent.update_at, ElementsAre(20, 20, 20, 40, 40, 40));
+  EXPECT_EQ(h.run.progress.episodes, 8);
+}
+
+TEST(Trainer, EndsByEpisodesToo) {
+  Harness h(5, 2, false);
+  TrainConfig c = config();
+  c.total_episodes = 3;
+  EXPECT_EQ(train(h.run, c), TrainEnd::budget);
+  EXPECT_EQ(h.run.progress.step, 20);
+}
+
+TEST(Trainer, EvaluatesAtTheStartAndEveryEvalEverySteps) {
+  Harness h(4, 3, false);
+  TrainConfig c = config();
+  c.eval_every = 10;
+  train(h.run, c);
+  std::vector<std::int64_t> steps;
+  for (const TrainProgress& p : h.evaluations) steps.push_back(p.step);
+  EXPECT_THAT(steps, ElementsAre(0, 12, 21, 30, 42));
+}
+
+TEST(Trainer, StopsEarlyAfterEnoughSuccessfulEvaluations) {
+  Harness h(1, 1, true);  // one bit: the only action always succeeds
+  TrainConfig c = config();
+  c.eval_every = 5;
+  c.stop_success = 1;
+  c.stop_evals = 3;
+  EXPECT_EQ(train(h.run, c), TrainEnd::success);
+  EXPECT_EQ(h.evaluations.size(), 3u);
+  EXPECT_EQ(h.run.progress.success, 1);
+}
+
+TEST(Trainer, EndsCleanlyWhenAskedTo) {
+  Harness h(4, 1, false);
+  h.run.stop = [&] { return h.agent.observed >= 7; };
+  EXPECT_EQ(train(h.run, config()), TrainEnd::interrupted);
+  EXPECT_EQ(h.run.progress.step, 7);
+}
+
+TEST(Trainer, NamesStepAndUpdateOfANumericalError) {
+  Harness h(4, 1, false);
+  h.agent.fail_at = 6;
+  try {
+    train(h.run, config());
+    FAIL() << "went on";
+  } catch (const NumericsError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("update 6 at step 6: dense: NaN"));
+  }
+}
+
+TEST(Evaluate, CountsExactlyTheEpisodesAskedFor) {
+  FixedAgent agent;
+  VectorEnv env(bits(1), 4, Rng(1));
+  const Evaluation e = evaluate(agent, env, 10, Rng(5));
+  EXPECT_EQ(e.episodes, 10);
+  EXPECT_EQ(e.success, 1);
+  EXPECT_EQ(e.success_any, 1);
+  EXPECT_EQ(e.reward, 0);
+  EXPECT_EQ(e.length, 1);
+}
+
+TEST(Evaluate, TellsSuccessAtTheEndFromSuccessAtAnyStep) {
+  FixedAgent agent;  // flips bit 0 for ever: of two bits it meets a goal that differs in bit 0, and leaves it again
+  VectorEnv env(bits(2, false), 5, Rng(1));
+  const Evaluation e = evaluate(agent, env, 2000, Rng(5));
+  EXPECT_EQ(e.length, 2);
+  EXPECT_NEAR(e.success_any, 1.0 / 3, 0.05);  // one of the three goals that are not the start
+  EXPECT_EQ(e.success, 0);                    // after two flips the state is the start, which is never the goal
+}
+
+TEST(Evaluate, RepeatsItselfForOneSeed) {
+  FixedAgent agent;
+  VectorEnv one(bits(6), 7, Rng(1)), other(bits(6), 7, Rng(99), 2);
+  const Evaluation a = evaluate(agent, one, 50, Rng(5)), b = evaluate(agent, other, 50, Rng(5));
+  EXPECT_EQ(a.reward, b.reward);
+  EXPECT_EQ(a.length, b.length);
+}
+
+}  // namespace
+}  // namespace goalpost
