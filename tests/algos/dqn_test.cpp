@@ -190,7 +190,8 @@ TEST(DqnUpdate, ANonFiniteRewardIsNamedAndChangesNothing) {
   const std::uint64_t before = state_hash(dqn);
   Rng rng(1);
   Metrics metrics;
-  EXPECT_THROW_MESSAGE(dqn.update(batch, rng, metrics), NumericsError, "non-finite values enter through r into +: its inputs are r [1x2]");
+  EXPECT_THROW_MESSAGE(dqn.update(batch, rng, metrics), NumericsError,
+                       "non-finite values enter through r into +: its inputs are r [1x2]");
   EXPECT_EQ(state_hash(dqn), before);
 }
 

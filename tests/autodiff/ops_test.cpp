@@ -246,8 +246,7 @@ TEST(Nan, AnOverflowIsNamedWithTheRangesOfAllInputs) {
 TEST(Nan, ABadInputIsNamedAsSuch) {
   Tape tape;
   const Var s = tape.constant(matrix({{1, kInfinity}, {kNaN, 0}}), "s");
-  EXPECT_THROW_MESSAGE(tape.backward(mean(tanh(s) + s)), NumericsError,
-                       "non-finite values enter through s into");
+  EXPECT_THROW_MESSAGE(tape.backward(mean(tanh(s) + s)), NumericsError, "non-finite values enter through s into");
 }
 
 // ---- wrong arguments ----
