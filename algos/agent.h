@@ -25,6 +25,11 @@ class Learner {
   virtual void visit_state(StateVisitor& v) = 0;   ///< everything: networks, optimisers, counters
 };
 
+/// The specification again, if its actions are of the kind that a learner needs. @throws std::invalid_argument
+/// otherwise
+const EnvSpec& discrete(const char* learner, const EnvSpec& spec);
+const EnvSpec& continuous(const char* learner, const EnvSpec& spec);
+
 /// A learner with its memory: decides what to store and what to learn from.
 class Agent {
  public:

@@ -2,23 +2,12 @@
 
 #include "algos/noise.h"
 #include "autodiff/ops.h"
-#include "core/check.h"
 
 namespace goalpost {
-namespace {
-
-const EnvSpec& discrete(const EnvSpec& spec) {
-  GP_CHECK(spec.action.kind == ActionSpace::Kind::discrete, "dqn: the actions of ", spec.name,
-           " are continuous; expected a discrete action space");
-  return spec;
-}
-
-}  // namespace
-
 Dqn::Dqn(const EnvSpec& spec, const DqnConfig& config, Rng rng)
     : c_(config),
       choices_(spec.action.choices),
-      q_(discrete(spec).state_dim(), spec.action.choices, config.q, rng.stream("q")),
+      q_(discrete("dqn", spec).state_dim(), spec.action.choices, config.q, rng.stream("q")),
       q_target_(q_),
       theta_(q_.parameters()),
       theta_target_(q_target_.parameters()) {
@@ -61,21 +50,12 @@ void Dqn::update(const Batch& batch, Rng&, Metrics& metrics) {
   metrics.add("rollout/exploration_rate", c_.epsilon.at(explored_));
 }
 
-void Dqn::visit_policy(StateVisitor& v) {
-  const StateVisitor::Scope scope(v, "q");
-  q_.visit_state(v);
-}
+void Dqn::visit_policy(StateVisitor& v) { visit_part(v, "q", q_); }
 
 void Dqn::visit_state(StateVisitor& v) {
   visit_policy(v);
-  {
-    const StateVisitor::Scope scope(v, "q_target");
-    q_target_.visit_state(v);
-  }
-  {
-    const StateVisitor::Scope scope(v, "optimizer");
-    optimizer_->visit_state(v);
-  }
+  visit_part(v, "q_target", q_target_);
+  visit_part(v, "optimizer", *optimizer_);
   v.visit("updates", updates_);
   v.visit("explored", explored_);
 }

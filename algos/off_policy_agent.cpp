@@ -23,9 +23,10 @@ class OffPolicyAgent final : public Agent {
   }
 
   void act(const ObsBatch& obs, const std::vector<std::uint8_t>&, Mode mode, MatrixRef action) override {
-    join(obs, state_);
-    if (normalizer_.enabled()) normalizer_.apply(state_);
-    learner_->act(state_, mode, act_rng_, action);
+    Matrix& state = mode == Mode::explore ? state_ : exploit_state_;
+    join(obs, state);
+    if (normalizer_.enabled()) normalizer_.apply(state);
+    learner_->act(state, mode, act_rng_, action);
   }
 
   void observe(const StepBatch& step) override {
@@ -48,30 +49,22 @@ class OffPolicyAgent final : public Agent {
 
   void visit_policy(StateVisitor& v) override {
     learner_->visit_policy(v);
-    if (!normalizer_.enabled()) return;
-    const StateVisitor::Scope scope(v, "normalizer");
-    normalizer_.visit_state(v);
+    if (normalizer_.enabled()) visit_part(v, "normalizer", normalizer_);
   }
 
   void visit_state(StateVisitor& v) override {
-    visit(v, "learner", *learner_);
-    visit(v, "normalizer", normalizer_);
-    visit(v, "replay", buffer_);
-    visit(v, "act_rng", act_rng_);
-    visit(v, "sample_rng", sample_rng_);
-    visit(v, "update_rng", update_rng_);
+    visit_part(v, "learner", *learner_);
+    visit_part(v, "normalizer", normalizer_);
+    visit_part(v, "replay", buffer_);
+    visit_part(v, "act_rng", act_rng_);
+    visit_part(v, "sample_rng", sample_rng_);
+    visit_part(v, "update_rng", update_rng_);
   }
 
  private:
-  template <class T>
-  static void visit(StateVisitor& v, const char* name, T& part) {
-    const StateVisitor::Scope scope(v, name);
-    part.visit_state(v);
-  }
-
   // [obs; desired goal]: what the networks see
   static void join(const ObsBatch& obs, Matrix& state) {
-    state.resize(obs.obs.rows() + obs.desired.rows(), obs.obs.cols());  // allocates when the number of lanes changes
+    state.resize(obs.obs.rows() + obs.desired.rows(), obs.obs.cols());  // allocates if the number of lanes changes
     state.topRows(obs.obs.rows()) = obs.obs;
     state.bottomRows(obs.desired.rows()) = obs.desired;
   }
@@ -82,7 +75,7 @@ class OffPolicyAgent final : public Agent {
   std::unique_ptr<Sampler> sampler_;
   Normalizer normalizer_;
   Batch batch_;
-  Matrix state_;
+  Matrix state_, exploit_state_;  // two: training and evaluation may have different numbers of lanes
   Rng act_rng_, sample_rng_, update_rng_;
 };
 

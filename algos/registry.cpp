@@ -1,6 +1,9 @@
 #include "algos/registry.h"
 
+#include "algos/ddpg.h"
 #include "algos/dqn.h"
+#include "algos/sac.h"
+#include "algos/td3.h"
 #include "core/names.h"
 
 namespace goalpost {
@@ -25,7 +28,7 @@ class OffPolicySettings final : public Settings {
   FieldInfo info_;
 };
 
-inline constexpr char kDqn[] = "dqn";
+inline constexpr char kDdpg[] = "ddpg", kDqn[] = "dqn", kSac[] = "sac", kTd3[] = "td3";
 
 template <class L, class Config, const char* name, ActionSpace::Kind kind>
 constexpr AlgorithmEntry off_policy_entry(std::string_view doc) {
@@ -46,9 +49,17 @@ constexpr AlgorithmEntry off_policy_entry(std::string_view doc) {
           .action_kind = kind};
 }
 
+constexpr ActionSpace::Kind kContinuous = ActionSpace::Kind::continuous, kDiscrete = ActionSpace::Kind::discrete;
+
 constexpr AlgorithmEntry kAlgorithms[] = {
-    off_policy_entry<Dqn, DqnConfig, kDqn, ActionSpace::Kind::discrete>(
+    off_policy_entry<Ddpg, DdpgConfig, kDdpg, kContinuous>(
+        "deep deterministic policy gradient (Lillicrap et al. 2016), with the HER papers' settings"),
+    off_policy_entry<Dqn, DqnConfig, kDqn, kDiscrete>(
         "deep Q-network, discrete actions; double Q-learning as an option (Mnih et al. 2015)"),
+    off_policy_entry<Sac, SacConfig, kSac, kContinuous>(
+        "soft actor-critic, learned or fixed temperature (Haarnoja et al. 2018b)"),
+    off_policy_entry<Td3, Td3Config, kTd3, kContinuous>(
+        "twin delayed deep deterministic policy gradient (Fujimoto et al. 2018)"),
 };
 
 }  // namespace

@@ -88,7 +88,15 @@ int describe(const std::string& name, const std::vector<std::string>& set) {
     print_fields([&](ConfigVisitor& v) { e.visit(v); });
     return 0;
   }
+  const std::vector<std::string> figures = figure_names();
+  if (std::find(figures.begin(), figures.end(), name) != figures.end()) {
+    FigureConfig figure = load_figure(name);
+    fmt::print("{}: {}\n", name, figure.title);
+    print_fields([&](ConfigVisitor& v) { visit_fields(figure, v); });
+    return 0;
+  }
   all.insert(all.end(), experiments.begin(), experiments.end());
+  all.insert(all.end(), figures.begin(), figures.end());
   std::string hint = did_you_mean(name, all);
   if (hint.empty()) hint = "; `goalpost list` shows everything that has a name";
   throw UsageError(fmt::format("nothing is called \"{}\"{}", name, hint));
@@ -184,7 +192,7 @@ int run(int argc, char** argv) {
   list_command->callback([&] { status = list(name); });
 
   CLI::App* describe_command =
-      app.add_subcommand("describe", "every setting of an environment, algorithm or experiment");
+      app.add_subcommand("describe", "every setting of an environment, algorithm, experiment or figure");
   describe_command->add_option("name", name, "its name, or a TOML file")->required();
   describe_command->add_option("--set", set, "put key=value over the file")->allow_extra_args(false);
   describe_command->callback([&] { status = describe(name, set); });

@@ -36,4 +36,11 @@ class StateVisitor {
   virtual void leave() = 0;
 };
 
+/// part.visit_state(v) with its names below `name`.
+template <class T>
+void visit_part(StateVisitor& v, std::string_view name, T& part) {
+  const StateVisitor::Scope scope(v, name);
+  part.visit_state(v);
+}
+
 }  // namespace goalpost

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "run/figure.h"
 #include "run/statistics.h"
 #include "storage/csv.h"
 #include "storage/file.h"
@@ -21,18 +22,26 @@ using nlohmann::ordered_json;
 constexpr char kTableBegin[] = "<!-- results: begin (written by `goalpost report --record`) -->";
 constexpr char kTableEnd[] = "<!-- results: end -->";
 
-// "path=value" of every field that differs from the experiment's file and may affect the result.
+// "path=value" of every field that differs from the experiment's file and may affect the result, and of the settings
+// along the axes of figures that show the experiment: 40 bits are one point among others, also if the file says 40.
 std::string variant_of(Experiment& run) {
   const std::vector<std::string> names = experiment_names();
   if (std::find(names.begin(), names.end(), run.name) == names.end()) return "";
   Experiment plain = make_experiment(load_experiment(run.name));
   const auto list = [](Experiment& e) { return describe_fields([&](ConfigVisitor& v) { e.visit(v); }); };
+  std::set<std::string> axes;
+  for (const std::string& name : figure_names()) {
+    const FigureConfig figure = load_figure(name);
+    const auto& shown = figure.experiments;
+    if (std::find(shown.begin(), shown.end(), run.name) != shown.end()) axes.insert(figure.key);
+  }
   std::map<std::string, std::string> expected;
   for (const FieldText& f : list(plain)) expected[f.path] = f.value;
   std::string variant;
   for (const FieldText& f : list(run)) {
     if (f.path == "seed" || f.path == "train.threads" || f.path == "label" || f.path == "description" ||
-        f.path.starts_with("build.") || f.path.starts_with("source.") || expected[f.path] == f.value)
+        f.path.starts_with("build.") || f.path.starts_with("source.") ||
+        (expected[f.path] == f.value && !axes.contains(f.path)))
       continue;
     std::string value = f.value;
     std::erase(value, '"');

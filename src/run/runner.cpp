@@ -58,6 +58,25 @@ class RunRecorder {
   TrainProgress last_;
 };
 
+// For TensorBoard's HPARAMS tab; runs that differ in nothing but the seed form a group.
+void log_hparams(Experiment& e, RunLog& log) {
+  std::vector<EventFile::Hparam> hparams;
+  std::string group;
+  for (const FieldText& f : describe_fields([&](ConfigVisitor& v) { e.visit(v); })) {
+    if (!f.path.starts_with("env.") && !f.path.starts_with("train.") && !f.path.starts_with("agent.") &&
+        f.path != "seed")
+      continue;
+    if (f.is_number)
+      hparams.push_back({f.path, std::stod(f.value)});
+    else
+      hparams.push_back({f.path, f.value});
+    if (f.path != "seed") group += f.path + "=" + f.value + " ";
+  }
+  const std::string metric = "eval/success_rate";
+  log.events().add_hparams(hparams, std::span(&metric, 1),
+                           fmt::format("{} {:016x}", e.name, std::hash<std::string>()(group)));
+}
+
 nlohmann::ordered_json to_json(const RunResult& r) {
   return {{"experiment", r.experiment},
           {"seed", r.seed},
@@ -97,6 +116,7 @@ std::optional<RunResult> train_in_directory(Experiment& e, const std::filesystem
   const std::string config = e.to_toml();
   RunLog log(directory, config);
   log.note("config", "```toml\n" + config + "```");
+  log_hparams(e, log);
   RunRecorder recorder(log);
   const bool by_episodes = c.total_episodes > 0;
   Progress bar(fmt::format("{} seed {}", e.name, e.seed), by_episodes ? c.total_episodes : c.total_steps,

@@ -165,6 +165,49 @@ TEST(HerSampler, FutureGoalsAreUniformOverTheRestOfTheEpisode) {
   for (int step = 1; step <= 5; ++step) EXPECT_NEAR(counts[step] / n, 0.2, 4 * std::sqrt(0.16 / n)) << "state " << step;
 }
 
+// The published faults that can be switched on, to measure what they cost.
+class HerFault : public ::testing::Test {
+ protected:
+  // Calls check(batch, column, transition) for many drawn columns.
+  template <class Check>
+  void draw(const ReplayConfig& replay, const HerConfig& her, Check check) {
+    const EnvSpec spec = script_spec(kMaxSteps, true);
+    ReplayBuffer buffer(spec, replay, kLanes);
+    Script script(spec, kLanes);
+    for (int i = 0; i < 60; ++i) buffer.add(script.next());
+    const HerSampler sampler(buffer, spec.goal, her);
+    Batch batch(spec, 500);
+    Rng rng(3);
+    sampler.sample(rng, batch);
+    for (Index j = 0; j < batch.size(); ++j) {
+      for (const Written& w : script.written[static_cast<std::size_t>(batch.s(0, j))])
+        if (w.episode == static_cast<int>(batch.s(1, j)) && w.t == static_cast<int>(batch.s(2, j))) check(batch, j, w);
+    }
+  }
+};
+
+TEST_F(HerFault, WithoutRecomputingTheEndRelabelledColumnsKeepTheOldOne) {
+  int reached = 0;
+  draw({.capacity = 1000}, {.strategy = HerStrategy::future, .k = 4, .recompute_end = false},
+       [&](const Batch& b, Index j, const Written& w) {
+         EXPECT_EQ(b.d(0, j), w.terminated ? 1 : 0);
+         reached += b.r(0, j) == 0 && b.d(0, j) == 0;
+       });
+  EXPECT_GT(reached, 0) << "no column shows the fault";
+}
+
+TEST_F(HerFault, WithTimeLimitsAsEndsTheLastTransitionAlwaysEnds) {
+  int cut = 0;
+  draw({.capacity = 1000, .time_limit_ends = true}, {.strategy = HerStrategy::future, .k = 4},
+       [&](const Batch& b, Index j, const Written& w) {
+         const bool last = w.end == w.begin + w.t + 1, relabelled = b.s(5, j) >= 0;
+         const bool reached = b.r(0, j) == 0;
+         EXPECT_EQ(b.d(0, j), (relabelled && reached) || (last && !(relabelled && w.terminated)) ? 1 : 0);
+         cut += last && !w.terminated && !reached;
+       });
+  EXPECT_GT(cut, 0) << "no column shows the fault";
+}
+
 TEST(HerSampler, RefusesToSampleBeforeTheFirstEpisodeHasEnded) {
   const EnvSpec spec = script_spec(9);
   ReplayBuffer buffer(spec, {.capacity = 100}, 1);

@@ -1,0 +1,19 @@
+#include "algos/agent.h"
+
+#include "core/check.h"
+
+namespace goalpost {
+
+const EnvSpec& discrete(const char* learner, const EnvSpec& spec) {
+  GP_CHECK(spec.action.kind == ActionSpace::Kind::discrete, learner, ": the actions of ", spec.name,
+           " are continuous; expected a discrete action space");
+  return spec;
+}
+
+const EnvSpec& continuous(const char* learner, const EnvSpec& spec) {
+  GP_CHECK(spec.action.kind == ActionSpace::Kind::continuous, learner, ": the actions of ", spec.name,
+           " are discrete; expected a continuous action space");
+  return spec;
+}
+
+}  // namespace goalpost

@@ -1,0 +1,67 @@
+#include "algos/ddpg.h"
+
+#include "algos/noise.h"
+#include "autodiff/ops.h"
+
+namespace goalpost {
+
+Ddpg::Ddpg(const EnvSpec& spec, const DdpgConfig& config, Rng rng)
+    : c_(config),
+      space_(continuous("ddpg", spec).action),
+      pi_(spec.state_dim(), spec.action.dim, c_.pi, rng.stream("pi")),
+      pi_target_(pi_),
+      q_(spec.state_dim() + spec.action.dim, 1, c_.q, rng.stream("q")),
+      q_target_(q_),
+      online_(join(pi_.parameters(), q_.parameters())),
+      target_(join(pi_target_.parameters(), q_target_.parameters())),
+      pi_opt_(pi_.parameters(), c_.pi_adam),
+      q_opt_(q_.parameters(), c_.q_adam) {}
+
+// a = μ(s|θ^μ) + N                                                                  Lillicrap et al., Algorithm 1
+void Ddpg::act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) {
+  tape_.rewind();
+  a = tanh(pi_.frozen(tape_.alias(s, "s"))).value();
+  if (mode == Mode::exploit) return;
+  add_gaussian_noise(c_.exploration_noise, rng, a);
+  replace_by_random(c_.random_action, rng, a);
+}
+
+// L = E (y − Q(s,a|θ^Q))²,  y = r + γ Q'(s', μ'(s'|θ^μ')|θ^Q')                      Lillicrap et al., (4), (5)
+Var Ddpg::critic_loss(const Batch& batch) {
+  auto [s, a, r, s2, d] = on_tape(tape_, batch);
+  Var y;
+  {
+    Tape::NoGrad hold(tape_);  // y is a number
+    y = r + c_.gamma * ((1 - d) * q_target_.frozen(concat(s2, tanh(pi_target_.frozen(s2)))));
+    if (c_.clip_targets) y = clamp(y, -1 / (1 - c_.gamma), 0);
+  }
+  return mean(square(y - q_(concat(s, a))));
+}
+
+// ∇_θ^μ J = E ∇_a Q(s,a|θ^Q)|a=μ(s) ∇_θ^μ μ(s|θ^μ)                                  Lillicrap et al., (6)
+// with the penalty  action_penalty · E μ(s)²                                        Plappert et al., App. B
+Var Ddpg::policy_loss(const Batch& batch) {
+  Var s = tape_.alias(batch.s, "s");
+  Var a = tanh(pi_(s));
+  return -mean(q_.frozen(concat(s, a))) + c_.action_penalty * mean(square(a));
+}
+
+void Ddpg::update(const Batch& batch, Rng&, Metrics& metrics) {
+  metrics.add("train/critic_loss", minimise(tape_, q_opt_, [&] { return critic_loss(batch); }));
+  metrics.add("train/actor_loss", minimise(tape_, pi_opt_, [&] { return policy_loss(batch); }));
+  if (++updates_ % static_cast<std::uint64_t>(c_.target_every) == 0) polyak(c_.tau, online_, target_);
+}
+
+void Ddpg::visit_policy(StateVisitor& v) { visit_part(v, "pi", pi_); }
+
+void Ddpg::visit_state(StateVisitor& v) {
+  visit_policy(v);
+  visit_part(v, "pi_target", pi_target_);
+  visit_part(v, "q", q_);
+  visit_part(v, "q_target", q_target_);
+  visit_part(v, "pi_opt", pi_opt_);
+  visit_part(v, "q_opt", q_opt_);
+  v.visit("updates", updates_);
+}
+
+}  // namespace goalpost

@@ -1,0 +1,86 @@
+// Deep deterministic policy gradient, with the settings that made it work with HER on robots.
+// Lillicrap et al. 2016, "Continuous control with deep reinforcement learning", arXiv:1509.02971v6.
+// Andrychowicz et al. 2017 (HER), arXiv:1707.01495v3, appendix A; Plappert et al. 2018, arXiv:1802.09464v2, appendix B.
+//
+// Glossary     s, a, r, s2, d   state, action, reward, successor s', task end          Batch
+//              θ^μ  pi_         policy μ          θ^μ'  pi_target_
+//              θ^Q  q_          critic            θ^Q'  q_target_
+// Differs      1. Exploration noise is Gaussian, not an Ornstein-Uhlenbeck process, and an action may be replaced by a
+//                 uniformly random one (both as in the HER paper).
+//              2. The critic has no weight decay, takes the action at its first layer, and networks use one
+//              initialiser.
+//              3. Targets bootstrap through time limits (d marks task ends only).
+//              4. The targets move every target_every updates; once per cycle in the HER papers.
+// Order        critic, policy (sees the new critic), targets.
+#pragma once
+
+#include "algos/agent.h"
+#include "nn/mlp.h"
+#include "nn/optimizer.h"
+
+namespace goalpost {
+
+struct DdpgConfig {
+  Scalar gamma = Scalar(0.99);
+  Scalar tau = Scalar(0.001);
+  int target_every = 1;
+  bool clip_targets = false;
+  Scalar action_penalty = 0;
+  Scalar exploration_noise = Scalar(0.2);
+  double random_action = 0;
+  MlpConfig pi = {.hidden = {400, 300}};
+  MlpConfig q = {.hidden = {400, 300}};
+  AdamConfig pi_adam = {.lr = Scalar(1e-4)};
+  AdamConfig q_adam = {.lr = Scalar(1e-3)};
+};
+constexpr auto fields(const DdpgConfig*) {
+  return std::tuple{
+      field("gamma", &DdpgConfig::gamma, "discount per step", 0, 1, "Lillicrap et al. 2016, section 7"),
+      field("tau", &DdpgConfig::tau, "how far the targets move", 0, 1, "Lillicrap et al. 2016, section 7"),
+      field("target_every", &DdpgConfig::target_every, "updates between two moves of the targets", 1, 1e9,
+            "Lillicrap et al. 2016, Algorithm 1"),
+      field("clip_targets", &DdpgConfig::clip_targets,
+            "clip targets to [-1/(1-gamma), 0], the returns of rewards in [-1, 0]", "Andrychowicz et al. 2017, App. A"),
+      field("action_penalty", &DdpgConfig::action_penalty, "weight of the mean squared action in the policy's loss", 0,
+            1e6, "Plappert et al. 2018, App. B (there 1)"),
+      field("exploration_noise", &DdpgConfig::exploration_noise,
+            "deviation of the noise on actions while exploring, in units of the range [-1, 1]", 0, 10,
+            "Lillicrap et al. 2016, section 7"),
+      field("random_action", &DdpgConfig::random_action,
+            "probability that an exploring action is replaced by a uniformly random one", 0, 1,
+            "Plappert et al. 2018, App. B (there 0.3)"),
+      field("pi", &DdpgConfig::pi, "the policy's network", "Lillicrap et al. 2016, section 7"),
+      field("q", &DdpgConfig::q, "the critic's network", "Lillicrap et al. 2016, section 7"),
+      field("pi_adam", &DdpgConfig::pi_adam, "of the policy", "Lillicrap et al. 2016, section 7"),
+      field("q_adam", &DdpgConfig::q_adam, "of the critic", "Lillicrap et al. 2016, section 7"),
+  };
+}
+static_assert(complete<DdpgConfig>);
+
+class Ddpg final : public Learner {
+ public:
+  /// @throws std::invalid_argument if the actions are not continuous
+  Ddpg(const EnvSpec& spec, const DdpgConfig& config, Rng rng);
+  void act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) override;
+  void update(const Batch& batch, Rng& rng, Metrics& metrics) override;
+  void visit_policy(StateVisitor& v) override;
+  void visit_state(StateVisitor& v) override;
+
+  // Public so that tests/algos can compare their gradients with finite differences.
+  Var critic_loss(const Batch& batch);
+  Var policy_loss(const Batch& batch);
+  Tape& tape() { return tape_; }
+  ParameterList critic_parameters() { return q_.parameters(); }
+  ParameterList policy_parameters() { return pi_.parameters(); }
+
+ private:
+  DdpgConfig c_;
+  ActionSpace space_;
+  Tape tape_;
+  Mlp pi_, pi_target_, q_, q_target_;
+  ParameterList online_, target_;
+  Adam pi_opt_, q_opt_;
+  std::uint64_t updates_ = 0;
+};
+
+}  // namespace goalpost

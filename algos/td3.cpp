@@ -1,0 +1,70 @@
+#include "algos/td3.h"
+
+#include "algos/noise.h"
+#include "autodiff/ops.h"
+
+namespace goalpost {
+
+Td3::Td3(const EnvSpec& spec, const Td3Config& config, Rng rng)
+    : c_(config),
+      pi_(continuous("td3", spec).state_dim(), spec.action.dim, c_.pi, rng.stream("pi")),
+      pi_target_(pi_),
+      q1_(spec.state_dim() + spec.action.dim, 1, c_.q, rng.stream("q", 1)),
+      q2_(spec.state_dim() + spec.action.dim, 1, c_.q, rng.stream("q", 2)),
+      q1_target_(q1_),
+      q2_target_(q2_),
+      q_(join(q1_.parameters(), q2_.parameters())),
+      online_(join(pi_.parameters(), q_)),
+      target_(join(pi_target_.parameters(), join(q1_target_.parameters(), q2_target_.parameters()))),
+      pi_opt_(pi_.parameters(), c_.pi_adam),
+      q_opt_(q_, c_.q_adam) {}
+
+// a = π_φ(s) + ε,  ε ~ N(0, σ)                                                       Algorithm 1
+void Td3::act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) {
+  tape_.rewind();
+  a = tanh(pi_.frozen(tape_.alias(s, "s"))).value();
+  if (mode == Mode::explore) add_gaussian_noise(c_.exploration_noise, rng, a);
+}
+
+// y = r + γ min_i Q_θ'ᵢ(s', clip(π_φ'(s') + ε)),  ε ~ clip(N(0,σ̃), −c, c)           Algorithm 1
+Var Td3::critic_loss(const Batch& batch, Rng& rng) {
+  auto [s, a, r, s2, d] = on_tape(tape_, batch);
+  Var y;
+  {
+    Tape::NoGrad hold(tape_);  // y is a number
+    Var eps = clamp(normal(tape_, a.rows(), a.cols(), 0, c_.target_noise, rng), -c_.noise_clip, c_.noise_clip);
+    Var sa2 = concat(s2, clamp(tanh(pi_target_.frozen(s2)) + eps, -1, 1));
+    y = r + c_.gamma * ((1 - d) * min(q1_target_.frozen(sa2), q2_target_.frozen(sa2)));
+  }
+  Var sa = concat(s, a);
+  return mean(square(q1_(sa) - y)) + mean(square(q2_(sa) - y));
+}
+
+// ∇_φ J = E ∇_a Q_θ1(s,a)|a=π_φ(s) ∇_φ π_φ(s)                                        Algorithm 1
+Var Td3::policy_loss(const Batch& batch) {
+  Var s = tape_.alias(batch.s, "s");
+  return -mean(q1_.frozen(concat(s, tanh(pi_(s)))));
+}
+
+void Td3::update(const Batch& batch, Rng& rng, Metrics& metrics) {
+  metrics.add("train/critic_loss", minimise(tape_, q_opt_, [&] { return critic_loss(batch, rng); }));
+  if (++updates_ % static_cast<std::uint64_t>(c_.policy_delay) != 0) return;  // delayed policy updates
+  metrics.add("train/actor_loss", minimise(tape_, pi_opt_, [&] { return policy_loss(batch); }));
+  polyak(c_.tau, online_, target_);
+}
+
+void Td3::visit_policy(StateVisitor& v) { visit_part(v, "pi", pi_); }
+
+void Td3::visit_state(StateVisitor& v) {
+  visit_policy(v);
+  visit_part(v, "pi_target", pi_target_);
+  visit_part(v, "q1", q1_);
+  visit_part(v, "q2", q2_);
+  visit_part(v, "q1_target", q1_target_);
+  visit_part(v, "q2_target", q2_target_);
+  visit_part(v, "pi_opt", pi_opt_);
+  visit_part(v, "q_opt", q_opt_);
+  v.visit("updates", updates_);
+}
+
+}  // namespace goalpost

@@ -1,0 +1,78 @@
+// Twin delayed deep deterministic policy gradient.
+// Fujimoto et al. 2018, "Addressing Function Approximation Error in Actor-Critic Methods", arXiv:1802.09477v3.
+//
+// Glossary     s, a, r, s2, d   state, action, reward, successor s', task end          Batch
+//              φ  pi_           policy            φ'  pi_target_
+//              θᵢ q1_, q2_      critics           θ'ᵢ q1_target_, q2_target_
+//              σ̃  target_noise  c  noise_clip     d (the paper's delay)  policy_delay
+// Differs      1. Targets bootstrap through time limits (d marks task ends only), as the authors' code does.
+//              2. Both learning rates and network sizes are those of the authors' later code and of version 3's
+//              appendix.
+// Order        critics; every policy_delay updates the policy and all targets.
+#pragma once
+
+#include "algos/agent.h"
+#include "nn/mlp.h"
+#include "nn/optimizer.h"
+
+namespace goalpost {
+
+struct Td3Config {
+  Scalar gamma = Scalar(0.99);
+  Scalar tau = Scalar(0.005);
+  Scalar exploration_noise = Scalar(0.1);
+  Scalar target_noise = Scalar(0.2);
+  Scalar noise_clip = Scalar(0.5);
+  int policy_delay = 2;
+  MlpConfig pi = {};
+  MlpConfig q = {};
+  AdamConfig pi_adam = {.lr = Scalar(3e-4)};
+  AdamConfig q_adam = {.lr = Scalar(3e-4)};
+};
+constexpr auto fields(const Td3Config*) {
+  return std::tuple{
+      field("gamma", &Td3Config::gamma, "discount per step", 0, 1, "Fujimoto et al. 2018, Algorithm 1"),
+      field("tau", &Td3Config::tau, "target smoothing per policy update", 0, 1, "Fujimoto et al. 2018, 6.1"),
+      field("exploration_noise", &Td3Config::exploration_noise,
+            "deviation of the noise on actions while exploring, in units of the range [-1, 1]", 0, 10,
+            "Fujimoto et al. 2018, 6.1"),
+      field("target_noise", &Td3Config::target_noise, "deviation of the noise on target actions", 0, 10,
+            "Fujimoto et al. 2018, 6.1"),
+      field("noise_clip", &Td3Config::noise_clip, "target noise is cut to plus or minus this", 0, 10,
+            "Fujimoto et al. 2018, 6.1"),
+      field("policy_delay", &Td3Config::policy_delay, "critic updates per policy update", 1, 1000,
+            "Fujimoto et al. 2018, 6.1"),
+      field("pi", &Td3Config::pi, "the policy's network"),
+      field("q", &Td3Config::q, "the network of each critic"),
+      field("pi_adam", &Td3Config::pi_adam, "of the policy"),
+      field("q_adam", &Td3Config::q_adam, "of the critics"),
+  };
+}
+static_assert(complete<Td3Config>);
+
+class Td3 final : public Learner {
+ public:
+  /// @throws std::invalid_argument if the actions are not continuous
+  Td3(const EnvSpec& spec, const Td3Config& config, Rng rng);
+  void act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) override;
+  void update(const Batch& batch, Rng& rng, Metrics& metrics) override;
+  void visit_policy(StateVisitor& v) override;
+  void visit_state(StateVisitor& v) override;
+
+  // Public so that tests/algos can compare their gradients with finite differences.
+  Var critic_loss(const Batch& batch, Rng& rng);
+  Var policy_loss(const Batch& batch);
+  Tape& tape() { return tape_; }
+  const ParameterList& critic_parameters() const { return q_; }
+  ParameterList policy_parameters() { return pi_.parameters(); }
+
+ private:
+  Td3Config c_;
+  Tape tape_;
+  Mlp pi_, pi_target_, q1_, q2_, q1_target_, q2_target_;
+  ParameterList q_, online_, target_;
+  Adam pi_opt_, q_opt_;
+  std::uint64_t updates_ = 0;
+};
+
+}  // namespace goalpost

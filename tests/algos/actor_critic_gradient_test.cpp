@@ -1,0 +1,108 @@
+// The losses of the actor-critics against central differences, in double: the whole of them, noise included.
+#include "algos/ddpg.h"
+#include "algos/sac.h"
+#include "algos/td3.h"
+#include "envs/classic/pendulum.h"
+#include "envs/classic/point_reach.h"
+#include "support/gradient_check.h"
+#include "support/matrices.h"
+
+namespace goalpost::test {
+namespace {
+
+const EnvSpec& point_reach() {
+  static const EnvSpec spec = make_point_reach()->spec();
+  return spec;
+}
+
+Batch batch(Index size) {
+  Batch b(point_reach(), size);
+  Rng rng(5);
+  rng.fill_uniform(-1, 1, b.s);
+  rng.fill_uniform(-1, 1, b.a);
+  rng.fill_uniform(-1, 0, b.r);
+  rng.fill_uniform(-1, 1, b.s2);
+  b.d(0, size - 1) = 1;
+  return b;
+}
+
+// tanh networks: finite differences do not meet the corners of a ReLU.
+const MlpConfig kNetwork = {.hidden = {6, 5}, .activation = Activation::tanh};
+
+TEST(SacGradient, CriticLoss) {
+  Sac sac(point_reach(), {.pi = kNetwork, .q = kNetwork}, Rng(1));
+  const Batch b = batch(4);
+  expect_parameter_gradient(
+      [&] {
+        Rng rng(3);
+        return sac.critic_loss(b, rng);
+      },
+      sac.tape(), sac.critic_parameters());
+}
+
+TEST(SacGradient, PolicyLossWithItsLogProbability) {
+  Sac sac(point_reach(), {.initial_alpha = Scalar(0.3), .pi = kNetwork, .q = kNetwork}, Rng(1));
+  for (const Index size : {1, 4}) {
+    const Batch b = batch(size);
+    expect_parameter_gradient(
+        [&] {
+          Rng rng(3);
+          return sac.policy_loss(b, rng);
+        },
+        sac.tape(), sac.policy_parameters());
+  }
+}
+
+TEST(SacGradient, TemperatureLoss) {
+  Sac sac(point_reach(), {.initial_alpha = Scalar(0.3), .pi = kNetwork, .q = kNetwork}, Rng(1));
+  const Batch b = batch(4);
+  Rng rng(3);
+  sac.tape().rewind();
+  sac.policy_loss(b, rng);  // leaves the log-probabilities
+  expect_parameter_gradient([&] { return sac.temperature_loss(); }, sac.tape(), {&sac.log_alpha()});
+}
+
+TEST(SacGradient, TheCriticsReceiveNoneFromThePolicyLoss) {
+  Sac sac(point_reach(), {.pi = kNetwork, .q = kNetwork}, Rng(1));
+  const Batch b = batch(4);
+  Rng rng(3);
+  sac.tape().rewind();
+  sac.tape().backward(sac.policy_loss(b, rng));
+  for (const Parameter* p : sac.critic_parameters()) EXPECT_EQ(p->grad.norm(), 0) << p->name;
+}
+
+TEST(Td3Gradient, CriticLoss) {
+  Td3 td3(point_reach(), {.pi = kNetwork, .q = kNetwork}, Rng(1));
+  const Batch b = batch(4);
+  expect_parameter_gradient(
+      [&] {
+        Rng rng(3);
+        return td3.critic_loss(b, rng);
+      },
+      td3.tape(), td3.critic_parameters());
+}
+
+TEST(Td3Gradient, PolicyLoss) {
+  Td3 td3(point_reach(), {.pi = kNetwork, .q = kNetwork}, Rng(1));
+  const Batch b = batch(4);
+  expect_parameter_gradient([&] { return td3.policy_loss(b); }, td3.tape(), td3.policy_parameters());
+}
+
+TEST(DdpgGradient, CriticLossWithAndWithoutClippedTargets) {
+  for (const bool clip : {false, true}) {
+    Ddpg ddpg(point_reach(), {.clip_targets = clip, .pi = kNetwork, .q = kNetwork}, Rng(1));
+    const Batch b = batch(4);
+    expect_parameter_gradient([&] { return ddpg.critic_loss(b); }, ddpg.tape(), ddpg.critic_parameters());
+  }
+}
+
+TEST(DdpgGradient, PolicyLossWithTheActionPenalty) {
+  for (const double penalty : {0.0, 0.7}) {
+    Ddpg ddpg(point_reach(), {.action_penalty = Scalar(penalty), .pi = kNetwork, .q = kNetwork}, Rng(1));
+    const Batch b = batch(4);
+    expect_parameter_gradient([&] { return ddpg.policy_loss(b); }, ddpg.tape(), ddpg.policy_parameters());
+  }
+}
+
+}  // namespace
+}  // namespace goalpost::test
