@@ -7,7 +7,9 @@
 
 #include "algos/dqn.h"
 #include "algos/off_policy_agent.h"
+#include "algos/registry.h"
 #include "envs/classic/bit_flip.h"
+#include "envs/classic/point_reach.h"
 #include "envs/registry.h"
 #include "nn/normalizer.h"
 #include "nn/optimizer.h"
@@ -194,6 +196,33 @@ TEST_F(Alloc, OptimisersStepAndTargetsMove) {
   EXPECT_EQ(allocations_after_three_calls([&] { uncentred.step(); }), 0u);
   EXPECT_EQ(allocations_after_three_calls([&] { polyak(Scalar(0.01), online, to); }), 0u);
 }
+
+// Every registered algorithm with its default settings.
+class AlgorithmAlloc : public Alloc, public ::testing::WithParamInterface<std::string> {};
+
+TEST_P(AlgorithmAlloc, ActsObservesAndUpdates) {
+  const AlgorithmEntry& algorithm = find_algorithm(GetParam());
+  const bool discrete = algorithm.action_kind == ActionSpace::Kind::discrete;
+  VectorEnv env(discrete ? EnvFactory([] { return make_bit_flip({.bits = 6}); }) : EnvFactory(make_point_reach), 2,
+                Rng(1));
+  const auto agent = algorithm.make(*algorithm.settings(), env.spec(), 2, Rng(2));
+  Matrix action = Matrix::Zero(env.spec().action.dim, 2);
+  Metrics metrics;
+  const auto live = [&] {
+    agent->act(env.obs(), env.first(), Mode::explore, action);
+    agent->observe(env.step(action));
+    agent->act(env.obs(), env.first(), Mode::exploit, action);
+    agent->update(metrics);
+  };
+  EXPECT_EQ(allocations_after_three_calls(live), 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Registry, AlgorithmAlloc, ::testing::ValuesIn([] {
+                           std::vector<std::string> names;
+                           for (const AlgorithmEntry& a : algorithms()) names.emplace_back(a.name);
+                           return names;
+                         }()),
+                         [](const auto& info) { return info.param; });
 
 }  // namespace
 }  // namespace goalpost::test

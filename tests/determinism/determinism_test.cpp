@@ -4,7 +4,9 @@
 
 #include "algos/dqn.h"
 #include "algos/off_policy_agent.h"
+#include "algos/registry.h"
 #include "envs/classic/bit_flip.h"
+#include "envs/classic/point_reach.h"
 #include "support/matrices.h"
 #include "support/state.h"
 
@@ -84,6 +86,49 @@ TEST(Determinism, ARunThatIsResumedEqualsTheUninterruptedOne) {
     EXPECT_EQ(hash(a), trained(5, 1)) << "taking a snapshot has changed the run";
   }
 }
+
+// Every algorithm for continuous actions, with small networks, on three lanes of point reach.
+class ActorCritic : public ::testing::TestWithParam<std::string> {
+ protected:
+  struct Parts {
+    VectorEnv env;
+    std::unique_ptr<Agent> agent;
+    void visit_state(StateVisitor& v) {
+      visit_part(v, "env", env);
+      visit_part(v, "agent", *agent);
+    }
+  };
+  static Parts make(std::uint64_t seed, int threads) {
+    VectorEnv env(make_point_reach, 3, Rng(seed).stream("training"), threads);
+    const AlgorithmEntry& algorithm = find_algorithm(GetParam());
+    auto agent = algorithm.make(*algorithm.settings(), env.spec(), 3, Rng(seed).stream("agent"));
+    return {std::move(env), std::move(agent)};
+  }
+  static void train(Parts& p, int updates) {
+    Matrix action = Matrix::Zero(2, 3);
+    Metrics metrics;
+    for (int i = 0; i < updates; ++i) {
+      p.agent->act(p.env.obs(), p.env.first(), Mode::explore, action);
+      p.agent->observe(p.env.step(action));
+      p.agent->update(metrics);
+    }
+  }
+};
+
+TEST_P(ActorCritic, GivesTheSameBitsForAnyThreadsAndAfterARestore) {
+  Parts uninterrupted = make(5, 1), first = make(5, 2), resumed = make(6, 3);
+  train(uninterrupted, 12);
+  train(first, 5);
+  restore(resumed, snapshot(first));
+  train(resumed, 7);
+  EXPECT_EQ(state_hash(resumed), state_hash(uninterrupted));
+  Parts other = make(6, 1);
+  train(other, 12);
+  EXPECT_NE(state_hash(other), state_hash(uninterrupted));
+}
+
+INSTANTIATE_TEST_SUITE_P(Registry, ActorCritic, ::testing::Values("ddpg", "sac", "td3"),
+                         [](const auto& info) { return info.param; });
 
 }  // namespace
 }  // namespace goalpost::test
