@@ -134,7 +134,8 @@ bool plot(const FigureConfig& figure, const std::vector<std::string>& labels, co
   const std::vector<std::string> colours = {"#888888", "#dd8452", "#1f5fa8", "#55a868", "#8172b3"};
   std::string script = fmt::format(
       "set datafile separator ','\nset xlabel '{}'\nset ylabel 'success rate'\nset title '{}'\n"
-      "set yrange [-0.04:1.08]\nset xrange [0:*]\nset grid lc rgb '#dddddd'\nset key outside bottom center horizontal\n"
+      "set yrange [-0.04:1.08]\nset xrange [0:*]\nset offsets 0, graph 0.02, 0, 0\nset grid lc rgb '#dddddd'\nset key "
+      "outside bottom center horizontal\n"
       "set style fill transparent solid 0.2 noborder\nset border 3\nset tics nomirror\n",
       figure.x_label, figure.title);
   for (std::size_t i = 0; i < figure.paper_limit.size() && i < labels.size(); ++i)
@@ -145,7 +146,9 @@ bool plot(const FigureConfig& figure, const std::vector<std::string>& labels, co
     const std::string data = fmt::format("'figure.csv' using (strcol(1) eq '{}' ? $2 : NaN)", figure.experiments[i]);
     const std::string colour = colours[i % colours.size()];
     plots += fmt::format("{}{}:5:6 with filledcurves lc rgb '{}' notitle, ", i == 0 ? "" : ", ", data, colour);
-    plots += fmt::format("{}:4 with linespoints pt 7 ps 0.5 lw 1.5 lc rgb '{}' title '{}'", data, colour, labels[i]);
+    // Earlier curves are wider, so that curves on top of each other are all seen.
+    plots += fmt::format("{}:4 with linespoints pt 7 ps 0.5 lw {} lc rgb '{}' title '{}'", data,
+                         1.5 + 2 * static_cast<double>(labels.size() - 1 - i), colour, labels[i]);
   }
   plots += ", NaN with lines dt 2 lc rgb '#444444' title 'largest value solved in the paper'\n";
   script += "set terminal svg size 820,420 font 'sans,12' background 'white'\nset output 'figure.svg'\n" + plots;
