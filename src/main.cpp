@@ -234,6 +234,7 @@ int run(int argc, char** argv) {
   reproduce_command->add_option("--out", r.out,
                                 "directory; finished runs in it are kept. Default: runs/reproduce/<figure>");
   reproduce_command->add_flag("--quick", r.quick, "a subset, in minutes");
+  reproduce_command->add_option("--set", r.set, "put key=value over every experiment")->allow_extra_args(false);
   reproduce_command->add_flag("--record", r.record, "also write src/experiments/results and the README's table");
   reproduce_command->callback([&] { status = reproduce(r); });
 

@@ -47,6 +47,7 @@ std::vector<Task> make_tasks(const FigureConfig& figure, const ReproduceOptions&
       const std::string setting = fmt::format("{}={}", figure.key, value);
       std::vector<std::string> set = {setting};
       if (o.quick) set.insert(set.end(), figure.quick_set.begin(), figure.quick_set.end());
+      set.insert(set.end(), o.set.begin(), o.set.end());
       TomlValues checked = load_experiment(experiment);
       for (const std::string& s : set) checked.set(s);
       make_experiment(checked);  // throws before any work if a setting is wrong

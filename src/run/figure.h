@@ -43,9 +43,10 @@ struct ReproduceOptions {
   int seeds = 0;  ///< 0: as the figure says
   int jobs = 0;   ///< processes side by side; 0: one per processor
   bool quick = false;
-  std::vector<int> values;    ///< instead of the figure's
-  std::filesystem::path out;  ///< empty: runs/reproduce/<figure>, or <figure>-quick
-  bool record = false;        ///< also into src/experiments/results
+  std::vector<std::string> set;  ///< assignments put over every experiment
+  std::vector<int> values;       ///< instead of the figure's
+  std::filesystem::path out;     ///< empty: runs/reproduce/<figure>, or <figure>-quick
+  bool record = false;           ///< also into src/experiments/results
 };
 
 /// Trains what is missing (finished runs of an earlier call are kept), then draws the figure from all finished runs.

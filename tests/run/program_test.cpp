@@ -167,7 +167,8 @@ TEST_F(Program, RollsOutActionsOfAFile) {
 }
 
 TEST_F(Program, ReproducesAFigureAndGoesOnWithWhatIsMissing) {
-  const std::string figure = "reproduce bit-flip --quick --values 2,3 --jobs 2 --out f";
+  const std::string figure =
+      "reproduce bit-flip --quick --values 2,3 --jobs 2 --out f --set train.total_episodes=4_000";
   const Outcome first = run(figure);
   ASSERT_EQ(first.status, 0) << first.err;
   EXPECT_THAT(first.out, HasSubstr("largest env.bits solved (success >= 0.99): 3 here, 50 in the paper"));
