@@ -4,6 +4,7 @@
 #include "envs/classic/bit_flip.h"
 #include "envs/classic/pendulum.h"
 #include "envs/classic/point_reach.h"
+#include "envs/mujoco/fetch.h"
 
 namespace goalpost {
 namespace {
@@ -25,8 +26,29 @@ constexpr EnvEntry entry(std::string_view name, std::string_view doc) {
           }};
 }
 
+template <class Config, EnvFactory (*factory)(const Config&)>
+constexpr EnvEntry entry(std::string_view name, std::string_view doc) {
+  return {name, doc, [] { return std::unique_ptr<Settings>(new SettingsOf<Config>); },
+          [](const Settings& settings) { return factory(settings_as<Config>(settings)); }};
+}
+
+template <FetchTask task, FetchReward reward = FetchReward::sparse, int version = 4>
+constexpr EnvEntry fetch(std::string_view name, std::string_view doc) {
+  return entry<FetchConfig, fetch_factory<task, reward, version>>(name, doc);
+}
+
 constexpr EnvEntry kEnvironments[] = {
     entry<BitFlipConfig, make_bit_flip>("BitFlip-v0", "n bits to be flipped into a goal; discrete, goal-conditioned"),
+    fetch<FetchTask::pick_and_place>("FetchPickAndPlace-v4", "robot arm: lift a box to a goal; sparse reward"),
+    fetch<FetchTask::pick_and_place, FetchReward::dense>("FetchPickAndPlaceDense-v4",
+                                                         "FetchPickAndPlace-v4 with the reward -distance"),
+    fetch<FetchTask::push>("FetchPush-v4", "robot arm: push a box to a goal; sparse reward"),
+    fetch<FetchTask::push, FetchReward::dense>("FetchPushDense-v4", "FetchPush-v4 with the reward -distance"),
+    fetch<FetchTask::reach, FetchReward::sparse, 3>("FetchReach-v3", "FetchReach-v4 with the faulty published reset"),
+    fetch<FetchTask::reach>("FetchReach-v4", "robot arm: gripper to a goal; sparse reward"),
+    fetch<FetchTask::reach, FetchReward::dense>("FetchReachDense-v4", "FetchReach-v4 with the reward -distance"),
+    fetch<FetchTask::slide>("FetchSlide-v4", "robot arm: hit a puck so that it stops at a goal; sparse reward"),
+    fetch<FetchTask::slide, FetchReward::dense>("FetchSlideDense-v4", "FetchSlide-v4 with the reward -distance"),
     entry<make_pendulum>("Pendulum-v1", "swing up and hold a rod; continuous"),
     entry<make_point_reach>("PointReach-v0", "push a mass in the plane to a goal; continuous, goal-conditioned"),
 };

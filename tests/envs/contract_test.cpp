@@ -114,7 +114,7 @@ TEST_P(Contract, RestoredStatesContinueBitForBit) {
   Rng rng(2), elsewhere(3);
   env->reset(rng);
   other->reset(elsewhere);
-  for (int t = 0; t < steps(); ++t) {
+  for (int t = 0, n = steps(); t < n; ++t) {
     if (t % 4 == 0) {
       restore(*other, snapshot(*env));
       expect_same(observe(*env), observe(*other));
@@ -150,10 +150,11 @@ TEST_P(Contract, RewardSuccessAndEndAgreeWithTheGoalSpace) {
   const GoalSpace& goal = env->spec().goal;
   if (goal.dim == 0) GTEST_SKIP() << "has no goal";
   Rng rng(7);
+  const int n = steps();
   for (int episode = 0; episode < 20; ++episode) {
     env->reset(rng);
     const Matrix pursued = observe(*env).desired;
-    for (int t = 0; t < steps(); ++t) {
+    for (int t = 0; t < n; ++t) {
       const StepResult r = env->step(random_action(env->spec().action, rng));
       const Observation o = observe(*env);
       ASSERT_EQ(r.reward, goal.reward(o.achieved.col(0), o.desired.col(0), goal.radius));

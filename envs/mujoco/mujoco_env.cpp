@@ -1,0 +1,107 @@
+#include "envs/mujoco/mujoco_env.h"
+
+#include <array>
+#include <span>
+#include <stdexcept>
+#include <utility>
+
+#include "core/check.h"
+
+namespace goalpost {
+namespace {
+
+// MuJoCo's own handlers print, write a log file and exit. An error must not return; it leaves through MuJoCo's frames.
+// A warning is counted in the data of its simulation, and read there.
+[[noreturn]] void throw_error(const char* text) { throw std::runtime_error(text); }
+void ignore_warning(const char*) {}
+
+void install_handlers() {
+  [[maybe_unused]] static const bool once = [] {
+    mju_user_error = &throw_error;
+    mju_user_warning = &ignore_warning;
+    return true;
+  }();
+}
+
+bool is_numeric(int warning) {
+  return warning == mjWARN_BADQPOS || warning == mjWARN_BADQVEL || warning == mjWARN_BADQACC ||
+         warning == mjWARN_BADCTRL;
+}
+
+}  // namespace
+
+MujocoModel load_mujoco_model(const std::string& file) {
+  install_handlers();
+  if (mj_version() != mjVERSION_HEADER)
+    throw std::runtime_error(detail::concatenate("MuJoCo ", mj_version(), " is loaded, but goalpost was built with ",
+                                                 mjVERSION_HEADER, "; build it again"));
+  const std::string path = std::string(GOALPOST_SOURCE_DIR "/envs/assets/") + file;
+  std::array<char, 1000> error{};
+  mjModel* model = mj_loadXML(path.c_str(), nullptr, error.data(), static_cast<int>(error.size()));
+  MujocoModel shared(model, [](const mjModel* m) { mj_deleteModel(const_cast<mjModel*>(m)); });
+  if (model == nullptr || error[0] != '\0') throw std::runtime_error(path + ": " + error.data());
+  return shared;
+}
+
+int mujoco_id(const mjModel& model, mjtObj type, const char* name) {
+  const int id = mj_name2id(&model, type, name);
+  GP_CHECK(id >= 0, "mujoco_id: the model ", &model.names[0], " has no ", mju_type2Str(type), " called \"", name, '"');
+  return id;
+}
+
+MujocoSimulation::MujocoSimulation(std::string name, MujocoModel model)
+    : name_(std::move(name)), model_(std::move(model)), data_(mj_makeData(model_.get())) {
+  if (data_ == nullptr) throw std::runtime_error(name_ + ": MuJoCo cannot allocate the data of a simulation");
+  forward();
+}
+
+template <class F>
+void MujocoSimulation::guarded(F f) {
+  const double time = data_->time;  // a state that MuJoCo has reset begins at 0
+  const auto message = [&](const char* text) {
+    return detail::concatenate(name_, ": MuJoCo stopped in the step after ", time, " s of simulated time: ", text);
+  };
+  try {
+    f();
+  } catch (const std::runtime_error& error) {
+    throw std::runtime_error(message(error.what()));
+  }
+  for (int w = 0; w < mjNWARNING; ++w) {
+    if (data_->warning[w].number == 0) continue;
+    const char* text = mju_warningText(w, static_cast<std::size_t>(data_->warning[w].lastinfo));
+    if (is_numeric(w)) throw NumericsError(message(text));
+    throw std::runtime_error(message(text));
+  }
+}
+
+void MujocoSimulation::reset() { mj_resetData(model_.get(), data_.get()); }
+
+void MujocoSimulation::forward() {
+  guarded([&] { mj_forward(model_.get(), data_.get()); });
+}
+
+void MujocoSimulation::step(int substeps) {
+  guarded([&] {
+    for (int i = 0; i < substeps; ++i) mj_step(model_.get(), data_.get());
+  });
+}
+
+void MujocoSimulation::visit_state(StateVisitor& v) {
+  const mjModel& m = *model_;
+  mjData& d = *data_;
+  const auto visit = [&](const char* name, double* values, int n) {
+    if (n > 0) v.visit(name, std::span(values, static_cast<std::size_t>(n)));
+  };
+  visit("time", &d.time, 1);
+  visit("qpos", d.qpos, m.nq);
+  visit("qvel", d.qvel, m.nv);
+  visit("act", d.act, m.na);
+  visit("ctrl", d.ctrl, m.nu);
+  visit("mocap_pos", d.mocap_pos, 3 * m.nmocap);
+  visit("mocap_quat", d.mocap_quat, 4 * m.nmocap);
+  visit("qacc_warmstart", d.qacc_warmstart, m.nv);  // where the solver starts, and so its last bits
+  visit("userdata", d.userdata, m.nuserdata);
+  for (mjWarningStat& warning : d.warning) warning = {};  // what was wrong with the state before a load
+}
+
+}  // namespace goalpost

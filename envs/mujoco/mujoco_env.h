@@ -1,0 +1,54 @@
+// MuJoCo models and simulations, for the environments of this folder. The only include of MuJoCo's header.
+#pragma once
+
+#include <mujoco/mujoco.h>
+
+#include <memory>
+#include <string>
+
+#include "core/state.h"
+
+namespace goalpost {
+
+/// A compiled model. Nothing writes to it, so lanes and threads share one.
+using MujocoModel = std::shared_ptr<const mjModel>;
+
+/// @param file MJCF, named from envs/assets, e.g. "fetch/reach.xml"
+/// @throws std::runtime_error with MuJoCo's sentence if the file is missing, wrong or gives a warning
+MujocoModel load_mujoco_model(const std::string& file);
+
+/// The number of a named body, joint, site, ... @throws std::invalid_argument if the model has none of that name
+int mujoco_id(const mjModel& model, mjtObj type, const char* name);
+
+/// One lane's world: a model and where it stands. Whatever MuJoCo complains about is thrown; it never exits, prints,
+/// writes a log or goes on from a state that it has reset by itself.
+class MujocoSimulation {
+ public:
+  /// At the model's default state, with everything derived from it computed.
+  /// @param name of the environment, for errors
+  MujocoSimulation(std::string name, MujocoModel model);
+
+  const mjModel& model() const { return *model_; }
+  mjData& data() { return *data_; }
+  const mjData& data() const { return *data_; }
+
+  void reset();             ///< to the model's default state; computes nothing. @alloc none
+  void forward();           ///< computes everything that follows from the state, in place. @alloc none
+  void step(int substeps);  ///< @throws NumericsError for a NaN or huge state, std::runtime_error otherwise @alloc none
+  /// Everything that step depends on; applied forces are left out, because no environment here applies any.
+  /// What MuJoCo has derived from the state (poses of bodies, contacts) is neither saved nor recomputed.
+  void visit_state(StateVisitor& v);
+
+ private:
+  template <class F>
+  void guarded(F f);  // f(), with MuJoCo's errors told with environment and time
+
+  struct Delete {
+    void operator()(mjData* data) const { mj_deleteData(data); }
+  };
+  std::string name_;
+  MujocoModel model_;
+  std::unique_ptr<mjData, Delete> data_;
+};
+
+}  // namespace goalpost
