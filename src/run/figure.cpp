@@ -131,14 +131,15 @@ double x_of(const FinishedRun& run, const std::string& key) {
 }
 
 // Draws figure.svg and figure.png with gnuplot, from figure.csv beside them.
-bool plot(const FigureConfig& figure, const std::vector<std::string>& labels, const std::filesystem::path& out) {
+bool plot(const FigureConfig& figure, const std::vector<std::string>& labels, double x_max,
+          const std::filesystem::path& out) {
   const std::vector<std::string> colours = {"#888888", "#dd8452", "#1f5fa8", "#55a868", "#8172b3"};
   std::string script = fmt::format(
-      "set datafile separator ','\nset xlabel '{}'\nset ylabel 'success rate'\nset title '{}'\n"
-      "set yrange [-0.04:1.08]\nset xrange [0:*]\nset offsets 0, graph 0.02, 0, 0\nset grid lc rgb '#dddddd'\nset key "
+      "set datafile separator ','\nset xlabel '{0}'\nset ylabel 'success rate'\nset title '{1}'\n"
+      "set yrange [-0.04:1.08]\nset xrange [0:{2}]\nset grid lc rgb '#dddddd'\nset key "
       "outside bottom center horizontal\n"
       "set style fill transparent solid 0.2 noborder\nset border 3\nset tics nomirror\n",
-      figure.x_label, figure.title);
+      figure.x_label, figure.title, 1.02 * x_max);
   for (std::size_t i = 0; i < figure.paper_limit.size() && i < labels.size(); ++i)
     script += fmt::format("set arrow from {0},-0.04 to {0},1.04 nohead dt 2 lc rgb '{1}'\n", figure.paper_limit[i],
                           colours[i % colours.size()]);
@@ -149,7 +150,7 @@ bool plot(const FigureConfig& figure, const std::vector<std::string>& labels, co
     plots += fmt::format("{}{}:5:6 with filledcurves lc rgb '{}' notitle, ", i == 0 ? "" : ", ", data, colour);
     // Earlier curves are wider, so that curves on top of each other are all seen.
     plots += fmt::format("{}:4 with linespoints pt 7 ps 0.5 lw {} lc rgb '{}' title '{}'", data,
-                         1.5 + 2 * static_cast<double>(labels.size() - 1 - i), colour, labels[i]);
+                         1.5 + 1.2 * static_cast<double>(labels.size() - 1 - i), colour, labels[i]);
   }
   plots += ", NaN with lines dt 2 lc rgb '#444444' title 'largest value solved in the paper'\n";
   script += "set terminal svg size 820,420 font 'sans,12' background 'white'\nset output 'figure.svg'\n" + plots;
@@ -213,6 +214,7 @@ int reproduce(const ReproduceOptions& o) {
   std::string csv = "experiment,x,seeds,success,low,high,steps\n";
   std::vector<std::string> labels(figure.experiments.size());
   std::vector<double> solved(figure.experiments.size(), 0);
+  double x_max = 1;
   for (std::size_t i = 0; i < figure.experiments.size(); ++i) {
     std::vector<std::pair<double, const Summary*>> points;
     for (const Summary& s : summaries)
@@ -224,10 +226,11 @@ int reproduce(const ReproduceOptions& o) {
       csv += fmt::format("{},{},{},{:.4f},{:.4f},{:.4f},{:.0f}\n", s->experiment, x, s->runs.size(), s->success, s->low,
                          s->high, s->steps);
       if (s->success >= 0.99) solved[i] = x;
+      x_max = std::max(x_max, x);
     }
   }
   write_file_atomically(out / "figure.csv", csv);
-  const bool drawn = plot(figure, labels, out);
+  const bool drawn = plot(figure, labels, x_max, out);
 
   fmt::print("{}\n", summary_table(summaries));
   fmt::print("The paper: {}\n", figure.claim);
@@ -241,6 +244,7 @@ int reproduce(const ReproduceOptions& o) {
                (out / "figure.log").string());
   if (o.record) {
     record(summaries);
+    renew_readme();
     const std::filesystem::path place = results_directory() / "figures";
     std::filesystem::create_directories(place);
     write_file_atomically(place / (o.figure + ".csv"), csv);

@@ -22,32 +22,34 @@ using nlohmann::ordered_json;
 constexpr char kTableBegin[] = "<!-- results: begin (written by `goalpost report --record`) -->";
 constexpr char kTableEnd[] = "<!-- results: end -->";
 
-// "path=value" of every field that differs from the experiment's file and may affect the result, and of the settings
-// along the axes of figures that show the experiment: 40 bits are one point among others, also if the file says 40.
-std::string variant_of(Experiment& run) {
+// Names what sets the run apart: "path=value" of every field that differs from the experiment's file and may affect the
+// result, and of the settings along the axes of figures that show the experiment: 40 bits are one point among others,
+// also if the file says 40.
+void name_variant(FinishedRun& run) {
+  const std::string& experiment = run.experiment.name;
   const std::vector<std::string> names = experiment_names();
-  if (std::find(names.begin(), names.end(), run.name) == names.end()) return "";
-  Experiment plain = make_experiment(load_experiment(run.name));
-  const auto list = [](Experiment& e) { return describe_fields([&](ConfigVisitor& v) { e.visit(v); }); };
+  if (std::find(names.begin(), names.end(), experiment) == names.end()) return;
+  run.expected_success = run.experiment.source.expected_success;
   std::set<std::string> axes;
   for (const std::string& name : figure_names()) {
     const FigureConfig figure = load_figure(name);
     const auto& shown = figure.experiments;
-    if (std::find(shown.begin(), shown.end(), run.name) != shown.end()) axes.insert(figure.key);
+    if (std::find(shown.begin(), shown.end(), experiment) != shown.end()) axes.insert(figure.key);
   }
+  Experiment plain = make_experiment(load_experiment(experiment));
+  const auto list = [](Experiment& e) { return describe_fields([&](ConfigVisitor& v) { e.visit(v); }); };
   std::map<std::string, std::string> expected;
   for (const FieldText& f : list(plain)) expected[f.path] = f.value;
-  std::string variant;
-  for (const FieldText& f : list(run)) {
-    if (f.path == "seed" || f.path == "train.threads" || f.path == "label" || f.path == "description" ||
-        f.path.starts_with("build.") || f.path.starts_with("source.") ||
-        (expected[f.path] == f.value && !axes.contains(f.path)))
-      continue;
+  for (const FieldText& f : list(run.experiment)) {
+    const bool affects_results = f.path.starts_with("env.") || f.path.starts_with("agent.") ||
+                                 (f.path.starts_with("train.") && f.path != "train.threads");
+    const bool differs = expected[f.path] != f.value, axis = axes.contains(f.path);
+    if (!affects_results || (!differs && !axis)) continue;
     std::string value = f.value;
     std::erase(value, '"');
-    variant += fmt::format("{}{}={}", variant.empty() ? "" : ",", f.path, value);
+    run.variant += fmt::format("{}{}={}", run.variant.empty() ? "" : ",", f.path, value);
+    if (!axis) run.expected_success = 0;
   }
-  return variant;
 }
 
 // Numbers inside names in numeric order: env.bits=9 before env.bits=10.
@@ -97,7 +99,7 @@ ordered_json summary_json(const Summary& s) {
   }
   const FinishedRun& first = *s.runs.front();
   return {{"variant", s.variant},
-          {"expected_success", first.experiment.source.expected_success},
+          {"expected_success", first.expected_success},
           {"interquartile_mean", s.success},
           {"interval_95", {s.low, s.high}},
           {"seeds", seeds}};
@@ -117,8 +119,8 @@ std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& dir
         return;
       const std::optional<RunResult> result = read_result(directory);
       if (!result) return;
-      FinishedRun run{directory, make_experiment(TomlValues::from_file(directory / "config.toml")), *result, ""};
-      run.variant = variant_of(run.experiment);
+      FinishedRun run{directory, make_experiment(TomlValues::from_file(directory / "config.toml")), *result, "", 0};
+      name_variant(run);
       runs.push_back(std::move(run));
     };
     consider(top);
@@ -158,7 +160,7 @@ std::vector<Summary> summarise(const std::vector<FinishedRun>& runs) {
                                                 : wilson_interval(std::llround(success.front() * n), n);
     s.low = interval.low;
     s.high = interval.high;
-    s.meets_expectation = s.success >= s.runs.front()->experiment.source.expected_success;
+    s.meets_expectation = s.success >= s.runs.front()->expected_success;
   }
   return summaries;
 }
@@ -167,7 +169,7 @@ std::string summary_table(const std::vector<Summary>& summaries) {
   std::string text = fmt::format("{:<22} {:<22} {:>5} {:>8} {:>16} {:>11}  {}\n", "experiment", "variant", "seeds",
                                  "success", "95 % interval", "steps", "expected");
   for (const Summary& s : summaries) {
-    const double expected = s.runs.front()->experiment.source.expected_success;
+    const double expected = s.runs.front()->expected_success;
     text +=
         fmt::format("{:<22} {:<22} {:>5} {:>8.3f} {:>16} {:>11.0f}  {}\n", s.experiment, s.variant, s.runs.size(),
                     s.success, fmt::format("[{:.3f}, {:.3f}]", s.low, s.high), s.steps,
@@ -178,14 +180,14 @@ std::string summary_table(const std::vector<Summary>& summaries) {
 
 std::filesystem::path results_directory() { return experiment_directory() / "results"; }
 
-void record(const std::vector<Summary>& summaries) {
+void record(const std::vector<Summary>& summaries, const std::filesystem::path& directory) {
   for (const Summary& s : summaries)
     for (const FinishedRun* run : s.runs)
       if (run->result.revision.ends_with("-dirty") || run->result.revision == "unknown")
         throw UsageError(fmt::format("{} was made by source revision {}; only runs of committed code are recorded",
                                      run->directory.string(), run->result.revision));
   for (const Summary& s : summaries) {
-    const std::filesystem::path top = results_directory() / s.experiment,
+    const std::filesystem::path top = directory / s.experiment,
                                 place = s.variant.empty() ? top : top / folder(s.variant);
     std::filesystem::create_directories(place);
     for (const FinishedRun* run : s.runs) {
@@ -207,8 +209,9 @@ void record(const std::vector<Summary>& summaries) {
     ordered_json summary = {{"experiment", e.name},    {"label", e.label},        {"row", e.source.row},
                             {"paper", e.source.paper}, {"claim", e.source.claim}, {"settings", ordered_json::array()}};
     std::vector<ordered_json> settings;
-    if (std::filesystem::exists(file))
-      for (const ordered_json& old : ordered_json::parse(read_file(file)).at("settings"))
+    const ordered_json recorded = std::filesystem::exists(file) ? ordered_json::parse(read_file(file)) : ordered_json();
+    if (!recorded.is_null())
+      for (const ordered_json& old : recorded.at("settings"))
         if (old.at("variant") != s.variant) settings.push_back(old);
     settings.push_back(summary_json(s));
     std::sort(settings.begin(), settings.end(), [](const ordered_json& a, const ordered_json& b) {
@@ -217,13 +220,16 @@ void record(const std::vector<Summary>& summaries) {
     for (ordered_json& one : settings) summary["settings"].push_back(std::move(one));
     write_file_atomically(file, summary.dump(1) + "\n");
   }
+}
+
+void renew_readme() {
   const std::filesystem::path readme = std::filesystem::path(GOALPOST_SOURCE_DIR) / "README.md";
   std::string text = read_file(readme);
   const std::size_t begin = text.find(kTableBegin), end = text.find(kTableEnd);
   if (begin == std::string::npos || end == std::string::npos || end < begin)
     throw std::runtime_error(fmt::format("{}: the markers of the results' table are missing", readme.string()));
   const std::size_t from = begin + sizeof(kTableBegin) - 1;
-  text.replace(from, end - from, "\n" + readme_table());
+  text.replace(from, end - from, fmt::format("\n{}", readme_table()));
   write_file_atomically(readme, text);
 }
 

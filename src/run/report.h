@@ -17,7 +17,8 @@ struct FinishedRun {
   std::filesystem::path directory;
   Experiment experiment;
   RunResult result;
-  std::string variant;  ///< "env.bits=40", several joined by ","; empty if nothing differs
+  std::string variant;      ///< "env.bits=40", several joined by ","; empty if nothing differs
+  double expected_success;  ///< of the experiment's file; 0 if more differs than the place in a figure
 };
 
 /// All finished runs below the directories, sorted by experiment, variant and seed.
@@ -30,21 +31,24 @@ struct Summary {
   std::vector<const FinishedRun*> runs;
   double success, low, high;  ///< interquartile mean and 95 % interval: bootstrap over seeds, or with one seed Wilson's
   double steps;               ///< mean transitions until training ended
-  bool meets_expectation;     ///< success >= source.expected_success
+  bool meets_expectation;     ///< success >= expected_success
 };
 std::vector<Summary> summarise(const std::vector<FinishedRun>& runs);
 
 /// The table of summaries as text.
 std::string summary_table(const std::vector<Summary>& summaries);
 
-/// Writes src/experiments/results/<experiment>[/<variant>]/seed_<s>.csv and one summary.json per experiment, and renews
-/// the README's table. Runs recorded earlier stay.
-/// @throws UsageError if a run is of a source revision with uncommitted changes
-void record(const std::vector<Summary>& summaries);
-
 /// src/experiments/results
 std::filesystem::path results_directory();
+
+/// Writes <experiment>[/<variant>]/seed_<s>.csv below the directory, and one summary.json per experiment. Settings that
+/// were recorded earlier stay.
+/// @throws UsageError if a run is of a source revision with uncommitted changes
+void record(const std::vector<Summary>& summaries, const std::filesystem::path& directory = results_directory());
+
 /// The README's table of reproduced experiments, made from the recorded summaries.
 std::string readme_table();
+/// Puts the table into the README, between its markers.
+void renew_readme();
 
 }  // namespace goalpost
