@@ -87,7 +87,26 @@ TEST(Determinism, ARunThatIsResumedEqualsTheUninterruptedOne) {
   }
 }
 
-// Every algorithm for continuous actions, with small networks, on three lanes of point reach.
+// Makes networks and batches small: the bits do not depend on sizes, the thread sanitizer's patience does.
+class Shrink final : public ConfigVisitor {
+ public:
+  void visit(const FieldInfo&, bool&) override {}
+  void visit(const FieldInfo& info, int& value) override {
+    if (info.name == "batch_size") value = 16;
+    if (info.name == "capacity") value = 1000;
+  }
+  void visit(const FieldInfo&, std::int64_t&) override {}
+  void visit(const FieldInfo&, float&) override {}
+  void visit(const FieldInfo&, double&) override {}
+  void visit(const FieldInfo&, std::string&) override {}
+  void visit(const FieldInfo&, std::vector<int>& hidden) override { hidden = {12, 8}; }
+  void visit(const FieldInfo&, std::vector<std::string>&) override {}
+  void visit_enum(const FieldInfo&, int&, EnumNames) override {}
+  void enter(const FieldInfo&) override {}
+  void leave() override {}
+};
+
+// Every algorithm for continuous actions, on three lanes of point reach.
 class ActorCritic : public ::testing::TestWithParam<std::string> {
  protected:
   struct Parts {
@@ -101,7 +120,10 @@ class ActorCritic : public ::testing::TestWithParam<std::string> {
   static Parts make(std::uint64_t seed, int threads) {
     VectorEnv env(make_point_reach, 3, Rng(seed).stream("training"), threads);
     const AlgorithmEntry& algorithm = find_algorithm(GetParam());
-    auto agent = algorithm.make(*algorithm.settings(), env.spec(), 3, Rng(seed).stream("agent"));
+    const std::unique_ptr<Settings> settings = algorithm.settings();
+    Shrink shrink;
+    settings->visit(shrink);
+    auto agent = algorithm.make(*settings, env.spec(), 3, Rng(seed).stream("agent"));
     return {std::move(env), std::move(agent)};
   }
   static void train(Parts& p, int updates) {
