@@ -202,7 +202,7 @@ int reproduce(const ReproduceOptions& o) {
   }
   fmt::print(stderr, "{}: {} runs, {} of them finished earlier, {} side by side, in {}\n", figure.title, tasks.size(),
              tasks.size() - missing.size(), jobs, out.string());
-  const int failed = run_tasks(missing, jobs);
+  const int failed = missing.empty() ? 0 : run_tasks(missing, jobs);
   if (interrupted()) {
     fmt::print(stderr, "interrupted; the same command goes on with the runs that are missing\n");
     return 130;
