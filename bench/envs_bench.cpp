@@ -16,7 +16,7 @@ struct Case {
 };
 
 void BM_env_step(State& state, const Case& c) {
-  VectorEnv env(c.env->factory(*c.env->settings()), c.lanes, Rng(1), c.threads);
+  VectorEnv env(c.env->world(*c.env->settings()), c.lanes, Rng(1), c.threads);
   std::array<Matrix, 64> actions;  // drawn beforehand: only the steps are timed
   Rng rng(2);
   for (Matrix& a : actions) {

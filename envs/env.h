@@ -2,6 +2,9 @@
 
 #include <functional>
 #include <memory>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "core/rng.h"
 #include "core/state.h"
@@ -20,6 +23,9 @@ struct ObsOut {
   VectorRef obs, achieved, desired;
 };
 
+/// An action in the environment's unit. Environments compute in double; observations are rounded to Scalar.
+using ActionRef = Eigen::Ref<const Eigen::VectorXd>;
+
 /// One environment. Not thread-safe; VectorEnv gives each lane its own.
 /// Contract, checked for every registered environment by tests/envs/contract_test.cpp:
 ///   reset depends only on its Rng, step only on visited state and action; step never resets; no time limit inside;
@@ -31,10 +37,17 @@ class Env {
   virtual const EnvSpec& spec() const = 0;
   virtual void reset(Rng& rng) = 0;
   /// @param action in the environment's unit, inside its range. @alloc none
-  virtual StepResult step(ConstVectorRef action) = 0;
+  virtual StepResult step(ActionRef action) = 0;
   virtual void observe(ObsOut out) const = 0;  ///< @alloc none
   /// All that step depends on; restore, then step, repeats exactly.
   virtual void visit_state(StateVisitor& v) = 0;
+
+  /// The simulator's own coordinates, e.g. qpos0.., qvel0..: what `goalpost rollout --state` sets and shows. Empty for
+  /// environments that do not offer them. There are less of them than visit_state saves: no goal, clock or warm start.
+  virtual std::vector<std::string> coordinate_names() const { return {}; }
+  virtual void get_coordinates(std::span<double>) const {}
+  /// Moves the world to these coordinates; everything that follows from them is computed anew, the goal stays.
+  virtual void set_coordinates(std::span<const double>) {}
 };
 
 using EnvFactory = std::function<std::unique_ptr<Env>()>;

@@ -12,24 +12,44 @@ namespace {
 struct NoConfig {};
 constexpr auto fields(const NoConfig*) { return std::tuple{}; }
 
+template <class Config>
+class SettingsWithTask final : public EnvSettings {
+ public:
+  void visit(ConfigVisitor& visitor) override {
+    visit_fields(value, visitor);
+    visitor.enter({"task", "another task in the same world", "", 0, 0});
+    visit_fields(task, visitor);
+    visitor.leave();
+  }
+  std::unique_ptr<Settings> clone() const override { return std::make_unique<SettingsWithTask>(*this); }
+  Config value;
+};
+
+template <class Config>
+constexpr EnvEntry entry(std::string_view name, std::string_view doc, EnvFactory (*world)(const Settings&)) {
+  return {name, doc, [] { return std::unique_ptr<EnvSettings>(new SettingsWithTask<Config>); }, world};
+}
+
+template <class Config>
+const Config& config_of(const Settings& settings) {
+  return dynamic_cast<const SettingsWithTask<Config>&>(settings).value;
+}
+
 template <std::unique_ptr<Env> (*make)()>
 constexpr EnvEntry entry(std::string_view name, std::string_view doc) {
-  return {name, doc, [] { return std::unique_ptr<Settings>(new SettingsOf<NoConfig>); },
-          [](const Settings&) { return EnvFactory(make); }};
+  return entry<NoConfig>(name, doc, [](const Settings&) { return EnvFactory(make); });
 }
 
 template <class Config, std::unique_ptr<Env> (*make)(const Config&)>
 constexpr EnvEntry entry(std::string_view name, std::string_view doc) {
-  return {name, doc, [] { return std::unique_ptr<Settings>(new SettingsOf<Config>); },
-          [](const Settings& settings) {
-            return EnvFactory([config = settings_as<Config>(settings)] { return make(config); });
-          }};
+  return entry<Config>(name, doc, [](const Settings& settings) {
+    return EnvFactory([config = config_of<Config>(settings)] { return make(config); });
+  });
 }
 
 template <class Config, EnvFactory (*factory)(const Config&)>
 constexpr EnvEntry entry(std::string_view name, std::string_view doc) {
-  return {name, doc, [] { return std::unique_ptr<Settings>(new SettingsOf<Config>); },
-          [](const Settings& settings) { return factory(settings_as<Config>(settings)); }};
+  return entry<Config>(name, doc, [](const Settings& settings) { return factory(config_of<Config>(settings)); });
 }
 
 template <FetchTask task, FetchReward reward = FetchReward::sparse, int version = 4>
@@ -54,6 +74,10 @@ constexpr EnvEntry kEnvironments[] = {
 };
 
 }  // namespace
+
+EnvFactory EnvEntry::factory(const Settings& settings, Rng rng) const {
+  return with_goal_task(world(settings), dynamic_cast<const EnvSettings&>(settings).task, rng.stream("task"));
+}
 
 std::span<const EnvEntry> environments() { return kEnvironments; }
 

@@ -6,13 +6,23 @@
 
 #include "core/config.h"
 #include "envs/env.h"
+#include "envs/goal_task.h"
 
 namespace goalpost {
 
+/// An environment's own configuration, and below [task] what all environments have in common.
+class EnvSettings : public Settings {
+ public:
+  GoalTaskConfig task;
+};
+
 struct EnvEntry {
   std::string_view name, doc;
-  std::unique_ptr<Settings> (*settings)();          ///< its configuration with default values
-  EnvFactory (*factory)(const Settings& settings);  ///< copies what it needs of the settings
+  std::unique_ptr<EnvSettings> (*settings)();     ///< its configuration with default values
+  EnvFactory (*world)(const Settings& settings);  ///< without the task; copies what it needs of the settings
+
+  /// @param rng of the run: draws what a task draws once
+  EnvFactory factory(const Settings& settings, Rng rng) const;
 };
 
 /// Every environment, sorted by name.

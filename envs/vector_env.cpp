@@ -1,5 +1,6 @@
 #include "envs/vector_env.h"
 
+#include <stdexcept>
 #include <string>
 
 #include "core/check.h"
@@ -39,7 +40,7 @@ VectorEnv::VectorEnv(const EnvFactory& make, int lanes, Rng rng, int threads) : 
            .truncated = std::vector<std::uint8_t>(n),
            .success = std::vector<std::uint8_t>(n),
            .after = make_obs(s, lanes)};
-  unit_action_ = Matrix::Zero(s.action.dim, lanes);
+  unit_action_ = Eigen::MatrixXd::Zero(s.action.dim, lanes);
   reset(rng);
 }
 
@@ -53,50 +54,101 @@ void VectorEnv::reset() {
   parallel_for(lanes(), threads_, [&](int i) { restart(i); });
 }
 
+template <class F>
+void VectorEnv::in_lane(Index i, F f) {
+  const std::size_t lane = static_cast<std::size_t>(i);
+  const auto told = [&](const char* what) {
+    return detail::concatenate(what, " (seed ", rngs_[lane].seed(), ", lane ", i, ", step ", steps_[lane],
+                               " of its episode)");
+  };
+  try {
+    f(*envs_[lane]);
+  } catch (const NumericsError& e) {
+    throw NumericsError(told(e.what()));
+  } catch (const std::runtime_error& e) {
+    throw std::runtime_error(told(e.what()));
+  }
+}
+
 void VectorEnv::restart(Index i) {
   const std::size_t lane = static_cast<std::size_t>(i);
-  envs_[lane]->reset(rngs_[lane]);
-  envs_[lane]->observe(column(obs_, i));
   steps_[lane] = 0;
   first_[lane] = 1;
+  in_lane(i, [&](Env& env) {
+    env.reset(rngs_[lane]);
+    env.observe(column(obs_, i));
+  });
 }
 
 const StepBatch& VectorEnv::step(ConstMatrixRef action) {
   GP_CHECK_SHAPE("VectorEnv::step", action, spec().action.dim, lanes());
-  parallel_for(lanes(), threads_, [&](int i) { step_lane(i, action); });
+  parallel_for(lanes(), threads_, [&](int i) {
+    take_action(i, action.col(i));
+    step_lane(i);
+  });
   return step_;
 }
 
-void VectorEnv::step_lane(Index i, ConstMatrixRef action) {
-  const std::size_t lane = static_cast<std::size_t>(i);
-  const EnvSpec& s = envs_[lane]->spec();
-  copy_column(obs_, step_.before, i);
+const StepBatch& VectorEnv::step(ConstMatrixRef action, const std::function<void()>& meanwhile) {
+  GP_CHECK_SHAPE("VectorEnv::step", action, spec().action.dim, lanes());
+  parallel_for_uneven(1 + lanes(), threads_, [&](int i) {
+    if (i == 0) return meanwhile();
+    take_action(i - 1, action.col(i - 1));
+    step_lane(i - 1);
+  });
+  return step_;
+}
 
-  if (s.action.kind == ActionSpace::Kind::discrete) {
-    const Scalar a = action(0, i);
-    GP_CHECK(a >= 0 && a < Scalar(s.action.choices) && a == Scalar(static_cast<int>(a)),
-             "VectorEnv::step: action of lane ", i, " is ", a, "; expected an integer in [0, ", s.action.choices - 1,
-             "]");
-    step_.action.col(i) = action.col(i);
+const StepBatch& VectorEnv::step_in_unit(const Eigen::Ref<const Eigen::MatrixXd>& action) {
+  const ActionSpace& space = spec().action;
+  GP_CHECK_SHAPE("VectorEnv::step_in_unit", action, space.dim, lanes());
+  parallel_for(lanes(), threads_, [&](int i) {
+    Vector unscaled = action.col(i).cast<Scalar>();
+    if (space.kind == ActionSpace::Kind::continuous)
+      unscaled = (2 * (unscaled - space.low).array() / (space.high - space.low).array() - 1).matrix();
+    take_action(i, unscaled);
     unit_action_.col(i) = action.col(i);
-  } else {
-    GP_CHECK(action.col(i).allFinite(), "VectorEnv::step: the action of lane ", i, " is not finite");
-    step_.action.col(i) = action.col(i).cwiseMax(Scalar(-1)).cwiseMin(Scalar(1));
-    unit_action_.col(i) =  // [-1, 1] -> [low, high]
-        s.action.low.array() + (step_.action.col(i).array() + 1) * Scalar(0.5) * (s.action.high - s.action.low).array();
-  }
+    step_lane(i);
+  });
+  return step_;
+}
 
-  const StepResult result = envs_[lane]->step(unit_action_.col(i));
+// [-1, 1] -> [low, high]
+void VectorEnv::take_action(Index i, ConstVectorRef action) {
+  const ActionSpace& space = spec().action;
+  if (space.kind == ActionSpace::Kind::discrete) {
+    const Scalar a = action(0);
+    GP_CHECK(a >= 0 && a < Scalar(space.choices) && a == Scalar(static_cast<int>(a)),
+             "VectorEnv::step: action of lane ", i, " is ", a, "; expected an integer in [0, ", space.choices - 1, "]");
+    step_.action.col(i) = action;
+    unit_action_.col(i) = action.cast<double>();
+    return;
+  }
+  GP_CHECK(action.allFinite(), "VectorEnv::step: the action of lane ", i, " is not finite");
+  step_.action.col(i) = action.cwiseMax(Scalar(-1)).cwiseMin(Scalar(1));
+  unit_action_.col(i) = space.low.cast<double>().array() + (step_.action.col(i).cast<double>().array() + 1) * 0.5 *
+                                                               (space.high - space.low).cast<double>().array();
+}
+
+void VectorEnv::step_lane(Index i) {
+  const std::size_t lane = static_cast<std::size_t>(i);
+  copy_column(obs_, step_.before, i);
   ++steps_[lane];
-  envs_[lane]->observe(column(step_.after, i));
-  if (!std::isfinite(result.reward) || !step_.after.obs.col(i).allFinite() || !step_.after.achieved.col(i).allFinite())
-    throw NumericsError(detail::concatenate(s.name, ": the ", std::isfinite(result.reward) ? "observation" : "reward",
-                                            " is not finite (seed ", rngs_[lane].seed(), ", lane ", i, ", step ",
-                                            steps_[lane], " of its episode)"));
-  step_.reward(0, i) = result.reward;
-  step_.terminated[lane] = result.terminated;
-  step_.truncated[lane] = !result.terminated && steps_[lane] >= static_cast<std::uint64_t>(s.max_steps);
-  step_.success[lane] = result.success;
+  in_lane(i, [&](Env& env) {
+    const EnvSpec& s = env.spec();
+    const StepResult result = env.step(unit_action_.col(i));
+    env.observe(column(step_.after, i));
+    if (!std::isfinite(result.reward) || !step_.after.obs.col(i).allFinite() ||
+        !step_.after.achieved.col(i).allFinite())
+      throw NumericsError(detail::concatenate(s.name, ": the ", std::isfinite(result.reward) ? "observation" : "reward",
+                                              " is not finite"));
+    step_.reward(0, i) = result.reward;
+    step_.terminated[lane] = result.terminated;
+    step_.truncated[lane] = !result.terminated && steps_[lane] >= static_cast<std::uint64_t>(s.max_steps);
+    step_.success[lane] = result.success;
+    if (coordinates_.cols() > 0)
+      env.get_coordinates({coordinates_.col(i).data(), static_cast<std::size_t>(coordinates_.rows())});
+  });
 
   if (step_.ended(lane)) {
     restart(i);
@@ -104,6 +156,19 @@ void VectorEnv::step_lane(Index i, ConstMatrixRef action) {
     copy_column(step_.after, obs_, i);
     first_[lane] = 0;
   }
+}
+
+void VectorEnv::keep_coordinates() {
+  coordinates_.resize(static_cast<Index>(envs_.front()->coordinate_names().size()), lanes());
+}
+
+void VectorEnv::set_coordinates(int lane, std::span<const double> values) {
+  const std::size_t expected = envs_.front()->coordinate_names().size();
+  GP_CHECK(values.size() == expected, "VectorEnv::set_coordinates: ", values.size(), " values; expected ", expected);
+  in_lane(lane, [&](Env& env) {
+    env.set_coordinates(values);
+    env.observe(column(obs_, lane));
+  });
 }
 
 void VectorEnv::visit_state(StateVisitor& v) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -42,12 +43,27 @@ class VectorEnv {
   /// @throws std::invalid_argument for a wrong shape or index
   /// @throws NumericsError if a reward or observation is not finite, naming seed, lane and step @alloc none
   const StepBatch& step(ConstMatrixRef action);
+  /// The same, while one of the threads first does something else, which must not touch this object or the actions.
+  const StepBatch& step(ConstMatrixRef action, const std::function<void()>& meanwhile);
+  /// The same with actions in the environment's unit, in double precision and not cut to the range.
+  const StepBatch& step_in_unit(const Eigen::Ref<const Eigen::MatrixXd>& action);
+  /// [act x N]: the actions of the last step in the environment's unit.
+  const Eigen::MatrixXd& action_in_unit() const { return unit_action_; }
+  /// [coordinates x N] of the worlds after the last step, before restarts (Env::get_coordinates). Takes time: only
+  /// after keep_coordinates().
+  const Eigen::MatrixXd& coordinates() const { return coordinates_; }
+  void keep_coordinates();
+  /// Moves the world of a lane (Env::set_coordinates); obs() shows it.
+  void set_coordinates(int lane, std::span<const double> values);
   Env& lane(int i) { return *envs_[static_cast<std::size_t>(i)]; }
   void visit_state(StateVisitor& v);
 
  private:
-  void step_lane(Index i, ConstMatrixRef action);
+  void take_action(Index i, ConstVectorRef action);  // writes step_.action and unit_action_
+  void step_lane(Index i);                           // uses unit_action_
   void restart(Index i);
+  template <class F>
+  void in_lane(Index i, F f);  // f(environment), with its errors told with seed, lane and step
 
   std::vector<std::unique_ptr<Env>> envs_;
   std::vector<Rng> rngs_;
@@ -56,7 +72,8 @@ class VectorEnv {
   int threads_;
   ObsBatch obs_;
   StepBatch step_;
-  Matrix unit_action_;  // in the environment's unit
+  Eigen::MatrixXd unit_action_;  // in the environment's unit
+  Eigen::MatrixXd coordinates_;  // no columns: not kept
 };
 
 }  // namespace goalpost

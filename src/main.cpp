@@ -58,7 +58,7 @@ int describe(const std::string& name, const std::vector<std::string>& set) {
   for (const EnvEntry& e : environments()) {
     if (e.name == name) {
       const std::unique_ptr<Settings> settings = e.settings();
-      const EnvSpec spec = e.factory(*settings)()->spec();
+      const EnvSpec spec = e.world(*settings)()->spec();
       fmt::print("{}: {}\n", e.name, e.doc);
       fmt::print("  observation {}, goal {}, action {}, time limit {} steps{}\n", spec.obs_dim,
                  spec.goal.dim == 0 ? "none" : std::to_string(spec.goal.dim),
@@ -256,6 +256,10 @@ int run(int argc, char** argv) {
   source->require_option(1);
   rollout_command->add_option("--episodes", o.episodes, "with --policy and --random")->check(CLI::PositiveNumber);
   rollout_command->add_option("--seed", o.seed, "of resets and random actions")->check(CLI::NonNegativeNumber);
+  rollout_command->add_option("--state", o.state,
+                              "CSV file: a header and one row, the simulator state to start from (qpos0.., qvel0..)");
+  rollout_command->add_flag("--with-state", o.with_state, "also write the simulator state after each step");
+  rollout_command->add_flag("--with-actions", o.with_actions, "also write the actions, as --actions reads them");
   rollout_command->add_option("--out", o.out, "CSV file; standard output if left out");
   rollout_command->add_option("--set", o.set, "environment setting, e.g. env.bits=40")->allow_extra_args(false);
   rollout_command->callback([&] {

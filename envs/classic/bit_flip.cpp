@@ -38,7 +38,7 @@ class BitFlip final : public Env {
     } while (bits_ == goal_);
   }
 
-  StepResult step(ConstVectorRef action) override {
+  StepResult step(ActionRef action) override {
     const Index i = static_cast<Index>(action(0));
     bits_(i) = 1 - bits_(i);
     const Scalar r = sparse(bits_, goal_, spec_.goal.radius);

@@ -33,8 +33,8 @@ class Pendulum final : public Env {
     theta_dot_ = static_cast<double>(rng.uniform(-1, 1));
   }
 
-  StepResult step(ConstVectorRef action) override {
-    const double u = static_cast<double>(action(0));
+  StepResult step(ActionRef action) override {
+    const double u = action(0);
     const double angle = std::remainder(theta_, 2 * std::numbers::pi);
     const double cost = angle * angle + 0.1 * theta_dot_ * theta_dot_ + 0.001 * u * u;
     theta_dot_ += (3 * kGravity / (2 * kLength) * std::sin(theta_) + 3 / (kMass * kLength * kLength) * u) * kDt;
@@ -50,6 +50,16 @@ class Pendulum final : public Env {
   void visit_state(StateVisitor& v) override {
     v.visit("theta", theta_);
     v.visit("theta_dot", theta_dot_);
+  }
+
+  std::vector<std::string> coordinate_names() const override { return {"theta", "theta_dot"}; }
+  void get_coordinates(std::span<double> out) const override {
+    out[0] = theta_;
+    out[1] = theta_dot_;
+  }
+  void set_coordinates(std::span<const double> values) override {
+    theta_ = values[0];
+    theta_dot_ = values[1];
   }
 
  private:

@@ -29,9 +29,9 @@ class PointReach final : public Env {
     v_.setZero();
   }
 
-  StepResult step(ConstVectorRef force) override {
+  StepResult step(ActionRef force) override {
     const Scalar dt = Scalar(spec().dt), mass = 1, drag = Scalar(0.5);
-    v_ += dt / mass * (force - drag * v_);
+    v_ += dt / mass * (force.cast<Scalar>() - drag * v_);
     p_ += dt * v_;
     const Scalar r = sparse(p_, goal_, spec().goal.radius);
     return {.reward = r, .terminated = false, .success = r == 0};

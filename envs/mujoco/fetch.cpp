@@ -174,12 +174,12 @@ class Fetch final : public Env {
     read_observation();
   }
 
-  StepResult step(ConstVectorRef action) override {
+  StepResult step(ActionRef action) override {
     const World& w = *world_;
     mjData& d = sim_.data();
     for (int i = 0; i < w.model->nu; ++i)  // servos of the fingers
-      d.ctrl[i] = d.qpos[w.model->jnt_qposadr[w.model->actuator_trnid[2 * i]]] + double(action(3));
-    Vector3d::Map(d.mocap_pos) = gripper_position_ + kActionUnit * action.head<3>().cast<double>();
+      d.ctrl[i] = d.qpos[w.model->jnt_qposadr[w.model->actuator_trnid[2 * i]]] + action(3);
+    Vector3d::Map(d.mocap_pos) = gripper_position_ + kActionUnit * action.head<3>();
     Vector4d::Map(d.mocap_quat) = gripper_quaternion_ + Vector4d::Map(kDown.data());
     sim_.step(kSubsteps);
     if (w.task.fingers_shut) {
@@ -209,20 +209,32 @@ class Fetch final : public Env {
     v.visit("observation", std::span(obs_.data(), static_cast<std::size_t>(obs_.size())));
   }
 
+  std::vector<std::string> coordinate_names() const override { return sim_.coordinate_names(); }
+  void get_coordinates(std::span<double> out) const override { sim_.get_coordinates(out); }
+  void set_coordinates(std::span<const double> values) override {
+    sim_.set_coordinates(values);
+    read_observation();
+  }
+
  private:
   Vector2d object_start(Rng& rng) const {
-    if (c_.fixed_object) return {c_.object_x, c_.object_y};
+    if (c_.object_x && c_.object_y) return {*c_.object_x, *c_.object_y};
     const double range = world_->task.object_range;
     Vector2d offset;
     do {
       offset.x() = uniform(rng, range);
       offset.y() = uniform(rng, range);
     } while (offset.norm() < kClosest);
-    return world_->start.head<2>() + offset;
+    const Vector2d drawn = world_->start.head<2>() + offset;
+    return {c_.object_x.value_or(drawn.x()), c_.object_y.value_or(drawn.y())};
   }
 
   Vector3d draw_goal(Rng& rng) const {
-    if (c_.fixed_goal) return {c_.goal_x, c_.goal_y, c_.goal_z};
+    const Vector3d drawn = draw_any_goal(rng);
+    return {c_.goal_x.value_or(drawn.x()), c_.goal_y.value_or(drawn.y()), c_.goal_z.value_or(drawn.z())};
+  }
+
+  Vector3d draw_any_goal(Rng& rng) const {
     const Task& t = world_->task;
     Vector3d goal = world_->start;
     for (int axis = 0; axis < 3; ++axis) goal(axis) += uniform(rng, t.goal_range);
@@ -283,7 +295,8 @@ EnvFactory fetch_factory(FetchTask task, FetchReward reward, int version, const 
   const Task& t = kTasks[static_cast<std::size_t>(task)];
   GP_CHECK(version == 4 || (version == 3 && task == FetchTask::reach && reward == FetchReward::sparse), t.name,
            ": version = ", version, "; expected 4, or FetchReach-v3");
-  GP_CHECK(t.has_object || !config.fixed_object, t.name, ": fixed_object = true; expected false: there is no object");
+  GP_CHECK(t.has_object || !(config.object_x || config.object_y), t.name,
+           ": object_x or object_y is given; expected neither: there is no object");
   const auto world = std::make_shared<const World>(t);
   const EnvSpec spec = make_spec(*world, reward, version);
   return [=] { return std::make_unique<Fetch>(world, spec, version != 3, config); };

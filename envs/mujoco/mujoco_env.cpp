@@ -1,5 +1,6 @@
 #include "envs/mujoco/mujoco_env.h"
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <stdexcept>
@@ -102,6 +103,24 @@ void MujocoSimulation::visit_state(StateVisitor& v) {
   visit("qacc_warmstart", d.qacc_warmstart, m.nv);  // where the solver starts, and so its last bits
   visit("userdata", d.userdata, m.nuserdata);
   for (mjWarningStat& warning : d.warning) warning = {};  // what was wrong with the state before a load
+}
+
+std::vector<std::string> MujocoSimulation::coordinate_names() const {
+  std::vector<std::string> names;
+  for (int i = 0; i < model_->nq; ++i) names.push_back("qpos" + std::to_string(i));
+  for (int i = 0; i < model_->nv; ++i) names.push_back("qvel" + std::to_string(i));
+  return names;
+}
+
+void MujocoSimulation::get_coordinates(std::span<double> out) const {
+  std::copy_n(data_->qpos, model_->nq, out.begin());
+  std::copy_n(data_->qvel, model_->nv, out.begin() + model_->nq);
+}
+
+void MujocoSimulation::set_coordinates(std::span<const double> values) {
+  std::copy_n(values.begin(), model_->nq, data_->qpos);
+  std::copy_n(values.begin() + model_->nq, model_->nv, data_->qvel);
+  forward();
 }
 
 }  // namespace goalpost

@@ -4,7 +4,9 @@
 #include <mujoco/mujoco.h>
 
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "core/state.h"
 
@@ -38,6 +40,11 @@ class MujocoSimulation {
   /// Everything that step depends on; applied forces are left out, because no environment here applies any.
   /// What MuJoCo has derived from the state (poses of bodies, contacts) is neither saved nor recomputed.
   void visit_state(StateVisitor& v);
+
+  /// qpos0, ..., qvel0, ...
+  std::vector<std::string> coordinate_names() const;
+  void get_coordinates(std::span<double> out) const;
+  void set_coordinates(std::span<const double> values);  ///< and computes everything that follows from them
 
  private:
   template <class F>

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -86,8 +87,10 @@ class ConfigVisitor {
   virtual void visit(const FieldInfo& info, std::int64_t& value) = 0;
   virtual void visit(const FieldInfo& info, float& value) = 0;
   virtual void visit(const FieldInfo& info, double& value) = 0;
+  virtual void visit(const FieldInfo& info, std::optional<double>& value) = 0;  ///< may be left out
   virtual void visit(const FieldInfo& info, std::string& value) = 0;
   virtual void visit(const FieldInfo& info, std::vector<int>& value) = 0;
+  virtual void visit(const FieldInfo& info, std::vector<double>& value) = 0;
   virtual void visit(const FieldInfo& info, std::vector<std::string>& value) = 0;
   virtual void visit_enum(const FieldInfo& info, int& value, EnumNames names) = 0;
   virtual void enter(const FieldInfo& info) = 0;  ///< a table inside the table

@@ -64,21 +64,26 @@ void after_join([[maybe_unused]] Work* work) {
 #endif
 }
 
-GP_NO_TSAN void fork_join(Work* work, int n, int threads) {
+GP_NO_TSAN void fork_join_even(Work* work, int n, int threads) {
 #pragma omp parallel for schedule(static) num_threads(threads)
+  for (int i = 0; i < n; ++i) run_in_team(work, i);
+}
+
+GP_NO_TSAN void fork_join_uneven(Work* work, int n, int threads) {
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
   for (int i = 0; i < n; ++i) run_in_team(work, i);
 }
 
 }  // namespace
 
-void parallel_for(int n, int threads, void (*body)(void*, int), void* context) {
+void parallel_for(int n, int threads, bool even, void (*body)(void*, int), void* context) {
   if (threads <= 1 || n <= 1) {
     for (int i = 0; i < n; ++i) body(context, i);
     return;
   }
   Work work{.body = body, .context = context, .mutex = {}, .error = {}};
   before_fork(&work);
-  fork_join(&work, n, threads < n ? threads : n);
+  (even ? fork_join_even : fork_join_uneven)(&work, n, threads < n ? threads : n);
   after_join(&work);
   if (work.error) std::rethrow_exception(work.error);
 }

@@ -5,7 +5,7 @@
 namespace goalpost {
 
 namespace detail {
-void parallel_for(int n, int threads, void (*body)(void*, int), void* context);
+void parallel_for(int n, int threads, bool even, void (*body)(void*, int), void* context);
 }
 
 /// Calls f(0), ..., f(n-1), each once, on up to `threads` threads (OpenMP). Calls must not touch each other's data, and
@@ -14,7 +14,14 @@ void parallel_for(int n, int threads, void (*body)(void*, int), void* context);
 template <class F>
 void parallel_for(int n, int threads, F&& f) {
   detail::parallel_for(
-      n, threads, [](void* context, int i) { (*static_cast<std::remove_reference_t<F>*>(context))(i); }, &f);
+      n, threads, true, [](void* context, int i) { (*static_cast<std::remove_reference_t<F>*>(context))(i); }, &f);
+}
+
+/// The same for calls of unequal length: a thread that is done takes the lowest index left.
+template <class F>
+void parallel_for_uneven(int n, int threads, F&& f) {
+  detail::parallel_for(
+      n, threads, false, [](void* context, int i) { (*static_cast<std::remove_reference_t<F>*>(context))(i); }, &f);
 }
 
 }  // namespace goalpost

@@ -44,7 +44,10 @@ auto& find_named(const TomlValues& values, const std::string& path, const char* 
 
 // Relations between fields that no single range can express.
 void check_relations(const Experiment& e, ConfigReader& reader) {
-  const EnvSpec spec = e.env_factory()()->spec();
+  const EnvFactory world = find_environment(e.env_name).world(*e.env_settings);
+  if (const std::string problem = goal_task_problem(e.env_settings->task, world()->spec()); !problem.empty())
+    return reader.report("env.task", problem);
+  const EnvSpec spec = with_goal_task(world, e.env_settings->task, Rng(0))()->spec();
   const TrainConfig& t = e.train;
   const AlgorithmEntry& algorithm = find_algorithm(e.algorithm);
   if (algorithm.action_kind != spec.action.kind) {
@@ -64,6 +67,10 @@ void check_relations(const Experiment& e, ConfigReader& reader) {
     reader.report("train.cycle_updates", fmt::format("train.cycle_episodes = {} and train.cycle_updates = {}; expected "
                                                      "both to be positive, or both 0",
                                                      t.cycle_episodes, t.cycle_updates));
+  if (cycles && t.overlap)
+    reader.report("train.overlap",
+                  "train.overlap = true spreads updates over steps, but train.cycle_episodes > 0 keeps "
+                  "them apart; expected one of them");
   const OffPolicyConfig* c = algorithm.off_policy(*e.agent_settings);
   if (c == nullptr) return;
   if (c->batch_size > c->replay.capacity)

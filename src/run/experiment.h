@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ namespace goalpost {
 struct SourceConfig {
   std::string paper, row, claim;
   double expected_success = 0;
+  std::optional<double> expected_return = {};
 };
 constexpr auto fields(const SourceConfig*) {
   return std::tuple{
@@ -26,6 +28,8 @@ constexpr auto fields(const SourceConfig*) {
       field("claim", &SourceConfig::claim, "what is reported, in a sentence"),
       field("expected_success", &SourceConfig::expected_success,
             "success that the final evaluation is expected to reach; 0: none", 0, 1),
+      field("expected_return", &SourceConfig::expected_return,
+            "mean return that the final evaluation is expected to reach; none if left out"),
   };
 }
 static_assert(complete<SourceConfig>);
@@ -53,13 +57,16 @@ struct Experiment {
   SourceConfig source;
   TrainConfig train;
   std::string env_name, algorithm;
-  std::unique_ptr<Settings> env_settings, agent_settings;
+  std::unique_ptr<EnvSettings> env_settings;
+  std::unique_ptr<Settings> agent_settings;
   BuildInfo build;
 
   /// Every field, in the order of the file. @pre env_name and algorithm are known and their settings exist
   void visit(ConfigVisitor& v);
   std::string to_toml();
-  EnvFactory env_factory() const { return find_environment(env_name).factory(*env_settings); }
+  EnvFactory env_factory() const {
+    return find_environment(env_name).factory(*env_settings, Rng(static_cast<std::uint64_t>(seed)));
+  }
   std::unique_ptr<Agent> make_agent(const EnvSpec& spec, int lanes, Rng rng) const {
     return find_algorithm(algorithm).make(*agent_settings, spec, lanes, rng);
   }

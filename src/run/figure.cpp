@@ -223,9 +223,9 @@ int reproduce(const ReproduceOptions& o) {
     labels[i] = figure.experiments[i];
     for (const auto& [x, s] : points) {
       labels[i] = s->runs.front()->experiment.label;
-      csv += fmt::format("{},{},{},{:.4f},{:.4f},{:.4f},{:.0f}\n", s->experiment, x, s->runs.size(), s->success, s->low,
+      csv += fmt::format("{},{},{},{:.4f},{:.4f},{:.4f},{:.0f}\n", s->experiment, x, s->runs.size(), s->value, s->low,
                          s->high, s->steps);
-      if (s->success >= 0.99) solved[i] = x;
+      if (s->value >= 0.99) solved[i] = x;
       x_max = std::max(x_max, x);
     }
   }

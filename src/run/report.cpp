@@ -29,7 +29,9 @@ void name_variant(FinishedRun& run) {
   const std::string& experiment = run.experiment.name;
   const std::vector<std::string> names = experiment_names();
   if (std::find(names.begin(), names.end(), experiment) == names.end()) return;
-  run.expected_success = run.experiment.source.expected_success;
+  const SourceConfig& source = run.experiment.source;
+  if (run.measures_return() || source.expected_success > 0)
+    run.expected = run.measures_return() ? *source.expected_return : source.expected_success;
   std::set<std::string> axes;
   for (const std::string& name : figure_names()) {
     const FigureConfig figure = load_figure(name);
@@ -45,10 +47,10 @@ void name_variant(FinishedRun& run) {
                                  (f.path.starts_with("train.") && f.path != "train.threads");
     const bool differs = expected[f.path] != f.value, axis = axes.contains(f.path);
     if (!affects_results || (!differs && !axis)) continue;
-    std::string value = f.value;
+    std::string value = f.value.empty() ? "none" : f.value;
     std::erase(value, '"');
     run.variant += fmt::format("{}{}={}", run.variant.empty() ? "" : ",", f.path, value);
-    if (!axis) run.expected_success = 0;
+    if (!axis) run.expected.reset();
   }
 }
 
@@ -99,8 +101,9 @@ ordered_json summary_json(const Summary& s) {
   }
   const FinishedRun& first = *s.runs.front();
   return {{"variant", s.variant},
-          {"expected_success", first.expected_success},
-          {"interquartile_mean", s.success},
+          {"measure", first.measures_return() ? "return" : "success"},
+          {"expected", first.expected ? ordered_json(*first.expected) : ordered_json()},
+          {"interquartile_mean", s.value},
           {"interval_95", {s.low, s.high}},
           {"seeds", seeds}};
 }
@@ -119,7 +122,7 @@ std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& dir
         return;
       const std::optional<RunResult> result = read_result(directory);
       if (!result) return;
-      FinishedRun run{directory, make_experiment(TomlValues::from_file(directory / "config.toml")), *result, "", 0};
+      FinishedRun run{directory, make_experiment(TomlValues::from_file(directory / "config.toml")), *result, "", {}};
       name_variant(run);
       runs.push_back(std::move(run));
     };
@@ -149,31 +152,33 @@ std::vector<Summary> summarise(const std::vector<FinishedRun>& runs) {
     group.push_back(&run);
   }
   for (Summary& s : summaries) {
-    std::vector<double> success;
+    std::vector<double> values;
     for (const FinishedRun* run : s.runs) {
-      success.push_back(run->result.final.success);
+      values.push_back(run->measured());
       s.steps += static_cast<double>(run->result.progress.step) / static_cast<double>(s.runs.size());
     }
-    s.success = interquartile_mean(success);
-    const int n = s.runs.front()->result.final.episodes;
-    const Interval interval = s.runs.size() > 1 ? bootstrap_interval(success, interquartile_mean)
-                                                : wilson_interval(std::llround(success.front() * n), n);
+    s.value = interquartile_mean(values);
+    const FinishedRun& first = *s.runs.front();
+    const int n = first.result.final.episodes;
+    const Interval interval = s.runs.size() > 1         ? bootstrap_interval(values, interquartile_mean)
+                              : first.measures_return() ? Interval{s.value, s.value}  // episodes' returns are not kept
+                                                        : wilson_interval(std::llround(s.value * n), n);
     s.low = interval.low;
     s.high = interval.high;
-    s.meets_expectation = s.success >= s.runs.front()->expected_success;
+    s.meets_expectation = !first.expected || s.value >= *first.expected;
   }
   return summaries;
 }
 
 std::string summary_table(const std::vector<Summary>& summaries) {
   std::string text = fmt::format("{:<22} {:<22} {:>5} {:>8} {:>16} {:>11}  {}\n", "experiment", "variant", "seeds",
-                                 "success", "95 % interval", "steps", "expected");
+                                 "measured", "95 % interval", "steps", "expected");
   for (const Summary& s : summaries) {
-    const double expected = s.runs.front()->expected_success;
-    text +=
-        fmt::format("{:<22} {:<22} {:>5} {:>8.3f} {:>16} {:>11.0f}  {}\n", s.experiment, s.variant, s.runs.size(),
-                    s.success, fmt::format("[{:.3f}, {:.3f}]", s.low, s.high), s.steps,
-                    expected == 0 ? "-" : fmt::format(">= {} {}", expected, s.meets_expectation ? "met" : "MISSED"));
+    const FinishedRun& first = *s.runs.front();
+    text += fmt::format(
+        "{:<22} {:<22} {:>5} {:>8.3f} {:>16} {:>11.0f}  {} {}\n", s.experiment, s.variant, s.runs.size(), s.value,
+        fmt::format("[{:.3f}, {:.3f}]", s.low, s.high), s.steps, first.measures_return() ? "return" : "success",
+        first.expected ? fmt::format(">= {} {}", *first.expected, s.meets_expectation ? "met" : "MISSED") : "");
   }
   return text;
 }
@@ -235,7 +240,7 @@ void renew_readme() {
 
 std::string readme_table() {
   std::string text =
-      "| row | experiment | setting | seeds | success, IQM [95 % interval] | env steps | expected |\n"
+      "| row | experiment | setting | seeds | IQM [95 % interval] | env steps | expected |\n"
       "|---|---|---|---|---|---|---|\n";
   std::vector<std::filesystem::path> files;
   if (std::filesystem::is_directory(results_directory()))
@@ -254,12 +259,14 @@ std::string readme_table() {
       double steps = 0;
       for (const ordered_json& seed : s.at("seeds"))
         steps += seed.at("steps").get<double>() / static_cast<double>(seeds);
-      const double expected = s.at("expected_success");
-      text += fmt::format("| {} | `{}` | {} | {} | {:.3f} [{:.3f}, {:.3f}] | {:.2f} M | {} |\n",
+      const ordered_json& expected = s.at("expected");
+      const std::string measure = s.at("measure");
+      text += fmt::format("| {} | `{}` | {} | {} | {} {:.3f} [{:.3f}, {:.3f}] | {} | {} |\n",
                           summary.at("row").get<std::string>(), summary.at("experiment").get<std::string>(),
-                          s.at("variant").get<std::string>(), seeds, s.at("interquartile_mean").get<double>(),
-                          s.at("interval_95")[0].get<double>(), s.at("interval_95")[1].get<double>(), steps / 1e6,
-                          expected > 0 ? fmt::format(">= {}", expected) : "");
+                          s.at("variant").get<std::string>(), seeds, measure, s.at("interquartile_mean").get<double>(),
+                          s.at("interval_95")[0].get<double>(), s.at("interval_95")[1].get<double>(),
+                          steps < 1e6 ? fmt::format("{:.1f} k", steps / 1e3) : fmt::format("{:.2f} M", steps / 1e6),
+                          expected.is_null() ? "" : fmt::format(">= {}", expected.get<double>()));
     }
     if (single > 0)
       text += fmt::format("| {} | `{}` | {} more settings, one seed each | 1 | in the figure | | |\n",

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,21 +18,25 @@ struct FinishedRun {
   std::filesystem::path directory;
   Experiment experiment;
   RunResult result;
-  std::string variant;      ///< "env.bits=40", several joined by ","; empty if nothing differs
-  double expected_success;  ///< of the experiment's file; 0 if more differs than the place in a figure
+  std::string variant;             ///< "env.bits=40", several joined by ","; empty if nothing differs
+  std::optional<double> expected;  ///< of the experiment's file; none if more differs than the place in a figure
+
+  /// What is measured: the final success, or the final mean return where the experiment's file expects one.
+  bool measures_return() const { return experiment.source.expected_return.has_value(); }
+  double measured() const { return measures_return() ? result.final.reward : result.final.success; }
 };
 
 /// All finished runs below the directories, sorted by experiment, variant and seed.
 /// @throws UsageError if a directory holds none
 std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& directories);
 
-/// Final success of one setting over its seeds.
+/// What one setting has reached over its seeds: success, or the return (FinishedRun::measures_return).
 struct Summary {
   std::string experiment, variant;
   std::vector<const FinishedRun*> runs;
-  double success, low, high;  ///< interquartile mean and 95 % interval: bootstrap over seeds, or with one seed Wilson's
-  double steps;               ///< mean transitions until training ended
-  bool meets_expectation;     ///< success >= expected_success
+  double value, low, high;  ///< interquartile mean and 95 % interval: bootstrap over seeds, or with one seed Wilson's
+  double steps;             ///< mean transitions until training ended
+  bool meets_expectation;   ///< value >= expected, or nothing is expected
 };
 std::vector<Summary> summarise(const std::vector<FinishedRun>& runs);
 

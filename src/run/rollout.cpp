@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdio>
 #include <functional>
 
@@ -15,21 +16,19 @@
 namespace goalpost {
 namespace {
 
-// Agents act in [-1, 1]; files give actions in the environment's unit.
-void to_agent_unit(const ActionSpace& space, MatrixRef action) {
-  if (space.kind == ActionSpace::Kind::discrete) return;
-  action.array() = 2 * (action - space.low).array() / (space.high - space.low).array() - 1;
-}
-
-Matrix read_actions(const std::filesystem::path& file, const EnvSpec& spec) {
-  CsvTable table;
+CsvTable read_table(const std::filesystem::path& file) {
   try {
-    table = read_csv(file);
+    return read_csv(file);
   } catch (const std::runtime_error& e) {
     throw UsageError(e.what());
   }
+}
+
+// [act x steps], in the environment's unit
+Eigen::MatrixXd read_actions(const std::filesystem::path& file, const EnvSpec& spec) {
+  const CsvTable table = read_table(file);
   if (table.rows() == 0) throw UsageError(fmt::format("{} holds no rows; expected one action per row", file.string()));
-  Matrix actions(spec.action.dim, static_cast<Index>(table.rows()));
+  Eigen::MatrixXd actions(spec.action.dim, static_cast<Index>(table.rows()));
   for (int i = 0; i < spec.action.dim; ++i) {
     const std::string name = fmt::format("a{}", i);
     if (!table.has(name))
@@ -47,14 +46,36 @@ Matrix read_actions(const std::filesystem::path& file, const EnvSpec& spec) {
                         spec.action.kind == ActionSpace::Kind::discrete
                             ? fmt::format("an integer in [0, {}]", spec.action.choices - 1)
                             : fmt::format("a number in [{}, {}]", spec.action.low(i), spec.action.high(i))));
-      actions(i, t) = Scalar(a);
+      actions(i, t) = a;
     }
   }
   return actions;
 }
 
-void append_names(std::string& line, const char* name, Index count) {
-  for (Index i = 0; i < count; ++i) line += fmt::format(",{}{}", name, i);
+// The world's coordinates, in the order of names.
+std::vector<double> read_coordinates(const std::filesystem::path& file, const std::vector<std::string>& names,
+                                     const std::string& env) {
+  const CsvTable table = read_table(file);
+  if (table.rows() != 1)
+    throw UsageError(
+        fmt::format("{} holds {} rows; expected one, the state to start from", file.string(), table.rows()));
+  std::vector<double> values;
+  for (const std::string& name : names) {
+    if (!table.has(name))
+      throw UsageError(fmt::format("{} has no column {}; expected {} to {} for {}", file.string(), name, names.front(),
+                                   names.back(), env));
+    const double value = table.column(name)[0];
+    if (!std::isfinite(value))
+      throw UsageError(fmt::format("{}:2: {} = {}; expected a finite number", file.string(), name, value));
+    values.push_back(value);
+  }
+  return values;
+}
+
+std::vector<std::string> numbered(const char* name, Index count) {
+  std::vector<std::string> names;
+  for (Index i = 0; i < count; ++i) names.push_back(fmt::format("{}{}", name, i));
+  return names;
 }
 
 template <class Column>
@@ -77,7 +98,7 @@ void rollout(const RolloutOptions& o) {
     agent = std::move(run.agent);
   } else {
     const EnvEntry& entry = find_environment(o.env);
-    const std::unique_ptr<Settings> settings = entry.settings();
+    const std::unique_ptr<EnvSettings> settings = entry.settings();
     TomlValues values;
     for (const std::string& s : o.set) values.set(s);
     ConfigReader reader(values);
@@ -86,40 +107,51 @@ void rollout(const RolloutOptions& o) {
     reader.leave();
     const std::vector<std::string> problems = reader.problems();
     if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "\n")));
-    make_env = entry.factory(*settings);
+    if (const std::string problem = goal_task_problem(settings->task, entry.world(*settings)()->spec());
+        !problem.empty())
+      throw UsageError(problem);
+    make_env = entry.factory(*settings, Rng(static_cast<std::uint64_t>(o.seed)));
   }
 
   const Rng rng(static_cast<std::uint64_t>(o.seed));
   VectorEnv env(make_env, 1, rng.stream("rollout"));
   Rng action_rng = rng.stream("action");
   const EnvSpec& spec = env.spec();
-  const Matrix actions = o.actions.empty() ? Matrix() : read_actions(o.actions, spec);
+  const Eigen::MatrixXd actions = o.actions.empty() ? Eigen::MatrixXd() : read_actions(o.actions, spec);
   Matrix action(spec.action.dim, 1);
+  const std::vector<std::string> coordinates = env.lane(0).coordinate_names();
+  if ((o.with_state || !o.state.empty()) && coordinates.empty())
+    throw UsageError(fmt::format("{} has no simulator state to set or show; expected no {}", spec.name,
+                                 o.with_state ? "--with-state" : "--state"));
+  if (!o.state.empty()) env.set_coordinates(0, read_coordinates(o.state, coordinates, spec.name));
+  if (o.with_state) env.keep_coordinates();
 
-  std::string text = "episode,step,reward,terminated,truncated,success";
-  append_names(text, "action", spec.action.dim);
-  append_names(text, "obs", spec.obs_dim);
-  append_names(text, "achieved", spec.goal.dim);
-  append_names(text, "desired", spec.goal.dim);
-  text += "\n";
+  std::vector<std::string> header = {"episode", "step", "reward", "terminated", "truncated", "success"};
+  const auto add = [&](const std::vector<std::string>& names) {
+    header.insert(header.end(), names.begin(), names.end());
+  };
+  add(numbered("obs", spec.obs_dim));
+  add(numbered("achieved", spec.goal.dim));
+  add(numbered("desired", spec.goal.dim));
+  if (o.with_state) add(coordinates);
+  if (o.with_actions) add(numbered("a", spec.action.dim));
+  std::string text = fmt::format("{}\n", fmt::join(header, ","));
+
   Index episode = 0, t = 0;
   for (Index row = 0; o.actions.empty() ? episode < o.episodes : row < actions.cols(); ++row) {
     if (interrupted()) break;
-    if (agent) {
+    if (agent)
       agent->act(env.obs(), env.first(), Mode::exploit, action);
-    } else if (o.random) {
+    else if (o.random)
       random_actions(spec.action, action_rng, action);
-    } else {
-      action = actions.col(row);
-      to_agent_unit(spec.action, action);
-    }
-    const StepBatch& step = env.step(action);
+    const StepBatch& step = o.actions.empty() ? env.step(action) : env.step_in_unit(actions.col(row));
     text += fmt::format("{},{},{},{},{},{}", episode, t++, step.reward(0, 0), step.terminated[0], step.truncated[0],
                         step.success[0]);
-    append_values(text, step.action.col(0));
     append_values(text, step.after.obs.col(0));
     append_values(text, step.after.achieved.col(0));
     append_values(text, step.after.desired.col(0));
+    if (o.with_state) append_values(text, env.coordinates().col(0));
+    if (o.with_actions) append_values(text, env.action_in_unit().col(0));
     text += "\n";
     if (step.ended(0)) {
       ++episode;

@@ -15,14 +15,19 @@ struct RolloutOptions {
   bool random = false;
   int episodes = 1;  ///< for policy and random
   std::int64_t seed = 0;
+  std::filesystem::path state;   ///< CSV file with one row: the simulator's state that the first episode starts from
+  bool with_state = false;       ///< also write the simulator's state after each step
+  bool with_actions = false;     ///< also write the actions, so that the output can be given back as actions
   std::filesystem::path out;     ///< CSV file; empty: standard output
   std::vector<std::string> set;  ///< env.key=value
 };
 
 /// Steps one environment and writes a row per step:
-///   episode,step,reward,terminated,truncated,success,action0...,obs0...,achieved0...,desired0...
-/// Numbers have the digits that restore their bits. Observation and goals are those after the step. Actions of a file
-/// are in the environment's own unit; an episode that ends is followed by the next until the actions are used up.
+///   episode,step,reward,terminated,truncated,success,obs0...,achieved0...,desired0...
+/// and after them, if asked for, the simulator's state (Env::coordinate_names) and the actions a0....
+/// Numbers have the digits that restore their bits; actions and simulator state are doubles. Observation, goals and
+/// state are those after the step. Actions are in the environment's own unit; an episode that ends is followed by the
+/// next until the actions are used up.
 /// @throws UsageError for a missing or wrong file, with file and line
 void rollout(const RolloutOptions& options);
 

@@ -120,6 +120,10 @@ TrainEnd train(Run& run, const TrainConfig& c) {
     ++progress.updates;
   };
 
+  const std::function<void()> do_updates = [&] {
+    for (; updates_due >= 1 && !stop(); --updates_due) update();
+  };
+
   evaluate_now();
   while (progress.step < c.total_steps && (c.total_episodes == 0 || progress.episodes < c.total_episodes)) {
     if (progress.step >= c.warmup_steps)
@@ -127,7 +131,7 @@ TrainEnd train(Run& run, const TrainConfig& c) {
     else
       random_actions(env.spec().action, warmup_rng, action);
 
-    const StepBatch& step = env.step(action);
+    const StepBatch& step = c.overlap ? env.step(action, do_updates) : env.step(action);
     agent.observe(step);
 
     const std::int64_t before = progress.step;
@@ -146,7 +150,7 @@ TrainEnd train(Run& run, const TrainConfig& c) {
       if (warm) updates_due += static_cast<double>(c.cycle_updates * (progress.episodes / c.cycle_episodes - cycle));
       cycle = progress.episodes / c.cycle_episodes;
     }
-    for (; updates_due >= 1 && !stop(); --updates_due) update();
+    if (!c.overlap) do_updates();
 
     recent.write(progress);
     on_step(progress);

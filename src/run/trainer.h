@@ -20,6 +20,7 @@ struct TrainConfig {
   double updates_per_step = 1;
   int cycle_episodes = 0;
   int cycle_updates = 0;
+  bool overlap = false;
   std::int64_t eval_every = 10'000;
   int eval_episodes = 100;
   int final_eval_episodes = 1'000;
@@ -40,6 +41,8 @@ constexpr auto fields(const TrainConfig*) {
       field("cycle_episodes", &TrainConfig::cycle_episodes,
             "instead: collect so many episodes, then do cycle_updates; 0: no cycles", 0, 1e9),
       field("cycle_updates", &TrainConfig::cycle_updates, "updates at the end of every cycle", 0, 1e9),
+      field("overlap", &TrainConfig::overlap,
+            "update while the lanes step: actions are those of the parameters of one update ago, data is one step old"),
       field("eval_every", &TrainConfig::eval_every, "transitions between two evaluations", 1, 1e15),
       field("eval_episodes", &TrainConfig::eval_episodes, "episodes of each evaluation, without exploration", 1, 1e9),
       field("final_eval_episodes", &TrainConfig::final_eval_episodes, "episodes of the evaluation after training", 1,

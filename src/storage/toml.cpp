@@ -36,6 +36,11 @@ decltype(Value::value) convert(const toml::node& node) {
       for (const toml::node& element : *list) numbers.push_back(*element.value<std::int64_t>());
       return numbers;
     }
+    if (std::all_of(list->begin(), list->end(), [](const toml::node& element) { return element.is_number(); })) {
+      std::vector<double> numbers;
+      for (const toml::node& element : *list) numbers.push_back(*element.value<double>());
+      return numbers;
+    }
     if (list->is_homogeneous<std::string>()) {
       std::vector<std::string> strings;
       for (const toml::node& element : *list) strings.push_back(*element.value<std::string>());
@@ -64,6 +69,7 @@ std::string show(const Value& v) {
     std::string operator()(double x) const { return fmt::format("{}", x); }
     std::string operator()(const std::string& x) const { return "\"" + x + "\""; }
     std::string operator()(const std::vector<std::int64_t>& x) const { return fmt::format("[{}]", fmt::join(x, ", ")); }
+    std::string operator()(const std::vector<double>& x) const { return fmt::format("[{}]", fmt::join(x, ", ")); }
     std::string operator()(const std::vector<std::string>& x) const {
       return fmt::format("[\"{}\"]", fmt::join(x, "\", \""));
     }
@@ -202,6 +208,11 @@ void ConfigReader::visit(const FieldInfo& info, int& value) { read_integer(info,
 void ConfigReader::visit(const FieldInfo& info, std::int64_t& value) { read_integer(info, value); }
 void ConfigReader::visit(const FieldInfo& info, float& value) { read_real(info, value); }
 void ConfigReader::visit(const FieldInfo& info, double& value) { read_real(info, value); }
+void ConfigReader::visit(const FieldInfo& info, std::optional<double>& value) {
+  double number = std::numeric_limits<double>::quiet_NaN();  // which read_real never yields
+  read_real(info, number);
+  if (!std::isnan(number)) value = number;
+}
 
 void ConfigReader::visit(const FieldInfo& info, std::string& value) {
   const Value* v = take(info);
@@ -225,6 +236,23 @@ void ConfigReader::visit(const FieldInfo& info, std::vector<int>& value) {
       return wrong_type(info, *v, "integers of at most 32 bits");
     value.push_back(static_cast<int>(number));
   }
+}
+
+void ConfigReader::visit(const FieldInfo& info, std::vector<double>& value) {
+  const Value* v = take(info);
+  if (v == nullptr) return;
+  std::vector<double> list;
+  if (const auto* reals = std::get_if<std::vector<double>>(&v->value))
+    list = *reals;
+  else if (const auto* integers = std::get_if<std::vector<std::int64_t>>(&v->value))
+    list.assign(integers->begin(), integers->end());
+  else
+    return wrong_type(info, *v, "a list of numbers, e.g. [0.1, 0.2]");
+  for (const double number : list) {
+    if (std::isnan(number)) return wrong_type(info, *v, "a list of numbers, e.g. [0.1, 0.2]");
+    if (!in_range(info, number, *v)) return;
+  }
+  value = std::move(list);
 }
 
 void ConfigReader::visit(const FieldInfo& info, std::vector<std::string>& value) {
@@ -296,9 +324,17 @@ class FieldLister : public ConfigVisitor {
   void visit(const FieldInfo& info, std::int64_t& value) override { add(info, std::to_string(value), true); }
   void visit(const FieldInfo& info, float& value) override { add(info, real(value), true); }
   void visit(const FieldInfo& info, double& value) override { add(info, real(value), true); }
+  void visit(const FieldInfo& info, std::optional<double>& value) override {
+    add(info, value ? real(*value) : "", value.has_value());
+  }
   void visit(const FieldInfo& info, std::string& value) override { add(info, quoted(value), false); }
   void visit(const FieldInfo& info, std::vector<int>& value) override {
     add(info, fmt::format("[{}]", fmt::join(value, ", ")), false);
+  }
+  void visit(const FieldInfo& info, std::vector<double>& value) override {
+    std::vector<std::string> all;
+    for (const double number : value) all.push_back(real(number));
+    add(info, fmt::format("[{}]", fmt::join(all, ", ")), false);
   }
   void visit(const FieldInfo& info, std::vector<std::string>& value) override {
     std::vector<std::string> all;
@@ -364,6 +400,7 @@ std::string to_toml(const std::function<void(ConfigVisitor&)>& visit) {
   for (const FieldText& f : describe_fields(visit)) {
     const std::size_t dot = f.path.rfind('.');
     const std::string table = dot == std::string::npos ? "" : f.path.substr(0, dot);
+    if (f.value.empty()) continue;
     if (!tables.contains(table)) order.push_back(table);
     tables[table] += fmt::format("{} = {}\n", dot == std::string::npos ? f.path : f.path.substr(dot + 1), f.value);
   }

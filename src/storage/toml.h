@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -21,7 +22,8 @@ class TomlValues {
     std::string type;  // a type that no field has, e.g. "date"
   };
   struct Value {
-    std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>, std::vector<std::string>, Other>
+    std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>, std::vector<double>,
+                 std::vector<std::string>, Other>
         value;
     std::string origin;  // "bit_flip_her.toml:12" or "--set agent.her.k=4"
   };
@@ -52,8 +54,10 @@ class ConfigReader final : public ConfigVisitor {
   void visit(const FieldInfo& info, std::int64_t& value) override;
   void visit(const FieldInfo& info, float& value) override;
   void visit(const FieldInfo& info, double& value) override;
+  void visit(const FieldInfo& info, std::optional<double>& value) override;
   void visit(const FieldInfo& info, std::string& value) override;
   void visit(const FieldInfo& info, std::vector<int>& value) override;
+  void visit(const FieldInfo& info, std::vector<double>& value) override;
   void visit(const FieldInfo& info, std::vector<std::string>& value) override;
   void visit_enum(const FieldInfo& info, int& value, EnumNames names) override;
   void enter(const FieldInfo& info) override;
@@ -83,7 +87,7 @@ class ConfigReader final : public ConfigVisitor {
 /// All fields as TOML text that ConfigReader reads back to the same values.
 std::string to_toml(const std::function<void(ConfigVisitor&)>& visit);
 
-/// One field as `goalpost describe` and hyper-parameter logs show it.
+/// One field as `goalpost describe` and hyper-parameter logs show it; value is empty for a number that is left out.
 struct FieldText {
   std::string path, value, range, doc, source;
   bool is_number;

@@ -164,7 +164,7 @@ TEST_F(Alloc, SamplersSample) {
 TEST_F(Alloc, EveryEnvironmentStepsAndRestarts) {
   for (const EnvEntry& entry : environments()) {
     for (const int threads : {1, 2}) {
-      VectorEnv env(entry.factory(*entry.settings()), 4, Rng(1), threads);
+      VectorEnv env(entry.world(*entry.settings()), 4, Rng(1), threads);
       const Matrix action = Matrix::Zero(env.spec().action.dim, 4);
       const int steps = std::min(env.spec().max_steps + 5, 500);
       EXPECT_EQ(allocations_after_three_calls([&] { env.step(action); }, steps), 0u)

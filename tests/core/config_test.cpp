@@ -27,6 +27,8 @@ struct Outer {
   std::string text = "abc";
   std::vector<int> list = {1, 2};
   std::vector<std::string> texts = {"a", "b", "c"};
+  std::optional<double> maybe = {};
+  std::vector<double> reals = {0.5};
   Colour colour = Colour::green;
   Inner inner = {};
 };
@@ -38,6 +40,8 @@ constexpr auto fields(const Outer*) {
                     field("text", &Outer::text, ""),
                     field("list", &Outer::list, ""),
                     field("texts", &Outer::texts, ""),
+                    field("maybe", &Outer::maybe, ""),
+                    field("reals", &Outer::reals, ""),
                     field("colour", &Outer::colour, "a colour"),
                     field("inner", &Outer::inner, "a table")};
 }
@@ -60,6 +64,14 @@ class Recorder final : public ConfigVisitor {
   void visit(const FieldInfo& i, std::int64_t& v) override { scalar(i, v, std::int64_t(8)); }
   void visit(const FieldInfo& i, float& v) override { scalar(i, v, 0.5f); }
   void visit(const FieldInfo& i, double& v) override { scalar(i, v, 0.75); }
+  void visit(const FieldInfo& i, std::optional<double>& v) override {
+    add(i, v ? "given" : "left out");
+    if (change) v = 0.125;
+  }
+  void visit(const FieldInfo& i, std::vector<double>& v) override {
+    add(i, std::to_string(v.size()) + " reals");
+    if (change) v = {1.5, 2.5};
+  }
   void visit(const FieldInfo& i, std::string& v) override { scalar(i, v, std::string("xyz")); }
   void visit(const FieldInfo& i, std::vector<int>& v) override {
     add(i, std::to_string(v.size()) + " numbers");
@@ -92,9 +104,9 @@ TEST(Config, IsVisitedFieldByFieldInTheOrderOfItsTable) {
   Outer c;
   Recorder r;
   visit_fields(c, r);
-  EXPECT_THAT(r.lines,
-              ::testing::ElementsAre("number = 3", "flag = 1", "large = 1000000000000", "small = 0.25", "text = abc",
-                                     "list = 2 numbers", "texts = 3 texts", "colour = green", "inner.weight = 0.5"));
+  EXPECT_THAT(r.lines, ::testing::ElementsAre("number = 3", "flag = 1", "large = 1000000000000", "small = 0.25",
+                                              "text = abc", "list = 2 numbers", "texts = 3 texts", "maybe = left out",
+                                              "reals = 1 reals", "colour = green", "inner.weight = 0.5"));
 }
 
 TEST(Config, TakesWhatAVisitorWrites) {
@@ -108,6 +120,8 @@ TEST(Config, TakesWhatAVisitorWrites) {
   EXPECT_EQ(c.small, 0.5f);
   EXPECT_EQ(c.text, "xyz");
   EXPECT_EQ(c.list, std::vector<int>{5});
+  EXPECT_EQ(c.maybe, 0.125);
+  EXPECT_EQ(c.reals, (std::vector<double>{1.5, 2.5}));
   EXPECT_EQ(c.texts, std::vector<std::string>{"x"});
   EXPECT_EQ(c.colour, Colour::red);
   EXPECT_EQ(c.inner.weight, 0.75);

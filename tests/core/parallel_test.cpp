@@ -16,7 +16,8 @@ TEST(ParallelFor, CallsEveryIndexOnce) {
     for (const int n : {0, 1, 2, 5, 100}) {
       std::vector<int> calls(static_cast<std::size_t>(n));
       parallel_for(n, threads, [&](int i) { ++calls[static_cast<std::size_t>(i)]; });
-      EXPECT_THAT(calls, ::testing::Each(1)) << n << " with " << threads << " threads";
+      parallel_for_uneven(n, threads, [&](int i) { ++calls[static_cast<std::size_t>(i)]; });
+      EXPECT_THAT(calls, ::testing::Each(2)) << n << " with " << threads << " threads";
     }
   }
 }

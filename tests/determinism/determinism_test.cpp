@@ -1,6 +1,8 @@
 // A whole agent, trained on bit flip with HER: equal seeds give equal bits, whatever the number of threads and wherever
 // the run was interrupted.
+#include <functional>
 #include <memory>
+#include <optional>
 
 #include "algos/dqn.h"
 #include "algos/off_policy_agent.h"
@@ -98,8 +100,10 @@ class Shrink final : public ConfigVisitor {
   void visit(const FieldInfo&, std::int64_t&) override {}
   void visit(const FieldInfo&, float&) override {}
   void visit(const FieldInfo&, double&) override {}
+  void visit(const FieldInfo&, std::optional<double>&) override {}
   void visit(const FieldInfo&, std::string&) override {}
   void visit(const FieldInfo&, std::vector<int>& hidden) override { hidden = {12, 8}; }
+  void visit(const FieldInfo&, std::vector<double>&) override {}
   void visit(const FieldInfo&, std::vector<std::string>&) override {}
   void visit_enum(const FieldInfo&, int&, EnumNames) override {}
   void enter(const FieldInfo&) override {}
@@ -147,6 +151,24 @@ TEST_P(ActorCritic, GivesTheSameBitsForAnyThreadsAndAfterARestore) {
   Parts other = make(6, 1);
   train(other, 12);
   EXPECT_NE(state_hash(other), state_hash(uninterrupted));
+}
+
+TEST_P(ActorCritic, GivesTheSameBitsForAnyThreadsWhileItLearnsAndStepsAtOnce) {
+  const auto train_overlapped = [](int threads, int updates) {
+    Parts p = make(5, threads);
+    train(p, 3);
+    Matrix action = Matrix::Zero(2, 3);
+    Metrics metrics;
+    const std::function<void()> update = [&] { p.agent->update(metrics); };
+    for (int i = 0; i < updates; ++i) {
+      p.agent->act(p.env.obs(), p.env.first(), Mode::explore, action);
+      p.agent->observe(p.env.step(action, update));
+    }
+    return state_hash(p);
+  };
+  const std::uint64_t one = train_overlapped(1, 10);
+  for (const int threads : {2, 3, 5}) EXPECT_EQ(train_overlapped(threads, 10), one) << threads << " threads";
+  EXPECT_NE(train_overlapped(1, 9), one);
 }
 
 INSTANTIATE_TEST_SUITE_P(Registry, ActorCritic, ::testing::Values("ddpg", "sac", "td3"),

@@ -35,7 +35,7 @@ void set(Env& env, const std::string& name, const Matrix& value) {
 
 // ---- bit flip ----
 
-Vector flip(Scalar bit) { return Vector::Constant(1, bit); }
+Eigen::VectorXd flip(double bit) { return Eigen::VectorXd::Constant(1, bit); }
 
 TEST(BitFlip, FlipsTheBitAndEndsAtTheGoal) {
   const std::unique_ptr<Env> env = make_bit_flip({.bits = 3});
@@ -107,7 +107,7 @@ void expect_trajectory(double theta, double speed, const std::vector<PendulumSte
   set(*env, "theta_dot", Matrix::Constant(1, 1, Scalar(speed)));
   Vector obs(3), none(0);
   for (const PendulumStep& step : reference) {
-    EXPECT_NEAR(env->step(Vector::Constant(1, Scalar(step.u))).reward, step.reward, 2e-5);
+    EXPECT_NEAR(env->step(Eigen::VectorXd::Constant(1, step.u)).reward, step.reward, 2e-5);
     env->observe({obs, none, none});
     EXPECT_NEAR(obs(0), step.cosine, 1e-6);
     EXPECT_NEAR(obs(1), step.sine, 1e-6);
@@ -162,13 +162,13 @@ TEST(PointReach, MovesAsComputedByHand) {
   set(*env, "goal", matrix({{1}, {1}}));
   Vector obs(4), achieved(2), desired(2);
   // v = 0.05 * (2, -1) = (0.1, -0.05); p = (0, 0.5) + 0.05 v = (0.005, 0.4975)
-  EXPECT_EQ(env->step(matrix({{2}, {-1}}).col(0)).reward, -1);
+  EXPECT_EQ(env->step(Eigen::Vector2d(2, -1)).reward, -1);
   env->observe({obs, achieved, desired});
   expect_close(obs, matrix({{0.005}, {0.4975}, {0.1}, {-0.05}}), 1e-6);
   EXPECT_EQ(achieved, Vector(obs.head(2)));
   EXPECT_EQ(desired, matrix({{1}, {1}}));
   // v = (0.1, -0.05) + 0.05 (0 - 0.5 v) = (0.0975, -0.04875); p = (0.005, 0.4975) + 0.05 v = (0.009875, 0.4950625)
-  env->step(Vector::Zero(2));
+  env->step(Eigen::Vector2d::Zero());
   env->observe({obs, achieved, desired});
   expect_close(obs, matrix({{0.009875}, {0.4950625}, {0.0975}, {-0.04875}}), 1e-6);
 }
@@ -178,12 +178,12 @@ TEST(PointReach, SucceedsWithinFiveCentimetresAndGoesOn) {
   set(*env, "p", matrix({{0}, {0}}));
   set(*env, "v", matrix({{0}, {0}}));
   set(*env, "goal", matrix({{0.03}, {0.0399}}));  // 0.04992 m away
-  StepResult r = env->step(Vector::Zero(2));
+  StepResult r = env->step(Eigen::Vector2d::Zero());
   EXPECT_EQ(r.reward, 0);
   EXPECT_TRUE(r.success);
   EXPECT_FALSE(r.terminated);
   set(*env, "goal", matrix({{0.03}, {0.0401}}));  // 0.05008 m away
-  r = env->step(Vector::Zero(2));
+  r = env->step(Eigen::Vector2d::Zero());
   EXPECT_EQ(r.reward, -1);
   EXPECT_FALSE(r.success);
 }

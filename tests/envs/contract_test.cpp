@@ -26,11 +26,11 @@ void expect_same(const Observation& a, const Observation& b) {
   EXPECT_TRUE(same_bits(a.desired, b.desired));
 }
 
-Vector random_action(const ActionSpace& space, Rng& rng) {
-  Vector a(space.dim);
+Eigen::VectorXd random_action(const ActionSpace& space, Rng& rng) {
+  Eigen::VectorXd a(space.dim);
   for (Index i = 0; i < a.size(); ++i)
-    a(i) = space.kind == ActionSpace::Kind::discrete ? Scalar(rng.below(static_cast<std::uint32_t>(space.choices)))
-                                                     : rng.uniform(space.low(i), space.high(i));
+    a(i) = space.kind == ActionSpace::Kind::discrete ? double(rng.below(static_cast<std::uint32_t>(space.choices)))
+                                                     : double(rng.uniform(space.low(i), space.high(i)));
   return a;
 }
 
@@ -38,7 +38,7 @@ class Contract : public ::testing::TestWithParam<std::string> {
  protected:
   std::unique_ptr<Env> make() const {
     const EnvEntry& entry = find_environment(GetParam());
-    return entry.factory(*entry.settings())();
+    return entry.world(*entry.settings())();
   }
   int steps() const { return std::min(make()->spec().max_steps, 300); }
 };
@@ -93,7 +93,7 @@ TEST_P(Contract, ResetDependsOnlyOnItsGenerator) {
   EXPECT_EQ(a.position(), b.position());
   Rng actions(5);
   for (int t = 0; t < 5; ++t) {
-    const Vector action = random_action(fresh->spec().action, actions);
+    const Eigen::VectorXd action = random_action(fresh->spec().action, actions);
     EXPECT_EQ(fresh->step(action).reward, used->step(action).reward);
     expect_same(observe(*fresh), observe(*used));
   }
@@ -120,7 +120,7 @@ TEST_P(Contract, RestoredStatesContinueBitForBit) {
       expect_same(observe(*env), observe(*other));
       EXPECT_EQ(state_hash(*env), state_hash(*other));
     }
-    const Vector action = random_action(env->spec().action, rng);
+    const Eigen::VectorXd action = random_action(env->spec().action, rng);
     const StepResult a = env->step(action), b = other->step(action);
     ASSERT_EQ(a.reward, b.reward) << "step " << t;
     ASSERT_EQ(a.terminated, b.terminated);
@@ -136,7 +136,7 @@ TEST_P(Contract, SteppingBackToASavedStateRepeatsTheStep) {
   env->reset(rng);
   for (int t = 0; t < 3; ++t) env->step(random_action(env->spec().action, rng));
   const Snapshot saved = snapshot(*env);
-  const Vector action = random_action(env->spec().action, rng);
+  const Eigen::VectorXd action = random_action(env->spec().action, rng);
   const StepResult first = env->step(action);
   const Observation after = observe(*env);
   for (int t = 0; t < 20; ++t) env->step(random_action(env->spec().action, rng));
@@ -174,7 +174,7 @@ TEST_P(Contract, HasNoTimeLimitInside) {
   Rng rng(8);
   env->reset(rng);
   const Matrix pursued = observe(*env).desired;
-  const Vector action = random_action(env->spec().action, rng);
+  const Eigen::VectorXd action = random_action(env->spec().action, rng);
   for (int t = 0; t <= env->spec().max_steps; ++t) ASSERT_FALSE(env->step(action).terminated) << "step " << t;
   EXPECT_TRUE(same_bits(observe(*env).desired, pursued)) << "step has begun a new episode";
 }
@@ -185,7 +185,7 @@ TEST_P(Contract, TakesActionsAtTheEndsOfTheirRange) {
   const bool discrete = space.kind == ActionSpace::Kind::discrete;
   const Vector low = discrete ? Vector::Zero(1) : space.low;
   const Vector high = discrete ? Vector::Constant(1, Scalar(space.choices - 1)) : space.high;
-  for (const Vector& action : {low, high}) {
+  for (const Eigen::VectorXd& action : {Eigen::VectorXd(low.cast<double>()), Eigen::VectorXd(high.cast<double>())}) {
     Rng rng(9);
     env->reset(rng);
     for (int t = 0; t < 20; ++t) {

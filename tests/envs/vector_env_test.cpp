@@ -14,7 +14,7 @@ namespace {
 struct ProbeConfig {
   int max_steps = 4;
   int terminates_after = 0;  // 0: never
-  int bad_reward_at = 0, bad_observation_at = 0;
+  int bad_reward_at = 0, bad_observation_at = 0, throws_at = 0;
 };
 
 // Shows what it is given: obs = (episode's random number, steps in the episode, the last action).
@@ -34,8 +34,9 @@ class Probe final : public Env {
     steps_ = 0;
     action_.setZero();
   }
-  StepResult step(ConstVectorRef action) override {
-    action_ = action;
+  StepResult step(ActionRef action) override {
+    action_ = action.cast<Scalar>();
+    if (c_.throws_at > 0 && steps_ + 1 == Scalar(c_.throws_at)) throw NumericsError("the world has ended");
     ++steps_;
     const bool bad = steps_ == Scalar(c_.bad_reward_at);
     return {.reward = bad ? std::numeric_limits<Scalar>::quiet_NaN() : steps_,
@@ -55,6 +56,9 @@ class Probe final : public Env {
     steps_ = state(1);
     action_ = state.col(0).tail(2);
   }
+  std::vector<std::string> coordinate_names() const override { return {"steps"}; }
+  void get_coordinates(std::span<double> out) const override { out[0] = double(steps_); }
+  void set_coordinates(std::span<const double> values) override { steps_ = Scalar(values[0]); }
 
  private:
   ProbeConfig c_;
@@ -190,6 +194,51 @@ TEST(VectorEnv, ANonFiniteObservationNamesSeedLaneAndStep) {
   env.step(Matrix::Zero(2, 1));
   EXPECT_THROW_MESSAGE(env.step(Matrix::Zero(2, 1)), NumericsError,
                        "Probe: the observation is not finite (seed 78, lane 0, step 2 of its episode)");
+}
+
+TEST(VectorEnv, AnErrorOfTheWorldNamesSeedLaneAndStep) {
+  VectorEnv env(probe({.max_steps = 9, .throws_at = 2}), 2, Rng(79), 2);
+  env.step(Matrix::Zero(2, 2));
+  EXPECT_THROW_MESSAGE(env.step(Matrix::Zero(2, 2)), NumericsError,
+                       "the world has ended (seed 79, lane 0, step 2 of its episode)");
+}
+
+TEST(VectorEnv, DoesSomethingElseMeanwhile) {
+  for (const int threads : {1, 2, 5}) {
+    VectorEnv env(probe({.max_steps = 4}), 3, Rng(1), threads), plain(probe({.max_steps = 4}), 3, Rng(1));
+    const Matrix action = Matrix::Constant(2, 3, Scalar(0.5));
+    for (int t = 1; t <= 6; ++t) {
+      int calls = 0;
+      const Matrix after = env.step(action, [&] { ++calls; }).after.obs;
+      EXPECT_EQ(calls, 1);
+      EXPECT_TRUE(same_bits(after, plain.step(action).after.obs));
+      EXPECT_TRUE(same_bits(env.obs().obs, plain.obs().obs));
+    }
+    EXPECT_THROW_MESSAGE(env.step(action, [] { throw NumericsError("the learner has failed"); }), NumericsError,
+                         "the learner has failed");
+  }
+}
+
+TEST(VectorEnv, TakesActionsInTheEnvironmentsUnitWithoutRounding) {
+  VectorEnv env(probe({}), 1, Rng(1));
+  const StepBatch& step = env.step_in_unit(Eigen::Vector2d(-1, 1.0 / 3));
+  EXPECT_EQ(env.action_in_unit()(1, 0), 1.0 / 3);
+  expect_close(step.action, matrix({{-0.5}, {-1 + 2 / 30.0}}), 1e-6);
+}
+
+TEST(VectorEnv, KeepsTheWorldsCoordinatesOfBeforeARestart) {
+  VectorEnv env(probe({.max_steps = 3}), 2, Rng(1));
+  env.keep_coordinates();
+  env.set_coordinates(1, std::vector<double>{7});
+  EXPECT_EQ(env.obs().obs(1, 0), 0);
+  EXPECT_EQ(env.obs().obs(1, 1), 7);
+  for (int t = 1; t <= 4; ++t) {
+    env.step(Matrix::Zero(2, 2));
+    EXPECT_EQ(env.coordinates()(0, 0), (t - 1) % 3 + 1);
+    EXPECT_EQ(env.coordinates()(0, 1), t <= 3 ? 7 + t : 1);
+  }
+  EXPECT_THROW_MESSAGE(env.set_coordinates(0, std::vector<double>{1, 2}), std::invalid_argument,
+                       "VectorEnv::set_coordinates: 2 values; expected 1");
 }
 
 TEST(VectorEnv, RefusesWrongShapesAndIndices) {

@@ -158,12 +158,49 @@ TEST_F(Program, RollsOutActionsOfAFile) {
   const Outcome o = run("rollout BitFlip-v0 --actions a.csv --seed 4 --set env.bits=3 --set env.ends_at_goal=false");
   ASSERT_EQ(o.status, 0) << o.err;
   EXPECT_EQ(std::count(o.out.begin(), o.out.end(), '\n'), 4);
-  EXPECT_THAT(o.out, HasSubstr("episode,step,reward,terminated,truncated,success,action0,obs0,obs1,obs2,achieved0"));
+  EXPECT_THAT(o.out, HasSubstr("episode,step,reward,terminated,truncated,success,obs0,obs1,obs2,achieved0,"
+                               "achieved1,achieved2,desired0,desired1,desired2\n"));
   set_content(here_ / "wrong.csv", "a0\n0\n7\n");
   expect_refusal("rollout BitFlip-v0 --actions wrong.csv --set env.bits=3",
                  "wrong.csv:3: a0 = 7; expected an integer in [0, 2]");
   set_content(here_ / "none.csv", "b\n0\n");
   expect_refusal("rollout BitFlip-v0 --actions none.csv", "no column a0");
+  expect_refusal("rollout BitFlip-v0 --random --with-state", "BitFlip-v0 has no simulator state to set or show");
+}
+
+// Two steps by hand: θ̈ = 15 sin θ + 3 u, in double precision from the given state on.
+TEST_F(Program, RollsOutFromAStateInDoublePrecision) {
+  set_content(here_ / "a.csv", "a0\n0.1\n-0.7\n");
+  set_content(here_ / "s.csv", "theta,theta_dot\n0.3,-0.2\n");
+  const Outcome o = run("rollout Pendulum-v1 --actions a.csv --state s.csv --with-state --with-actions --out r.csv");
+  ASSERT_EQ(o.status, 0) << o.err;
+  const CsvTable table = read_csv(here_ / "r.csv");
+  double theta = 0.3, speed = -0.2;
+  const double u[] = {0.1, -0.7};
+  for (std::size_t t = 0; t < 2; ++t) {
+    speed += (15 * std::sin(theta) + 3 * u[t]) * 0.05;
+    theta += speed * 0.05;
+    EXPECT_NEAR(table.column("theta")[t], theta, 1e-15);
+    EXPECT_NEAR(table.column("theta_dot")[t], speed, 1e-15);
+    EXPECT_EQ(table.column("a0")[t], u[t]);
+  }
+  set_content(here_ / "bad.csv", "theta\n0.3\n");
+  expect_refusal("rollout Pendulum-v1 --actions a.csv --state bad.csv",
+                 "bad.csv has no column theta_dot; expected theta to theta_dot for Pendulum-v1");
+}
+
+TEST_F(Program, RollsOutWithAnObjectAtAGivenPlace) {
+  set_content(here_ / "a.csv", "a0,a1,a2,a3\n0,0,0,0\n");
+  const Outcome o = run(
+      "rollout FetchPush-v4 --actions a.csv --set env.object_x=1.2 --set env.object_y=0.6 --set env.task.max_steps=1 "
+      "--out r.csv");
+  ASSERT_EQ(o.status, 0) << o.err;
+  const CsvTable table = read_csv(here_ / "r.csv");
+  EXPECT_NEAR(table.column("achieved0")[0], 1.2, 1e-4);
+  EXPECT_NEAR(table.column("achieved1")[0], 0.6, 1e-4);
+  EXPECT_EQ(table.column("truncated")[0], 1);
+  expect_refusal("rollout FetchReach-v4 --random --set env.task.offset=[0.1]",
+                 "env.task.offset holds 1 numbers; expected 3, as a goal of FetchReach-v4");
 }
 
 TEST_F(Program, ReproducesAFigureAndGoesOnWithWhatIsMissing) {

@@ -52,7 +52,7 @@ TEST(Report, GroupsRunsOfOneSettingOverTheirSeeds) {
   ASSERT_EQ(summaries.size(), 2u);
   EXPECT_EQ(summaries[0].variant, "env.bits=9");
   EXPECT_EQ(summaries[0].runs.size(), 4u);
-  EXPECT_EQ(summaries[0].success, 1.0);  // the middle half
+  EXPECT_EQ(summaries[0].value, 1.0);  // the middle half
   EXPECT_LT(summaries[0].low, 1.0);
   EXPECT_TRUE(summaries[0].meets_expectation);
   EXPECT_EQ(summaries[1].variant, "env.bits=10,agent.her.strategy=final");  // threads change no result
@@ -118,7 +118,8 @@ TEST(Report, SaysWhereNothingIsFinished) {
 }
 
 TEST(Report, TheReadmesTableIsTheRecordedOne) {
-  EXPECT_THAT(read_file(std::filesystem::path(GOALPOST_SOURCE_DIR) / "README.md"), HasSubstr(readme_table()));
+  const std::string readme = read_file(std::filesystem::path(GOALPOST_SOURCE_DIR) / "README.md");
+  EXPECT_TRUE(readme.find(readme_table()) != std::string::npos) << "`goalpost report --record` renews it";
 }
 
 }  // namespace

@@ -92,6 +92,17 @@ TEST(Trainer, CyclesCollectEpisodesAndThenUpdate) {
   EXPECT_EQ(h.run.progress.episodes, 8);
 }
 
+TEST(Trainer, OverlappedUpdatesSeeTheDataOfOneStepAgo) {
+  Harness h(4, 2, false);
+  TrainConfig c = config();
+  c.updates_per_step = 1;
+  c.total_steps = 8;
+  c.overlap = true;
+  train(h.run, c);
+  EXPECT_THAT(h.agent.update_at, ElementsAre(2, 2, 4, 4, 6, 6));  // of each step but the last
+  EXPECT_EQ(h.run.progress.updates, 6);
+}
+
 TEST(Trainer, EndsByEpisodesToo) {
   Harness h(5, 2, false);
   TrainConfig c = config();

@@ -27,6 +27,8 @@ struct Outer {
   float small = 0.98F;
   std::vector<int> sizes = {4, 5};
   std::vector<std::string> words = {};
+  std::optional<double> maybe = {};
+  std::vector<double> reals = {};
   HerStrategy strategy = HerStrategy::future;
   Inner inner = {};
 };
@@ -37,6 +39,8 @@ constexpr auto fields(const Outer*) {
                     field("small", &Outer::small, "", 0, 1),
                     field("sizes", &Outer::sizes, "", 1, 100),
                     field("words", &Outer::words, ""),
+                    field("maybe", &Outer::maybe, "", -1, 1),
+                    field("reals", &Outer::reals, "", -10, 10),
                     field("strategy", &Outer::strategy, ""),
                     field("inner", &Outer::inner, "")};
 }
@@ -80,6 +84,28 @@ TEST(Toml, ReportsAllProblemsAtOnceWithFileAndLine) {
                   "future? (x.toml:3)",
                   "inner.rate = 1.5 lies outside [0, 1] (x.toml:7)",
                   "inner.cuont: no such field (x.toml:6); did you mean count?"));
+}
+
+TEST(Toml, ANumberMayBeLeftOutAndAListMayMixIntegersAndReals) {
+  TomlValues values = TomlValues::from_text("reals = [1, 2.5, -3]\n", "x.toml");
+  ConfigReader reader(values);
+  Outer o;
+  visit_fields(o, reader);
+  EXPECT_THAT(reader.problems(), ElementsAre());
+  EXPECT_FALSE(o.maybe.has_value());
+  EXPECT_THAT(o.reals, ElementsAre(1, 2.5, -3));
+  const std::string text = to_toml([&](ConfigVisitor& v) { visit_fields(o, v); });
+  EXPECT_THAT(text, testing::Not(HasSubstr("maybe")));
+  EXPECT_THAT(text, HasSubstr("reals = [1.0, 2.5, -3.0]\n"));
+  values.set("maybe=-0.5");
+  ConfigReader again(values);
+  visit_fields(o, again);
+  EXPECT_EQ(o.maybe, -0.5);
+  EXPECT_THAT(
+      problems_of("maybe = 2\nreals = [0.5, 11]\n"),
+      ElementsAre("maybe = 2 lies outside [-1, 1] (x.toml:1)", "reals = [0.5, 11] lies outside [-10, 10] (x.toml:2)"));
+  EXPECT_THAT(problems_of("reals = ['a']\n"),
+              ElementsAre("reals = [\"a\"]; expected a list of numbers, e.g. [0.1, 0.2] (x.toml:1)"));
 }
 
 TEST(Toml, SuggestsAFieldOfAnotherTable) {
@@ -154,10 +180,11 @@ TEST(Toml, WhatIsWrittenReadsBackToTheSameValues) {
 TEST(Toml, DescribesFieldsWithRangesAndChoices) {
   Outer o;
   const std::vector<FieldText> list = describe_fields([&](ConfigVisitor& v) { visit_fields(o, v); });
-  ASSERT_EQ(list.size(), 9u);
-  EXPECT_EQ(list[6].range, "none, final, future, episode, random");
-  EXPECT_EQ(list[7].path, "inner.count");
-  EXPECT_EQ(list[7].range, "[1, 10]");
+  ASSERT_EQ(list.size(), 11u);
+  EXPECT_EQ(list[6].value, "") << "left out";
+  EXPECT_EQ(list[8].range, "none, final, future, episode, random");
+  EXPECT_EQ(list[9].path, "inner.count");
+  EXPECT_EQ(list[9].range, "[1, 10]");
   EXPECT_EQ(list[3].value, "0.98");
 }
 

@@ -1,0 +1,133 @@
+#include "envs/goal_task.h"
+
+#include <memory>
+#include <utility>
+
+#include "core/check.h"
+
+namespace goalpost {
+namespace {
+
+using Offsets = std::vector<Vector>;
+
+Scalar arrival(ConstVectorRef achieved, ConstVectorRef desired, Scalar radius) {
+  const Scalar distance = (achieved - desired).norm();
+  return distance < radius ? Scalar(1) : -distance;
+}
+
+EnvSpec make_spec(EnvSpec spec, const GoalTaskConfig& c) {
+  if (c.max_steps > 0) spec.max_steps = c.max_steps;
+  if (c.reward == TaskReward::arrival) {
+    spec.goal.reward = &arrival;
+    spec.goal.ends_at_goal = true;
+  }
+  return spec;
+}
+
+class GoalTask final : public Env {
+ public:
+  GoalTask(std::unique_ptr<Env> env, const GoalTaskConfig& c, std::shared_ptr<const Offsets> offsets)
+      : env_(std::move(env)), spec_(make_spec(env_->spec(), c)), offsets_(std::move(offsets)) {
+    obs_ = Vector::Zero(spec_.obs_dim);
+    achieved_ = own_goal_ = goal_ = Vector::Zero(spec_.goal.dim);
+    look();
+    goal_ = own_goal_;
+  }
+
+  const EnvSpec& spec() const override { return spec_; }
+
+  void reset(Rng& rng) override {
+    env_->reset(rng);
+    look();
+    if (offsets_->empty())
+      goal_ = own_goal_;
+    else
+      goal_ = achieved_ + (*offsets_)[rng.below(static_cast<std::uint32_t>(offsets_->size()))];
+  }
+
+  StepResult step(ActionRef action) override {
+    StepResult result = env_->step(action);
+    look();
+    if (spec_.goal.dim == 0) return result;
+    const bool ended_at_own_goal = env_->spec().goal.ends_at_goal && result.success;
+    result.reward = spec_.goal.reward(achieved_, goal_, spec_.goal.radius);
+    result.success = spec_.goal.reached(achieved_, goal_);
+    result.terminated = (result.terminated && !ended_at_own_goal) || (spec_.goal.ends_at_goal && result.success);
+    return result;
+  }
+
+  void observe(ObsOut out) const override {
+    out.obs = obs_;
+    out.achieved = achieved_;
+    out.desired = goal_;
+  }
+
+  void visit_state(StateVisitor& v) override {
+    {
+      const StateVisitor::Scope scope(v, "world");
+      env_->visit_state(v);
+    }
+    if (spec_.goal.dim > 0) v.visit("goal", goal_);
+    look();  // after a load it shows the restored state
+  }
+
+  std::vector<std::string> coordinate_names() const override { return env_->coordinate_names(); }
+  void get_coordinates(std::span<double> out) const override { env_->get_coordinates(out); }
+  void set_coordinates(std::span<const double> values) override {
+    env_->set_coordinates(values);
+    look();
+  }
+
+ private:
+  void look() { env_->observe({obs_, achieved_, own_goal_}); }
+
+  std::unique_ptr<Env> env_;
+  EnvSpec spec_;
+  std::shared_ptr<const Offsets> offsets_;  // empty: the environment's own goals
+  Vector obs_, achieved_, own_goal_, goal_;
+};
+
+Offsets make_offsets(Env& env, const GoalTaskConfig& c, Rng rng) {
+  const EnvSpec& s = env.spec();
+  if (!c.offset.empty()) return {Eigen::Map<const Eigen::VectorXd>(c.offset.data(), s.goal.dim).cast<Scalar>()};
+  Offsets offsets;
+  Vector obs(s.obs_dim), achieved(s.goal.dim), desired(s.goal.dim);
+  for (int i = 0; i < c.offsets; ++i) {
+    Rng draw = rng.stream("offset", static_cast<std::uint64_t>(i));
+    env.reset(draw);
+    env.observe({obs, achieved, desired});
+    Vector offset = desired - achieved;
+    const Scalar length = offset.norm(), limit = Scalar(c.max_offset);
+    if (limit > 0 && length > limit) offset *= limit / length;
+    offsets.push_back(std::move(offset));
+  }
+  return offsets;
+}
+
+}  // namespace
+
+std::string goal_task_problem(const GoalTaskConfig& c, const EnvSpec& spec) {
+  const bool about_goals = !c.offset.empty() || c.offsets > 0 || c.reward != TaskReward::own;
+  if (about_goals && spec.goal.dim == 0)
+    return detail::concatenate("env.task sets goals or their reward, but ", spec.name, " has no goals");
+  if (!c.offset.empty() && static_cast<int>(c.offset.size()) != spec.goal.dim)
+    return detail::concatenate("env.task.offset holds ", c.offset.size(), " numbers; expected ", spec.goal.dim,
+                               ", as a goal of ", spec.name);
+  if (!c.offset.empty() && c.offsets > 0)
+    return detail::concatenate("env.task.offset and env.task.offsets = ", c.offsets, " are both given; expected one");
+  if (c.max_offset > 0 && c.offsets == 0)
+    return detail::concatenate("env.task.max_offset = ", c.max_offset,
+                               " shortens drawn offsets, but env.task.offsets = 0");
+  return "";
+}
+
+EnvFactory with_goal_task(EnvFactory make, const GoalTaskConfig& c, Rng rng) {
+  if (c.offset.empty() && c.offsets == 0 && c.reward == TaskReward::own && c.max_steps == 0) return make;
+  const std::unique_ptr<Env> env = make();
+  const std::string problem = goal_task_problem(c, env->spec());
+  GP_CHECK(problem.empty(), problem);
+  const auto offsets = std::make_shared<const Offsets>(make_offsets(*env, c, rng));
+  return [=] { return std::make_unique<GoalTask>(make(), c, offsets); };
+}
+
+}  // namespace goalpost
