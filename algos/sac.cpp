@@ -64,7 +64,8 @@ Var Sac::temperature_loss() {
 
 void Sac::update(const Batch& batch, Rng& rng, Metrics& metrics) {
   metrics.add("train/critic_loss", minimise(tape_, q_opt_, [&] { return critic_loss(batch, rng); }));
-  metrics.add("train/actor_loss", minimise(tape_, pi_opt_, [&] { return policy_loss(batch, rng); }));
+  metrics.add("train/actor_loss", minimise(
+                                      tape_, pi_opt_, [&] { return policy_loss(batch, rng); }, c_.pi_max_grad_norm));
   metrics.add("train/ent_coef", std::exp(log_alpha_.value(0, 0)));
   if (c_.learn_alpha)
     metrics.add("train/ent_coef_loss", minimise(tape_, alpha_opt_, [&] { return temperature_loss(); }));

@@ -7,6 +7,7 @@
 // Differs      1. Targets bootstrap through time limits (d marks task ends only); the paper does not discuss it.
 //              2. The optimised variable is log α, so that α stays positive.
 //              3. The temperature may be held at initial_alpha: learn_alpha = false.
+//              4. The policy's gradient may be clipped: pi_max_grad_norm.
 // Order        critics, policy (sees the new critics), temperature, targets.
 #pragma once
 
@@ -22,6 +23,7 @@ struct SacConfig {
   bool learn_alpha = true;
   Scalar initial_alpha = 1;
   Scalar target_entropy_per_dim = -1;
+  double pi_max_grad_norm = 0;
   MlpConfig pi = {};
   MlpConfig q = {};
   AdamConfig pi_adam = {.lr = Scalar(3e-4)};
@@ -37,6 +39,8 @@ constexpr auto fields(const SacConfig*) {
       field("initial_alpha", &SacConfig::initial_alpha, "temperature at the start", 1e-12, 1e6),
       field("target_entropy_per_dim", &SacConfig::target_entropy_per_dim,
             "target entropy is this times the action's dimensions [nat]", -100, 100, "Haarnoja et al. 2018b, Table 1"),
+      field("pi_max_grad_norm", &SacConfig::pi_max_grad_norm,
+            "the policy's gradient is scaled down to this norm; 0: never", 0, 1e9),
       field("pi", &SacConfig::pi, "the policy's network"),
       field("q", &SacConfig::q, "the network of each critic"),
       field("pi_adam", &SacConfig::pi_adam, "of the policy", "Haarnoja et al. 2018b, Table 1"),

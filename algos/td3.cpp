@@ -23,7 +23,9 @@ Td3::Td3(const EnvSpec& spec, const Td3Config& config, Rng rng)
 void Td3::act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) {
   tape_.rewind();
   a = tanh(pi_.frozen(tape_.alias(s, "s"))).value();
-  if (mode == Mode::explore) add_gaussian_noise(c_.exploration_noise, rng, a);
+  if (mode == Mode::exploit) return;
+  add_gaussian_noise(c_.exploration_noise, rng, a);
+  replace_by_random(c_.random_action, rng, a);
 }
 
 // y = r + γ min_i Q_θ'ᵢ(s', clip(π_φ'(s') + ε)),  ε ~ clip(N(0,σ̃), −c, c)           Algorithm 1
@@ -35,15 +37,18 @@ Var Td3::critic_loss(const Batch& batch, Rng& rng) {
     Var eps = clamp(normal(tape_, a.rows(), a.cols(), 0, c_.target_noise, rng), -c_.noise_clip, c_.noise_clip);
     Var sa2 = concat(s2, clamp(tanh(pi_target_.frozen(s2)) + eps, -1, 1));
     y = r + c_.gamma * ((1 - d) * min(q1_target_.frozen(sa2), q2_target_.frozen(sa2)));
+    if (c_.clip_targets) y = clamp(y, -1 / (1 - c_.gamma), 0);
   }
   Var sa = concat(s, a);
   return mean(square(q1_(sa) - y)) + mean(square(q2_(sa) - y));
 }
 
 // ∇_φ J = E ∇_a Q_θ1(s,a)|a=π_φ(s) ∇_φ π_φ(s)                                        Algorithm 1
+// with the penalty  action_penalty · E π_φ(s)²                             Plappert et al. 2018, App. B
 Var Td3::policy_loss(const Batch& batch) {
   Var s = tape_.alias(batch.s, "s");
-  return -mean(q1_.frozen(concat(s, tanh(pi_(s)))));
+  Var a = tanh(pi_(s));
+  return -mean(q1_.frozen(concat(s, a))) + c_.action_penalty * mean(square(a));
 }
 
 void Td3::update(const Batch& batch, Rng& rng, Metrics& metrics) {

@@ -7,7 +7,9 @@
 //              σ̃  target_noise  c  noise_clip     d (the paper's delay)  policy_delay
 // Differs      1. Targets bootstrap through time limits (d marks task ends only), as the authors' code does.
 //              2. Both learning rates and network sizes are those of the authors' later code and of version 3's
-//              appendix.
+//                 appendix.
+//              3. The robotics settings of the HER papers may be switched on: clip_targets, action_penalty,
+//                 random_action.
 // Order        critics; every policy_delay updates the policy and all targets.
 #pragma once
 
@@ -20,7 +22,10 @@ namespace goalpost {
 struct Td3Config {
   Scalar gamma = Scalar(0.99);
   Scalar tau = Scalar(0.005);
+  bool clip_targets = false;
+  Scalar action_penalty = 0;
   Scalar exploration_noise = Scalar(0.1);
+  double random_action = 0;
   Scalar target_noise = Scalar(0.2);
   Scalar noise_clip = Scalar(0.5);
   int policy_delay = 2;
@@ -33,9 +38,16 @@ constexpr auto fields(const Td3Config*) {
   return std::tuple{
       field("gamma", &Td3Config::gamma, "discount per step", 0, 1, "Fujimoto et al. 2018, Algorithm 1"),
       field("tau", &Td3Config::tau, "target smoothing per policy update", 0, 1, "Fujimoto et al. 2018, 6.1"),
+      field("clip_targets", &Td3Config::clip_targets,
+            "clip targets to [-1/(1-gamma), 0], the returns of rewards in [-1, 0]", "Andrychowicz et al. 2017, App. A"),
+      field("action_penalty", &Td3Config::action_penalty, "weight of the mean squared action in the policy's loss", 0,
+            1e6, "Plappert et al. 2018, App. B (there 1)"),
       field("exploration_noise", &Td3Config::exploration_noise,
             "deviation of the noise on actions while exploring, in units of the range [-1, 1]", 0, 10,
             "Fujimoto et al. 2018, 6.1"),
+      field("random_action", &Td3Config::random_action,
+            "probability that an exploring action is replaced by a uniformly random one", 0, 1,
+            "Plappert et al. 2018, App. B (there 0.3)"),
       field("target_noise", &Td3Config::target_noise, "deviation of the noise on target actions", 0, 10,
             "Fujimoto et al. 2018, 6.1"),
       field("noise_clip", &Td3Config::noise_clip, "target noise is cut to plus or minus this", 0, 10,

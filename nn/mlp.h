@@ -17,6 +17,7 @@ struct MlpConfig {
   std::vector<int> hidden = {256, 256};
   Activation activation = Activation::relu;
   bool layer_norm = false;
+  bool input_norm = false;
   Initializer initializer = Initializer::fan_in;
 };
 constexpr auto fields(const MlpConfig*) {
@@ -24,6 +25,7 @@ constexpr auto fields(const MlpConfig*) {
       field("hidden", &MlpConfig::hidden, "width of each hidden layer, from input to output", 1, 65536),
       field("activation", &MlpConfig::activation, "of the hidden layers; the output is linear"),
       field("layer_norm", &MlpConfig::layer_norm, "layer normalisation of the input of every layer"),
+      field("input_norm", &MlpConfig::input_norm, "layer normalisation of the network's input only"),
       field("initializer", &MlpConfig::initializer, "how weights and biases start"),
   };
 }

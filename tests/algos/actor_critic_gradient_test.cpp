@@ -71,21 +71,25 @@ TEST(SacGradient, TheCriticsReceiveNoneFromThePolicyLoss) {
   for (const Parameter* p : sac.critic_parameters()) EXPECT_EQ(p->grad.norm(), 0) << p->name;
 }
 
-TEST(Td3Gradient, CriticLoss) {
-  Td3 td3(point_reach(), {.pi = kNetwork, .q = kNetwork}, Rng(1));
-  const Batch b = batch(4);
-  expect_parameter_gradient(
-      [&] {
-        Rng rng(3);
-        return td3.critic_loss(b, rng);
-      },
-      td3.tape(), td3.critic_parameters());
+TEST(Td3Gradient, CriticLossWithAndWithoutClippedTargets) {
+  for (const bool clip : {false, true}) {
+    Td3 td3(point_reach(), {.clip_targets = clip, .pi = kNetwork, .q = kNetwork}, Rng(1));
+    const Batch b = batch(4);
+    expect_parameter_gradient(
+        [&] {
+          Rng rng(3);
+          return td3.critic_loss(b, rng);
+        },
+        td3.tape(), td3.critic_parameters());
+  }
 }
 
-TEST(Td3Gradient, PolicyLoss) {
-  Td3 td3(point_reach(), {.pi = kNetwork, .q = kNetwork}, Rng(1));
-  const Batch b = batch(4);
-  expect_parameter_gradient([&] { return td3.policy_loss(b); }, td3.tape(), td3.policy_parameters());
+TEST(Td3Gradient, PolicyLossWithTheActionPenalty) {
+  for (const double penalty : {0.0, 0.7}) {
+    Td3 td3(point_reach(), {.action_penalty = Scalar(penalty), .pi = kNetwork, .q = kNetwork}, Rng(1));
+    const Batch b = batch(4);
+    expect_parameter_gradient([&] { return td3.policy_loss(b); }, td3.tape(), td3.policy_parameters());
+  }
 }
 
 TEST(DdpgGradient, CriticLossWithAndWithoutClippedTargets) {

@@ -8,7 +8,7 @@ namespace {
 struct Case {
   std::vector<int> hidden;
   Activation activation;
-  bool layer_norm;
+  bool layer_norm, input_norm = false;
 };
 class MlpGradient : public ::testing::TestWithParam<Case> {
  protected:
@@ -17,6 +17,7 @@ class MlpGradient : public ::testing::TestWithParam<Case> {
     c.hidden = GetParam().hidden;
     c.activation = GetParam().activation;
     c.layer_norm = GetParam().layer_norm;
+    c.input_norm = GetParam().input_norm;
     return Mlp(3, 2, c, Rng(5));
   }
 };
@@ -34,7 +35,8 @@ TEST_P(MlpGradient, OfTheInputAgreesWhetherTrainableOrFrozen) {
 }
 INSTANTIATE_TEST_SUITE_P(Configurations, MlpGradient,
                          ::testing::Values(Case{{7, 5}, Activation::relu, false}, Case{{7, 5}, Activation::tanh, true},
-                                           Case{{1}, Activation::tanh, false}, Case{{}, Activation::relu, false}));
+                                           Case{{1}, Activation::tanh, false}, Case{{}, Activation::relu, false},
+                                           Case{{7, 5}, Activation::relu, false, true}));
 
 }  // namespace
 }  // namespace goalpost::test

@@ -59,6 +59,16 @@ TEST(Mlp, WithLayerNormAgreesWithPython) {
                matrix({{1.2559600424, 1.2559633545}, {-5.8110143556, -5.8110181379}}), 1e-5);
 }
 
+TEST(Mlp, InputNormIsLayerNormOfTheFirstLayerOnly) {
+  MlpConfig c = config({3, 3}, Activation::tanh);
+  c.input_norm = true;
+  Mlp net(2, 2, c, Rng(1));
+  EXPECT_EQ(net.parameters().size(), 2u + 6u);
+  Tape tape;  // the input enters through its deviation from its own mean, in units of its own deviation
+  const Var one = net(tape.constant(matrix({{1}, {3}}))), scaled = net(tape.constant(matrix({{10}, {30}})));
+  expect_close(one.value(), scaled.value(), 1e-4);
+}
+
 TEST(Mlp, FrozenEqualsTrainableAndGivesNoParameterGradient) {
   for (const bool layer_norm : {false, true}) {
     Mlp net(5, 3, config({17, 9}, Activation::relu, layer_norm), Rng(2));
