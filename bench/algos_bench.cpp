@@ -2,9 +2,12 @@
 #include <map>
 #include <memory>
 
+#include "algos/ddpg.h"
 #include "algos/dqn.h"
 #include "algos/noise.h"
 #include "algos/off_policy_agent.h"
+#include "algos/sac.h"
+#include "algos/td3.h"
 #include "bench/support.h"
 #include "envs/classic/bit_flip.h"
 #include "envs/vector_env.h"
@@ -109,7 +112,88 @@ void BM_dqn_learner_act(State& state, const Acting& c) {
   measure(state, c.observations, [&] { learner.act(s, Mode::exploit, rng, action); });
 }
 
+// ---- actor-critics on the reaching arm: observation 10, goal 3, action 4 -------------------------------------------
+
+const EnvSpec kReach = {
+    .name = "reach",
+    .obs_dim = 10,
+    .action = {.dim = 4, .choices = 0, .low = Vector::Constant(4, -1), .high = Vector::Constant(4, 1)},
+    .goal = {.dim = 3, .radius = Scalar(0.05), .ends_at_goal = false, .reward = nullptr},
+    .max_steps = 50,
+    .dt = 0.04};
+
+struct ActorCritic {
+  std::string name;
+  std::vector<int> hidden;
+  Index batch;
+};
+
+// Sizes of the papers: Andrychowicz et al. 2017, App. A; Plappert et al. 2018, App. B; Fujimoto 2018; Haarnoja 2018b.
+const ActorCritic kHerDdpg = {"13-64-64-64-4/128", {64, 64, 64}, 128},
+                  kRoboticsDdpg = {"13-256-256-256-4/256", {256, 256, 256}, 256},
+                  kPair = {"13-256-256-4/256", {256, 256}, 256};
+
+double forward_flops(Index in, const std::vector<int>& hidden, Index out, Index batch) {
+  double weights = 0;
+  for (const int width : hidden) {
+    weights += double(in) * width;
+    in = width;
+  }
+  return 2 * (weights + double(in * out)) * double(batch);
+}
+
+// Forward and backward passes of an update, in units of a forward pass: a loss costs 3 (the first layer's input
+// gradient is counted although it is not needed), a frozen critic below the policy 2.
+template <class L>
+double update_flops(const ActorCritic& c) {
+  const double q = forward_flops(17, c.hidden, 1, c.batch);
+  const double pi = forward_flops(13, c.hidden, std::is_same_v<L, Sac> ? 8 : 4, c.batch);
+  if constexpr (std::is_same_v<L, Ddpg>) return (1 + 3 + 2) * q + (1 + 3) * pi;
+  if constexpr (std::is_same_v<L, Td3>) return (2 + 2 * 3 + 2 * 0.5) * q + (1 + 3 * 0.5) * pi;  // policy every second
+  return (2 + 2 * 3 + 2 * 2) * q + (1 + 3) * pi;
+}
+
+template <class L, class Config>
+L make_learner(const ActorCritic& c) {
+  Config config;
+  config.pi.hidden = config.q.hidden = c.hidden;
+  return L(kReach, config, Rng(1));
+}
+
+template <class L, class Config>
+void BM_learner_update(State& state, const ActorCritic& c) {
+  L learner = make_learner<L, Config>(c);
+  Batch batch(kReach, c.batch);
+  batch.s = random_matrix(kReach.state_dim(), c.batch, 1);
+  batch.s2 = random_matrix(kReach.state_dim(), c.batch, 2);
+  batch.a = random_matrix(kReach.action.dim, c.batch, 3);
+  batch.r.setConstant(-1);
+  Rng rng(2);
+  Metrics metrics;
+  measure(state, 1, [&] { learner.update(batch, rng, metrics); });
+  report_flops(state, update_flops<L>(c));
+}
+
+template <class L, class Config, int observations>
+void BM_learner_act(State& state, const ActorCritic& c) {
+  L learner = make_learner<L, Config>(c);
+  const Matrix s = random_matrix(kReach.state_dim(), observations);
+  Matrix action(kReach.action.dim, observations);
+  Rng rng(2);
+  measure(state, observations, [&] { learner.act(s, Mode::explore, rng, action); });
+}
+
 const bool registered = [] {
+  add("BM_ddpg_learner_update", kHerDdpg, BM_learner_update<Ddpg, DdpgConfig>);
+  add("BM_ddpg_learner_update", kRoboticsDdpg, BM_learner_update<Ddpg, DdpgConfig>);
+  add("BM_td3_learner_update", kPair, BM_learner_update<Td3, Td3Config>);
+  add("BM_sac_learner_update", kPair, BM_learner_update<Sac, SacConfig>);
+  add("BM_ddpg_learner_act_1", kRoboticsDdpg, BM_learner_act<Ddpg, DdpgConfig, 1>);
+  add("BM_ddpg_learner_act_16", kRoboticsDdpg, BM_learner_act<Ddpg, DdpgConfig, kLanes>);
+  add("BM_td3_learner_act_1", kPair, BM_learner_act<Td3, Td3Config, 1>);
+  add("BM_td3_learner_act_16", kPair, BM_learner_act<Td3, Td3Config, kLanes>);
+  add("BM_sac_learner_act_1", kPair, BM_learner_act<Sac, SacConfig, 1>);
+  add("BM_sac_learner_act_16", kPair, BM_learner_act<Sac, SacConfig, kLanes>);
   for (const int n : kBitFlipBits) {
     const Bits bits{"n:" + std::to_string(n) + "/" + std::to_string(kBitFlipBatch), n};
     add("BM_dqn_learner_update", bits, BM_dqn_learner_update);
