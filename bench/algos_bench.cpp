@@ -9,6 +9,7 @@
 #include "algos/sac.h"
 #include "algos/td3.h"
 #include "bench/support.h"
+#include "core/parallel.h"
 #include "envs/classic/bit_flip.h"
 #include "envs/vector_env.h"
 
@@ -126,6 +127,7 @@ struct ActorCritic {
   std::string name;
   std::vector<int> hidden;
   Index batch;
+  int threads = 1;
 };
 
 // Sizes of the papers: Andrychowicz et al. 2017, App. A; Plappert et al. 2018, App. B; Fujimoto 2018; Haarnoja 2018b.
@@ -170,7 +172,9 @@ void BM_learner_update(State& state, const ActorCritic& c) {
   batch.r.setConstant(-1);
   Rng rng(2);
   Metrics metrics;
+  set_compute_threads(c.threads);
   measure(state, 1, [&] { learner.update(batch, rng, metrics); });
+  set_compute_threads(1);
   report_flops(state, update_flops<L>(c));
 }
 
@@ -184,10 +188,17 @@ void BM_learner_act(State& state, const ActorCritic& c) {
 }
 
 const bool registered = [] {
-  add("BM_ddpg_learner_update", kHerDdpg, BM_learner_update<Ddpg, DdpgConfig>);
-  add("BM_ddpg_learner_update", kRoboticsDdpg, BM_learner_update<Ddpg, DdpgConfig>);
-  add("BM_td3_learner_update", kPair, BM_learner_update<Td3, Td3Config>);
-  add("BM_sac_learner_update", kPair, BM_learner_update<Sac, SacConfig>);
+  for (const int threads : {1, 2}) {
+    const auto with_threads = [&](ActorCritic c) {
+      c.name += "/threads:" + std::to_string(threads);
+      c.threads = threads;
+      return c;
+    };
+    add("BM_ddpg_learner_update", with_threads(kHerDdpg), BM_learner_update<Ddpg, DdpgConfig>)->UseRealTime();
+    add("BM_ddpg_learner_update", with_threads(kRoboticsDdpg), BM_learner_update<Ddpg, DdpgConfig>)->UseRealTime();
+    add("BM_td3_learner_update", with_threads(kPair), BM_learner_update<Td3, Td3Config>)->UseRealTime();
+    add("BM_sac_learner_update", with_threads(kPair), BM_learner_update<Sac, SacConfig>)->UseRealTime();
+  }
   add("BM_ddpg_learner_act_1", kRoboticsDdpg, BM_learner_act<Ddpg, DdpgConfig, 1>);
   add("BM_ddpg_learner_act_16", kRoboticsDdpg, BM_learner_act<Ddpg, DdpgConfig, kLanes>);
   add("BM_td3_learner_act_1", kPair, BM_learner_act<Td3, Td3Config, 1>);

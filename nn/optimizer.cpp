@@ -34,15 +34,14 @@ void Adam::step() {
   const Scalar alpha =
       Scalar(static_cast<double>(c_.lr) * correction2 / (1 - std::pow(static_cast<double>(c_.beta1), t)));
   const Scalar epsilon = Scalar(static_cast<double>(c_.epsilon) * correction2);
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    auto theta = parameters_[i]->value.array();
-    auto g = parameters_[i]->grad.array();
-    auto m = m_[i].array(), v = v_[i].array();
+  for_slices(parameters_, [&](std::size_t i, Index first, Index count) {
+    auto theta = slice(parameters_[i]->value, first, count), g = slice(parameters_[i]->grad, first, count);
+    auto m = slice(m_[i], first, count), v = slice(v_[i], first, count);
     m = c_.beta1 * m + (1 - c_.beta1) * g;
     v = c_.beta2 * v + (1 - c_.beta2) * g.square();
     theta -= alpha * m / (v.sqrt() + epsilon);
     g.setZero();
-  }
+  });
 }
 
 void Adam::visit_state(StateVisitor& v) {
@@ -57,15 +56,14 @@ RmsProp::RmsProp(ParameterList parameters, const RmsPropConfig& config)
 }
 
 void RmsProp::step() {
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    auto theta = parameters_[i]->value.array();
-    auto g = parameters_[i]->grad.array();
-    auto m = m_[i].array(), v = v_[i].array();
+  for_slices(parameters_, [&](std::size_t i, Index first, Index count) {
+    auto theta = slice(parameters_[i]->value, first, count), g = slice(parameters_[i]->grad, first, count);
+    auto m = slice(m_[i], first, count), v = slice(v_[i], first, count);
     if (c_.centered) m = c_.decay * m + (1 - c_.decay) * g;
     v = c_.decay * v + (1 - c_.decay) * g.square();
     theta -= c_.lr * g / (v - m.square() + c_.epsilon).sqrt();
     g.setZero();
-  }
+  });
 }
 
 void RmsProp::visit_state(StateVisitor& v) {

@@ -47,10 +47,13 @@ void polyak(Scalar tau, const ParameterList& online, const ParameterList& target
   GP_CHECK(online.size() == target.size(), "polyak: ", online.size(), " online and ", target.size(),
            " target parameters; expected equally many");
   for (std::size_t i = 0; i < online.size(); ++i) {
-    Matrix& to = target[i]->value;
+    const Matrix& to = target[i]->value;
     GP_CHECK_SHAPE("polyak", to, online[i]->value.rows(), online[i]->value.cols());
-    to = tau * online[i]->value + (1 - tau) * to;
   }
+  for_slices(online, [&](std::size_t i, Index first, Index count) {
+    auto to = slice(target[i]->value, first, count);
+    to = tau * slice(online[i]->value, first, count) + (1 - tau) * to;
+  });
 }
 
 double grad_norm(const ParameterList& parameters) {

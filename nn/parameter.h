@@ -1,11 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "autodiff/tape.h"
 #include "core/matrix.h"
+#include "core/parallel.h"
 #include "core/rng.h"
 #include "core/state.h"
 
@@ -25,6 +27,30 @@ struct Parameter {
 
 using ParameterList = std::vector<Parameter*>;
 ParameterList join(const ParameterList& a, const ParameterList& b);
+
+/// Entries [first, first + count) of a matrix in storage order.
+inline auto slice(Matrix& m, Index first, Index count) {
+  return Eigen::Map<Eigen::Array<Scalar, Eigen::Dynamic, 1>>(m.data() + first, count);
+}
+inline auto slice(const Matrix& m, Index first, Index count) {
+  return Eigen::Map<const Eigen::Array<Scalar, Eigen::Dynamic, 1>>(m.data() + first, count);
+}
+
+/// f(i, first, count) for slices of every parameter i, small enough to stay in a first-level cache over several passes,
+/// on the compute threads. For work that treats each entry alone.
+template <class F>
+void for_slices(const ParameterList& parameters, F&& f) {
+  constexpr Index largest = 1024, worth_a_thread = 16'384;  // entries
+  Index total = 0;
+  for (const Parameter* p : parameters) total += p->value.size();
+  const int parts = static_cast<int>(std::clamp<Index>(total / worth_a_thread, 1, compute_threads()));
+  parallel_for(parts, parts, [&](int part) {
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      const Index n = parameters[i]->value.size(), last = n * (part + 1) / parts;
+      for (Index first = n * part / parts; first < last; first += largest) f(i, first, std::min(largest, last - first));
+    }
+  });
+}
 
 /// How weights start. fan_in is the number of inputs n of a layer, fan_out the number of its outputs m.
 enum class Initializer : int {

@@ -1,5 +1,8 @@
 #include "core/parallel.h"
 
+#include <omp.h>
+
+#include <atomic>
 #include <exception>
 #include <limits>
 #include <mutex>
@@ -77,7 +80,7 @@ GP_NO_TSAN void fork_join_uneven(Work* work, int n, int threads) {
 }  // namespace
 
 void parallel_for(int n, int threads, bool even, void (*body)(void*, int), void* context) {
-  if (threads <= 1 || n <= 1) {
+  if (threads <= 1 || n <= 1 || omp_in_parallel()) {  // one level of threads is enough
     for (int i = 0; i < n; ++i) body(context, i);
     return;
   }
@@ -89,3 +92,13 @@ void parallel_for(int n, int threads, bool even, void (*body)(void*, int), void*
 }
 
 }  // namespace goalpost::detail
+
+namespace goalpost {
+namespace {
+std::atomic<int> number_of_compute_threads = 1;
+}
+
+int compute_threads() { return number_of_compute_threads.load(std::memory_order_relaxed); }
+void set_compute_threads(int threads) { number_of_compute_threads.store(threads, std::memory_order_relaxed); }
+
+}  // namespace goalpost

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <type_traits>
 
 namespace goalpost {
@@ -22,6 +24,24 @@ template <class F>
 void parallel_for_uneven(int n, int threads, F&& f) {
   detail::parallel_for(
       n, threads, false, [](void* context, int i) { (*static_cast<std::remove_reference_t<F>*>(context))(i); }, &f);
+}
+
+/// How many threads products and updates use; 1 at the start. Results do not depend on it.
+int compute_threads();
+void set_compute_threads(int threads);
+
+/// f(first, count) for disjoint parts that make up 0, ..., size - 1, on the compute threads: multiples of `grain`, of
+/// at least `least` elements. For work that treats each element alone, so that the parts do not show in the result.
+template <class F>
+void in_parts(std::ptrdiff_t size, std::ptrdiff_t grain, std::ptrdiff_t least, F&& f) {
+  const std::ptrdiff_t grains = (size + grain - 1) / grain;
+  const std::ptrdiff_t parts =
+      std::min<std::ptrdiff_t>({compute_threads(), size / std::max<std::ptrdiff_t>(least, 1), grains});
+  if (parts <= 1) return f(std::ptrdiff_t(0), size);
+  parallel_for(static_cast<int>(parts), static_cast<int>(parts), [&](int i) {
+    const std::ptrdiff_t first = grains * i / parts * grain, last = std::min(size, grains * (i + 1) / parts * grain);
+    f(first, last - first);
+  });
 }
 
 }  // namespace goalpost

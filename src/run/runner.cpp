@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "core/parallel.h"
 #include "run/interrupt.h"
 #include "run/progress.h"
 #include "storage/checkpoint.h"
@@ -106,6 +107,7 @@ int evaluation_lanes(int episodes) { return std::min(episodes, 100); }
 std::optional<RunResult> train_in_directory(Experiment& e, const std::filesystem::path& directory, bool quiet) {
   const TrainConfig& c = e.train;
   RunLog::check_unused(directory);
+  set_compute_threads(c.threads);
   // Everything that can fail is made before the directory, so that a failure leaves nothing behind.
   const Rng rng(static_cast<std::uint64_t>(e.seed));
   const EnvFactory make_env = e.env_factory();

@@ -1,0 +1,52 @@
+// Matrix products on floats for processors with AVX2 or AVX-512, below gemm.h; chosen when the program runs.
+// Nothing else of the library is included: these files are compiled for instruction sets that the processor may lack.
+#pragma once
+
+#include <cstddef>
+
+namespace goalpost::kernels {
+
+/// C = A B, or C += A B; all entries of C are sums in order of k, started at 0 or the bias, with one rounding per
+/// multiplication and addition. So a part of the columns may be computed alone, and gives the same bits.
+struct Product {
+  const float* a;  ///< [m x k], column i at a + i lda
+  std::ptrdiff_t lda;
+  const float* b;  ///< [k x n], entry (i, j) at b + i b_row + j b_column
+  std::ptrdiff_t b_row, b_column;
+  float* c;  ///< [m x n], column j at c + j ldc
+  std::ptrdiff_t ldc;
+  std::ptrdiff_t m, n, k;
+  bool add;           ///< C += A B
+  const float* bias;  ///< [m], added to every column before relu; or null
+  bool relu;          ///< C = max(0, A B + bias)
+};
+
+/// C (m x n, column j at c + j ldc) = Aᵀ B, with a and b stored by columns of length k: for small m. No bias, no relu,
+/// no add. Entries are sums of 16 or 8 partial sums over k, in a fixed order.
+struct DotProduct {
+  const float* a;
+  std::ptrdiff_t lda;
+  const float* b;
+  std::ptrdiff_t ldb;
+  float* c;
+  std::ptrdiff_t ldc;
+  std::ptrdiff_t m, n, k;
+  const float* bias;  ///< [m], or null
+  bool relu;
+};
+
+struct Kernels {
+  const char* name;
+  void (*product)(const Product&);
+  void (*dot_product)(const DotProduct&);
+  /// to [cols x rows] = fromᵀ [rows x cols], leading dimensions ld_from and ld_to
+  void (*transpose)(const float* from, std::ptrdiff_t ld_from, std::ptrdiff_t rows, std::ptrdiff_t cols, float* to,
+                    std::ptrdiff_t ld_to);
+};
+
+extern const Kernels avx2_kernels, avx512_kernels;
+
+/// The fastest of this processor; null if it has none of these instruction sets.
+const Kernels* best();
+
+}  // namespace goalpost::kernels

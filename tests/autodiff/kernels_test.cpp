@@ -1,0 +1,136 @@
+// Every set of kernels that this processor has, against sums in double.
+#include "autodiff/kernels.h"
+
+#include <limits>
+
+#include "autodiff/gemm.h"
+#include "core/parallel.h"
+#include "support/matrices.h"
+
+namespace goalpost::test {
+namespace {
+
+using kernels::Kernels;
+
+std::vector<const Kernels*> sets() {
+  std::vector<const Kernels*> list;
+  if (kernels::best() == &kernels::avx512_kernels) list.push_back(&kernels::avx512_kernels);
+  if (kernels::best() != nullptr) list.push_back(&kernels::avx2_kernels);
+  return list;
+}
+
+class KernelSet : public ::testing::TestWithParam<const Kernels*> {};
+
+using Exact = Eigen::MatrixXd;
+
+// A matrix inside a larger one, whose other entries must not be read into results or written.
+struct Padded {
+  Matrix memory;
+  Index rows, cols;
+  Padded(Index rows, Index cols, std::uint64_t stream)
+      : memory(Matrix::Constant(rows + 3, cols + 1, Scalar(1e30))), rows(rows), cols(cols) {
+    view() = random_matrix(rows, cols, stream);
+  }
+  Eigen::Block<Matrix> view() { return memory.topLeftCorner(rows, cols); }
+  bool border_is_untouched() const {
+    return (memory.bottomRows(3).array() == Scalar(1e30)).all() && (memory.rightCols(1).array() == Scalar(1e30)).all();
+  }
+};
+
+constexpr Index kSizes[] = {1, 2, 3, 7, 8, 9, 16, 17, 31, 33, 47, 48, 64, 65, 100};
+
+TEST_P(KernelSet, ProductsAgreeWithSumsInDouble) {
+  for (const Index m : kSizes) {
+    for (const Index n : {1, 2, 5, 6, 8, 13, 24}) {
+      for (const Index k : {1, 3, 40}) {
+        for (const int variant : {0, 1, 2, 3}) {
+          const bool transposed = variant == 1, add = variant == 2, relu = variant == 3;
+          Padded a(m, k, 1), b(transposed ? n : k, transposed ? k : n, 2), c(m, n, 3);
+          const Matrix bias = random_matrix(m, 1, 4);
+          const Index ldb = b.memory.rows();
+          Exact expected = a.view().cast<double>() *
+                           (transposed ? Exact(b.view().cast<double>().transpose()) : Exact(b.view().cast<double>()));
+          if (add) expected += c.view().cast<double>();
+          if (relu) expected = (expected.colwise() + bias.col(0).cast<double>()).cwiseMax(0);
+          GetParam()->product({a.memory.data(), a.memory.rows(), b.memory.data(), transposed ? ldb : 1,
+                               transposed ? 1 : ldb, c.memory.data(), c.memory.rows(), m, n, k, add,
+                               relu ? bias.data() : nullptr, relu});
+          ASSERT_LT((c.view().cast<double>() - expected).cwiseAbs().maxCoeff(), 1e-5)
+              << m << "x" << k << " times " << k << "x" << n << ", variant " << variant;
+          ASSERT_TRUE(c.border_is_untouched()) << m << "x" << n;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(KernelSet, DotProductsAgreeWithSumsInDouble) {
+  for (const Index m : {1, 2, 3, 8}) {
+    for (const Index n : {1, 3, 4, 9}) {
+      for (const Index k : {1, 7, 8, 15, 16, 17, 100}) {
+        Padded a(k, m, 1), b(k, n, 2), c(m, n, 3);
+        const Matrix bias = random_matrix(m, 1, 4);
+        const Exact plain = a.view().cast<double>().transpose() * b.view().cast<double>();
+        const Exact expected = (plain.colwise() + bias.col(0).cast<double>()).cwiseMax(0);
+        GetParam()->dot_product({a.memory.data(), a.memory.rows(), b.memory.data(), b.memory.rows(), c.memory.data(),
+                                 c.memory.rows(), m, n, k, bias.data(), true});
+        ASSERT_LT((c.view().cast<double>() - expected).cwiseAbs().maxCoeff(), 1e-5);
+        GetParam()->dot_product({a.memory.data(), a.memory.rows(), b.memory.data(), b.memory.rows(), c.memory.data(),
+                                 c.memory.rows(), m, n, k, nullptr, false});
+        ASSERT_LT((c.view().cast<double>() - plain).cwiseAbs().maxCoeff(), 1e-5);
+        ASSERT_TRUE(c.border_is_untouched());
+      }
+    }
+  }
+}
+
+TEST_P(KernelSet, TransposesExactly) {
+  for (const Index m : kSizes) {
+    for (const Index n : kSizes) {
+      Padded from(m, n, 1), to(n, m, 2);
+      GetParam()->transpose(from.memory.data(), from.memory.rows(), m, n, to.memory.data(), to.memory.rows());
+      ASSERT_EQ(to.view(), from.view().transpose()) << m << "x" << n;
+      ASSERT_TRUE(to.border_is_untouched());
+    }
+  }
+}
+
+TEST_P(KernelSet, LetNanAndInfinityThroughAsMultiplicationDoes) {
+  const Scalar nan = std::numeric_limits<Scalar>::quiet_NaN();
+  Matrix a = Matrix::Zero(20, 3), b = Matrix::Zero(3, 2), c = Matrix::Zero(20, 2);
+  a(17, 1) = nan;
+  b(2, 0) = std::numeric_limits<Scalar>::infinity();
+  GetParam()->product({a.data(), 20, b.data(), 1, 3, c.data(), 20, 20, 2, 3, false, nullptr, false});
+  EXPECT_TRUE(std::isnan(c(17, 1)));
+  EXPECT_TRUE(std::isnan(c(0, 0))) << "0 times infinity";
+  EXPECT_EQ(c(0, 1), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Processor, KernelSet, ::testing::ValuesIn(sets()), [](const auto& info) {
+  std::string name = info.param->name;
+  std::erase(name, '-');
+  return name;
+});
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(KernelSet);  // a processor without any
+
+TEST(GemmThreads, DoNotChangeABit) {
+  for (const auto& [m, k, n] : {std::array<Index, 3>{256, 256, 256}, {300, 45, 128}, {8, 300, 513}, {1, 256, 4096}}) {
+    const Matrix a = random_matrix(m, k, 1), b = random_matrix(k, n, 2), g = random_matrix(m, n, 3);
+    const Matrix bias = random_matrix(m, 1, 4);
+    std::vector<Matrix> one, many;
+    for (const int threads : {1, 2, 3, 5}) {
+      set_compute_threads(threads);
+      Matrix forward(m, n), backward(k, n), weights = Matrix::Ones(m, k);
+      gemm_bias(a, b, bias.col(0), true, forward);
+      gemm_tn(a, g, backward);
+      gemm_nt(g, b, weights, true);
+      many = {forward, backward, weights};
+      if (one.empty()) one = many;
+      for (std::size_t i = 0; i < 3; ++i) EXPECT_TRUE(same_bits(one[i], many[i])) << threads << " threads";
+    }
+    set_compute_threads(1);
+  }
+}
+
+}  // namespace
+}  // namespace goalpost::test
