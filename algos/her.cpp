@@ -38,21 +38,32 @@ ReplayBuffer::Slot HerSampler::draw_goal(ReplayBuffer::Slot slot, Rng& rng) cons
 }
 
 // Replay (s_t‖g', a_t, r', s_{t+1}‖g') with r' = r(achieved after the step, g')                        Algorithm 1
+// In three passes, so that the memory's answers to one column are waited for while others are asked for.
 void HerSampler::sample(Rng& rng, Batch& out) const {
   if (buffer_.finished_size() == 0)
     throw std::logic_error("HerSampler: no episode has ended yet; raise train.warmup_steps above lanes x max_steps");
+  drawn_.resize(static_cast<std::size_t>(out.size()));
+  for (Drawn& d : drawn_) {
+    d.slot = buffer_.draw_finished(rng);
+    buffer_.prefetch(d.slot);
+  }
   const Scalar relabelled = Scalar(c_.k) / Scalar(c_.k + 1);  // k replayed goals per original one
+  for (Drawn& d : drawn_) {
+    d.relabelled = rng.uniform() < relabelled;
+    if (!d.relabelled) continue;
+    d.goal = draw_goal(d.slot, rng);
+    buffer_.prefetch(d.goal);
+  }
   for (Index j = 0; j < out.size(); ++j) {
-    const ReplayBuffer::Slot slot = buffer_.draw_finished(rng);
-    buffer_.copy(slot, j, out);
-    if (rng.uniform() >= relabelled) continue;
-
-    const ConstVectorMap g = buffer_.achieved_after(draw_goal(slot, rng));
-    const ConstVectorMap achieved = buffer_.achieved_after(slot);
+    const Drawn& d = drawn_[static_cast<std::size_t>(j)];
+    buffer_.copy(d.slot, j, out);
+    if (!d.relabelled) continue;
+    const ConstVectorMap g = buffer_.achieved_after(d.goal);
+    const ConstVectorMap achieved = buffer_.achieved_after(d.slot);
     out.s.col(j).tail(goal_.dim) = g;
     out.s2.col(j).tail(goal_.dim) = g;
     out.r(0, j) = goal_.reward(achieved, g, goal_.radius);
-    if (goal_.ends_at_goal && c_.recompute_end) out.d(0, j) = goal_.reached(achieved, g) || buffer_.cut(slot) ? 1 : 0;
+    if (goal_.ends_at_goal && c_.recompute_end) out.d(0, j) = goal_.reached(achieved, g) || buffer_.cut(d.slot) ? 1 : 0;
   }
 }
 

@@ -7,6 +7,8 @@
 //                 recompute_end.
 #pragma once
 
+#include <vector>
+
 #include "algos/sampler.h"
 #include "core/config.h"
 
@@ -44,9 +46,14 @@ class HerSampler final : public Sampler {
  private:
   ReplayBuffer::Slot draw_goal(ReplayBuffer::Slot slot, Rng& rng) const;
 
+  struct Drawn {
+    ReplayBuffer::Slot slot, goal;
+    bool relabelled;
+  };
   const ReplayBuffer& buffer_;
   GoalSpace goal_;
   HerConfig c_;
+  mutable std::vector<Drawn> drawn_;  // scratch, one per column
 };
 
 }  // namespace goalpost

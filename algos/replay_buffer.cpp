@@ -6,35 +6,23 @@
 #include "core/check.h"
 
 namespace goalpost {
-namespace {
-
-std::unique_ptr<Scalar[]> columns(Index rows, Index slots) {
-  return std::make_unique_for_overwrite<Scalar[]>(static_cast<std::size_t>(rows * slots));
-}
-
-}  // namespace
-
 ReplayBuffer::ReplayBuffer(const EnvSpec& spec, const ReplayConfig& config, int lanes)
     : c_(config),
       obs_dim_(spec.obs_dim),
       action_dim_(spec.action.dim),
       goal_dim_(spec.goal.dim),
-      lane_capacity_(config.capacity / std::max(lanes, 1)) {
+      lane_capacity_(config.capacity / std::max(lanes, 1)),
+      after_at_(obs_dim_),
+      action_at_(after_at_ + obs_dim_),
+      desired_at_(action_at_ + action_dim_),
+      achieved_at_(desired_at_ + goal_dim_),
+      reward_at_(achieved_at_ + goal_dim_),
+      stride_((sizeof(Header) + static_cast<std::size_t>(reward_at_ + 1) * sizeof(Scalar) + 7) / 8 * 8) {
   GP_CHECK(lanes > 0, "ReplayBuffer: lanes = ", lanes, "; expected a positive number");
   GP_CHECK(lane_capacity_ >= spec.max_steps, "ReplayBuffer: capacity = ", config.capacity, " over ", lanes,
            " lanes holds no whole episode of ", spec.max_steps, " steps; expected at least ", lanes * spec.max_steps);
-  const Index slots = lane_capacity_ * lanes;
   lanes_.resize(static_cast<std::size_t>(lanes));
-  obs_ = columns(obs_dim_, slots);
-  after_ = columns(obs_dim_, slots);
-  action_ = columns(action_dim_, slots);
-  reward_ = columns(1, slots);
-  desired_ = columns(goal_dim_, slots);
-  achieved_after_ = columns(goal_dim_, slots);
-  terminated_.resize(static_cast<std::size_t>(slots));
-  cut_.resize(static_cast<std::size_t>(slots));
-  begin_.resize(static_cast<std::size_t>(slots));
-  end_.resize(static_cast<std::size_t>(slots), kRunning);
+  data_ = std::make_unique_for_overwrite<std::byte[]>(stride_ * static_cast<std::size_t>(lane_capacity_ * lanes));
 }
 
 void ReplayBuffer::add(const StepBatch& step) {
@@ -46,23 +34,24 @@ void ReplayBuffer::add(const StepBatch& step) {
     finished_ -= finished(lane);
 
     const Slot slot{i, lane.added};
-    const std::size_t k = at(slot);
     // The slot's old transition goes; with it its whole episode becomes undrawable as an episode.
-    if (lane.added >= lane_capacity_ && lane.added - lane_capacity_ >= lane.first_whole && end_[k] != kRunning)
-      lane.first_whole = end_[k];
-    std::copy_n(step.before.obs.col(i).data(), obs_dim_, column(obs_, obs_dim_, k));
-    std::copy_n(step.after.obs.col(i).data(), obs_dim_, column(after_, obs_dim_, k));
-    std::copy_n(step.action.col(i).data(), action_dim_, column(action_, action_dim_, k));
-    std::copy_n(step.before.desired.col(i).data(), goal_dim_, column(desired_, goal_dim_, k));
-    std::copy_n(step.after.achieved.col(i).data(), goal_dim_, column(achieved_after_, goal_dim_, k));
-    reward_[k] = step.reward(0, i);
-    terminated_[k] = step.terminated[static_cast<std::size_t>(i)];
-    cut_[k] = c_.time_limit_ends && step.truncated[static_cast<std::size_t>(i)];
-    begin_[k] = lane.episode_begin;
-    end_[k] = kRunning;
+    const Index old = lane.added - lane_capacity_;
+    if (old >= lane.first_whole && episode_end({i, old}) != kRunning) lane.first_whole = episode_end({i, old});
+    *reinterpret_cast<std::uint64_t*>(at(slot) + stride_ - 8) = 0;  // the record may end in padding
+    header(slot) = {.since_begin = static_cast<std::int32_t>(lane.added - lane.episode_begin),
+                    .until_end = 0,
+                    .terminated = step.terminated[static_cast<std::size_t>(i)],
+                    .cut = c_.time_limit_ends && step.truncated[static_cast<std::size_t>(i)]};
+    std::copy_n(step.before.obs.col(i).data(), obs_dim_, part(slot, 0));
+    std::copy_n(step.after.obs.col(i).data(), obs_dim_, part(slot, after_at_));
+    std::copy_n(step.action.col(i).data(), action_dim_, part(slot, action_at_));
+    std::copy_n(step.before.desired.col(i).data(), goal_dim_, part(slot, desired_at_));
+    std::copy_n(step.after.achieved.col(i).data(), goal_dim_, part(slot, achieved_at_));
+    *part(slot, reward_at_) = step.reward(0, i);
     ++lane.added;
     if (step.ended(static_cast<std::size_t>(i))) {
-      for (Index t = std::max(lane.episode_begin, oldest(lane)); t < lane.added; ++t) end_[at({i, t})] = lane.added;
+      for (Index t = std::max(lane.episode_begin, oldest(lane)); t < lane.added; ++t)
+        header({i, t}).until_end = static_cast<std::int32_t>(lane.added - t);
       lane.episode_begin = lane.added;
     }
 
@@ -91,23 +80,19 @@ ReplayBuffer::Slot ReplayBuffer::draw_finished(Rng& rng) const {
 }
 
 void ReplayBuffer::copy(Slot slot, Index j, Batch& out) const {
-  const std::size_t k = at(slot);
+  const std::byte* record = at(slot);
+  const Header& h = *reinterpret_cast<const Header*>(record);
+  const Scalar* from = reinterpret_cast<const Scalar*>(record + sizeof(Header));
   Scalar* s = out.s.col(j).data();
   Scalar* s2 = out.s2.col(j).data();
-  std::copy_n(column(obs_, obs_dim_, k), obs_dim_, s);
-  std::copy_n(column(after_, obs_dim_, k), obs_dim_, s2);
-  std::copy_n(column(desired_, goal_dim_, k), goal_dim_, s + obs_dim_);
-  std::copy_n(column(desired_, goal_dim_, k), goal_dim_, s2 + obs_dim_);
-  std::copy_n(column(action_, action_dim_, k), action_dim_, out.a.col(j).data());
-  out.r(0, j) = reward_[k];
-  out.d(0, j) = terminated_[k] | cut_[k];
+  std::copy_n(from, obs_dim_, s);
+  std::copy_n(from + after_at_, obs_dim_, s2);
+  std::copy_n(from + desired_at_, goal_dim_, s + obs_dim_);
+  std::copy_n(from + desired_at_, goal_dim_, s2 + obs_dim_);
+  std::copy_n(from + action_at_, action_dim_, out.a.col(j).data());
+  out.r(0, j) = from[reward_at_];
+  out.d(0, j) = Scalar(h.terminated | h.cut);
 }
-
-ConstVectorMap ReplayBuffer::achieved_after(Slot slot) const {
-  return {column(achieved_after_, goal_dim_, at(slot)), goal_dim_};
-}
-
-ConstVectorMap ReplayBuffer::desired(Slot slot) const { return {column(desired_, goal_dim_, at(slot)), goal_dim_}; }
 
 void ReplayBuffer::visit_state(StateVisitor& v) {
   const auto as_unsigned = [](std::int64_t& x) -> std::uint64_t& { return reinterpret_cast<std::uint64_t&>(x); };
@@ -118,29 +103,8 @@ void ReplayBuffer::visit_state(StateVisitor& v) {
     v.visit("episode_begin", as_unsigned(lane.episode_begin));
     v.visit("first_whole", as_unsigned(lane.first_whole));
     // Slots fill from the front, so what is stored is one block. Counters come first: a load knows how much to read.
-    const Index stored = lane.added - oldest(lane);
-    const std::size_t first = i * static_cast<std::size_t>(lane_capacity_);
-    const auto visit_columns = [&](const char* name, const std::unique_ptr<Scalar[]>& data, Index rows) {
-      v.visit(name, MatrixMap(column(data, rows, first), rows, stored));
-    };
-    visit_columns("obs", obs_, obs_dim_);
-    visit_columns("after", after_, obs_dim_);
-    visit_columns("action", action_, action_dim_);
-    visit_columns("reward", reward_, 1);
-    visit_columns("desired", desired_, goal_dim_);
-    visit_columns("achieved_after", achieved_after_, goal_dim_);
-    const auto visit_flags = [&](const char* name, std::vector<std::uint8_t>& flags) {
-      Matrix values(1, stored);
-      for (Index t = 0; t < stored; ++t) values(0, t) = flags[first + static_cast<std::size_t>(t)];
-      v.visit(name, values);
-      for (Index t = 0; t < stored; ++t)
-        flags[first + static_cast<std::size_t>(t)] = static_cast<std::uint8_t>(values(0, t));
-    };
-    visit_flags("terminated", terminated_);
-    visit_flags("cut", cut_);
-    const auto count = static_cast<std::size_t>(stored);
-    v.visit("begin", std::span(reinterpret_cast<std::uint64_t*>(begin_.data() + first), count));
-    v.visit("end", std::span(reinterpret_cast<std::uint64_t*>(end_.data() + first), count));
+    const auto words = static_cast<std::size_t>(lane.added - oldest(lane)) * stride_ / 8;
+    v.visit("records", std::span(reinterpret_cast<std::uint64_t*>(at({static_cast<int>(i), 0})), words));
   }
   size_ = finished_ = 0;
   for (const Lane& lane : lanes_) {

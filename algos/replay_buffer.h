@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -44,13 +45,24 @@ class ReplayBuffer {
   Index finished_size() const { return finished_; }  ///< of them, those whose episode has ended and is stored whole
   Slot draw(Rng& rng) const;                         ///< any stored transition. @pre size() > 0
   Slot draw_finished(Rng& rng) const;                ///< one of finished_size(). @pre finished_size() > 0
-  Index episode_begin(Slot slot) const { return begin_[at(slot)]; }  ///< t of the first transition of its episode
-  Index episode_end(Slot slot) const { return end_[at(slot)]; }      ///< one past the last; kRunning if not ended
-  void copy(Slot slot, Index column, Batch& out) const;              ///< with the goal that was pursued
-  ConstVectorMap achieved_after(Slot slot) const;                    ///< [goal] the goal achieved after the transition
-  ConstVectorMap desired(Slot slot) const;                           ///< [goal] the goal that was pursued
+  /// t of the first transition of the slot's episode.
+  Index episode_begin(Slot slot) const { return slot.t - header(slot).since_begin; }
+  /// One past the last; kRunning if the episode has not ended.
+  Index episode_end(Slot slot) const {
+    return header(slot).until_end == 0 ? kRunning : slot.t + header(slot).until_end;
+  }
+  void copy(Slot slot, Index column, Batch& out) const;  ///< with the goal that was pursued
+  /// [goal] the goal achieved after the transition
+  ConstVectorMap achieved_after(Slot slot) const { return {part(slot, achieved_at_), goal_dim_}; }
+  /// [goal] the goal that was pursued
+  ConstVectorMap desired(Slot slot) const { return {part(slot, desired_at_), goal_dim_}; }
   /// Whether the transition is an end whatever the goal: only with ReplayConfig::time_limit_ends.
-  bool cut(Slot slot) const { return cut_[at(slot)] != 0; }
+  bool cut(Slot slot) const { return header(slot).cut != 0; }
+  /// Starts to bring a transition into the cache: memory is random access, and a miss costs more than the copy.
+  void prefetch(Slot slot) const {
+    const std::byte* record = at(slot);
+    for (std::size_t line = 0; line < stride_; line += 64) __builtin_prefetch(record + line);
+  }
   void visit_state(StateVisitor& v);
 
   static constexpr std::int64_t kRunning = -1;
@@ -61,23 +73,26 @@ class ReplayBuffer {
     std::int64_t episode_begin = 0;  // t where the running episode began
     std::int64_t first_whole = 0;    // t where the oldest episode begins that is stored whole
   };
-  std::size_t at(Slot slot) const {
-    return static_cast<std::size_t>(slot.lane * lane_capacity_ + slot.t % lane_capacity_);
+  // One record per transition: the header, then obs, after, action, desired, achieved after and reward.
+  struct Header {
+    std::int32_t since_begin, until_end;  // transitions from the episode's first, and to one past its last; 0: runs
+    std::uint32_t terminated, cut;
+  };
+  std::byte* at(Slot slot) const {
+    return data_.get() + stride_ * static_cast<std::size_t>(slot.lane * lane_capacity_ + slot.t % lane_capacity_);
   }
+  Header& header(Slot slot) const { return *reinterpret_cast<Header*>(at(slot)); }
+  Scalar* part(Slot slot, Index offset) const { return reinterpret_cast<Scalar*>(at(slot) + sizeof(Header)) + offset; }
   Index oldest(const Lane& lane) const { return std::max<Index>(0, lane.added - lane_capacity_); }
   Index finished(const Lane& lane) const { return lane.episode_begin - std::min(lane.first_whole, lane.episode_begin); }
-  Scalar* column(const std::unique_ptr<Scalar[]>& data, Index rows, std::size_t slot) const {
-    return data.get() + static_cast<std::size_t>(rows) * slot;
-  }
 
   ReplayConfig c_;
   Index obs_dim_, action_dim_, goal_dim_, lane_capacity_;
+  Index after_at_, action_at_, desired_at_, achieved_at_, reward_at_;  // where parts of a record begin
+  std::size_t stride_;                                                 // bytes of a record
   Index size_ = 0, finished_ = 0;
   std::vector<Lane> lanes_;
-  // One column per slot. Plain arrays: left uninitialised, so that a large capacity costs memory only as it fills.
-  std::unique_ptr<Scalar[]> obs_, after_, action_, reward_, desired_, achieved_after_;
-  std::vector<std::uint8_t> terminated_, cut_;
-  std::vector<std::int64_t> begin_, end_;
+  std::unique_ptr<std::byte[]> data_;  // left uninitialised, so that a large capacity costs memory only as it fills
 };
 
 }  // namespace goalpost

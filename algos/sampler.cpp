@@ -6,7 +6,12 @@ namespace goalpost {
 
 void UniformSampler::sample(Rng& rng, Batch& out) const {
   if (buffer_.size() == 0) throw std::logic_error("UniformSampler: the replay buffer is empty");
-  for (Index j = 0; j < out.size(); ++j) buffer_.copy(buffer_.draw(rng), j, out);
+  drawn_.resize(static_cast<std::size_t>(out.size()));
+  for (ReplayBuffer::Slot& slot : drawn_) {
+    slot = buffer_.draw(rng);
+    buffer_.prefetch(slot);
+  }
+  for (Index j = 0; j < out.size(); ++j) buffer_.copy(drawn_[static_cast<std::size_t>(j)], j, out);
 }
 
 }  // namespace goalpost

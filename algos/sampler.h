@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "algos/replay_buffer.h"
 
 namespace goalpost {
@@ -22,6 +24,7 @@ class UniformSampler final : public Sampler {
 
  private:
   const ReplayBuffer& buffer_;
+  mutable std::vector<ReplayBuffer::Slot> drawn_;  // scratch, one per column
 };
 
 }  // namespace goalpost
