@@ -5,6 +5,7 @@ namespace goalpost {
 namespace {
 
 constexpr Index kWorthAThread = 16'384;  // elements
+constexpr Index kShards = 8;             // of the columns, for sums over them: a fixed number, whatever the threads
 
 // g <- g ⊙ f'(Wx + b), from the output y alone
 template <class G, class Y>
@@ -21,6 +22,20 @@ void pull_through_activation(G&& g, const Y& y, Activation f) {
   }
 }
 
+// The same in place, and the sum of the resulting columns of each shard in a column of sums.
+void pull_and_sum(MatrixMap g, MatrixMap y, Activation f, MatrixMap sums) {
+  in_parts(kShards, 1, 1 + kShards * kWorthAThread / g.size(), [&](Index first, Index count) {
+    for (Index shard = first; shard < first + count; ++shard) {
+      auto sum = sums.col(shard);
+      sum.setZero();
+      for (Index j = g.cols() * shard / kShards; j < g.cols() * (shard + 1) / kShards; ++j) {
+        pull_through_activation(g.col(j), y.col(j), f);
+        sum += g.col(j);
+      }
+    }
+  });
+}
+
 }  // namespace
 
 Var dense(Var W, Var b, Var x, Activation f) {
@@ -33,14 +48,12 @@ Var dense(Var W, Var b, Var x, Activation f) {
   if (f == Activation::tanh) y.value() = y.value().array().tanh();
   y.on_backward([=] {
     MatrixMap g = y.grad();  // becomes the gradient before the activation: nobody reads it afterwards
-    MatrixMap db = b.needs_grad() ? b.grad_for_update() : MatrixMap(nullptr, 0, 0);
-    in_parts(g.rows(), 16, 1 + kWorthAThread / g.cols(), [&](Index first, Index count) {
-      for (Index j = 0; j < g.cols(); ++j) {
-        auto column = g.col(j).segment(first, count);
-        pull_through_activation(column, y.value().col(j).segment(first, count), f);
-        if (db.size() > 0) db.col(0).segment(first, count) += column;
-      }
-    });
+    MatrixMap sums = y.tape().scratch(g.rows(), kShards);
+    pull_and_sum(g, y.value(), f, sums);
+    if (b.needs_grad()) {
+      MatrixMap db = b.grad_for_update();
+      for (Index shard = 0; shard < kShards; ++shard) db += sums.col(shard);
+    }
     W.accumulate_product_nt(g, x.value());
     x.accumulate_product_tn(W.value(), g);
   });

@@ -32,8 +32,9 @@ void multiply(const A& a, const B& b, MatrixRef out, bool add) {
 using FloatsIn = const Eigen::Ref<const Eigen::MatrixXf>&;
 using FloatsOut = Eigen::Ref<Eigen::MatrixXf>;
 
-constexpr Index kNarrow = 8;               // rows; more than half of a register would be empty
-constexpr double kWorthAThread = 400'000;  // floating-point operations; a fork and join costs about as much as 100,000
+constexpr Index kNarrow = 8;  // rows; more than half of a register would be empty
+constexpr double kWorthAThread =
+    2e6;  // floating-point operations; below, another core's cache costs more than it gives
 
 const kernels::Kernels* const kernel_set = kernels::best();
 
@@ -104,11 +105,11 @@ bool fast_nt(const Anything&...) {
                             b.cols(), k, nullptr, false});
     return true;
   }
-  in_parts(m, 16, least_columns(b.cols(), k), [&](Index first, Index count) {  // of rows: each transposes its own
-    float* at = scratch(count * k);                                            // [count x k]
-    kernel_set->transpose(a.data() + first * a.outerStride(), a.outerStride(), k, count, at, count);
-    kernel_set->product({at, count, b.data(), 1, b.outerStride(), out.data() + first, out.outerStride(), count,
-                         b.cols(), k, add, nullptr, false});
+  in_parts(b.cols(), 8, least_columns(m, k), [&](Index first, Index count) {
+    float* at = scratch(m * k);  // [m x k]; each thread makes its own, which is cheaper than to wait for one
+    kernel_set->transpose(a.data(), a.outerStride(), k, m, at, m);
+    kernel_set->product({at, m, b.data() + first * b.outerStride(), 1, b.outerStride(),
+                         out.data() + first * out.outerStride(), out.outerStride(), m, count, k, add, nullptr, false});
   });
   return true;
 }

@@ -113,27 +113,36 @@ void BM_dqn_learner_act(State& state, const Acting& c) {
   measure(state, c.observations, [&] { learner.act(s, Mode::exploit, rng, action); });
 }
 
-// ---- actor-critics on the reaching arm: observation 10, goal 3, action 4 -------------------------------------------
-
-const EnvSpec kReach = {
-    .name = "reach",
-    .obs_dim = 10,
-    .action = {.dim = 4, .choices = 0, .low = Vector::Constant(4, -1), .high = Vector::Constant(4, 1)},
-    .goal = {.dim = 3, .radius = Scalar(0.05), .ends_at_goal = false, .reward = nullptr},
-    .max_steps = 50,
-    .dt = 0.04};
+// ---- actor-critics
+// ---------------------------------------------------------------------------------------------------
 
 struct ActorCritic {
-  std::string name;
+  std::string name;  // state-hidden-action/batch
+  int state, action;
   std::vector<int> hidden;
   Index batch;
   int threads = 1;
+
+  EnvSpec spec() const {
+    return {.name = name,
+            .obs_dim = state,
+            .action = {.dim = action,
+                       .choices = 0,
+                       .low = Vector::Constant(action, -1),
+                       .high = Vector::Constant(action, 1)},
+            .goal = {},
+            .max_steps = 50,
+            .dt = 0.04};
+  }
 };
 
-// Sizes of the papers: Andrychowicz et al. 2017, App. A; Plappert et al. 2018, App. B; Fujimoto 2018; Haarnoja 2018b.
-const ActorCritic kHerDdpg = {"13-64-64-64-4/128", {64, 64, 64}, 128},
-                  kRoboticsDdpg = {"13-256-256-256-4/256", {256, 256, 256}, 256},
-                  kPair = {"13-256-256-4/256", {256, 256}, 256};
+// Sizes of the papers, on the reaching arm (observation 10, goal 3, action 4): Andrychowicz et al. 2017, App. A;
+// Plappert et al. 2018, App. B; Haarnoja et al. 2018b and Fujimoto et al. 2018. HIRO's low level on the ant; pendulum.
+const ActorCritic kHerDdpg = {"13-64-64-64-4/128", 13, 4, {64, 64, 64}, 128};
+const ActorCritic kRoboticsDdpg = {"13-256-256-256-4/256", 13, 4, {256, 256, 256}, 256};
+const ActorCritic kReach = {"13-256-256-4/256", 13, 4, {256, 256}, 256};
+const ActorCritic kAnt = {"45-300-300-8/128", 45, 8, {300, 300}, 128};
+const ActorCritic kPendulum = {"3-64-64-1/100", 3, 1, {64, 64}, 100};
 
 double forward_flops(Index in, const std::vector<int>& hidden, Index out, Index batch) {
   double weights = 0;
@@ -144,31 +153,35 @@ double forward_flops(Index in, const std::vector<int>& hidden, Index out, Index 
   return 2 * (weights + double(in * out)) * double(batch);
 }
 
-// Forward and backward passes of an update, in units of a forward pass: a loss costs 3 (the first layer's input
-// gradient is counted although it is not needed), a frozen critic below the policy 2.
+// Products of an update that cannot be left out. A loss costs a forward pass, the gradients of all weights and of all
+// inputs but the first layer's; a frozen critic below the policy costs a forward pass and the gradients of its inputs.
 template <class L>
 double update_flops(const ActorCritic& c) {
-  const double q = forward_flops(17, c.hidden, 1, c.batch);
-  const double pi = forward_flops(13, c.hidden, std::is_same_v<L, Sac> ? 8 : 4, c.batch);
-  if constexpr (std::is_same_v<L, Ddpg>) return (1 + 3 + 2) * q + (1 + 3) * pi;
-  if constexpr (std::is_same_v<L, Td3>) return (2 + 2 * 3 + 2 * 0.5) * q + (1 + 3 * 0.5) * pi;  // policy every second
-  return (2 + 2 * 3 + 2 * 2) * q + (1 + 3) * pi;
+  const Index in = c.state + c.action;
+  const double q = forward_flops(in, c.hidden, 1, c.batch);
+  const double pi = forward_flops(c.state, c.hidden, (std::is_same_v<L, Sac> ? 2 : 1) * c.action, c.batch);
+  const double q_first = 2.0 * double(in * c.hidden[0] * c.batch),
+               pi_first = 2.0 * c.state * c.hidden[0] * double(c.batch);
+  const double q_loss = 3 * q - q_first, pi_loss = 3 * pi - pi_first;
+  if constexpr (std::is_same_v<L, Ddpg>) return pi + q + q_loss + pi_loss + 2 * q;
+  if constexpr (std::is_same_v<L, Td3>) return pi + 2 * q + 2 * q_loss + (pi_loss + 2 * q) / 2;  // policy every second
+  return pi + 2 * q + 2 * q_loss + pi_loss + 2 * 2 * q;
 }
 
 template <class L, class Config>
 L make_learner(const ActorCritic& c) {
   Config config;
   config.pi.hidden = config.q.hidden = c.hidden;
-  return L(kReach, config, Rng(1));
+  return L(c.spec(), config, Rng(1));
 }
 
 template <class L, class Config>
 void BM_learner_update(State& state, const ActorCritic& c) {
   L learner = make_learner<L, Config>(c);
-  Batch batch(kReach, c.batch);
-  batch.s = random_matrix(kReach.state_dim(), c.batch, 1);
-  batch.s2 = random_matrix(kReach.state_dim(), c.batch, 2);
-  batch.a = random_matrix(kReach.action.dim, c.batch, 3);
+  Batch batch(c.spec(), c.batch);
+  batch.s = random_matrix(c.state, c.batch, 1);
+  batch.s2 = random_matrix(c.state, c.batch, 2);
+  batch.a = random_matrix(c.action, c.batch, 3);
   batch.r.setConstant(-1);
   Rng rng(2);
   Metrics metrics;
@@ -181,8 +194,8 @@ void BM_learner_update(State& state, const ActorCritic& c) {
 template <class L, class Config, int observations>
 void BM_learner_act(State& state, const ActorCritic& c) {
   L learner = make_learner<L, Config>(c);
-  const Matrix s = random_matrix(kReach.state_dim(), observations);
-  Matrix action(kReach.action.dim, observations);
+  const Matrix s = random_matrix(c.state, observations);
+  Matrix action(c.action, observations);
   Rng rng(2);
   measure(state, observations, [&] { learner.act(s, Mode::explore, rng, action); });
 }
@@ -196,15 +209,17 @@ const bool registered = [] {
     };
     add("BM_ddpg_learner_update", with_threads(kHerDdpg), BM_learner_update<Ddpg, DdpgConfig>)->UseRealTime();
     add("BM_ddpg_learner_update", with_threads(kRoboticsDdpg), BM_learner_update<Ddpg, DdpgConfig>)->UseRealTime();
-    add("BM_td3_learner_update", with_threads(kPair), BM_learner_update<Td3, Td3Config>)->UseRealTime();
-    add("BM_sac_learner_update", with_threads(kPair), BM_learner_update<Sac, SacConfig>)->UseRealTime();
+    add("BM_td3_learner_update", with_threads(kReach), BM_learner_update<Td3, Td3Config>)->UseRealTime();
+    add("BM_td3_learner_update", with_threads(kAnt), BM_learner_update<Td3, Td3Config>)->UseRealTime();
+    add("BM_sac_learner_update", with_threads(kReach), BM_learner_update<Sac, SacConfig>)->UseRealTime();
+    add("BM_sac_learner_update", with_threads(kPendulum), BM_learner_update<Sac, SacConfig>)->UseRealTime();
   }
   add("BM_ddpg_learner_act_1", kRoboticsDdpg, BM_learner_act<Ddpg, DdpgConfig, 1>);
   add("BM_ddpg_learner_act_16", kRoboticsDdpg, BM_learner_act<Ddpg, DdpgConfig, kLanes>);
-  add("BM_td3_learner_act_1", kPair, BM_learner_act<Td3, Td3Config, 1>);
-  add("BM_td3_learner_act_16", kPair, BM_learner_act<Td3, Td3Config, kLanes>);
-  add("BM_sac_learner_act_1", kPair, BM_learner_act<Sac, SacConfig, 1>);
-  add("BM_sac_learner_act_16", kPair, BM_learner_act<Sac, SacConfig, kLanes>);
+  add("BM_td3_learner_act_1", kReach, BM_learner_act<Td3, Td3Config, 1>);
+  add("BM_td3_learner_act_16", kReach, BM_learner_act<Td3, Td3Config, kLanes>);
+  add("BM_sac_learner_act_1", kReach, BM_learner_act<Sac, SacConfig, 1>);
+  add("BM_sac_learner_act_16", kReach, BM_learner_act<Sac, SacConfig, kLanes>);
   for (const int n : kBitFlipBits) {
     const Bits bits{"n:" + std::to_string(n) + "/" + std::to_string(kBitFlipBatch), n};
     add("BM_dqn_learner_update", bits, BM_dqn_learner_update);

@@ -40,11 +40,11 @@ inline auto slice(const Matrix& m, Index first, Index count) {
 /// on the compute threads. For work that treats each entry alone.
 template <class F>
 void for_slices(const ParameterList& parameters, F&& f) {
-  constexpr Index largest = 1024, worth_a_thread = 16'384;  // entries
+  constexpr Index largest = 1024, worth_a_thread = 32'768;  // entries
   Index total = 0;
   for (const Parameter* p : parameters) total += p->value.size();
   const int parts = static_cast<int>(std::clamp<Index>(total / worth_a_thread, 1, compute_threads()));
-  parallel_for(parts, parts, [&](int part) {
+  run_parts(parts, [&](int part) {
     for (std::size_t i = 0; i < parameters.size(); ++i) {
       const Index n = parameters[i]->value.size(), last = n * (part + 1) / parts;
       for (Index first = n * part / parts; first < last; first += largest) f(i, first, std::min(largest, last - first));

@@ -2,10 +2,15 @@
 
 #include <omp.h>
 
+#include <algorithm>
 #include <atomic>
+#include <bit>
+#include <cstdint>
 #include <exception>
 #include <limits>
 #include <mutex>
+#include <thread>
+#include <vector>
 
 // libgomp is not built with the thread sanitizer, so its fork and join must be told to it by hand. They are two
 // addresses: with one, what a thread shows to the join would also be seen by threads that start later, and races
@@ -23,13 +28,13 @@ void __tsan_release(void* address);
 namespace goalpost::detail {
 namespace {
 
-struct Work {
+// Calls, and the exception of the lowest index that has thrown.
+struct Calls {
   void (*body)(void*, int);
   void* context;
-  std::mutex mutex;
-  std::exception_ptr error;
+  std::mutex mutex = {};
+  std::exception_ptr error = {};
   int error_index = std::numeric_limits<int>::max();
-  char fork = 0, join = 0;  // only their addresses are used
 
   void run(int i) {
     try {
@@ -42,6 +47,10 @@ struct Work {
       }
     }
   }
+};
+
+struct Work : Calls {
+  char fork = 0, join = 0;  // only their addresses are used
 };
 
 void before_fork([[maybe_unused]] Work* work) {
@@ -84,7 +93,7 @@ void parallel_for(int n, int threads, bool even, void (*body)(void*, int), void*
     for (int i = 0; i < n; ++i) body(context, i);
     return;
   }
-  Work work{.body = body, .context = context, .mutex = {}, .error = {}};
+  Work work{{.body = body, .context = context}};
   before_fork(&work);
   (even ? fork_join_even : fork_join_uneven)(&work, n, threads < n ? threads : n);
   after_join(&work);
@@ -95,10 +104,119 @@ void parallel_for(int n, int threads, bool even, void (*body)(void*, int), void*
 
 namespace goalpost {
 namespace {
+
 std::atomic<int> number_of_compute_threads = 1;
-}
+
+// The compute threads. A job's ticket is one word: its number, and a bit for each part that nobody has taken. Taking a
+// part is one exchange of the ticket, which fails if the job has changed; a job ends when all parts are done, so
+// whoever has taken one may read the job. Thread i takes part i if it is there, because its cache holds what it has
+// made of the same columns before; what is left over it takes afterwards.
+class Crew {
+ public:
+  static Crew& instance() {
+    static Crew crew;
+    return crew;
+  }
+  ~Crew() { stop(); }
+
+  void run(int parts, detail::Calls& calls) {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock) {  // somebody else's job runs
+      for (int i = 0; i < parts; ++i) calls.run(i);
+      return;
+    }
+    hire(compute_threads() - 1);
+    calls_ = &calls;
+    done_.store(0, std::memory_order_relaxed);
+    ticket_.store((++jobs_ << 32) | ((std::uint64_t(1) << parts) - 1));
+    if (sleepers_.load() > 0) {
+      wake_.fetch_add(1);
+      wake_.notify_all();
+    }
+    while (take_one(0)) {
+    }
+    for (int spins = 0; done_.load(std::memory_order_acquire) < parts; ++spins) {
+      if (spins < kSpins)
+        __builtin_ia32_pause();
+      else
+        std::this_thread::yield();  // the thread that has the last part may be waiting for this processor
+    }
+  }
+
+ private:
+  static constexpr int kSpins = 2000;  // some 50 microseconds, longer than the gaps between the products of an update
+
+  bool take_one(int thread) {
+    std::uint64_t ticket = ticket_.load();
+    for (;;) {
+      const auto left = static_cast<std::uint32_t>(ticket);
+      if (left == 0) return false;
+      const int part = (left >> thread & 1) != 0 ? thread : std::countr_zero(left);
+      if (ticket_.compare_exchange_weak(ticket, ticket & ~(std::uint64_t(1) << part))) {
+        calls_->run(part);
+        done_.fetch_add(1, std::memory_order_release);
+        return true;
+      }
+    }
+  }
+
+  void work(int thread) {
+    while (!stopping_.load()) {
+      bool found = false;
+      for (int spins = 0; spins < kSpins && !found; ++spins) {
+        found = take_one(thread);
+        __builtin_ia32_pause();
+      }
+      if (found) continue;
+      const std::uint32_t before = wake_.load();
+      sleepers_.fetch_add(1);
+      if (!take_one(thread) && !stopping_.load()) wake_.wait(before);
+      sleepers_.fetch_sub(1);
+    }
+  }
+
+  void hire(int workers) {
+    if (workers == static_cast<int>(workers_.size())) return;
+    stop();
+    stopping_ = false;
+    for (int i = 1; i <= workers; ++i) workers_.emplace_back([this, i] { work(i); });
+  }
+
+  void stop() {
+    stopping_ = true;
+    wake_.fetch_add(1);
+    wake_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+    workers_.clear();
+  }
+
+  std::mutex mutex_;
+  std::vector<std::thread> workers_;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<std::uint32_t> wake_ = 0;
+  std::atomic<int> sleepers_ = 0;
+  detail::Calls* calls_ = nullptr;
+  std::uint64_t jobs_ = 0;
+  alignas(64) std::atomic<std::uint64_t> ticket_ = 0;
+  alignas(64) std::atomic<int> done_ = 0;
+};
+
+}  // namespace
 
 int compute_threads() { return number_of_compute_threads.load(std::memory_order_relaxed); }
-void set_compute_threads(int threads) { number_of_compute_threads.store(threads, std::memory_order_relaxed); }
+void set_compute_threads(int threads) {
+  constexpr int most = 31;  // parts of a job are bits of a word
+  number_of_compute_threads.store(std::clamp(threads, 1, most), std::memory_order_relaxed);
+}
+
+void detail::run_parts(int parts, void (*body)(void*, int), void* context) {
+  if (parts <= 1 || compute_threads() <= 1 || omp_in_parallel()) {
+    for (int i = 0; i < parts; ++i) body(context, i);
+    return;
+  }
+  Calls calls{.body = body, .context = context};
+  Crew::instance().run(parts, calls);
+  if (calls.error) std::rethrow_exception(calls.error);
+}
 
 }  // namespace goalpost

@@ -22,6 +22,17 @@ using nlohmann::ordered_json;
 constexpr char kTableBegin[] = "<!-- results: begin (written by `goalpost report --record`) -->";
 constexpr char kTableEnd[] = "<!-- results: end -->";
 
+// The settings along the x axes of figures that show an experiment.
+std::set<std::string> axes_of(const std::string& experiment) {
+  std::set<std::string> axes;
+  for (const std::string& name : figure_names()) {
+    const FigureConfig figure = load_figure(name);
+    const auto& shown = figure.experiments;
+    if (std::find(shown.begin(), shown.end(), experiment) != shown.end()) axes.insert(figure.key);
+  }
+  return axes;
+}
+
 // Names what sets the run apart: "path=value" of every field that differs from the experiment's file and may affect the
 // result, and of the settings along the axes of figures that show the experiment: 40 bits are one point among others,
 // also if the file says 40.
@@ -32,12 +43,7 @@ void name_variant(FinishedRun& run) {
   const SourceConfig& source = run.experiment.source;
   if (run.measures_return() || source.expected_success > 0)
     run.expected = run.measures_return() ? *source.expected_return : source.expected_success;
-  std::set<std::string> axes;
-  for (const std::string& name : figure_names()) {
-    const FigureConfig figure = load_figure(name);
-    const auto& shown = figure.experiments;
-    if (std::find(shown.begin(), shown.end(), experiment) != shown.end()) axes.insert(figure.key);
-  }
+  const std::set<std::string> axes = axes_of(experiment);
   Experiment plain = make_experiment(load_experiment(experiment));
   const auto list = [](Experiment& e) { return describe_fields([&](ConfigVisitor& v) { e.visit(v); }); };
   std::map<std::string, std::string> expected;
@@ -249,8 +255,17 @@ std::string readme_table() {
   std::sort(files.begin(), files.end());
   for (const std::filesystem::path& file : files) {
     const ordered_json summary = ordered_json::parse(read_file(file));
-    int single = 0;
+    const std::string name = summary.at("experiment");
+    const std::set<std::string> axes = axes_of(name);
+    int single = 0, changed = 0;
     for (const ordered_json& s : summary.at("settings")) {
+      const std::string variant = s.at("variant");
+      const bool on_axis =
+          variant.find(',') == std::string::npos && axes.contains(variant.substr(0, variant.find('=')));
+      if (!variant.empty() && !on_axis) {  // told beside the experiment: here they would bury the results
+        ++changed;
+        continue;
+      }
       const std::size_t seeds = s.at("seeds").size();
       if (seeds < 2) {  // single runs fill a figure; they are no measurement of their own
         ++single;
@@ -262,15 +277,19 @@ std::string readme_table() {
       const ordered_json& expected = s.at("expected");
       const std::string measure = s.at("measure");
       text += fmt::format("| {} | `{}` | {} | {} | {} {:.3f} [{:.3f}, {:.3f}] | {} | {} |\n",
-                          summary.at("row").get<std::string>(), summary.at("experiment").get<std::string>(),
-                          s.at("variant").get<std::string>(), seeds, measure, s.at("interquartile_mean").get<double>(),
-                          s.at("interval_95")[0].get<double>(), s.at("interval_95")[1].get<double>(),
+                          summary.at("row").get<std::string>(), name, variant, seeds, measure,
+                          s.at("interquartile_mean").get<double>(), s.at("interval_95")[0].get<double>(),
+                          s.at("interval_95")[1].get<double>(),
                           steps < 1e6 ? fmt::format("{:.1f} k", steps / 1e3) : fmt::format("{:.2f} M", steps / 1e6),
                           expected.is_null() ? "" : fmt::format(">= {}", expected.get<double>()));
     }
     if (single > 0)
       text += fmt::format("| {} | `{}` | {} more settings, one seed each | 1 | in the figure | | |\n",
-                          summary.at("row").get<std::string>(), summary.at("experiment").get<std::string>(), single);
+                          summary.at("row").get<std::string>(), name, single);
+    if (changed > 0)
+      text += fmt::format(
+          "| {0} | `{1}` | with {2} single changes, told in [{1}.toml](src/experiments/{1}.toml) | | | | |\n",
+          summary.at("row").get<std::string>(), name, changed);
   }
   return text;
 }
