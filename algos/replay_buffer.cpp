@@ -33,6 +33,7 @@ ReplayBuffer::ReplayBuffer(const EnvSpec& spec, const ReplayConfig& config, int 
   achieved_after_ = columns(goal_dim_, slots);
   terminated_.resize(static_cast<std::size_t>(slots));
   cut_.resize(static_cast<std::size_t>(slots));
+  failed_.resize(static_cast<std::size_t>(slots));
   begin_.resize(static_cast<std::size_t>(slots));
   end_.resize(static_cast<std::size_t>(slots), kRunning);
 }
@@ -57,6 +58,7 @@ void ReplayBuffer::add(const StepBatch& step) {
     std::copy_n(step.after.achieved.col(i).data(), goal_dim_, column(achieved_after_, goal_dim_, k));
     reward_[k] = step.reward(0, i);
     terminated_[k] = step.terminated[static_cast<std::size_t>(i)];
+    failed_[k] = step.failed[static_cast<std::size_t>(i)];
     cut_[k] = c_.time_limit_ends && step.truncated[static_cast<std::size_t>(i)];
     begin_[k] = lane.episode_begin;
     end_[k] = kRunning;
@@ -138,6 +140,7 @@ void ReplayBuffer::visit_state(StateVisitor& v) {
     };
     visit_flags("terminated", terminated_);
     visit_flags("cut", cut_);
+    visit_flags("failed", failed_);
     const auto count = static_cast<std::size_t>(stored);
     v.visit("begin", std::span(reinterpret_cast<std::uint64_t*>(begin_.data() + first), count));
     v.visit("end", std::span(reinterpret_cast<std::uint64_t*>(end_.data() + first), count));

@@ -51,6 +51,7 @@ class ReplayBuffer {
   ConstVectorMap desired(Slot slot) const;                           ///< [goal] the goal that was pursued
   /// Whether the transition is an end whatever the goal: only with ReplayConfig::time_limit_ends.
   bool cut(Slot slot) const { return cut_[at(slot)] != 0; }
+  bool failed(Slot slot) const { return failed_[at(slot)] != 0; }  ///< ended by a failure, whatever the goal
   void visit_state(StateVisitor& v);
 
   static constexpr std::int64_t kRunning = -1;
@@ -76,7 +77,7 @@ class ReplayBuffer {
   std::vector<Lane> lanes_;
   // One column per slot. Plain arrays: left uninitialised, so that a large capacity costs memory only as it fills.
   std::unique_ptr<Scalar[]> obs_, after_, action_, reward_, desired_, achieved_after_;
-  std::vector<std::uint8_t> terminated_, cut_;
+  std::vector<std::uint8_t> terminated_, cut_, failed_;
   std::vector<std::int64_t> begin_, end_;
 };
 

@@ -1,0 +1,1 @@
+#include "envs/bullet/race_car.h"
