@@ -70,6 +70,7 @@ EnvSpec make_spec(const char* name, const RaceCarConfig& c) {
                      .high = Vector::Constant(2, 1)},
           .goal = {.dim = 2, .radius = Scalar(c.goal_radius), .ends_at_goal = true, .reward = &sparse},
           .max_steps = std::max(1, static_cast<int>(std::lround(c.time_limit / dt))),
+          .can_fail = true,
           .dt = dt};
 }
 
