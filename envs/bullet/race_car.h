@@ -65,6 +65,7 @@ constexpr RaceCarConfig race_car_v1() {
           .time_limit = 30};
 }
 
+/// @throws std::invalid_argument for substeps or rays out of range
 std::unique_ptr<Env> make_race_car(const char* name, const RaceCarConfig& config);
 inline std::unique_ptr<Env> make_race_car_v0(const RaceCarConfig& c) { return make_race_car("RaceCar-v0", c); }
 inline std::unique_ptr<Env> make_race_car_v1(const RaceCarConfig& c) { return make_race_car("RaceCar-v1", c); }

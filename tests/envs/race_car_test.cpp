@@ -39,7 +39,7 @@ Vector2d goal(const Env& env) {
 }
 Vector2d position(const Env& env) { return observation(env).head<2>().cast<double>(); }
 
-// Built at a pose, without drops where height is 0.
+// With a car at rest.
 void build(RaceCarWorld& world, double x, double y, double yaw) {
   Doubles c(world.coordinate_names().size());
   world.start_coordinates(x, y, yaw, c);
@@ -349,6 +349,13 @@ TEST(RaceCar, GoalsAreDrawnAsAskedFor) {
   EXPECT_GT(furthest, 14);
 }
 
+TEST(RaceCar, RefusesWhatItCannotDo) {
+  EXPECT_THROW_MESSAGE(make_v0({.substeps = 0}), std::invalid_argument,
+                       "RaceCar-v0: substeps = 0; expected a positive number");
+  EXPECT_THROW_MESSAGE(make_v0({.rays = -1}), std::invalid_argument,
+                       "RaceCar-v0: rays = -1; expected none or a positive number");
+}
+
 // ---- a driver ----
 
 // Steers along a line towards a point ahead (pure pursuit), slower where the line turns.
@@ -451,6 +458,8 @@ TEST(RaceCarDriver, AsPublishedCrashingPaysMoreThanArriving) {
     const double crashed = discounted(crash, &crashed_arrived), driven = discounted(Driver(1, 0.5), &driven_arrived);
     EXPECT_FALSE(crashed_arrived);
     EXPECT_TRUE(driven_arrived);
+    RecordProperty("return_of_crash_at_" + std::to_string(static_cast<int>(crash_reward)), std::to_string(crashed));
+    RecordProperty("return_of_arrival", std::to_string(driven));
     EXPECT_EQ(crashed > driven, crash_reward == -1) << crashed << " against " << driven;
   }
 }
