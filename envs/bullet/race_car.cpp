@@ -37,7 +37,8 @@
 //                       --set env.substeps=1|10`.
 //   walls observed      Greedy success after 2,500, 5,000, 7,500, 10,000 and 12,500 actions: 0.25 0.50 1.00 0.78 0.88
 //                       with the walls observed, 0 0 0 0.31 0.16 without: `goalpost train race_car_v1_sac_her
-//                       | race_car_v1_blind_sac_her --seed 11 --set train.eval_every=2_500 --set train.eval_episodes=32`.
+//                       | race_car_v1_blind_sac_her --seed 11 --set train.eval_every=2_500
+//                       --set train.eval_episodes=32`.
 //   goal                Version 0 shows one goal: its inputs are constant, and the other three are never tried.
 //   walls               They shift by up to 0.138 m in the first second, and cost a factor 8: 1,900 simulated steps per
 //                       second against 15,000 (BM_env_step, processor time). No cause of failure: the driver copes.
