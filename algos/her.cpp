@@ -62,7 +62,9 @@ void HerSampler::sample(Rng& rng, Batch& out) const {
     const ConstVectorMap achieved = buffer_.achieved_after(d.slot);
     out.s.col(j).tail(goal_.dim) = g;
     out.s2.col(j).tail(goal_.dim) = g;
+    if (buffer_.failed(d.slot) && !c_.relabel_failures) continue;
     out.r(0, j) = goal_.reward(achieved, g, goal_.radius);
+    if (buffer_.failed(d.slot)) continue;  // the end stays
     if (goal_.ends_at_goal && c_.recompute_end) out.d(0, j) = goal_.reached(achieved, g) || buffer_.cut(d.slot) ? 1 : 0;
   }
 }

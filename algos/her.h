@@ -5,6 +5,7 @@
 //                 with probability k/(k+1), the share that storing k copies gives, and with fresh goals each time.
 //              2. Where an episode ends at its goal (GoalSpace::ends_at_goal), the end is recomputed with the reward:
 //                 recompute_end.
+//              3. Where an episode ends by a failure (StepResult::failed), end and reward stay: relabel_failures.
 #pragma once
 
 #include <vector>
@@ -22,6 +23,7 @@ struct HerConfig {
   HerStrategy strategy = HerStrategy::future;
   int k = 4;
   bool recompute_end = true;
+  bool relabel_failures = false;
 };
 constexpr auto fields(const HerConfig*) {
   return std::tuple{
@@ -31,6 +33,9 @@ constexpr auto fields(const HerConfig*) {
       field("recompute_end", &HerConfig::recompute_end,
             "where episodes end at their goal, recompute the end with the reward; false: a common fault, kept to "
             "measure it"),
+      field("relabel_failures", &HerConfig::relabel_failures,
+            "recompute the reward of a step that ended in a failure too, so that a crash becomes an arrival: a common "
+            "fault, kept to measure it"),
   };
 }
 static_assert(complete<HerConfig>);

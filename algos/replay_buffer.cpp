@@ -1,6 +1,7 @@
 #include "algos/replay_buffer.h"
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 
 #include "core/check.h"
@@ -37,11 +38,12 @@ void ReplayBuffer::add(const StepBatch& step) {
     // The slot's old transition goes; with it its whole episode becomes undrawable as an episode.
     const Index old = lane.added - lane_capacity_;
     if (old >= lane.first_whole && episode_end({i, old}) != kRunning) lane.first_whole = episode_end({i, old});
-    *reinterpret_cast<std::uint64_t*>(at(slot) + stride_ - 8) = 0;  // the record may end in padding
+    std::memset(at(slot), 0, stride_);  // padding too: states are compared by their bytes
     header(slot) = {.since_begin = static_cast<std::int32_t>(lane.added - lane.episode_begin),
                     .until_end = 0,
                     .terminated = step.terminated[static_cast<std::size_t>(i)],
-                    .cut = c_.time_limit_ends && step.truncated[static_cast<std::size_t>(i)]};
+                    .cut = c_.time_limit_ends && step.truncated[static_cast<std::size_t>(i)],
+                    .failed = step.failed[static_cast<std::size_t>(i)]};
     std::copy_n(step.before.obs.col(i).data(), obs_dim_, part(slot, 0));
     std::copy_n(step.after.obs.col(i).data(), obs_dim_, part(slot, after_at_));
     std::copy_n(step.action.col(i).data(), action_dim_, part(slot, action_at_));

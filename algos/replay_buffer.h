@@ -58,6 +58,7 @@ class ReplayBuffer {
   ConstVectorMap desired(Slot slot) const { return {part(slot, desired_at_), goal_dim_}; }
   /// Whether the transition is an end whatever the goal: only with ReplayConfig::time_limit_ends.
   bool cut(Slot slot) const { return header(slot).cut != 0; }
+  bool failed(Slot slot) const { return header(slot).failed != 0; }  ///< ended by a failure, whatever the goal
   /// Starts to bring a transition into the cache: memory is random access, and a miss costs more than the copy.
   void prefetch(Slot slot) const {
     const std::byte* record = at(slot);
@@ -76,7 +77,7 @@ class ReplayBuffer {
   // One record per transition: the header, then obs, after, action, desired, achieved after and reward.
   struct Header {
     std::int32_t since_begin, until_end;  // transitions from the episode's first, and to one past its last; 0: runs
-    std::uint32_t terminated, cut;
+    std::uint8_t terminated, cut, failed;
   };
   std::byte* at(Slot slot) const {
     return data_.get() + stride_ * static_cast<std::size_t>(slot.lane * lane_capacity_ + slot.t % lane_capacity_);

@@ -1,10 +1,12 @@
 // Steps per second of every registered environment, restarts included; items are steps, summed over the lanes. Beside
-// the Fetch tasks stands a bare loop over the simulator's step function, which makes the same movements.
+// the Fetch tasks and the race cars stands a bare loop over the simulator's step function, which makes the same
+// movements.
 #include <algorithm>
 #include <array>
 
 #include "algos/noise.h"
 #include "bench/support.h"
+#include "envs/bullet/race_car_world.h"
 #include "envs/mujoco/mujoco_env.h"
 #include "envs/registry.h"
 #include "envs/vector_env.h"
@@ -66,7 +68,35 @@ void BM_mujoco_step(State& state, const Bare& c) {
   });
 }
 
+struct BareCar {
+  std::string name;
+  bool movable_walls;
+  int substeps, actions;  // per episode, before most of the random drives have hit a wall
+};
+
+// Bullet's step alone on the world of a race car that drives as in BM_env_step; the world is built anew after so many
+// actions. Nothing is observed, rewarded or looked at for contacts.
+void BM_bullet_step(State& state, const BareCar& c) {
+  const EnvEntry& entry = find_environment(c.name);
+  const ActionSpace space = entry.world(*entry.settings())()->spec().action;
+  const auto actions = drawn_actions(space, 1);
+  RaceCarWorld car(c.movable_walls);
+  std::vector<double> start(car.coordinate_names().size());
+  car.start_coordinates(0.5, 0.5, 1.5707963, start);
+  btMultiBodyDynamicsWorld& world = car.bullet().world();
+  const BulletMemory::Use use = car.bullet().use_memory();
+  std::size_t i = 0;
+  measure(state, 1, [&] {
+    if (i % static_cast<std::size_t>(c.actions) == 0) car.set_coordinates(start);
+    const Matrix& action = actions[i++ % actions.size()];
+    car.drive(double(action(0)), (double(action(1)) + 1) / 2);
+    for (int k = 0; k < c.substeps; ++k) world.stepSimulation(RaceCarWorld::kDt, 0);
+  });
+}
+
 const bool registered = [] {
+  for (const BareCar& c : {BareCar{"RaceCar-v0", true, 1, 200}, BareCar{"RaceCar-v1", false, 10, 20}})
+    add("BM_bullet_step", c, BM_bullet_step)->UseRealTime();
   for (const Bare& c :
        {Bare{"FetchPickAndPlace-v4", "fetch/pick_and_place.xml"}, Bare{"FetchPush-v4", "fetch/push.xml"},
         Bare{"FetchReach-v4", "fetch/reach.xml"}, Bare{"FetchSlide-v4", "fetch/slide.xml"}})

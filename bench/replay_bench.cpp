@@ -43,6 +43,7 @@ class Source {
              .terminated = flags,
              .truncated = flags,
              .success = flags,
+             .failed = flags,
              .after = random_obs()};
   }
   const StepBatch& next() {

@@ -16,6 +16,8 @@ struct StepResult {
   Scalar reward = 0;
   bool terminated = false;  ///< the task's own end; never the time limit
   bool success = false;
+  /// The episode ended by a failure, e.g. a crash: terminated whatever the goal, and so is its reward; no success.
+  bool failed = false;
 };
 
 /// Where an observation is written: columns owned by the caller; goals have 0 rows if the task has none.
@@ -29,8 +31,9 @@ using ActionRef = Eigen::Ref<const Eigen::VectorXd>;
 /// One environment. Not thread-safe; VectorEnv gives each lane its own.
 /// Contract, checked for every registered environment by tests/envs/contract_test.cpp:
 ///   reset depends only on its Rng, step only on visited state and action; step never resets; no time limit inside;
-///   goal-conditioned: the reward of step equals spec().goal.reward(achieved after, desired, radius), success equals
-///   spec().goal.reached, and the episode ends because of the goal if and only if spec().goal.ends_at_goal.
+///   goal-conditioned: unless the step failed, its reward equals spec().goal.reward(achieved after, desired, radius)
+///   and its success spec().goal.reached; the episode ends with a failure, with a success if and only if
+///   spec().goal.ends_at_goal, and otherwise never. Whether a step fails, and its reward then, is no matter of the goal.
 class Env {
  public:
   virtual ~Env() = default;

@@ -48,11 +48,10 @@ class GoalTask final : public Env {
   StepResult step(ActionRef action) override {
     StepResult result = env_->step(action);
     look();
-    if (spec_.goal.dim == 0) return result;
-    const bool ended_at_own_goal = env_->spec().goal.ends_at_goal && result.success;
+    if (spec_.goal.dim == 0 || result.failed) return result;
     result.reward = spec_.goal.reward(achieved_, goal_, spec_.goal.radius);
     result.success = spec_.goal.reached(achieved_, goal_);
-    result.terminated = (result.terminated && !ended_at_own_goal) || (spec_.goal.ends_at_goal && result.success);
+    result.terminated = spec_.goal.ends_at_goal && result.success;
     return result;
   }
 

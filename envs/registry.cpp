@@ -1,6 +1,7 @@
 #include "envs/registry.h"
 
 #include "core/names.h"
+#include "envs/bullet/race_car.h"
 #include "envs/classic/bit_flip.h"
 #include "envs/classic/pendulum.h"
 #include "envs/classic/point_reach.h"
@@ -47,6 +48,18 @@ constexpr EnvEntry entry(std::string_view name, std::string_view doc) {
   });
 }
 
+// The same with other default values than the configuration's own.
+template <class Config, std::unique_ptr<Env> (*make)(const Config&), Config (*defaults)()>
+constexpr EnvEntry entry(std::string_view name, std::string_view doc) {
+  EnvEntry e = entry<Config, make>(name, doc);
+  e.settings = [] {
+    auto settings = std::make_unique<SettingsWithTask<Config>>();
+    settings->value = defaults();
+    return std::unique_ptr<EnvSettings>(std::move(settings));
+  };
+  return e;
+}
+
 template <class Config, EnvFactory (*factory)(const Config&)>
 constexpr EnvEntry entry(std::string_view name, std::string_view doc) {
   return entry<Config>(name, doc, [](const Settings& settings) { return factory(config_of<Config>(settings)); });
@@ -71,6 +84,9 @@ constexpr EnvEntry kEnvironments[] = {
     fetch<FetchTask::slide, FetchReward::dense>("FetchSlideDense-v4", "FetchSlide-v4 with the reward -distance"),
     entry<make_pendulum>("Pendulum-v1", "swing up and hold a rod; continuous"),
     entry<make_point_reach>("PointReach-v0", "push a mass in the plane to a goal; continuous, goal-conditioned"),
+    entry<RaceCarConfig, make_race_car_v0>("RaceCar-v0", "car on a walled track, as published: learns to crash"),
+    entry<RaceCarConfig, make_race_car_v1, race_car_v1>("RaceCar-v1",
+                                                        "car on a walled track: drive to one of four goals"),
 };
 
 }  // namespace

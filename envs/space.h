@@ -34,7 +34,9 @@ struct EnvSpec {
   ActionSpace action;
   GoalSpace goal;
   int max_steps = 0;  ///< time limit, applied by VectorEnv
-  double dt = 0;      ///< seconds of simulated time per step; 0 where time has no unit
+  /// Whether steps may fail (StepResult::failed), so that episodes may end at any time.
+  bool can_fail = false;
+  double dt = 0;  ///< seconds of simulated time per step; 0 where time has no unit
 
   /// Rows of what networks see: the observation and, if there is one, the desired goal.
   int state_dim() const { return obs_dim + goal.dim; }

@@ -39,6 +39,7 @@ VectorEnv::VectorEnv(const EnvFactory& make, int lanes, Rng rng, int threads) : 
            .terminated = std::vector<std::uint8_t>(n),
            .truncated = std::vector<std::uint8_t>(n),
            .success = std::vector<std::uint8_t>(n),
+           .failed = std::vector<std::uint8_t>(n),
            .after = make_obs(s, lanes)};
   unit_action_ = Eigen::MatrixXd::Zero(s.action.dim, lanes);
   reset(rng);
@@ -146,6 +147,7 @@ void VectorEnv::step_lane(Index i) {
     step_.terminated[lane] = result.terminated;
     step_.truncated[lane] = !result.terminated && steps_[lane] >= static_cast<std::uint64_t>(s.max_steps);
     step_.success[lane] = result.success;
+    step_.failed[lane] = result.failed;
     if (coordinates_.cols() > 0)
       env.get_coordinates({coordinates_.col(i).data(), static_cast<std::size_t>(coordinates_.rows())});
   });

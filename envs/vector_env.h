@@ -19,8 +19,8 @@ struct StepBatch {
   ObsBatch before;
   Matrix action;  ///< [act x N], in [-1, 1] or an index
   Matrix reward;  ///< [1 x N]
-  std::vector<std::uint8_t> terminated, truncated,
-      success;  ///< [N] task's end; time limit; goal reached after the step
+  /// [N] task's end; time limit; goal reached after the step; ended by a failure, whatever the goal
+  std::vector<std::uint8_t> terminated, truncated, success, failed;
   ObsBatch after;
   bool ended(std::size_t lane) const { return terminated[lane] != 0 || truncated[lane] != 0; }
 };

@@ -170,10 +170,10 @@ class HerFault : public ::testing::Test {
  protected:
   // Calls check(batch, column, transition) for many drawn columns.
   template <class Check>
-  void draw(const ReplayConfig& replay, const HerConfig& her, Check check) {
+  void draw(const ReplayConfig& replay, const HerConfig& her, Check check, bool failures = false) {
     const EnvSpec spec = script_spec(kMaxSteps, true);
     ReplayBuffer buffer(spec, replay, kLanes);
-    Script script(spec, kLanes);
+    Script script(spec, kLanes, failures);
     for (int i = 0; i < 60; ++i) buffer.add(script.next());
     const HerSampler sampler(buffer, spec.goal, her);
     Batch batch(spec, 500);
@@ -206,6 +206,25 @@ TEST_F(HerFault, WithTimeLimitsAsEndsTheLastTransitionAlwaysEnds) {
          cut += last && !w.terminated && !reached;
        });
   EXPECT_GT(cut, 0) << "no column shows the fault";
+}
+
+TEST_F(HerFault, FailuresAreRelabelledOnlyOnRequest) {
+  for (const bool relabel : {false, true}) {
+    int failures = 0, arrivals = 0;
+    draw(
+        {.capacity = 1000}, {.strategy = HerStrategy::future, .k = 4, .relabel_failures = relabel},
+        [&](const Batch& b, Index j, const Written& w) {
+          if (!w.terminated || w.end != w.begin + w.t + 1) return;
+          const bool relabelled = b.s(5, j) >= 0;
+          EXPECT_EQ(b.d(0, j), 1) << "a failure is an end whatever the goal";
+          EXPECT_EQ(b.r(0, j), relabelled && relabel ? 0 : kScriptFailure);
+          failures += relabelled;
+          arrivals += relabelled && b.r(0, j) == 0;
+        },
+        true);
+    EXPECT_GT(failures, 0);
+    EXPECT_EQ(arrivals, relabel ? failures : 0);
+  }
 }
 
 TEST(HerSampler, RefusesToSampleBeforeTheFirstEpisodeHasEnded) {

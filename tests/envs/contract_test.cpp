@@ -100,6 +100,7 @@ TEST_P(Contract, ResetDependsOnlyOnItsGenerator) {
 }
 
 TEST_P(Contract, ResetUsesItsGenerator) {
+  if (GetParam() == "RaceCar-v0") GTEST_SKIP() << "as published, it draws nothing: one of its faults";
   const std::unique_ptr<Env> env = make();
   Rng rng(1);
   env->reset(rng);
@@ -157,14 +158,40 @@ TEST_P(Contract, RewardSuccessAndEndAgreeWithTheGoalSpace) {
     for (int t = 0; t < n; ++t) {
       const StepResult r = env->step(random_action(env->spec().action, rng));
       const Observation o = observe(*env);
-      ASSERT_EQ(r.reward, goal.reward(o.achieved.col(0), o.desired.col(0), goal.radius));
-      ASSERT_EQ(r.success, goal.reached(o.achieved.col(0), o.desired.col(0)));
-      if (goal.ends_at_goal) {
-        ASSERT_EQ(r.terminated, r.success);
+      if (r.failed) {
+        ASSERT_TRUE(env->spec().can_fail);
+        ASSERT_FALSE(r.success);
+      } else {
+        ASSERT_EQ(r.reward, goal.reward(o.achieved.col(0), o.desired.col(0), goal.radius));
+        ASSERT_EQ(r.success, goal.reached(o.achieved.col(0), o.desired.col(0)));
       }
+      ASSERT_EQ(r.terminated, r.failed || (goal.ends_at_goal && r.success));
       ASSERT_TRUE(same_bits(o.desired, pursued)) << "the goal changed within an episode";
       if (r.terminated) break;
     }
+  }
+}
+
+TEST_P(Contract, FailuresDoNotDependOnTheGoal) {
+  const std::unique_ptr<Env> env = make(), other = make();
+  const EnvSpec& s = env->spec();
+  if (s.goal.dim == 0) GTEST_SKIP() << "has no goal";
+  Rng rng(7);
+  env->reset(rng);
+  other->reset(rng);
+  const Snapshot start = snapshot(*env);
+  Snapshot elsewhere = snapshot(*other);
+  // The world of one episode with the goal of another.
+  for (std::size_t i = 0; i < start.size(); ++i)
+    if (start[i].name != "goal") elsewhere[i] = start[i];
+  restore(*other, elsewhere);
+  for (int t = 0, n = steps(); t < n; ++t) {
+    const Eigen::VectorXd action = random_action(s.action, rng);
+    const StepResult a = env->step(action), b = other->step(action);
+    ASSERT_EQ(a.failed, b.failed);
+    if (!a.failed) continue;
+    ASSERT_EQ(a.reward, b.reward);
+    break;
   }
 }
 

@@ -23,6 +23,8 @@ inline EnvSpec script_spec(int max_steps, bool ends_at_goal = false) {
   return spec;
 }
 
+inline constexpr Scalar kScriptFailure = -50;
+
 /// One transition as it was written.
 struct Written {
   int episode = 0;
@@ -33,10 +35,11 @@ struct Written {
 };
 
 /// Steps all lanes through episodes of lengths 1 ... max_steps, different from lane to lane; every third episode ends
-/// by the task, the others by time.
+/// by the task, the others by time. With failures every third ends by a failure instead, which costs kScriptFailure.
 class Script {
  public:
-  Script(const EnvSpec& spec, int lanes) : max_steps_(spec.max_steps), written(static_cast<std::size_t>(lanes)) {
+  Script(const EnvSpec& spec, int lanes, bool failures = false)
+      : max_steps_(spec.max_steps), failures_(failures), written(static_cast<std::size_t>(lanes)) {
     const auto n = static_cast<std::size_t>(lanes);
     episode_.resize(n);
     t_.resize(n);
@@ -44,6 +47,7 @@ class Script {
     step_ = {{goal, goal, goal},
              Matrix::Zero(1, lanes),
              Matrix::Constant(1, lanes, -1),
+             std::vector<std::uint8_t>(n),
              std::vector<std::uint8_t>(n),
              std::vector<std::uint8_t>(n),
              std::vector<std::uint8_t>(n),
@@ -67,6 +71,8 @@ class Script {
       step_.after.desired.col(lane) = step_.before.desired.col(lane);
       step_.action(0, lane) = Scalar((13 * e + t) % 1000);
       step_.terminated[i] = ended && e % 3 == 0;
+      step_.failed[i] = failures_ && step_.terminated[i];
+      step_.reward(0, lane) = step_.failed[i] ? kScriptFailure : Scalar(-1);
       step_.truncated[i] = ended && e % 3 != 0;
       log.push_back({e, t, begin, -1, step_.terminated[i] != 0});
       t_[i] = ended ? 0 : t + 1;
@@ -79,6 +85,7 @@ class Script {
 
  private:
   int max_steps_;
+  bool failures_;
   std::vector<int> episode_, t_;
   StepBatch step_;
 
