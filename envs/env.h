@@ -33,7 +33,8 @@ using ActionRef = Eigen::Ref<const Eigen::VectorXd>;
 ///   reset depends only on its Rng, step only on visited state and action; step never resets; no time limit inside;
 ///   goal-conditioned: unless the step failed, its reward equals spec().goal.reward(achieved after, desired, radius)
 ///   and its success spec().goal.reached; the episode ends with a failure, with a success if and only if
-///   spec().goal.ends_at_goal, and otherwise never. Whether a step fails, and its reward then, is no matter of the goal.
+///   spec().goal.ends_at_goal, and otherwise never; whether a step fails, and its reward then, does not depend on the
+///   goal.
 class Env {
  public:
   virtual ~Env() = default;
