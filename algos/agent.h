@@ -42,6 +42,8 @@ class Agent {
   virtual void update(Metrics& metrics) = 0;
   virtual void visit_policy(StateVisitor& v) = 0;
   virtual void visit_state(StateVisitor& v) = 0;
+  /// visit_state without what was collected: how an agent goes on that fills its memory anew.
+  virtual void visit_without_memory(StateVisitor& v) { visit_state(v); }
 };
 
 }  // namespace goalpost

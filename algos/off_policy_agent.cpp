@@ -53,9 +53,13 @@ class OffPolicyAgent final : public Agent {
   }
 
   void visit_state(StateVisitor& v) override {
+    visit_without_memory(v);
+    visit_part(v, "replay", buffer_);
+  }
+
+  void visit_without_memory(StateVisitor& v) override {
     visit_part(v, "learner", *learner_);
     visit_part(v, "normalizer", normalizer_);
-    visit_part(v, "replay", buffer_);
     visit_part(v, "act_rng", act_rng_);
     visit_part(v, "sample_rng", sample_rng_);
     visit_part(v, "update_rng", update_rng_);

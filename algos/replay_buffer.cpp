@@ -1,6 +1,7 @@
 #include "algos/replay_buffer.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <string>
 
 #include "core/check.h"
@@ -109,14 +110,33 @@ ConstVectorMap ReplayBuffer::achieved_after(Slot slot) const {
 
 ConstVectorMap ReplayBuffer::desired(Slot slot) const { return {column(desired_, goal_dim_, at(slot)), goal_dim_}; }
 
+// Sampling trusts the bounds of the episodes that it may draw from, so those of a file are looked at.
+void ReplayBuffer::check_episodes(int i) const {
+  const Lane& lane = lanes_[static_cast<std::size_t>(i)];
+  for (Index t = lane.first_whole; t < lane.added; ++t) {
+    const Index begin = episode_begin({i, t}), end = episode_end({i, t});
+    const bool running = t >= lane.episode_begin;
+    if (running ? begin == lane.episode_begin && end == kRunning
+                : begin >= lane.first_whole && begin <= t && end > t && end <= lane.episode_begin)
+      continue;
+    throw std::runtime_error(detail::concatenate("ReplayBuffer: transition ", t, " of lane ", i,
+                                                 " was saved as part of an episode from ", begin, " to ", end,
+                                                 "; expected bounds around it, inside what is stored"));
+  }
+}
+
 void ReplayBuffer::visit_state(StateVisitor& v) {
-  const auto as_unsigned = [](std::int64_t& x) -> std::uint64_t& { return reinterpret_cast<std::uint64_t&>(x); };
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     const StateVisitor::Scope scope(v, "lane" + std::to_string(i));
     Lane& lane = lanes_[i];
-    v.visit("added", as_unsigned(lane.added));
-    v.visit("episode_begin", as_unsigned(lane.episode_begin));
-    v.visit("first_whole", as_unsigned(lane.first_whole));
+    v.visit("added", lane.added);
+    v.visit("episode_begin", lane.episode_begin);
+    v.visit("first_whole", lane.first_whole);
+    if (lane.episode_begin < 0 || lane.added < lane.episode_begin || lane.first_whole < oldest(lane) ||
+        lane.added < lane.first_whole)
+      throw std::runtime_error(detail::concatenate(
+          "ReplayBuffer: lane ", i, " was saved with added = ", lane.added, ", episode_begin = ", lane.episode_begin,
+          ", first_whole = ", lane.first_whole, "; expected them inside what is stored"));
     // Slots fill from the front, so what is stored is one block. Counters come first: a load knows how much to read.
     const Index stored = lane.added - oldest(lane);
     const std::size_t first = i * static_cast<std::size_t>(lane_capacity_);
@@ -141,6 +161,7 @@ void ReplayBuffer::visit_state(StateVisitor& v) {
     const auto count = static_cast<std::size_t>(stored);
     v.visit("begin", std::span(reinterpret_cast<std::uint64_t*>(begin_.data() + first), count));
     v.visit("end", std::span(reinterpret_cast<std::uint64_t*>(end_.data() + first), count));
+    check_episodes(static_cast<int>(i));
   }
   size_ = finished_ = 0;
   for (const Lane& lane : lanes_) {

@@ -66,6 +66,7 @@ class ReplayBuffer {
   }
   Index oldest(const Lane& lane) const { return std::max<Index>(0, lane.added - lane_capacity_); }
   Index finished(const Lane& lane) const { return lane.episode_begin - std::min(lane.first_whole, lane.episode_begin); }
+  void check_episodes(int lane) const;  // throws std::runtime_error
   Scalar* column(const std::unique_ptr<Scalar[]>& data, Index rows, std::size_t slot) const {
     return data.get() + static_cast<std::size_t>(rows) * slot;
   }

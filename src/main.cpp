@@ -102,14 +102,10 @@ int describe(const std::string& name, const std::vector<std::string>& set) {
   throw UsageError(fmt::format("nothing is called \"{}\"{}", name, hint));
 }
 
-int train(const std::string& name, std::vector<std::string> set, const std::string& out, bool quiet) {
-  TomlValues values = load_experiment(name);
-  for (const std::string& s : set) values.set(s);
-  Experiment e = make_experiment(values);
-  const std::filesystem::path directory = out.empty() ? default_directory(e) : std::filesystem::path(out);
-  const std::optional<RunResult> r = train_in_directory(e, directory, quiet);
+int tell(const std::optional<RunResult>& r, const std::filesystem::path& directory, bool quiet) {
   if (!r) {
-    fmt::print(stderr, "interrupted; what was saved until now is in {}\n", directory.string());
+    fmt::print(stderr, "interrupted; what was saved until now is in {0}; `goalpost train --resume {0}` goes on\n",
+               directory.string());
     return 130;
   }
   if (!quiet)
@@ -120,6 +116,18 @@ int train(const std::string& name, std::vector<std::string> set, const std::stri
         r->progress.updates, r->end == "success" ? "stopped at train.stop_success" : "all steps done",
         directory.string());
   return 0;
+}
+
+int train(const std::string& name, std::vector<std::string> set, const std::string& out, bool quiet) {
+  TomlValues values = load_experiment(name);
+  for (const std::string& s : set) values.set(s);
+  Experiment e = make_experiment(values);
+  const std::filesystem::path directory = out.empty() ? default_directory(e) : std::filesystem::path(out);
+  return tell(train_in_directory(e, directory, quiet), directory, quiet);
+}
+
+int resume(const std::filesystem::path& directory, const std::vector<std::string>& set, bool any_build, bool quiet) {
+  return tell(resume_in_directory(directory, set, any_build, quiet), directory, quiet);
 }
 
 int evaluate(const std::string& directory, int episodes, std::int64_t seed, bool as_json) {
@@ -199,19 +207,27 @@ int run(int argc, char** argv) {
   describe_command->callback([&] { status = describe(name, set); });
 
   CLI::App* train_command = app.add_subcommand("train", "train one run of an experiment");
-  std::string train_seed, steps, threads;
-  train_command->add_option("experiment", name, "a name of `goalpost list experiments`, or a TOML file")->required();
+  std::string train_seed, steps, threads, resumed;
+  bool any_build = false;
+  CLI::Option_group* which = train_command->add_option_group("run", "a new run or an unfinished one");
+  which->add_option("experiment", name, "a name of `goalpost list experiments`, or a TOML file");
+  CLI::Option* resume_option =
+      which->add_option("--resume", resumed, "run directory: go on from its checkpoint, to the same bits");
+  which->require_option(1);
+  train_command->add_flag("--any-build", any_build, "resume with another revision, compiler or processor too")
+      ->needs(resume_option);
   train_command->add_option("--seed", train_seed, "of all random numbers; short for --set seed=S");
   train_command->add_option("--steps", steps, "transitions; short for --set train.total_steps=N");
   train_command->add_option("--threads", threads, "that step the environments; short for --set train.threads=T");
-  train_command->add_option("--out", out, "run directory; must be new. Default: runs/<experiment>/seed_<seed>");
+  train_command->add_option("--out", out, "run directory; must be new. Default: runs/<experiment>/seed_<seed>")
+      ->excludes(resume_option);
   train_command->add_option("--set", set, "put key=value over the file, e.g. env.bits=40")->allow_extra_args(false);
   train_command->add_flag("--quiet", quiet, "no progress");
   train_command->callback([&] {
     if (!train_seed.empty()) set.push_back("seed=" + train_seed);
     if (!steps.empty()) set.push_back("train.total_steps=" + steps);
     if (!threads.empty()) set.push_back("train.threads=" + threads);
-    status = train(name, set, out, quiet);
+    status = resumed.empty() ? train(name, set, out, quiet) : resume(resumed, set, any_build, quiet);
   });
 
   CLI::App* evaluate_command = app.add_subcommand("evaluate", "measure a trained policy, without exploration");

@@ -206,6 +206,9 @@ std::string Hdf5File::read_text(const std::string& name, const char* attribute) 
   const Handle type(H5Aget_type(id), H5Tclose);
   if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) > 0)
     fail(name, fmt::format("attribute {} is {}; expected text of fixed length", attribute, type_name(type)));
+  constexpr std::size_t kLongest = std::size_t(1) << 20;
+  if (H5Tget_size(type) > kLongest)
+    fail(name, fmt::format("attribute {} has {} bytes; expected at most {}", attribute, H5Tget_size(type), kLongest));
   std::string value(H5Tget_size(type), '\0');
   if (H5Aread(id, type, value.data()) < 0) fail(name, fmt::format("cannot read attribute {}: {}", attribute, reason()));
   return value.substr(0, value.find('\0'));
