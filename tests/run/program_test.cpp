@@ -147,7 +147,8 @@ TEST_F(Program, AnInterruptKeepsEverythingSavedSoFar) {
   waitpid(child, &status, 0);
   ASSERT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), 130);
-  EXPECT_THAT(content(here_ / "err"), HasSubstr("interrupted; what was saved until now is in r"));
+  EXPECT_THAT(content(here_ / "err"),
+              HasSubstr("interrupted; what was saved until now is in r; `goalpost train --resume r` goes on"));
   EXPECT_GE(curve(), 3u);
   EXPECT_FALSE(std::filesystem::exists(here_ / "r" / "result.json"));
   EXPECT_EQ(run("evaluate r --episodes 5").status, 0);
