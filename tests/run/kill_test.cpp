@@ -84,9 +84,10 @@ TEST_F(Killed, AtRandomMomentsEndsAtTheSameBits) {
   while (kills < 100) {
     const std::string name = "run" + std::to_string(runs++);
     const std::filesystem::path directory = here_ / name;
-    for (int status = -SIGKILL; status == -SIGKILL;) {
-      // A process that had no time for config.toml has not begun.
-      const bool begun = std::filesystem::exists(directory / "config.toml");
+    for (int status = -SIGKILL; status == -SIGKILL && !std::filesystem::exists(directory / "result.json");) {
+      // A process that had no time for its configuration has not begun.
+      const bool begun = !content(directory / "config.toml").empty();
+      if (!begun) std::filesystem::remove_all(directory);
       const pid_t child = start(begun ? Words{"train", "--quiet", "--resume", directory.string()} : training(name));
       std::this_thread::sleep_for(
           std::chrono::duration<double>(std::uniform_real_distribution<double>(0, 0.6 * seconds)(random)));
