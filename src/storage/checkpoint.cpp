@@ -175,6 +175,7 @@ void save_state(const std::filesystem::path& path, const std::string& kind, cons
     file.write_attribute("", "config", config);
     Saver saver(file);
     visit(saver);
+    file.write_attribute("", "hash", state_hash(visit));
     file.close();
   } catch (...) {
     std::error_code ignored;
@@ -198,6 +199,10 @@ void load_state(const std::filesystem::path& path, const std::string& kind, cons
           fmt::format("{}: {}: the file holds this, but the state to be read has nothing of this "
                       "name; expected the same configuration as when it was saved",
                       path.string(), name));
+  // Files of earlier revisions have none.
+  if (file.has_attribute("", "hash") && file.read_number("", "hash") != state_hash(visit))
+    throw std::runtime_error(
+        fmt::format("{}: the numbers are not those that were saved: the file is damaged", path.string()));
 }
 
 std::vector<std::filesystem::path> CheckpointSeries::older(const std::filesystem::path& directory) {
