@@ -277,6 +277,7 @@ int run(int argc, char** argv) {
   rollout_command->add_flag("--with-state", o.with_state, "also write the simulator state after each step");
   rollout_command->add_flag("--with-actions", o.with_actions, "also write the actions, as --actions reads them");
   rollout_command->add_option("--out", o.out, "CSV file; standard output if left out");
+  rollout_command->add_option("--record", o.record, "also record the episodes in this HDF5 file");
   rollout_command->add_option("--set", o.set, "environment setting, e.g. env.bits=40")->allow_extra_args(false);
   rollout_command->callback([&] {
     if (o.env.empty() && o.policy.empty())

@@ -11,6 +11,7 @@
 #include "run/interrupt.h"
 #include "run/runner.h"
 #include "storage/csv.h"
+#include "storage/episodes.h"
 #include "storage/file.h"
 
 namespace goalpost {
@@ -88,6 +89,7 @@ void append_values(std::string& line, const Column& column) {
 void rollout(const RolloutOptions& o) {
   EnvFactory make_env;
   std::unique_ptr<Agent> agent;
+  std::string config;  // kept with recorded episodes
   if (!o.policy.empty()) {
     LoadedRun run = load_run(o.policy);
     if (!o.env.empty() && o.env != run.experiment.env_name)
@@ -96,6 +98,7 @@ void rollout(const RolloutOptions& o) {
     if (!o.set.empty()) throw UsageError("--set does not go with --policy: the run's own environment is used");
     make_env = run.experiment.env_factory();
     agent = std::move(run.agent);
+    config = run.experiment.to_toml();
   } else {
     const EnvEntry& entry = find_environment(o.env);
     const std::unique_ptr<EnvSettings> settings = entry.settings();
@@ -111,6 +114,17 @@ void rollout(const RolloutOptions& o) {
         !problem.empty())
       throw UsageError(problem);
     make_env = entry.factory(*settings, Rng(static_cast<std::uint64_t>(o.seed)));
+    BuildInfo build = BuildInfo::current();
+    config = to_toml([&](ConfigVisitor& v) {
+      v.enter({"env", "", "", 0, 0});
+      std::string name = o.env;
+      v.visit({"name", "", "", 0, 0}, name);
+      settings->visit(v);
+      v.leave();
+      v.enter({"build", "", "", 0, 0});
+      visit_fields(build, v);
+      v.leave();
+    });
   }
 
   const Rng rng(static_cast<std::uint64_t>(o.seed));
@@ -137,6 +151,23 @@ void rollout(const RolloutOptions& o) {
   if (o.with_actions) add(numbered("a", spec.action.dim));
   std::string text = fmt::format("{}\n", fmt::join(header, ","));
 
+  EpisodeStage stage(spec, 1, EpisodePurpose::rollout);
+  EpisodeBlock recorded;
+  std::unique_ptr<EpisodeFileWriter> writer;
+  if (!o.record.empty()) {
+    try {
+      writer = std::make_unique<EpisodeFileWriter>(
+          o.record, EpisodeHeader::of(spec, static_cast<std::uint64_t>(o.seed), config), false);
+    } catch (const std::runtime_error& e) {
+      throw UsageError(e.what());
+    }
+  }
+  const auto record_episode = [&] {
+    stage.move_episode(0, 0, recorded);
+    writer->append(recorded);
+    recorded.clear();
+  };
+
   Index episode = 0, t = 0;
   for (Index row = 0; o.actions.empty() ? episode < o.episodes : row < actions.cols(); ++row) {
     if (interrupted()) break;
@@ -153,10 +184,18 @@ void rollout(const RolloutOptions& o) {
     if (o.with_state) append_values(text, env.coordinates().col(0));
     if (o.with_actions) append_values(text, env.action_in_unit().col(0));
     text += "\n";
+    if (writer) {
+      stage.add(step, 0);
+      if (step.ended(0)) record_episode();
+    }
     if (step.ended(0)) {
       ++episode;
       t = 0;
     }
+  }
+  if (writer) {
+    if (stage.steps(0) > 0) record_episode();
+    writer->close();
   }
   if (o.out.empty())
     std::fputs(text.c_str(), stdout);

@@ -19,6 +19,7 @@ struct RolloutOptions {
   bool with_state = false;       ///< also write the simulator's state after each step
   bool with_actions = false;     ///< also write the actions, so that the output can be given back as actions
   std::filesystem::path out;     ///< CSV file; empty: standard output
+  std::filesystem::path record;  ///< HDF5 file of the episodes (storage/episodes.h); empty: none
   std::vector<std::string> set;  ///< env.key=value
 };
 

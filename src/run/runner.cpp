@@ -13,6 +13,7 @@
 #include "run/interrupt.h"
 #include "run/progress.h"
 #include "storage/checkpoint.h"
+#include "storage/episodes.h"
 #include "storage/file.h"
 #include "storage/run_log.h"
 
@@ -102,6 +103,51 @@ nlohmann::ordered_json to_json(const RunResult& r) {
           {"cpu", r.cpu}};
 }
 
+// Records the episodes that train.record asks for. Before an evaluation and before a checkpoint all parts are sealed,
+// so that those behind it can be taken away.
+class RunEpisodes final : public RunObserver {
+ public:
+  RunEpisodes(const std::filesystem::path& directory, Experiment& e, const EnvSpec& spec)
+      : mode_(e.train.record),
+        training_(spec, e.train.lanes, EpisodePurpose::training),
+        evaluation_(spec, evaluation_lanes(e.train.eval_episodes), EpisodePurpose::evaluation),
+        recorder_(directory, spec, EpisodeHeader::of(spec, static_cast<std::uint64_t>(e.seed), e.to_toml()),
+                  {.compressed = e.train.record_compressed,
+                   .on_failure = [](const std::string& sentence) { fmt::print(stderr, "goalpost: {}\n", sentence); }}) {
+  }
+
+  void on_training_step(const StepBatch& step, const TrainProgress& p) override {
+    if (mode_ == RecordMode::eval) return;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(step.reward.cols()); ++i)
+      recorder_.append(training_, step, i, static_cast<std::uint64_t>(p.step));
+  }
+  void on_evaluation_begin() override {
+    if (mode_ == RecordMode::train) return;
+    recorder_.seal();
+    before_evaluation_ = recorder_.episodes();
+  }
+  void on_evaluation_step(const StepBatch& step, std::size_t lane, const TrainProgress& p) override {
+    if (mode_ != RecordMode::train) recorder_.append(evaluation_, step, lane, static_cast<std::uint64_t>(p.step));
+  }
+  void on_evaluation_stopped() override {
+    if (mode_ == RecordMode::train) return;
+    evaluation_.clear();
+    recorder_.cut_back(before_evaluation_);
+  }
+  void visit_state(StateVisitor& v) override {
+    visit_part(v, "training", training_);
+    visit_part(v, "recorder", recorder_);
+  }
+  void seal() { recorder_.seal(); }
+  void finish() { recorder_.finish(); }
+
+ private:
+  RecordMode mode_;
+  EpisodeStage training_, evaluation_;
+  EpisodeRecorder recorder_;
+  std::uint64_t before_evaluation_ = 0;
+};
+
 // What a run is made of, before anything is written: what can fail without leaving something behind fails here.
 struct RunParts {
   Experiment& experiment;
@@ -110,6 +156,7 @@ struct RunParts {
   VectorEnv env, eval_env;
   std::unique_ptr<Agent> agent;
   Run run;
+  std::unique_ptr<RunEpisodes> episodes;
 
   explicit RunParts(Experiment& e)
       : experiment(e),
@@ -120,6 +167,11 @@ struct RunParts {
         agent(e.make_agent(env.spec(), e.train.lanes, rng.stream("agent"))),
         run{.agent = *agent, .env = env, .eval_env = eval_env, .rng = rng.stream("run"), .on_evaluation = {}} {}
 
+  void record_in(const std::filesystem::path& directory) {
+    if (experiment.train.record == RecordMode::none) return;
+    episodes = std::make_unique<RunEpisodes>(directory, experiment, env.spec());
+    run.observer = episodes.get();
+  }
   StateTraversal state(bool memory) {
     return [this, memory](StateVisitor& v) { run.visit_state(v, memory); };
   }
@@ -163,6 +215,7 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool qui
   };
   run.stop = interrupted;
   run.on_checkpoint = [&] {
+    if (parts.episodes) parts.episodes->seal();
     if (c.checkpoint_every > 0)
       checkpoints.save(run.progress().step, kCheckpointKind, parts.state(c.checkpoint_replay), config);
   };
@@ -173,6 +226,7 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool qui
     return std::nullopt;
   }
   save_policy();
+  if (parts.episodes) parts.episodes->finish();
   VectorEnv final_env(parts.make_env, evaluation_lanes(c.final_eval_episodes), parts.rng.stream("final"), c.threads);
   RunResult result{.experiment = e.name,
                    .seed = e.seed,
@@ -236,10 +290,9 @@ std::string checkpoint_problem(const std::filesystem::path& file, Experiment& e,
   return fmt::format("{}", fmt::join(found, "\n"));
 }
 
-// Loads the checkpoint, if there is one. @throws UsageError
+// @throws UsageError
 void load_checkpoint(RunParts& parts, const std::filesystem::path& directory, bool any_build) {
   const std::filesystem::path file = CheckpointSeries::newest(directory);
-  if (!std::filesystem::exists(file)) return;
   try {
     if (const std::string problem = checkpoint_problem(file, parts.experiment, any_build); !problem.empty())
       throw UsageError(problem);
@@ -278,6 +331,7 @@ std::optional<RunResult> train_in_directory(Experiment& e, const std::filesystem
   const DirectoryLock lock(directory);
   log.note("config", "```toml\n" + config + "```");
   log_hparams(e, log);
+  parts.record_in(directory);
   return train_to_the_end(parts, log, quiet);
 }
 
@@ -296,7 +350,12 @@ std::optional<RunResult> resume_in_directory(const std::filesystem::path& direct
   if (const auto found = differences(before, kConfigFile, e, "--set", matters_to_resume); !found.empty())
     throw UsageError(fmt::format("{}", fmt::join(found, "\n")));
   RunParts parts(e);
-  load_checkpoint(parts, directory, any_build);
+  if (!saved) {
+    std::filesystem::remove_all(episode_parts(directory));
+    std::filesystem::remove(episode_file(directory));
+  }
+  parts.record_in(directory);
+  if (saved) load_checkpoint(parts, directory, any_build);
   // A checkpoint is saved behind the rows of its step, unless it was taken on the way to them.
   const TrainState& state = parts.run.state;
   std::filesystem::remove(directory / kResultFile);

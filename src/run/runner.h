@@ -5,6 +5,7 @@
 //   eval.csv      the evaluation curve; the same bits for the same configuration, but for wall_seconds
 //   events.out.tfevents.*   the same for TensorBoard
 //   policy.h5     the policy at the last evaluation
+//   episodes.h5   recorded episodes, if train.record asks for them; in parts below episodes/ while the run goes on
 //   checkpoint.h5 everything that the rest of the run depends on; checkpoint_<step>.h5 are older ones
 //   result.json   written at the end: why training ended, and the final evaluation
 #pragma once

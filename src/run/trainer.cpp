@@ -85,6 +85,7 @@ void TrainState::visit_state(StateVisitor& v) {
 void Run::visit_state(StateVisitor& v, bool memory) {
   visit_part(v, "train", state);
   visit_part(v, "env", env);
+  if (observer != nullptr) visit_part(v, "observer", *observer);
   const StateVisitor::Scope scope(v, "agent");
   if (memory)
     agent.visit_state(v);
@@ -92,7 +93,8 @@ void Run::visit_state(StateVisitor& v, bool memory) {
     agent.visit_without_memory(v);
 }
 
-Evaluation evaluate(Agent& agent, VectorEnv& env, int episodes, Rng rng, const std::function<bool()>& stop) {
+Evaluation evaluate(Agent& agent, VectorEnv& env, int episodes, Rng rng, const std::function<bool()>& stop,
+                    const std::function<void(const StepBatch&, std::size_t lane)>& on_step) {
   GP_CHECK(episodes > 0, "evaluate: episodes = ", episodes, "; expected a positive number");
   const std::size_t lanes = static_cast<std::size_t>(env.lanes());
   std::vector<int> left(lanes, episodes / env.lanes());  // episodes that each lane still has to run
@@ -106,6 +108,7 @@ Evaluation evaluate(Agent& agent, VectorEnv& env, int episodes, Rng rng, const s
     const StepBatch& step = env.step(action);
     for (std::size_t i = 0; i < lanes; ++i) {
       if (left[i] == 0) continue;
+      if (on_step) on_step(step, i);
       sums.add(step, i);
       if (!step.ended(i)) continue;
       total.success += step.success[i];
@@ -126,7 +129,7 @@ Evaluation evaluate(Agent& agent, VectorEnv& env, int episodes, Rng rng, const s
 }
 
 TrainEnd train(Run& run, const TrainConfig& c) {
-  auto& [agent, env, eval_env, rng, on_evaluation, on_step, stop, on_checkpoint, s] = run;
+  auto& [agent, env, eval_env, rng, on_evaluation, on_step, stop, on_checkpoint, s, observer] = run;
   TrainProgress& progress = s.progress;
   const auto start = std::chrono::steady_clock::now();
   const double earlier_seconds = progress.wall_seconds;
@@ -136,10 +139,19 @@ TrainEnd train(Run& run, const TrainConfig& c) {
     progress.wall_seconds =
         earlier_seconds + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
+  std::function<void(const StepBatch&, std::size_t)> on_evaluation_step;
+  if (observer)
+    on_evaluation_step = [&](const StepBatch& step, std::size_t lane) {
+      observer->on_evaluation_step(step, lane, progress);
+    };
   const auto evaluate_now = [&] {
     const Rng eval_rng = rng.stream("eval", static_cast<std::uint64_t>(s.evaluations));
-    const Evaluation e = evaluate(agent, eval_env, c.eval_episodes, eval_rng, stop);
-    if (e.episodes < c.eval_episodes) return;  // stopped on the way: not a measurement
+    if (observer) observer->on_evaluation_begin();
+    const Evaluation e = evaluate(agent, eval_env, c.eval_episodes, eval_rng, stop, on_evaluation_step);
+    if (e.episodes < c.eval_episodes) {  // stopped on the way: not a measurement
+      if (observer) observer->on_evaluation_stopped();
+      return;
+    }
     look_at_clock();
     on_evaluation(progress, e, s.metrics);
     s.metrics.clear();
@@ -203,6 +215,7 @@ TrainEnd train(Run& run, const TrainConfig& c) {
       ++progress.episodes;
     }
     s.recent.write(progress);
+    if (observer) observer->on_training_step(step, progress);
     s.evaluation_due = progress.step / c.eval_every > before / c.eval_every;
 
     const bool warm = progress.step > c.warmup_steps && agent.ready();

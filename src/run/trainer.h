@@ -13,6 +13,10 @@
 
 namespace goalpost {
 
+enum class RecordMode : int { none, train, eval, all };
+inline constexpr std::array kRecordModeNames = {"none", "train", "eval", "all"};
+constexpr EnumNames enum_names(RecordMode) { return kRecordModeNames; }
+
 struct TrainConfig {
   std::int64_t total_steps = 1'000'000;
   std::int64_t total_episodes = 0;
@@ -31,6 +35,8 @@ struct TrainConfig {
   std::int64_t checkpoint_every = 100'000;
   int checkpoints_kept = 2;
   bool checkpoint_replay = true;
+  RecordMode record = RecordMode::none;
+  bool record_compressed = false;
 };
 constexpr auto fields(const TrainConfig*) {
   return std::tuple{
@@ -62,6 +68,10 @@ constexpr auto fields(const TrainConfig*) {
       field("checkpoint_replay", &TrainConfig::checkpoint_replay,
             "save the replay buffer too; false: small checkpoints, but a resumed run fills its memory anew and differs "
             "from one that was not interrupted"),
+      field("record", &TrainConfig::record,
+            "which episodes are recorded, in episodes.h5: none, those of training, of evaluations, or all"),
+      field("record_compressed", &TrainConfig::record_compressed,
+            "shuffle and deflate them: smaller by a third and more, and written far slower"),
   };
 }
 static_assert(complete<TrainConfig>);
@@ -78,8 +88,10 @@ struct Evaluation {
 /// Runs episodes without exploration, from fresh episodes drawn from rng. Each lane runs its share of the episodes, so
 /// short episodes are not favoured. Depends on the agent's policy, the number of lanes and rng only.
 /// @param stop asked now and then; when true the episodes so far are returned
+/// @param on_step told of every step of the lanes whose episode counts
 Evaluation evaluate(
-    Agent& agent, VectorEnv& env, int episodes, Rng rng, const std::function<bool()>& stop = [] { return false; });
+    Agent& agent, VectorEnv& env, int episodes, Rng rng, const std::function<bool()>& stop = [] { return false; },
+    const std::function<void(const StepBatch&, std::size_t lane)>& on_step = {});
 
 /// Where a run stands. Counters are exact and reproducible; wall_seconds is not.
 struct TrainProgress {
@@ -89,6 +101,17 @@ struct TrainProgress {
   double wall_seconds = 0;
   double success = 0, success_any = 0, reward = 0, length = 0;  ///< means of the last 100 training episodes
   void visit_state(StateVisitor& v);
+};
+
+/// Told of what the loop does: what records episodes. @alloc none where steps are told of
+class RunObserver {
+ public:
+  virtual ~RunObserver() = default;
+  virtual void on_training_step(const StepBatch&, const TrainProgress&) {}
+  virtual void on_evaluation_begin() {}
+  virtual void on_evaluation_step(const StepBatch&, std::size_t /*lane*/, const TrainProgress&) {}
+  virtual void on_evaluation_stopped() {}  ///< it does not count, and will be done again
+  virtual void visit_state(StateVisitor&) {}
 };
 
 enum class TrainEnd { budget, success, interrupted };
@@ -147,6 +170,7 @@ struct Run {
   std::function<bool()> stop = [] { return false; };  ///< asked after every step; ends the run cleanly
   std::function<void()> on_checkpoint = [] {};  ///< every checkpoint_every transitions, at the end, and when stopped
   TrainState state = TrainState(rng, env.lanes());
+  RunObserver* observer = nullptr;
 
   const TrainProgress& progress() const { return state.progress; }
   /// Agent, environments and loop. @param memory false leaves out what the agent has collected

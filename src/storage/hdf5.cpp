@@ -110,9 +110,14 @@ std::string text(const Hdf5Shape& shape) { return fmt::format("[{}]", fmt::join(
 
 std::string object_path(const std::string& name) { return name.empty() ? "/" : name; }
 
-Handle deflated(bool deflate) {
-  Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+Handle without_times(hid_t list_class) {
+  Handle creation(H5Pcreate(list_class), H5Pclose);
   H5Pset_obj_track_times(creation, false);  // equal values make equal files
+  return creation;
+}
+
+Handle deflated(bool deflate) {
+  Handle creation = without_times(H5P_DATASET_CREATE);
   if (deflate) {
     H5Pset_shuffle(creation);
     H5Pset_deflate(creation, 1);
@@ -120,10 +125,14 @@ Handle deflated(bool deflate) {
   return creation;
 }
 
-Handle with_groups() {
-  Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
-  H5Pset_create_intermediate_group(links, 1);
-  return links;
+// The groups above a name. HDF5 would make them itself, but with the time in them.
+void make_groups_above(hid_t file, const std::string& name) {
+  for (std::size_t slash = name.find('/'); slash != name.npos; slash = name.find('/', slash + 1)) {
+    const std::string group = name.substr(0, slash);
+    if (H5Lexists(file, group.c_str(), H5P_DEFAULT) > 0) continue;
+    const Handle creation = without_times(H5P_GROUP_CREATE);
+    const Handle made(H5Gcreate2(file, group.c_str(), H5P_DEFAULT, creation, H5P_DEFAULT), H5Gclose);
+  }
 }
 
 std::uint64_t product(const Hdf5Shape& shape) {
@@ -143,7 +152,8 @@ Hdf5File Hdf5File::create(const std::filesystem::path& path) {
   prepare_library();
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
-  const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access);
+  const Handle creation = without_times(H5P_FILE_CREATE);
+  const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation, access);
   if (id < 0) throw std::runtime_error(fmt::format("cannot create {}: {}", path.string(), reason()));
   return {path, id};
 }
@@ -180,8 +190,10 @@ void Hdf5File::write(const std::string& name, const Hdf5Shape& shape, std::span<
   if (name.empty()) fail(name, "a dataset needs a name");
   const std::vector<hsize_t> extents(shape.begin(), shape.end());
   const Handle space(H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr), H5Sclose);
-  const Handle links = with_groups(), creation = deflated(false);
-  const Handle dataset(H5Dcreate2(id_, name.c_str(), Types<T>::file(), space, links, creation, H5P_DEFAULT), H5Dclose);
+  make_groups_above(id_, name);
+  const Handle creation = deflated(false);
+  const Handle dataset(H5Dcreate2(id_, name.c_str(), Types<T>::file(), space, H5P_DEFAULT, creation, H5P_DEFAULT),
+                       H5Dclose);
   if (dataset < 0) fail(name, "cannot create the dataset: " + reason());
   if (values.empty()) return;
   if (H5Dwrite(dataset, Types<T>::memory(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0)
@@ -211,9 +223,11 @@ void Hdf5File::create_rows(const std::string& name, const Hdf5Shape& row, std::u
   chunk[0] = chunk_rows;
   for (hsize_t& extent : chunk) extent = std::max<hsize_t>(extent, 1);
   const Handle space(H5Screate_simple(static_cast<int>(extents.size()), extents.data(), limits.data()), H5Sclose);
-  const Handle links = with_groups(), creation = deflated(deflate);
+  make_groups_above(id_, name);
+  const Handle creation = deflated(deflate);
   H5Pset_chunk(creation, static_cast<int>(chunk.size()), chunk.data());
-  const Handle dataset(H5Dcreate2(id_, name.c_str(), Types<T>::file(), space, links, creation, H5P_DEFAULT), H5Dclose);
+  const Handle dataset(H5Dcreate2(id_, name.c_str(), Types<T>::file(), space, H5P_DEFAULT, creation, H5P_DEFAULT),
+                       H5Dclose);
   if (dataset < 0) fail(name, "cannot create the dataset: " + reason());
 }
 
@@ -310,8 +324,9 @@ Hdf5Shape Hdf5File::shape(const std::string& name) const {
 }
 
 void Hdf5File::create_group(const std::string& name) {
-  const Handle links = with_groups();
-  const Handle group(H5Gcreate2(id_, name.c_str(), links, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
+  make_groups_above(id_, name);
+  const Handle creation = without_times(H5P_GROUP_CREATE);
+  const Handle group(H5Gcreate2(id_, name.c_str(), H5P_DEFAULT, creation, H5P_DEFAULT), H5Gclose);
   if (group < 0) fail(name, "cannot create the group: " + reason());
 }
 
@@ -321,9 +336,10 @@ void Hdf5File::write_flags(const std::string& name, std::span<const std::uint8_t
     H5Tenum_insert(type, label, &value);
   const hsize_t extent = flags.size(), limit = H5S_UNLIMITED, chunk = std::clamp<hsize_t>(extent, 1, 1 << 16);
   const Handle space(H5Screate_simple(1, &extent, &limit), H5Sclose);
-  const Handle links = with_groups(), creation = deflated(deflate);
+  make_groups_above(id_, name);
+  const Handle creation = deflated(deflate);
   H5Pset_chunk(creation, 1, &chunk);
-  const Handle dataset(H5Dcreate2(id_, name.c_str(), type, space, links, creation, H5P_DEFAULT), H5Dclose);
+  const Handle dataset(H5Dcreate2(id_, name.c_str(), type, space, H5P_DEFAULT, creation, H5P_DEFAULT), H5Dclose);
   if (dataset < 0 || (!flags.empty() && H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, flags.data()) < 0))
     fail(name, "cannot write: " + reason());
 }

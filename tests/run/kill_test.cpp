@@ -13,6 +13,7 @@
 #include "run/runner.h"
 #include "storage/checkpoint.h"
 #include "storage/csv.h"
+#include "storage/episodes.h"
 #include "support/temporary_directory.h"
 
 namespace goalpost {
@@ -54,7 +55,7 @@ class Killed : public testing::Test {
          {"env.bits=6", "train.lanes=4", "train.warmup_steps=40", "train.eval_every=500", "train.eval_episodes=10",
           "train.final_eval_episodes=20", "train.stop_success=0", "train.checkpoint_every=300", "agent.batch_size=16",
           "agent.replay.capacity=2000", "agent.dqn.q.hidden=[16]", "train.total_episodes=0", "train.cycle_episodes=0",
-          "train.cycle_updates=0", "train.updates_per_step=0.25"})
+          "train.cycle_updates=0", "train.updates_per_step=0.25", "train.record=all"})
       words.insert(words.end(), {"--set", s});
     words.insert(words.end(), more.begin(), more.end());
     return words;
@@ -67,7 +68,15 @@ class Killed : public testing::Test {
         EXPECT_EQ(x.column(name), y.column(name)) << name;
       }
     }
-    EXPECT_TRUE(content(here_ / a / "policy.h5") == content(here_ / b / "policy.h5"));
+    for (const char* file : {"policy.h5", "episodes.h5"})
+      EXPECT_TRUE(content(here_ / a / file) == content(here_ / b / file)) << file;
+  }
+
+  static void read_all(const std::filesystem::path& part) {
+    const EpisodeReader reader(part);
+    EpisodeBlock block;
+    for (std::uint64_t e = 0; e < reader.episodes(); ++e) reader.read(e, block);
+    EXPECT_EQ(block.steps(), reader.steps());
   }
 
   TemporaryDirectory here_;
@@ -94,7 +103,12 @@ TEST_F(Killed, AtRandomMomentsEndsAtTheSameBits) {
       kill(child, SIGKILL);
       status = wait_for(child);
       ASSERT_TRUE(status == 0 || status == -SIGKILL) << "status " << status << ": " << errors();
-      if (status == -SIGKILL) ++kills;
+      if (status != -SIGKILL) continue;
+      ++kills;
+      // Every sealed part is whole.
+      if (std::filesystem::exists(directory / "episodes") && !std::filesystem::is_empty(directory / "episodes"))
+        for (const auto& part : std::filesystem::directory_iterator(directory / "episodes"))
+          if (part.path().extension() == ".h5") read_all(part.path());
     }
     expect_same_run("whole", name);
     ASSERT_FALSE(HasFailure()) << name;
