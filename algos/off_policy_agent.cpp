@@ -36,6 +36,13 @@ class OffPolicyAgent final : public Agent {
     normalizer_.observe(state_);
   }
 
+  void remember(const StepBatch& step, int lane) override {
+    buffer_.add(step, 0, lane);
+    if (!normalizer_.enabled()) return;
+    join(step.before, exploit_state_);
+    normalizer_.observe(exploit_state_);
+  }
+
   bool ready() const override { return sampler_->ready(1); }
 
   void update(Metrics& metrics) override {

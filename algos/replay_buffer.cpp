@@ -41,35 +41,38 @@ ReplayBuffer::ReplayBuffer(const EnvSpec& spec, const ReplayConfig& config, int 
 void ReplayBuffer::add(const StepBatch& step) {
   GP_CHECK(step.reward.cols() == static_cast<Index>(lanes_.size()), "ReplayBuffer::add: the step has ",
            step.reward.cols(), " lanes; expected ", lanes_.size());
-  for (int i = 0; i < static_cast<int>(lanes_.size()); ++i) {
-    Lane& lane = lanes_[static_cast<std::size_t>(i)];
-    size_ -= lane.added - oldest(lane);
-    finished_ -= finished(lane);
+  for (int i = 0; i < static_cast<int>(lanes_.size()); ++i) add(step, i, i);
+}
 
-    const Slot slot{i, lane.added};
-    const std::size_t k = at(slot);
-    // The slot's old transition goes; with it its whole episode becomes undrawable as an episode.
-    if (lane.added >= lane_capacity_ && lane.added - lane_capacity_ >= lane.first_whole && end_[k] != kRunning)
-      lane.first_whole = end_[k];
-    std::copy_n(step.before.obs.col(i).data(), obs_dim_, column(obs_, obs_dim_, k));
-    std::copy_n(step.after.obs.col(i).data(), obs_dim_, column(after_, obs_dim_, k));
-    std::copy_n(step.action.col(i).data(), action_dim_, column(action_, action_dim_, k));
-    std::copy_n(step.before.desired.col(i).data(), goal_dim_, column(desired_, goal_dim_, k));
-    std::copy_n(step.after.achieved.col(i).data(), goal_dim_, column(achieved_after_, goal_dim_, k));
-    reward_[k] = step.reward(0, i);
-    terminated_[k] = step.terminated[static_cast<std::size_t>(i)];
-    cut_[k] = c_.time_limit_ends && step.truncated[static_cast<std::size_t>(i)];
-    begin_[k] = lane.episode_begin;
-    end_[k] = kRunning;
-    ++lane.added;
-    if (step.ended(static_cast<std::size_t>(i))) {
-      for (Index t = std::max(lane.episode_begin, oldest(lane)); t < lane.added; ++t) end_[at({i, t})] = lane.added;
-      lane.episode_begin = lane.added;
-    }
+void ReplayBuffer::add(const StepBatch& step, Index column, int i) {
+  const std::size_t from = static_cast<std::size_t>(column);
+  Lane& lane = lanes_[static_cast<std::size_t>(i)];
+  size_ -= lane.added - oldest(lane);
+  finished_ -= finished(lane);
 
-    size_ += lane.added - oldest(lane);
-    finished_ += finished(lane);
+  const Slot slot{i, lane.added};
+  const std::size_t k = at(slot);
+  // The slot's old transition goes; with it its whole episode becomes undrawable as an episode.
+  if (lane.added >= lane_capacity_ && lane.added - lane_capacity_ >= lane.first_whole && end_[k] != kRunning)
+    lane.first_whole = end_[k];
+  std::copy_n(step.before.obs.col(column).data(), obs_dim_, this->column(obs_, obs_dim_, k));
+  std::copy_n(step.after.obs.col(column).data(), obs_dim_, this->column(after_, obs_dim_, k));
+  std::copy_n(step.action.col(column).data(), action_dim_, this->column(action_, action_dim_, k));
+  std::copy_n(step.before.desired.col(column).data(), goal_dim_, this->column(desired_, goal_dim_, k));
+  std::copy_n(step.after.achieved.col(column).data(), goal_dim_, this->column(achieved_after_, goal_dim_, k));
+  reward_[k] = step.reward(0, column);
+  terminated_[k] = step.terminated[from];
+  cut_[k] = c_.time_limit_ends && step.truncated[from];
+  begin_[k] = lane.episode_begin;
+  end_[k] = kRunning;
+  ++lane.added;
+  if (step.ended(from)) {
+    for (Index t = std::max(lane.episode_begin, oldest(lane)); t < lane.added; ++t) end_[at({i, t})] = lane.added;
+    lane.episode_begin = lane.added;
   }
+
+  size_ += lane.added - oldest(lane);
+  finished_ += finished(lane);
 }
 
 ReplayBuffer::Slot ReplayBuffer::draw(Rng& rng) const {

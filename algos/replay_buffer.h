@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "algos/batch.h"
@@ -15,6 +16,7 @@ namespace goalpost {
 struct ReplayConfig {
   int capacity = 1'000'000;
   bool time_limit_ends = false;
+  std::string dataset = "";
 };
 constexpr auto fields(const ReplayConfig*) {
   return std::tuple{
@@ -22,6 +24,9 @@ constexpr auto fields(const ReplayConfig*) {
             1'000'000'000, "Mnih et al. 2015, Ext. Data Table 1"),
       field("time_limit_ends", &ReplayConfig::time_limit_ends,
             "treat the time limit as the task's end, without bootstrapping: a common fault, kept to measure it"),
+      field("dataset", &ReplayConfig::dataset,
+            "episodes that are in the memory before the first step: a file or run directory of `goalpost train --set "
+            "train.record=...`, a Minari or a D4RL dataset; none if empty"),
   };
 }
 static_assert(complete<ReplayConfig>);
@@ -39,7 +44,9 @@ class ReplayBuffer {
   /// @throws std::invalid_argument if an episode of spec.max_steps does not fit into a lane's share of the capacity
   ReplayBuffer(const EnvSpec& spec, const ReplayConfig& config, int lanes);
 
-  void add(const StepBatch& step);                   ///< @alloc none
+  void add(const StepBatch& step);  ///< @alloc none
+  /// One column of a step, which may have any number of lanes, as the next transition of a lane. @alloc none
+  void add(const StepBatch& step, Index column, int lane);
   Index size() const { return size_; }               ///< transitions stored
   Index finished_size() const { return finished_; }  ///< of them, those whose episode has ended and is stored whole
   Slot draw(Rng& rng) const;                         ///< any stored transition. @pre size() > 0

@@ -15,6 +15,7 @@
 #include "run/report.h"
 #include "run/rollout.h"
 #include "run/runner.h"
+#include "storage/dataset.h"
 
 namespace goalpost {
 namespace {
@@ -167,6 +168,60 @@ int report(const std::vector<std::string>& directories, bool recorded) {
   return std::all_of(summaries.begin(), summaries.end(), [](const Summary& s) { return s.meets_expectation; }) ? 0 : 1;
 }
 
+int dataset_info(const std::filesystem::path& path) {
+  const DatasetSummary s = check_dataset(path);
+  const EpisodeHeader& h = s.header;
+  fmt::print("{}: {} episodes, {} steps, {} in {} file{}\n", path.string(), s.episodes, s.steps,
+             fmt::format("{:.1f} MB", static_cast<double>(s.bytes) / 1e6), s.files, s.files == 1 ? "" : "s");
+  fmt::print("  environment     {}, seed {}\n", h.environment, h.seed);
+  fmt::print("  observation {}, goal {}, action {}, time limit {} steps\n", h.obs_dim,
+             h.goal_dim == 0 ? "none" : std::to_string(h.goal_dim),
+             h.choices > 0 ? fmt::format("one of {}", h.choices) : fmt::format("{} numbers", h.action_dim),
+             h.max_steps);
+  fmt::print("  of training {}, of evaluations {}, of rollouts {}\n", s.by_purpose[0], s.by_purpose[1],
+             s.by_purpose[2]);
+  const double episodes = static_cast<double>(std::max<std::uint64_t>(s.episodes, 1));
+  fmt::print("  mean length {:.1f}, mean return {:.3f}, success at the last step {:.3f}\n",
+             static_cast<double>(s.steps) / episodes, s.mean_return, static_cast<double>(s.successes) / episodes);
+  return 0;
+}
+
+struct DatasetOptions {
+  std::string action, path, out, format = "minari", env;
+  std::vector<std::string> set;
+  bool compressed = false;
+};
+
+int dataset(const DatasetOptions& o) {
+  const auto need = [&](const std::string& value, const char* option) {
+    if (value.empty()) throw UsageError(fmt::format("dataset {}: {} is missing", o.action, option));
+  };
+  if (!std::filesystem::exists(o.path)) throw UsageError(fmt::format("{}: there is no such file", o.path));
+  try {
+    if (o.action == "info") return dataset_info(o.path);
+    if (o.action == "check") {
+      const DatasetSummary s = check_dataset(o.path);
+      fmt::print("{}: {} episodes, {} steps, nothing wrong\n", o.path, s.episodes, s.steps);
+      return 0;
+    }
+    need(o.out, "--out");
+    if (o.action == "repair") {
+      const std::string dropped = repair_dataset(o.path, o.out, o.compressed);
+      fmt::print("{}\n", dropped.empty() ? fmt::format("{}: nothing wrong; copied to {}", o.path, o.out) : dropped);
+    } else if (o.action == "import") {
+      need(o.env, "--env");
+      import_dataset(o.path, make_environment(o.env, o.set, 0)()->spec(), o.out, o.compressed);
+    } else if (o.format == "minari") {
+      export_minari(o.path, o.out, o.compressed);
+    } else {
+      export_d4rl(o.path, o.out, o.compressed);
+    }
+  } catch (const std::runtime_error& e) {
+    throw UsageError(e.what());
+  }
+  return 0;
+}
+
 // The benchmarks are a program of their own beside this one, so that a build for training does not need them.
 int benchmark(const std::string& filter) {
   const std::filesystem::path program =
@@ -285,6 +340,20 @@ int run(int argc, char** argv) {
     rollout(o);
     status = interrupted() ? 130 : 0;
   });
+
+  CLI::App* dataset_command = app.add_subcommand("dataset", "look at, repair and exchange recorded episodes");
+  DatasetOptions d;
+  dataset_command->add_option("action", d.action, "info, check, repair, export or import")
+      ->required()
+      ->check(CLI::IsMember({"info", "check", "repair", "export", "import"}));
+  dataset_command->add_option("path", d.path, "file of episodes, or run directory; import: a Minari or D4RL dataset")
+      ->required();
+  dataset_command->add_option("--out", d.out, "what repair, export and import write; must be new");
+  dataset_command->add_option("--format", d.format, "of an export")->check(CLI::IsMember({"minari", "d4rl"}));
+  dataset_command->add_option("--env", d.env, "of an import: the environment that the episodes are of");
+  dataset_command->add_option("--set", d.set, "environment setting, e.g. env.bits=40")->allow_extra_args(false);
+  dataset_command->add_flag("--compressed", d.compressed, "shuffle and deflate what is written");
+  dataset_command->callback([&] { status = dataset(d); });
 
   CLI::App* benchmark_command = app.add_subcommand("benchmark", "time the components");
   benchmark_command->add_option("filter", filter, "regular expression; all if left out")->default_str("");

@@ -88,7 +88,7 @@ void check_relations(const Experiment& e, ConfigReader& reader) {
     reader.report("agent.her.strategy",
                   fmt::format("agent.her.strategy relabels goals, but {} has none; expected \"none\"", spec.name));
   const std::int64_t first_end = std::int64_t(t.lanes) * spec.max_steps;
-  if (!cycles && t.warmup_steps < first_end)
+  if (!cycles && c->replay.dataset.empty() && t.warmup_steps < first_end)
     reader.report("train.warmup_steps",
                   fmt::format("train.warmup_steps = {} lets learning start before the first episode ends; expected at "
                               "least lanes x max_steps = {} x {} = {}",
@@ -147,6 +147,20 @@ Experiment make_experiment(const TomlValues& values) {
   if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "\n")));
   e.build = BuildInfo::current();
   return e;
+}
+
+std::unique_ptr<EnvSettings> environment_settings(const std::string& env, const std::vector<std::string>& set) {
+  const EnvEntry& entry = find_environment(env);
+  std::unique_ptr<EnvSettings> settings = entry.settings();
+  TomlValues values;
+  for (const std::string& s : set) values.set(s);
+  ConfigReader reader(values);
+  in_table(reader, "env", "", [&] { settings->visit(reader); });
+  const std::vector<std::string> problems = reader.problems();
+  if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "\n")));
+  if (const std::string problem = goal_task_problem(settings->task, entry.world(*settings)()->spec()); !problem.empty())
+    throw UsageError(problem);
+  return settings;
 }
 
 std::vector<std::string> differences(Experiment& a, const std::string& name_a, Experiment& b, const std::string& name_b,

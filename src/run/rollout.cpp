@@ -25,34 +25,6 @@ CsvTable read_table(const std::filesystem::path& file) {
   }
 }
 
-// [act x steps], in the environment's unit
-Eigen::MatrixXd read_actions(const std::filesystem::path& file, const EnvSpec& spec) {
-  const CsvTable table = read_table(file);
-  if (table.rows() == 0) throw UsageError(fmt::format("{} holds no rows; expected one action per row", file.string()));
-  Eigen::MatrixXd actions(spec.action.dim, static_cast<Index>(table.rows()));
-  for (int i = 0; i < spec.action.dim; ++i) {
-    const std::string name = fmt::format("a{}", i);
-    if (!table.has(name))
-      throw UsageError(fmt::format("{} has no column {}; expected a0 to a{} for {}", file.string(), name,
-                                   spec.action.dim - 1, spec.name));
-    for (Index t = 0; t < actions.cols(); ++t) {
-      const double a = table.column(name)[static_cast<std::size_t>(t)];
-      const bool ok =
-          spec.action.kind == ActionSpace::Kind::discrete
-              ? a >= 0 && a < spec.action.choices && a == static_cast<int>(a)
-              : a >= static_cast<double>(spec.action.low(i)) && a <= static_cast<double>(spec.action.high(i));
-      if (!ok)
-        throw UsageError(
-            fmt::format("{}:{}: {} = {}; expected {}", file.string(), t + 2, name, a,
-                        spec.action.kind == ActionSpace::Kind::discrete
-                            ? fmt::format("an integer in [0, {}]", spec.action.choices - 1)
-                            : fmt::format("a number in [{}, {}]", spec.action.low(i), spec.action.high(i))));
-      actions(i, t) = a;
-    }
-  }
-  return actions;
-}
-
 // The world's coordinates, in the order of names.
 std::vector<double> read_coordinates(const std::filesystem::path& file, const std::vector<std::string>& names,
                                      const std::string& env) {
@@ -86,6 +58,33 @@ void append_values(std::string& line, const Column& column) {
 
 }  // namespace
 
+Eigen::MatrixXd read_actions(const std::filesystem::path& file, const EnvSpec& spec) {
+  const CsvTable table = read_table(file);
+  if (table.rows() == 0) throw UsageError(fmt::format("{} holds no rows; expected one action per row", file.string()));
+  Eigen::MatrixXd actions(spec.action.dim, static_cast<Index>(table.rows()));
+  for (int i = 0; i < spec.action.dim; ++i) {
+    const std::string name = fmt::format("a{}", i);
+    if (!table.has(name))
+      throw UsageError(fmt::format("{} has no column {}; expected a0 to a{} for {}", file.string(), name,
+                                   spec.action.dim - 1, spec.name));
+    for (Index t = 0; t < actions.cols(); ++t) {
+      const double a = table.column(name)[static_cast<std::size_t>(t)];
+      const bool ok =
+          spec.action.kind == ActionSpace::Kind::discrete
+              ? a >= 0 && a < spec.action.choices && a == static_cast<int>(a)
+              : a >= static_cast<double>(spec.action.low(i)) && a <= static_cast<double>(spec.action.high(i));
+      if (!ok)
+        throw UsageError(
+            fmt::format("{}:{}: {} = {}; expected {}", file.string(), t + 2, name, a,
+                        spec.action.kind == ActionSpace::Kind::discrete
+                            ? fmt::format("an integer in [0, {}]", spec.action.choices - 1)
+                            : fmt::format("a number in [{}, {}]", spec.action.low(i), spec.action.high(i))));
+      actions(i, t) = a;
+    }
+  }
+  return actions;
+}
+
 void rollout(const RolloutOptions& o) {
   EnvFactory make_env;
   std::unique_ptr<Agent> agent;
@@ -100,20 +99,8 @@ void rollout(const RolloutOptions& o) {
     agent = std::move(run.agent);
     config = run.experiment.to_toml();
   } else {
-    const EnvEntry& entry = find_environment(o.env);
-    const std::unique_ptr<EnvSettings> settings = entry.settings();
-    TomlValues values;
-    for (const std::string& s : o.set) values.set(s);
-    ConfigReader reader(values);
-    reader.enter({"env", "", "", 0, 0});
-    settings->visit(reader);
-    reader.leave();
-    const std::vector<std::string> problems = reader.problems();
-    if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "\n")));
-    if (const std::string problem = goal_task_problem(settings->task, entry.world(*settings)()->spec());
-        !problem.empty())
-      throw UsageError(problem);
-    make_env = entry.factory(*settings, Rng(static_cast<std::uint64_t>(o.seed)));
+    std::unique_ptr<EnvSettings> settings = environment_settings(o.env, o.set);
+    make_env = find_environment(o.env).factory(*settings, Rng(static_cast<std::uint64_t>(o.seed)));
     BuildInfo build = BuildInfo::current();
     config = to_toml([&](ConfigVisitor& v) {
       v.enter({"env", "", "", 0, 0});

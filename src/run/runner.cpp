@@ -13,6 +13,7 @@
 #include "run/interrupt.h"
 #include "run/progress.h"
 #include "storage/checkpoint.h"
+#include "storage/dataset.h"
 #include "storage/episodes.h"
 #include "storage/file.h"
 #include "storage/run_log.h"
@@ -177,6 +178,21 @@ struct RunParts {
   }
 };
 
+// Puts the episodes of agent.replay.dataset into the memory, one lane after the other.
+void fill_memory(RunParts& parts) {
+  const OffPolicyConfig* c = find_algorithm(parts.experiment.algorithm).off_policy(*parts.experiment.agent_settings);
+  if (c == nullptr || c->replay.dataset.empty()) return;
+  int lane = 0;
+  try {
+    replay_dataset(c->replay.dataset, parts.env.spec(), [&](const StepBatch& step) {
+      parts.agent->remember(step, lane);
+      if (step.ended(0)) lane = (lane + 1) % parts.env.lanes();
+    });
+  } catch (const std::runtime_error& e) {
+    throw UsageError(fmt::format("agent.replay.dataset: {}", e.what()));
+  }
+}
+
 std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool quiet) {
   Experiment& e = parts.experiment;
   Run& run = parts.run;
@@ -326,6 +342,7 @@ std::filesystem::path default_directory(const Experiment& e) {
 std::optional<RunResult> train_in_directory(Experiment& e, const std::filesystem::path& directory, bool quiet) {
   RunLog::check_unused(directory);
   RunParts parts(e);
+  fill_memory(parts);
   const std::string config = e.to_toml();
   RunLog log(directory, config);
   const DirectoryLock lock(directory);
@@ -354,6 +371,7 @@ std::optional<RunResult> resume_in_directory(const std::filesystem::path& direct
     std::filesystem::remove_all(episode_parts(directory));
     std::filesystem::remove(episode_file(directory));
   }
+  if (!saved || !e.train.checkpoint_replay) fill_memory(parts);
   parts.record_in(directory);
   if (saved) load_checkpoint(parts, directory, any_build);
   // A checkpoint is saved behind the rows of its step, unless it was taken on the way to them.

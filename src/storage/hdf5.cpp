@@ -367,22 +367,26 @@ void Hdf5File::write_attribute(const std::string& name, const char* attribute, s
     fail(name, fmt::format("cannot write attribute {}: {}", attribute, reason()));
 }
 
-void Hdf5File::write_attribute(const std::string& name, const char* attribute, std::uint64_t number) {
+template <class T>
+void Hdf5File::write_number(const std::string& name, const char* attribute, T number) {
   const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
-  const Handle id(H5Acreate_by_name(id_, object_path(name).c_str(), attribute, H5T_STD_U64LE, space, H5P_DEFAULT,
+  const Handle id(H5Acreate_by_name(id_, object_path(name).c_str(), attribute, Types<T>::file(), space, H5P_DEFAULT,
                                     H5P_DEFAULT, H5P_DEFAULT),
                   H5Aclose);
-  if (id < 0 || H5Awrite(id, H5T_NATIVE_UINT64, &number) < 0)
+  if (id < 0 || H5Awrite(id, Types<T>::memory(), &number) < 0)
     fail(name, fmt::format("cannot write attribute {}: {}", attribute, reason()));
 }
 
+void Hdf5File::write_attribute(const std::string& name, const char* attribute, std::uint64_t number) {
+  write_number(name, attribute, number);
+}
+
+void Hdf5File::write_attribute(const std::string& name, const char* attribute, std::int64_t number) {
+  write_number(name, attribute, number);
+}
+
 void Hdf5File::write_attribute(const std::string& name, const char* attribute, double number) {
-  const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
-  const Handle id(H5Acreate_by_name(id_, object_path(name).c_str(), attribute, H5T_IEEE_F64LE, space, H5P_DEFAULT,
-                                    H5P_DEFAULT, H5P_DEFAULT),
-                  H5Aclose);
-  if (id < 0 || H5Awrite(id, H5T_NATIVE_DOUBLE, &number) < 0)
-    fail(name, fmt::format("cannot write attribute {}: {}", attribute, reason()));
+  write_number(name, attribute, number);
 }
 
 bool Hdf5File::has_attribute(const std::string& name, const char* attribute) const {

@@ -62,6 +62,7 @@ class Hdf5File {
   /// Attributes of a dataset or group; the name "" is the root.
   void write_attribute(const std::string& name, const char* attribute, std::string_view text);
   void write_attribute(const std::string& name, const char* attribute, std::uint64_t number);
+  void write_attribute(const std::string& name, const char* attribute, std::int64_t number);
   void write_attribute(const std::string& name, const char* attribute, double number);
   bool has_attribute(const std::string& name, const char* attribute) const;
   std::string read_text(const std::string& name, const char* attribute) const;
@@ -69,6 +70,8 @@ class Hdf5File {
   double read_real(const std::string& name, const char* attribute) const;
 
  private:
+  template <class T>
+  void write_number(const std::string& name, const char* attribute, T number);
   Hdf5File(std::filesystem::path path, std::int64_t id) : path_(std::move(path)), id_(id) {}
   [[noreturn]] void fail(const std::string& name, const std::string& problem) const;
 
