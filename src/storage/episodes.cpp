@@ -19,7 +19,7 @@ static_assert(std::is_same_v<Scalar, float>, "the files hold float32");
 
 constexpr std::uint64_t kSchema = 1;
 constexpr char kKind[] = "goalpost episodes";
-constexpr std::uint64_t kChunkBytes = std::uint64_t(1) << 17;
+constexpr std::uint64_t kChunkBytes = std::uint64_t(1) << 17, kStepsAtOnce = 50'000;
 
 // The columns of a file that have one row per state, or per step: f(name, numbers per row, the block's vector).
 template <class F>
@@ -151,8 +151,29 @@ void EpisodeBlock::clear() {
   for_episodes(*this, clear_one);
 }
 
+void EpisodeBlock::append_episode(const EpisodeHeader& h, const EpisodeBlock& from, std::uint64_t e) {
+  const std::uint64_t begin = from.begin_of(e), count = from.end[e] - begin, old_steps = steps();
+  const auto copy = [](const auto& source, auto& to, std::uint64_t row, std::uint64_t rows, int numbers) {
+    const auto width = static_cast<std::uint64_t>(numbers);
+    const auto first = source.begin() + static_cast<std::ptrdiff_t>(row * width);
+    to.insert(to.end(), first, first + static_cast<std::ptrdiff_t>(rows * width));
+  };
+  copy(from.observation, observation, begin + e, count + 1, h.obs_dim);
+  copy(from.achieved, achieved, begin + e, count + 1, h.goal_dim);
+  copy(from.desired, desired, begin + e, count + 1, h.goal_dim);
+  copy(from.action, action, begin, count, h.action_dim);
+  copy(from.reward, reward, begin, count, 1);
+  copy(from.terminated, terminated, begin, count, 1);
+  copy(from.truncated, truncated, begin, count, 1);
+  copy(from.success, success, begin, count, 1);
+  end.push_back(old_steps + count);
+  lane.push_back(from.lane[e]);
+  run_step.push_back(from.run_step[e]);
+  purpose.push_back(from.purpose[e]);
+}
+
 EpisodeFileWriter::EpisodeFileWriter(fs::path path, const EpisodeHeader& h, bool compressed)
-    : path_(std::move(path)), file_(Hdf5File::create(temporary_name(path_))) {
+    : path_(std::move(path)), file_(Hdf5File::create(temporary_name(path_))), header_(h), compressed_(compressed) {
   file_.write_attribute("", "schema", kSchema);
   file_.write_attribute("", "kind", kKind);
   file_.write_attribute("", "environment", h.environment);
@@ -168,15 +189,22 @@ EpisodeFileWriter::EpisodeFileWriter(fs::path path, const EpisodeHeader& h, bool
     file_.write("action_low", {h.action_low.size()}, std::span(h.action_low));
     file_.write("action_high", {h.action_high.size()}, std::span(h.action_high));
   }
-  EpisodeBlock types;
-  const auto create = [&]<class T>(const char* name, int numbers, std::vector<T>&) {
-    const std::uint64_t row_bytes = static_cast<std::uint64_t>(std::max(numbers, 1)) * sizeof(T);
-    if (is_there(name, h.goal_dim))
-      file_.create_rows<T>(name, row_shape(numbers), std::max<std::uint64_t>(kChunkBytes / row_bytes, 1), compressed);
+}
+
+// The columns, in chunks no longer than what is there to fill the first of them: a chunk is stored whole.
+void EpisodeFileWriter::create_columns() {
+  const auto create = [&]<class T>(const char* name, int numbers, std::vector<T>& column) {
+    const std::uint64_t width = static_cast<std::uint64_t>(std::max(numbers, 1)), rows = column.size() / width;
+    if (is_there(name, header_.goal_dim))
+      file_.create_rows<T>(
+          name, row_shape(numbers),
+          std::clamp<std::uint64_t>(kChunkBytes / (width * sizeof(T)), 1, std::max<std::uint64_t>(rows, 1)),
+          compressed_);
   };
-  for_states(h, types, create);
-  for_steps(h, types, create);
-  for_episodes(types, create);
+  for_states(header_, pending_, create);
+  for_steps(header_, pending_, create);
+  for_episodes(pending_, create);
+  created_ = true;
 }
 
 EpisodeFileWriter::~EpisodeFileWriter() {
@@ -185,24 +213,27 @@ EpisodeFileWriter::~EpisodeFileWriter() {
 }
 
 void EpisodeFileWriter::append(const EpisodeBlock& block) {
-  EpisodeBlock& b = const_cast<EpisodeBlock&>(block);  // only read: the lists of columns serve reading and writing
-  const EpisodeHeader any;
-  const auto append_column = [&]<class T>(const char* name, int, std::vector<T>& column) {
+  for (std::uint64_t e = 0; e < block.episodes(); ++e) {
+    pending_.append_episode(header_, block, e);
+    if (pending_.steps() >= kStepsAtOnce) write_pending();
+  }
+}
+
+void EpisodeFileWriter::write_pending() {
+  if (!created_) create_columns();
+  for (std::uint64_t& end : pending_.end) end += steps_;
+  steps_ += pending_.steps();
+  const auto write = [&]<class T>(const char* name, int, std::vector<T>& column) {
     if (!column.empty()) file_.append(name, std::span<const T>(column));
   };
-  for_states(any, b, append_column);
-  for_steps(any, b, append_column);
-  std::vector<std::uint64_t> end = block.end;
-  for (std::uint64_t& e : end) e += steps_;
-  for_episodes(b, [&]<class T>(const char* name, int, std::vector<T>& column) {
-    if (static_cast<void*>(&column) != &b.end) append_column(name, 0, column);
-  });
-  append_column("episode/end", 0, end);
-  episodes_ += block.episodes();
-  steps_ += block.steps();
+  for_states(header_, pending_, write);
+  for_steps(header_, pending_, write);
+  for_episodes(pending_, write);
+  pending_.clear();
 }
 
 void EpisodeFileWriter::close() {
+  write_pending();
   file_.close();
   replace_by_temporary(path_);
   closed_ = true;
@@ -522,13 +553,11 @@ void EpisodeRecorder::finish() {
       for (std::size_t i = 0; i < part_episodes_.size(); ++i) {
         const EpisodeReader part(part_path(i));
         for (std::uint64_t e = 0; e < part.episodes(); ++e) {
-          part.read(e, block);
-          if (block.steps() < 50'000) continue;
-          whole.append(block);  // at places that do not depend on the parts: equal episodes make equal files
           block.clear();
+          part.read(e, block);
+          whole.append(block);
         }
       }
-      whole.append(block);
       whole.close();
     }
     fs::remove_all(parts_);

@@ -60,9 +60,12 @@ struct EpisodeBlock {
   std::uint64_t steps() const { return reward.size(); }
   std::uint64_t begin_of(std::uint64_t episode) const { return episode == 0 ? 0 : end[episode - 1]; }
   void clear();
+  /// Appends episode `e` of another block.
+  void append_episode(const EpisodeHeader& header, const EpisodeBlock& from, std::uint64_t e);
 };
 
-/// Writes one file of episodes. It takes its place only with close(); before, and on failure, nothing is there.
+/// Writes one file of episodes, many at a time, so that equal episodes make equal files however they were appended. It
+/// takes its place only with close(); before, and on failure, nothing is there.
 /// @throws std::runtime_error with path and reason from every member function
 class EpisodeFileWriter {
  public:
@@ -70,13 +73,18 @@ class EpisodeFileWriter {
   ~EpisodeFileWriter();
   void append(const EpisodeBlock& block);
   void close();
-  std::uint64_t episodes() const { return episodes_; }
 
  private:
+  void create_columns();
+  void write_pending();
+
   std::filesystem::path path_;
   Hdf5File file_;
-  std::uint64_t episodes_ = 0, steps_ = 0;
-  bool closed_ = false;
+  EpisodeHeader header_;
+  bool compressed_;
+  EpisodeBlock pending_;
+  std::uint64_t steps_ = 0;  // written
+  bool created_ = false, closed_ = false;
 };
 
 /// Reads episodes from a file, from the directory of a run's parts, or from a run directory that holds either.
