@@ -136,7 +136,7 @@ BENCHMARK(BM_record_group_per_episode)->UseRealTime();
 // One step of 8 lanes of FetchReach with 8 updates of SAC, the pair recording off and on; items are transitions.
 void BM_train_fetch_reach(benchmark::State& state) {
   constexpr int kLanes = 8;
-  VectorEnv env([] { return fetch_factory<FetchTask::reach, FetchReward::sparse, 4>({})(); }, kLanes, Rng(1));
+  VectorEnv env(fetch_factory(FetchTask::reach, FetchReward::sparse, 4, {}), kLanes, Rng(1));
   const AlgorithmEntry& sac = find_algorithm("sac");
   const std::unique_ptr<Settings> settings = sac.settings();
   const std::unique_ptr<Agent> agent = sac.make(*settings, env.spec(), kLanes, Rng(2));

@@ -50,7 +50,7 @@ class Killed : public testing::Test {
   std::string errors() const { return content(here_ / "err"); }
 
   Words training(const std::string& out, const Words& more = {}) const {
-    Words words = {"train", "bit_flip_her", "--quiet", "--steps", "6000", "--out", (here_ / out).string()};
+    Words words = {"train", "bit_flip_her", "--quiet", "--steps", "3000", "--out", (here_ / out).string()};
     for (const char* s :
          {"env.bits=6", "train.lanes=4", "train.warmup_steps=40", "train.eval_every=500", "train.eval_episodes=10",
           "train.final_eval_episodes=20", "train.stop_success=0", "train.checkpoint_every=300", "agent.batch_size=16",
