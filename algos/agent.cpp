@@ -16,4 +16,8 @@ const EnvSpec& continuous(const char* learner, const EnvSpec& spec) {
   return spec;
 }
 
+void Agent::remember(const StepBatch&, int) {
+  detail::throw_invalid_argument("Agent::remember: this agent has no memory that a dataset could fill");
+}
+
 }  // namespace goalpost

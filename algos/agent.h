@@ -37,11 +37,16 @@ class Agent {
   /// May keep state per mode and lane; first marks lanes that begin an episode.
   virtual void act(const ObsBatch& obs, const std::vector<std::uint8_t>& first, Mode mode, MatrixRef action) = 0;
   virtual void observe(const StepBatch& step) = 0;
+  /// The next transition of a lane's memory, from a step of one lane that was taken elsewhere: episodes are told of
+  /// whole and before the first step. @throws std::invalid_argument if the agent has no memory for them
+  virtual void remember(const StepBatch& step, int lane);
   /// Whether there is enough data for update.
   virtual bool ready() const = 0;
   virtual void update(Metrics& metrics) = 0;
   virtual void visit_policy(StateVisitor& v) = 0;
   virtual void visit_state(StateVisitor& v) = 0;
+  /// visit_state without what was collected: how an agent goes on that fills its memory anew.
+  virtual void visit_without_memory(StateVisitor& v) { visit_state(v); }
 };
 
 }  // namespace goalpost

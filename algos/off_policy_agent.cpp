@@ -36,6 +36,13 @@ class OffPolicyAgent final : public Agent {
     normalizer_.observe(state_);
   }
 
+  void remember(const StepBatch& step, int lane) override {
+    buffer_.add(step, 0, lane);
+    if (!normalizer_.enabled()) return;
+    join(step.before, exploit_state_);
+    normalizer_.observe(exploit_state_);
+  }
+
   bool ready() const override { return sampler_->ready(1); }
 
   void update(Metrics& metrics) override {
@@ -53,9 +60,13 @@ class OffPolicyAgent final : public Agent {
   }
 
   void visit_state(StateVisitor& v) override {
+    visit_without_memory(v);
+    visit_part(v, "replay", buffer_);
+  }
+
+  void visit_without_memory(StateVisitor& v) override {
     visit_part(v, "learner", *learner_);
     visit_part(v, "normalizer", normalizer_);
-    visit_part(v, "replay", buffer_);
     visit_part(v, "act_rng", act_rng_);
     visit_part(v, "sample_rng", sample_rng_);
     visit_part(v, "update_rng", update_rng_);

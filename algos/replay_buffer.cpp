@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <stdexcept>
 #include <string>
 
 #include "core/check.h"
@@ -29,37 +30,40 @@ ReplayBuffer::ReplayBuffer(const EnvSpec& spec, const ReplayConfig& config, int 
 void ReplayBuffer::add(const StepBatch& step) {
   GP_CHECK(step.reward.cols() == static_cast<Index>(lanes_.size()), "ReplayBuffer::add: the step has ",
            step.reward.cols(), " lanes; expected ", lanes_.size());
-  for (int i = 0; i < static_cast<int>(lanes_.size()); ++i) {
-    Lane& lane = lanes_[static_cast<std::size_t>(i)];
-    size_ -= lane.added - oldest(lane);
-    finished_ -= finished(lane);
+  for (int i = 0; i < static_cast<int>(lanes_.size()); ++i) add(step, i, i);
+}
 
-    const Slot slot{i, lane.added};
-    // The slot's old transition goes; with it its whole episode becomes undrawable as an episode.
-    const Index old = lane.added - lane_capacity_;
-    if (old >= lane.first_whole && episode_end({i, old}) != kRunning) lane.first_whole = episode_end({i, old});
-    std::memset(at(slot), 0, stride_);  // padding too: states are compared by their bytes
-    header(slot) = {.since_begin = static_cast<std::int32_t>(lane.added - lane.episode_begin),
-                    .until_end = 0,
-                    .terminated = step.terminated[static_cast<std::size_t>(i)],
-                    .cut = c_.time_limit_ends && step.truncated[static_cast<std::size_t>(i)],
-                    .failed = step.failed[static_cast<std::size_t>(i)]};
-    std::copy_n(step.before.obs.col(i).data(), obs_dim_, part(slot, 0));
-    std::copy_n(step.after.obs.col(i).data(), obs_dim_, part(slot, after_at_));
-    std::copy_n(step.action.col(i).data(), action_dim_, part(slot, action_at_));
-    std::copy_n(step.before.desired.col(i).data(), goal_dim_, part(slot, desired_at_));
-    std::copy_n(step.after.achieved.col(i).data(), goal_dim_, part(slot, achieved_at_));
-    *part(slot, reward_at_) = step.reward(0, i);
-    ++lane.added;
-    if (step.ended(static_cast<std::size_t>(i))) {
-      for (Index t = std::max(lane.episode_begin, oldest(lane)); t < lane.added; ++t)
-        header({i, t}).until_end = static_cast<std::int32_t>(lane.added - t);
-      lane.episode_begin = lane.added;
-    }
+void ReplayBuffer::add(const StepBatch& step, Index column, int i) {
+  const std::size_t from = static_cast<std::size_t>(column);
+  Lane& lane = lanes_[static_cast<std::size_t>(i)];
+  size_ -= lane.added - oldest(lane);
+  finished_ -= finished(lane);
 
-    size_ += lane.added - oldest(lane);
-    finished_ += finished(lane);
+  const Slot slot{i, lane.added};
+  // The slot's old transition goes; with it its whole episode becomes undrawable as an episode.
+  const Index old = lane.added - lane_capacity_;
+  if (old >= lane.first_whole && episode_end({i, old}) != kRunning) lane.first_whole = episode_end({i, old});
+  std::memset(at(slot), 0, stride_);  // padding too: states are compared by their bytes
+  header(slot) = {.since_begin = static_cast<std::int32_t>(lane.added - lane.episode_begin),
+                  .until_end = 0,
+                  .terminated = step.terminated[from],
+                  .cut = c_.time_limit_ends && step.truncated[from],
+                  .failed = step.failed[from]};
+  std::copy_n(step.before.obs.col(column).data(), obs_dim_, part(slot, 0));
+  std::copy_n(step.after.obs.col(column).data(), obs_dim_, part(slot, after_at_));
+  std::copy_n(step.action.col(column).data(), action_dim_, part(slot, action_at_));
+  std::copy_n(step.before.desired.col(column).data(), goal_dim_, part(slot, desired_at_));
+  std::copy_n(step.after.achieved.col(column).data(), goal_dim_, part(slot, achieved_at_));
+  *part(slot, reward_at_) = step.reward(0, column);
+  ++lane.added;
+  if (step.ended(from)) {
+    for (Index t = std::max(lane.episode_begin, oldest(lane)); t < lane.added; ++t)
+      header({i, t}).until_end = static_cast<std::int32_t>(lane.added - t);
+    lane.episode_begin = lane.added;
   }
+
+  size_ += lane.added - oldest(lane);
+  finished_ += finished(lane);
 }
 
 ReplayBuffer::Slot ReplayBuffer::draw(Rng& rng) const {
@@ -96,17 +100,37 @@ void ReplayBuffer::copy(Slot slot, Index j, Batch& out) const {
   out.d(0, j) = Scalar(h.terminated | h.cut);
 }
 
+// Sampling trusts the bounds of the episodes that it may draw from, so those of a file are looked at.
+void ReplayBuffer::check_episodes(int i) const {
+  const Lane& lane = lanes_[static_cast<std::size_t>(i)];
+  for (Index t = lane.first_whole; t < lane.added; ++t) {
+    const Index begin = episode_begin({i, t}), end = episode_end({i, t});
+    const bool running = t >= lane.episode_begin;
+    if (running ? begin == lane.episode_begin && end == kRunning
+                : begin >= lane.first_whole && begin <= t && end > t && end <= lane.episode_begin)
+      continue;
+    throw std::runtime_error(detail::concatenate("ReplayBuffer: transition ", t, " of lane ", i,
+                                                 " was saved as part of an episode from ", begin, " to ", end,
+                                                 "; expected bounds around it, inside what is stored"));
+  }
+}
+
 void ReplayBuffer::visit_state(StateVisitor& v) {
-  const auto as_unsigned = [](std::int64_t& x) -> std::uint64_t& { return reinterpret_cast<std::uint64_t&>(x); };
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     const StateVisitor::Scope scope(v, "lane" + std::to_string(i));
     Lane& lane = lanes_[i];
-    v.visit("added", as_unsigned(lane.added));
-    v.visit("episode_begin", as_unsigned(lane.episode_begin));
-    v.visit("first_whole", as_unsigned(lane.first_whole));
+    v.visit("added", lane.added);
+    v.visit("episode_begin", lane.episode_begin);
+    v.visit("first_whole", lane.first_whole);
+    if (lane.episode_begin < 0 || lane.added < lane.episode_begin || lane.first_whole < oldest(lane) ||
+        lane.added < lane.first_whole)
+      throw std::runtime_error(detail::concatenate(
+          "ReplayBuffer: lane ", i, " was saved with added = ", lane.added, ", episode_begin = ", lane.episode_begin,
+          ", first_whole = ", lane.first_whole, "; expected them inside what is stored"));
     // Slots fill from the front, so what is stored is one block. Counters come first: a load knows how much to read.
     const auto words = static_cast<std::size_t>(lane.added - oldest(lane)) * stride_ / 8;
     v.visit("records", std::span(reinterpret_cast<std::uint64_t*>(at({static_cast<int>(i), 0})), words));
+    check_episodes(static_cast<int>(i));
   }
   size_ = finished_ = 0;
   for (const Lane& lane : lanes_) {

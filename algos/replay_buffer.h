@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "algos/batch.h"
@@ -16,6 +17,7 @@ namespace goalpost {
 struct ReplayConfig {
   int capacity = 1'000'000;
   bool time_limit_ends = false;
+  std::string dataset = "";
 };
 constexpr auto fields(const ReplayConfig*) {
   return std::tuple{
@@ -23,6 +25,9 @@ constexpr auto fields(const ReplayConfig*) {
             1'000'000'000, "Mnih et al. 2015, Ext. Data Table 1"),
       field("time_limit_ends", &ReplayConfig::time_limit_ends,
             "treat the time limit as the task's end, without bootstrapping: a common fault, kept to measure it"),
+      field("dataset", &ReplayConfig::dataset,
+            "episodes that are in the memory before the first step: a file or run directory of `goalpost train --set "
+            "train.record=...`, a Minari or a D4RL dataset; none if empty"),
   };
 }
 static_assert(complete<ReplayConfig>);
@@ -40,7 +45,9 @@ class ReplayBuffer {
   /// @throws std::invalid_argument if an episode of spec.max_steps does not fit into a lane's share of the capacity
   ReplayBuffer(const EnvSpec& spec, const ReplayConfig& config, int lanes);
 
-  void add(const StepBatch& step);                   ///< @alloc none
+  void add(const StepBatch& step);  ///< @alloc none
+  /// One column of a step, which may have any number of lanes, as the next transition of a lane. @alloc none
+  void add(const StepBatch& step, Index column, int lane);
   Index size() const { return size_; }               ///< transitions stored
   Index finished_size() const { return finished_; }  ///< of them, those whose episode has ended and is stored whole
   Slot draw(Rng& rng) const;                         ///< any stored transition. @pre size() > 0
@@ -84,6 +91,7 @@ class ReplayBuffer {
   }
   Header& header(Slot slot) const { return *reinterpret_cast<Header*>(at(slot)); }
   Scalar* part(Slot slot, Index offset) const { return reinterpret_cast<Scalar*>(at(slot) + sizeof(Header)) + offset; }
+  void check_episodes(int lane) const;  // throws std::runtime_error
   Index oldest(const Lane& lane) const { return std::max<Index>(0, lane.added - lane_capacity_); }
   Index finished(const Lane& lane) const { return lane.episode_begin - std::min(lane.first_whole, lane.episode_begin); }
 

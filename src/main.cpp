@@ -15,6 +15,7 @@
 #include "run/report.h"
 #include "run/rollout.h"
 #include "run/runner.h"
+#include "storage/dataset.h"
 
 namespace goalpost {
 namespace {
@@ -102,14 +103,10 @@ int describe(const std::string& name, const std::vector<std::string>& set) {
   throw UsageError(fmt::format("nothing is called \"{}\"{}", name, hint));
 }
 
-int train(const std::string& name, std::vector<std::string> set, const std::string& out, bool quiet) {
-  TomlValues values = load_experiment(name);
-  for (const std::string& s : set) values.set(s);
-  Experiment e = make_experiment(values);
-  const std::filesystem::path directory = out.empty() ? default_directory(e) : std::filesystem::path(out);
-  const std::optional<RunResult> r = train_in_directory(e, directory, quiet);
+int tell(const std::optional<RunResult>& r, const std::filesystem::path& directory, bool quiet) {
   if (!r) {
-    fmt::print(stderr, "interrupted; what was saved until now is in {}\n", directory.string());
+    fmt::print(stderr, "interrupted; what was saved until now is in {0}; `goalpost train --resume {0}` goes on\n",
+               directory.string());
     return 130;
   }
   if (!quiet)
@@ -120,6 +117,18 @@ int train(const std::string& name, std::vector<std::string> set, const std::stri
         r->progress.updates, r->end == "success" ? "stopped at train.stop_success" : "all steps done",
         directory.string());
   return 0;
+}
+
+int train(const std::string& name, std::vector<std::string> set, const std::string& out, bool quiet) {
+  TomlValues values = load_experiment(name);
+  for (const std::string& s : set) values.set(s);
+  Experiment e = make_experiment(values);
+  const std::filesystem::path directory = out.empty() ? default_directory(e) : std::filesystem::path(out);
+  return tell(train_in_directory(e, directory, quiet), directory, quiet);
+}
+
+int resume(const std::filesystem::path& directory, const std::vector<std::string>& set, bool any_build, bool quiet) {
+  return tell(resume_in_directory(directory, set, any_build, quiet), directory, quiet);
 }
 
 int evaluate(const std::string& directory, int episodes, std::int64_t seed, bool as_json) {
@@ -157,6 +166,60 @@ int report(const std::vector<std::string>& directories, bool recorded) {
     fmt::print("recorded in {}\n", results_directory().string());
   }
   return std::all_of(summaries.begin(), summaries.end(), [](const Summary& s) { return s.meets_expectation; }) ? 0 : 1;
+}
+
+int dataset_info(const std::filesystem::path& path) {
+  const DatasetSummary s = check_dataset(path);
+  const EpisodeHeader& h = s.header;
+  fmt::print("{}: {} episodes, {} steps, {} in {} file{}\n", path.string(), s.episodes, s.steps,
+             fmt::format("{:.1f} MB", static_cast<double>(s.bytes) / 1e6), s.files, s.files == 1 ? "" : "s");
+  fmt::print("  environment     {}, seed {}\n", h.environment, h.seed);
+  fmt::print("  observation {}, goal {}, action {}, time limit {} steps\n", h.obs_dim,
+             h.goal_dim == 0 ? "none" : std::to_string(h.goal_dim),
+             h.choices > 0 ? fmt::format("one of {}", h.choices) : fmt::format("{} numbers", h.action_dim),
+             h.max_steps);
+  fmt::print("  of training {}, of evaluations {}, of rollouts {}\n", s.by_purpose[0], s.by_purpose[1],
+             s.by_purpose[2]);
+  const double episodes = static_cast<double>(std::max<std::uint64_t>(s.episodes, 1));
+  fmt::print("  mean length {:.1f}, mean return {:.3f}, success at the last step {:.3f}\n",
+             static_cast<double>(s.steps) / episodes, s.mean_return, static_cast<double>(s.successes) / episodes);
+  return 0;
+}
+
+struct DatasetOptions {
+  std::string action, path, out, format = "minari", env;
+  std::vector<std::string> set;
+  bool compressed = false;
+};
+
+int dataset(const DatasetOptions& o) {
+  const auto need = [&](const std::string& value, const char* option) {
+    if (value.empty()) throw UsageError(fmt::format("dataset {}: {} is missing", o.action, option));
+  };
+  if (!std::filesystem::exists(o.path)) throw UsageError(fmt::format("{}: there is no such file", o.path));
+  try {
+    if (o.action == "info") return dataset_info(o.path);
+    if (o.action == "check") {
+      const DatasetSummary s = check_dataset(o.path);
+      fmt::print("{}: {} episodes, {} steps, nothing wrong\n", o.path, s.episodes, s.steps);
+      return 0;
+    }
+    need(o.out, "--out");
+    if (o.action == "repair") {
+      const std::string dropped = repair_dataset(o.path, o.out, o.compressed);
+      fmt::print("{}\n", dropped.empty() ? fmt::format("{}: nothing wrong; copied to {}", o.path, o.out) : dropped);
+    } else if (o.action == "import") {
+      need(o.env, "--env");
+      import_dataset(o.path, make_environment(o.env, o.set, 0)()->spec(), o.out, o.compressed);
+    } else if (o.format == "minari") {
+      export_minari(o.path, o.out, o.compressed);
+    } else {
+      export_d4rl(o.path, o.out, o.compressed);
+    }
+  } catch (const std::runtime_error& e) {
+    throw UsageError(e.what());
+  }
+  return 0;
 }
 
 // The benchmarks are a program of their own beside this one, so that a build for training does not need them.
@@ -199,19 +262,27 @@ int run(int argc, char** argv) {
   describe_command->callback([&] { status = describe(name, set); });
 
   CLI::App* train_command = app.add_subcommand("train", "train one run of an experiment");
-  std::string train_seed, steps, threads;
-  train_command->add_option("experiment", name, "a name of `goalpost list experiments`, or a TOML file")->required();
+  std::string train_seed, steps, threads, resumed;
+  bool any_build = false;
+  CLI::Option_group* which = train_command->add_option_group("run", "a new run or an unfinished one");
+  which->add_option("experiment", name, "a name of `goalpost list experiments`, or a TOML file");
+  CLI::Option* resume_option =
+      which->add_option("--resume", resumed, "run directory: go on from its checkpoint, to the same bits");
+  which->require_option(1);
+  train_command->add_flag("--any-build", any_build, "resume with another revision, compiler or processor too")
+      ->needs(resume_option);
   train_command->add_option("--seed", train_seed, "of all random numbers; short for --set seed=S");
   train_command->add_option("--steps", steps, "transitions; short for --set train.total_steps=N");
   train_command->add_option("--threads", threads, "that step the environments; short for --set train.threads=T");
-  train_command->add_option("--out", out, "run directory; must be new. Default: runs/<experiment>/seed_<seed>");
+  train_command->add_option("--out", out, "run directory; must be new. Default: runs/<experiment>/seed_<seed>")
+      ->excludes(resume_option);
   train_command->add_option("--set", set, "put key=value over the file, e.g. env.bits=40")->allow_extra_args(false);
   train_command->add_flag("--quiet", quiet, "no progress");
   train_command->callback([&] {
     if (!train_seed.empty()) set.push_back("seed=" + train_seed);
     if (!steps.empty()) set.push_back("train.total_steps=" + steps);
     if (!threads.empty()) set.push_back("train.threads=" + threads);
-    status = train(name, set, out, quiet);
+    status = resumed.empty() ? train(name, set, out, quiet) : resume(resumed, set, any_build, quiet);
   });
 
   CLI::App* evaluate_command = app.add_subcommand("evaluate", "measure a trained policy, without exploration");
@@ -261,6 +332,7 @@ int run(int argc, char** argv) {
   rollout_command->add_flag("--with-state", o.with_state, "also write the simulator state after each step");
   rollout_command->add_flag("--with-actions", o.with_actions, "also write the actions, as --actions reads them");
   rollout_command->add_option("--out", o.out, "CSV file; standard output if left out");
+  rollout_command->add_option("--record", o.record, "also record the episodes in this HDF5 file");
   rollout_command->add_option("--set", o.set, "environment setting, e.g. env.bits=40")->allow_extra_args(false);
   rollout_command->callback([&] {
     if (o.env.empty() && o.policy.empty())
@@ -268,6 +340,20 @@ int run(int argc, char** argv) {
     rollout(o);
     status = interrupted() ? 130 : 0;
   });
+
+  CLI::App* dataset_command = app.add_subcommand("dataset", "look at, repair and exchange recorded episodes");
+  DatasetOptions d;
+  dataset_command->add_option("action", d.action, "info, check, repair, export or import")
+      ->required()
+      ->check(CLI::IsMember({"info", "check", "repair", "export", "import"}));
+  dataset_command->add_option("path", d.path, "file of episodes, or run directory; import: a Minari or D4RL dataset")
+      ->required();
+  dataset_command->add_option("--out", d.out, "what repair, export and import write; must be new");
+  dataset_command->add_option("--format", d.format, "of an export")->check(CLI::IsMember({"minari", "d4rl"}));
+  dataset_command->add_option("--env", d.env, "of an import: the environment that the episodes are of");
+  dataset_command->add_option("--set", d.set, "environment setting, e.g. env.bits=40")->allow_extra_args(false);
+  dataset_command->add_flag("--compressed", d.compressed, "shuffle and deflate what is written");
+  dataset_command->callback([&] { status = dataset(d); });
 
   CLI::App* benchmark_command = app.add_subcommand("benchmark", "time the components");
   benchmark_command->add_option("filter", filter, "regular expression; all if left out")->default_str("");

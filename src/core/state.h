@@ -18,6 +18,8 @@ class StateVisitor {
   virtual void visit(std::string_view name, std::span<std::uint64_t> values) = 0;
   void visit(std::string_view name, std::uint64_t& value) { visit(name, std::span(&value, 1)); }
   void visit(std::string_view name, double& value) { visit(name, std::span(&value, 1)); }
+  /// Signed counters travel as their bits: a type and its unsigned partner may share memory.
+  void visit(std::string_view name, std::int64_t& value) { visit(name, reinterpret_cast<std::uint64_t&>(value)); }
 
   /// Names inside the scope are prefixed: { StateVisitor::Scope q(v, "q"); ... } gives q/W0, q/b0, ...
   class Scope {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 
 #include "core/names.h"
 #include "revision.h"  // made by meson
@@ -87,7 +88,7 @@ void check_relations(const Experiment& e, ConfigReader& reader) {
     reader.report("agent.her.strategy",
                   fmt::format("agent.her.strategy relabels goals, but {} has none; expected \"none\"", spec.name));
   const std::int64_t first_end = std::int64_t(t.lanes) * spec.max_steps;
-  if (!cycles && !spec.can_fail && t.warmup_steps < first_end)
+  if (!cycles && !spec.can_fail && c->replay.dataset.empty() && t.warmup_steps < first_end)
     reader.report("train.warmup_steps",
                   fmt::format("train.warmup_steps = {} lets learning start before the first episode ends; expected at "
                               "least lanes x max_steps = {} x {} = {}",
@@ -146,6 +147,42 @@ Experiment make_experiment(const TomlValues& values) {
   if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "\n")));
   e.build = BuildInfo::current();
   return e;
+}
+
+std::unique_ptr<EnvSettings> environment_settings(const std::string& env, const std::vector<std::string>& set) {
+  const EnvEntry& entry = find_environment(env);
+  std::unique_ptr<EnvSettings> settings = entry.settings();
+  TomlValues values;
+  for (const std::string& s : set) values.set(s);
+  ConfigReader reader(values);
+  in_table(reader, "env", "", [&] { settings->visit(reader); });
+  const std::vector<std::string> problems = reader.problems();
+  if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "\n")));
+  if (const std::string problem = goal_task_problem(settings->task, entry.world(*settings)()->spec()); !problem.empty())
+    throw UsageError(problem);
+  return settings;
+}
+
+std::vector<std::string> differences(Experiment& a, const std::string& name_a, Experiment& b, const std::string& name_b,
+                                     const std::function<bool(const std::string& path)>& matters) {
+  const auto describe = [](Experiment& e) {
+    std::map<std::string, std::string> values;
+    for (const FieldText& f : describe_fields([&](ConfigVisitor& v) { e.visit(v); })) values[f.path] = f.value;
+    return values;
+  };
+  const std::map<std::string, std::string> values_a = describe(a), values_b = describe(b);
+  const auto value = [](const std::map<std::string, std::string>& values, const std::string& path) {
+    const auto found = values.find(path);
+    return found == values.end() ? std::string("not there") : found->second;
+  };
+  std::map<std::string, std::string> all = values_a;
+  all.insert(values_b.begin(), values_b.end());
+  std::vector<std::string> sentences;
+  for (const auto& [path, ignored] : all)
+    if (!path.starts_with("build.") && matters(path) && value(values_a, path) != value(values_b, path))
+      sentences.push_back(fmt::format("{} is {} in {}, but {} in {}", path, value(values_a, path), name_a,
+                                      value(values_b, path), name_b));
+  return sentences;
 }
 
 std::filesystem::path experiment_directory() { return std::filesystem::path(GOALPOST_SOURCE_DIR) / "src/experiments"; }

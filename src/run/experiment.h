@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -75,6 +76,18 @@ struct Experiment {
 /// The experiment of TOML values, checked: types, ranges, unknown keys, and relations between fields.
 /// @throws UsageError with all problems, one per line
 Experiment make_experiment(const TomlValues& values);
+
+/// The settings of an environment with "env.key=value" put over its defaults.
+/// @throws UsageError for an unknown name, or with all problems of the settings, one per line
+std::unique_ptr<EnvSettings> environment_settings(const std::string& env, const std::vector<std::string>& set);
+inline EnvFactory make_environment(const std::string& env, const std::vector<std::string>& set, std::uint64_t seed) {
+  return find_environment(env).factory(*environment_settings(env, set), Rng(seed));
+}
+
+/// The settings in which two experiments differ, as sentences that name path and both values; [build] is left out.
+/// Only where `matters` says so of the path.
+std::vector<std::string> differences(Experiment& a, const std::string& name_a, Experiment& b, const std::string& name_b,
+                                     const std::function<bool(const std::string& path)>& matters);
 
 /// Where the experiments' files are.
 std::filesystem::path experiment_directory();

@@ -36,7 +36,15 @@ struct Task {
   int seed;
   std::filesystem::path directory;
   std::vector<std::string> set;
+  bool resume = false;
 };
+
+Experiment experiment_of(const Task& task) {
+  TomlValues values = load_experiment(task.experiment);
+  for (const std::string& s : task.set) values.set(s);
+  values.set(fmt::format("seed={}", task.seed));
+  return make_experiment(values);
+}
 
 std::vector<Task> make_tasks(const FigureConfig& figure, const ReproduceOptions& o, const std::filesystem::path& out) {
   std::vector<int> values = !o.values.empty() ? o.values : o.quick ? figure.quick_values : figure.values;
@@ -48,11 +56,9 @@ std::vector<Task> make_tasks(const FigureConfig& figure, const ReproduceOptions&
       std::vector<std::string> set = {setting};
       if (o.quick) set.insert(set.end(), figure.quick_set.begin(), figure.quick_set.end());
       set.insert(set.end(), o.set.begin(), o.set.end());
-      TomlValues checked = load_experiment(experiment);
-      for (const std::string& s : set) checked.set(s);
-      make_experiment(checked);  // throws before any work if a setting is wrong
       for (int seed = 1; seed <= (o.seeds > 0 ? o.seeds : figure.seeds); ++seed)
         tasks.push_back({experiment, setting, seed, out / experiment / setting / fmt::format("seed_{}", seed), set});
+      experiment_of(tasks.back());  // throws before any work if a setting is wrong
     }
   }
   return tasks;
@@ -60,13 +66,12 @@ std::vector<Task> make_tasks(const FigureConfig& figure, const ReproduceOptions&
 
 // Starts `goalpost train` for a task in a process of its own.
 pid_t start(const Task& task) {
-  std::vector<std::string> words = {"goalpost",      "train",
-                                    task.experiment, "--quiet",
-                                    "--seed",        std::to_string(task.seed),
-                                    "--out",         task.directory.string()};
-  for (const std::string& s : task.set) {
-    words.push_back("--set");
-    words.push_back(s);
+  std::vector<std::string> words = {"goalpost", "train", "--quiet"};
+  if (task.resume) {
+    words.insert(words.end(), {"--resume", task.directory.string()});
+  } else {
+    words.insert(words.end(), {task.experiment, "--seed", std::to_string(task.seed), "--out", task.directory.string()});
+    for (const std::string& s : task.set) words.insert(words.end(), {"--set", s});
   }
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
@@ -109,6 +114,7 @@ int run_tasks(const std::vector<Task>& tasks, int jobs) {
     ++done;
     const std::optional<RunResult> r = read_result(task.directory);
     if (r) {
+      remove_checkpoints(task.directory);  // there may be hundreds of runs, and nobody trains on with them
       bar.line(fmt::format("{} {} seed {}: success {:.3f} ({} episodes) after {} steps, {} updates, {:.1f} s",
                            task.experiment, task.setting, task.seed, r->final.success, r->final.episodes,
                            r->progress.step, r->progress.updates, r->progress.wall_seconds));
@@ -192,11 +198,15 @@ int reproduce(const ReproduceOptions& o) {
       !o.out.empty() ? o.out : std::filesystem::path("runs") / "reproduce" / (o.figure + (o.quick ? "-quick" : ""));
   const int jobs = o.jobs > 0 ? o.jobs : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   std::vector<Task> tasks = make_tasks(figure, o, out), missing;
-  for (const Task& task : tasks) {
+  for (Task& task : tasks) {
     if (read_result(task.directory)) continue;
     if (std::filesystem::exists(task.directory / "config.toml")) {
-      fmt::print(stderr, "{}: left unfinished earlier; starting again\n", task.directory.string());
-      std::filesystem::remove_all(task.directory);
+      Experiment wanted = experiment_of(task);
+      const std::string problem = resume_problem(task.directory, wanted);
+      task.resume = problem.empty();
+      fmt::print(stderr, "{}: left unfinished earlier; {}\n", task.directory.string(),
+                 task.resume ? "going on" : fmt::format("starting again: {}", problem));
+      if (!task.resume) std::filesystem::remove_all(task.directory);
     }
     missing.push_back(task);
   }

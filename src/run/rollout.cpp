@@ -11,6 +11,7 @@
 #include "run/interrupt.h"
 #include "run/runner.h"
 #include "storage/csv.h"
+#include "storage/episodes.h"
 #include "storage/file.h"
 
 namespace goalpost {
@@ -22,34 +23,6 @@ CsvTable read_table(const std::filesystem::path& file) {
   } catch (const std::runtime_error& e) {
     throw UsageError(e.what());
   }
-}
-
-// [act x steps], in the environment's unit
-Eigen::MatrixXd read_actions(const std::filesystem::path& file, const EnvSpec& spec) {
-  const CsvTable table = read_table(file);
-  if (table.rows() == 0) throw UsageError(fmt::format("{} holds no rows; expected one action per row", file.string()));
-  Eigen::MatrixXd actions(spec.action.dim, static_cast<Index>(table.rows()));
-  for (int i = 0; i < spec.action.dim; ++i) {
-    const std::string name = fmt::format("a{}", i);
-    if (!table.has(name))
-      throw UsageError(fmt::format("{} has no column {}; expected a0 to a{} for {}", file.string(), name,
-                                   spec.action.dim - 1, spec.name));
-    for (Index t = 0; t < actions.cols(); ++t) {
-      const double a = table.column(name)[static_cast<std::size_t>(t)];
-      const bool ok =
-          spec.action.kind == ActionSpace::Kind::discrete
-              ? a >= 0 && a < spec.action.choices && a == static_cast<int>(a)
-              : a >= static_cast<double>(spec.action.low(i)) && a <= static_cast<double>(spec.action.high(i));
-      if (!ok)
-        throw UsageError(
-            fmt::format("{}:{}: {} = {}; expected {}", file.string(), t + 2, name, a,
-                        spec.action.kind == ActionSpace::Kind::discrete
-                            ? fmt::format("an integer in [0, {}]", spec.action.choices - 1)
-                            : fmt::format("a number in [{}, {}]", spec.action.low(i), spec.action.high(i))));
-      actions(i, t) = a;
-    }
-  }
-  return actions;
 }
 
 // The world's coordinates, in the order of names.
@@ -85,9 +58,37 @@ void append_values(std::string& line, const Column& column) {
 
 }  // namespace
 
+Eigen::MatrixXd read_actions(const std::filesystem::path& file, const EnvSpec& spec) {
+  const CsvTable table = read_table(file);
+  if (table.rows() == 0) throw UsageError(fmt::format("{} holds no rows; expected one action per row", file.string()));
+  Eigen::MatrixXd actions(spec.action.dim, static_cast<Index>(table.rows()));
+  for (int i = 0; i < spec.action.dim; ++i) {
+    const std::string name = fmt::format("a{}", i);
+    if (!table.has(name))
+      throw UsageError(fmt::format("{} has no column {}; expected a0 to a{} for {}", file.string(), name,
+                                   spec.action.dim - 1, spec.name));
+    for (Index t = 0; t < actions.cols(); ++t) {
+      const double a = table.column(name)[static_cast<std::size_t>(t)];
+      const bool ok =
+          spec.action.kind == ActionSpace::Kind::discrete
+              ? a >= 0 && a < spec.action.choices && a == static_cast<int>(a)
+              : a >= static_cast<double>(spec.action.low(i)) && a <= static_cast<double>(spec.action.high(i));
+      if (!ok)
+        throw UsageError(
+            fmt::format("{}:{}: {} = {}; expected {}", file.string(), t + 2, name, a,
+                        spec.action.kind == ActionSpace::Kind::discrete
+                            ? fmt::format("an integer in [0, {}]", spec.action.choices - 1)
+                            : fmt::format("a number in [{}, {}]", spec.action.low(i), spec.action.high(i))));
+      actions(i, t) = a;
+    }
+  }
+  return actions;
+}
+
 void rollout(const RolloutOptions& o) {
   EnvFactory make_env;
   std::unique_ptr<Agent> agent;
+  std::string config;  // kept with recorded episodes
   if (!o.policy.empty()) {
     LoadedRun run = load_run(o.policy);
     if (!o.env.empty() && o.env != run.experiment.env_name)
@@ -96,21 +97,21 @@ void rollout(const RolloutOptions& o) {
     if (!o.set.empty()) throw UsageError("--set does not go with --policy: the run's own environment is used");
     make_env = run.experiment.env_factory();
     agent = std::move(run.agent);
+    config = run.experiment.to_toml();
   } else {
-    const EnvEntry& entry = find_environment(o.env);
-    const std::unique_ptr<EnvSettings> settings = entry.settings();
-    TomlValues values;
-    for (const std::string& s : o.set) values.set(s);
-    ConfigReader reader(values);
-    reader.enter({"env", "", "", 0, 0});
-    settings->visit(reader);
-    reader.leave();
-    const std::vector<std::string> problems = reader.problems();
-    if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "\n")));
-    if (const std::string problem = goal_task_problem(settings->task, entry.world(*settings)()->spec());
-        !problem.empty())
-      throw UsageError(problem);
-    make_env = entry.factory(*settings, Rng(static_cast<std::uint64_t>(o.seed)));
+    std::unique_ptr<EnvSettings> settings = environment_settings(o.env, o.set);
+    make_env = find_environment(o.env).factory(*settings, Rng(static_cast<std::uint64_t>(o.seed)));
+    BuildInfo build = BuildInfo::current();
+    config = to_toml([&](ConfigVisitor& v) {
+      v.enter({"env", "", "", 0, 0});
+      std::string name = o.env;
+      v.visit({"name", "", "", 0, 0}, name);
+      settings->visit(v);
+      v.leave();
+      v.enter({"build", "", "", 0, 0});
+      visit_fields(build, v);
+      v.leave();
+    });
   }
 
   const Rng rng(static_cast<std::uint64_t>(o.seed));
@@ -137,6 +138,23 @@ void rollout(const RolloutOptions& o) {
   if (o.with_actions) add(numbered("a", spec.action.dim));
   std::string text = fmt::format("{}\n", fmt::join(header, ","));
 
+  EpisodeStage stage(spec, 1, EpisodePurpose::rollout);
+  EpisodeBlock recorded;
+  std::unique_ptr<EpisodeFileWriter> writer;
+  if (!o.record.empty()) {
+    try {
+      writer = std::make_unique<EpisodeFileWriter>(
+          o.record, EpisodeHeader::of(spec, static_cast<std::uint64_t>(o.seed), config), false);
+    } catch (const std::runtime_error& e) {
+      throw UsageError(e.what());
+    }
+  }
+  const auto record_episode = [&] {
+    stage.move_episode(0, 0, recorded);
+    writer->append(recorded);
+    recorded.clear();
+  };
+
   Index episode = 0, t = 0;
   for (Index row = 0; o.actions.empty() ? episode < o.episodes : row < actions.cols(); ++row) {
     if (interrupted()) break;
@@ -153,10 +171,18 @@ void rollout(const RolloutOptions& o) {
     if (o.with_state) append_values(text, env.coordinates().col(0));
     if (o.with_actions) append_values(text, env.action_in_unit().col(0));
     text += "\n";
+    if (writer) {
+      stage.add(step, 0);
+      if (step.ended(0)) record_episode();
+    }
     if (step.ended(0)) {
       ++episode;
       t = 0;
     }
+  }
+  if (writer) {
+    if (stage.steps(0) > 0) record_episode();
+    writer->close();
   }
   if (o.out.empty())
     std::fputs(text.c_str(), stdout);

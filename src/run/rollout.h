@@ -5,7 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "envs/space.h"
+
 namespace goalpost {
+
+/// The actions of a CSV file with columns a0, a1, ..., one row per step. @shape [act x steps], in the environment's
+/// unit
+/// @throws UsageError with file, line, column and value for what is no action of this environment
+Eigen::MatrixXd read_actions(const std::filesystem::path& file, const EnvSpec& spec);
 
 /// Which actions a rollout takes; exactly one is set.
 struct RolloutOptions {
@@ -19,6 +26,7 @@ struct RolloutOptions {
   bool with_state = false;       ///< also write the simulator's state after each step
   bool with_actions = false;     ///< also write the actions, so that the output can be given back as actions
   std::filesystem::path out;     ///< CSV file; empty: standard output
+  std::filesystem::path record;  ///< HDF5 file of the episodes (storage/episodes.h); empty: none
   std::vector<std::string> set;  ///< env.key=value
 };
 

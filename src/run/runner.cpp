@@ -6,24 +6,33 @@
 #include <chrono>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <tuple>
 #include <vector>
 
 #include "core/parallel.h"
 #include "run/interrupt.h"
 #include "run/progress.h"
 #include "storage/checkpoint.h"
+#include "storage/dataset.h"
+#include "storage/episodes.h"
 #include "storage/file.h"
 #include "storage/run_log.h"
 
 namespace goalpost {
+
+int evaluation_lanes(int episodes) { return std::min(episodes, 100); }
+
 namespace {
 
 constexpr char kPolicyFile[] = "policy.h5", kPolicyKind[] = "goalpost policy", kResultFile[] = "result.json";
+constexpr char kConfigFile[] = "config.toml", kCheckpointKind[] = "goalpost run";
 
 // Turns a progress into the rows of train.csv and eval.csv. The tags are those of Stable-Baselines3.
 class RunRecorder {
  public:
-  explicit RunRecorder(RunLog& log) : log_(log) {}
+  /// @param begin of this session; rates are taken from there on
+  RunRecorder(RunLog& log, const TrainProgress& begin) : log_(log), last_(begin) {}
 
   void write(const TrainProgress& p, const Evaluation& e, const Metrics& metrics) {
     const double episodes = static_cast<double>(p.episodes), updates = static_cast<double>(p.updates);
@@ -49,7 +58,7 @@ class RunRecorder {
       row.push_back(
           {"updates_per_second", static_cast<double>(p.updates - last_.updates) / seconds, "time/updates_per_second"});
     }
-    for (const Metrics::Slot& m : metrics) row.push_back({m.name.substr(m.name.find('/') + 1), m.mean(), m.name});
+    for (const Metrics::Slot& m : metrics) row.push_back({m.name().substr(m.name().find('/') + 1), m.mean(), m.name()});
     log_.write("train", p.step, row);
     last_ = p;
   }
@@ -96,71 +105,301 @@ nlohmann::ordered_json to_json(const RunResult& r) {
           {"cpu", r.cpu}};
 }
 
-}  // namespace
+// Records the episodes that train.record asks for. Before an evaluation and before a checkpoint all parts are sealed,
+// so that those behind it can be taken away.
+class RunEpisodes final : public RunObserver {
+ public:
+  RunEpisodes(const std::filesystem::path& directory, Experiment& e, const EnvSpec& spec)
+      : mode_(e.train.record),
+        training_(spec, e.train.lanes, EpisodePurpose::training),
+        evaluation_(spec, evaluation_lanes(e.train.eval_episodes), EpisodePurpose::evaluation),
+        recorder_(directory, spec, EpisodeHeader::of(spec, static_cast<std::uint64_t>(e.seed), e.to_toml()),
+                  {.compressed = e.train.record_compressed,
+                   .on_failure = [](const std::string& sentence) { fmt::print(stderr, "goalpost: {}\n", sentence); }}) {
+  }
 
-std::filesystem::path default_directory(const Experiment& e) {
-  return std::filesystem::path("runs") / e.name / fmt::format("seed_{}", e.seed);
+  void on_training_step(const StepBatch& step, const TrainProgress& p) override {
+    if (mode_ == RecordMode::eval) return;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(step.reward.cols()); ++i)
+      recorder_.append(training_, step, i, static_cast<std::uint64_t>(p.step));
+  }
+  void on_evaluation_begin() override {
+    if (mode_ == RecordMode::train) return;
+    recorder_.seal();
+    before_evaluation_ = recorder_.episodes();
+  }
+  void on_evaluation_step(const StepBatch& step, std::size_t lane, const TrainProgress& p) override {
+    if (mode_ != RecordMode::train) recorder_.append(evaluation_, step, lane, static_cast<std::uint64_t>(p.step));
+  }
+  void on_evaluation_stopped() override {
+    if (mode_ == RecordMode::train) return;
+    evaluation_.clear();
+    recorder_.cut_back(before_evaluation_);
+  }
+  void visit_state(StateVisitor& v) override {
+    visit_part(v, "training", training_);
+    visit_part(v, "recorder", recorder_);
+  }
+  void seal() { recorder_.seal(); }
+  void finish() { recorder_.finish(); }
+
+ private:
+  RecordMode mode_;
+  EpisodeStage training_, evaluation_;
+  EpisodeRecorder recorder_;
+  std::uint64_t before_evaluation_ = 0;
+};
+
+// What a run is made of, before anything is written: what can fail without leaving something behind fails here.
+struct RunParts {
+  Experiment& experiment;
+  Rng rng;
+  EnvFactory make_env;
+  VectorEnv env, eval_env;
+  std::unique_ptr<Agent> agent;
+  Run run;
+  std::unique_ptr<RunEpisodes> episodes;
+
+  explicit RunParts(Experiment& e)
+      : experiment(e),
+        rng(static_cast<std::uint64_t>(e.seed)),
+        make_env(e.env_factory()),
+        env(make_env, e.train.lanes, rng.stream("train"), e.train.threads),
+        eval_env(make_env, evaluation_lanes(e.train.eval_episodes), rng.stream("eval"), e.train.threads),
+        agent(e.make_agent(env.spec(), e.train.lanes, rng.stream("agent"))),
+        run{.agent = *agent, .env = env, .eval_env = eval_env, .rng = rng.stream("run"), .on_evaluation = {}} {}
+
+  void record_in(const std::filesystem::path& directory) {
+    if (experiment.train.record == RecordMode::none) return;
+    episodes = std::make_unique<RunEpisodes>(directory, experiment, env.spec());
+    run.observer = episodes.get();
+  }
+  StateTraversal state(bool memory) {
+    return [this, memory](StateVisitor& v) { run.visit_state(v, memory); };
+  }
+};
+
+// Puts the episodes of agent.replay.dataset into the memory, one lane after the other.
+void fill_memory(RunParts& parts) {
+  const OffPolicyConfig* c = find_algorithm(parts.experiment.algorithm).off_policy(*parts.experiment.agent_settings);
+  if (c == nullptr || c->replay.dataset.empty()) return;
+  int lane = 0;
+  try {
+    replay_dataset(c->replay.dataset, parts.env.spec(), [&](const StepBatch& step) {
+      parts.agent->remember(step, lane);
+      if (step.ended(0)) lane = (lane + 1) % parts.env.lanes();
+    });
+  } catch (const std::runtime_error& e) {
+    throw UsageError(fmt::format("agent.replay.dataset: {}", e.what()));
+  }
 }
 
-int evaluation_lanes(int episodes) { return std::min(episodes, 100); }
-
-std::optional<RunResult> train_in_directory(Experiment& e, const std::filesystem::path& directory, bool quiet) {
+std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool quiet) {
+  Experiment& e = parts.experiment;
+  Run& run = parts.run;
+  Agent& agent = *parts.agent;
   const TrainConfig& c = e.train;
-  RunLog::check_unused(directory);
   set_compute_threads(c.threads);
-  // Everything that can fail is made before the directory, so that a failure leaves nothing behind.
-  const Rng rng(static_cast<std::uint64_t>(e.seed));
-  const EnvFactory make_env = e.env_factory();
-  VectorEnv env(make_env, c.lanes, rng.stream("train"), c.threads);
-  VectorEnv eval_env(make_env, evaluation_lanes(c.eval_episodes), rng.stream("eval"), c.threads);
-  const std::unique_ptr<Agent> agent = e.make_agent(env.spec(), c.lanes, rng.stream("agent"));
-
+  const std::filesystem::path& directory = log.directory();
+  const TrainProgress begin = run.progress();
   const std::string config = e.to_toml();
-  RunLog log(directory, config);
-  log.note("config", "```toml\n" + config + "```");
-  log_hparams(e, log);
-  RunRecorder recorder(log);
+  RunRecorder recorder(log, begin);
+  CheckpointSeries checkpoints(directory, c.checkpoints_kept);
+  checkpoints.continue_from(begin.step);
   const bool by_episodes = c.total_episodes > 0;
   Progress bar(fmt::format("{} seed {}", e.name, e.seed), by_episodes ? c.total_episodes : c.total_steps,
-               by_episodes ? "episode" : "step", {.first = 0, .quiet = quiet, .descriptor = 2});
+               by_episodes ? "episode" : "step",
+               {.first = by_episodes ? begin.episodes : begin.step, .quiet = quiet, .descriptor = 2});
   Evaluation last;
-  Run run{.agent = *agent, .env = env, .eval_env = eval_env, .rng = rng.stream("run"), .on_evaluation = {}};
   const auto start = std::chrono::steady_clock::now();
+  const auto save_policy = [&] {
+    save_state(directory / kPolicyFile, kPolicyKind, [&](StateVisitor& v) { agent.visit_policy(v); });
+  };
   run.on_evaluation = [&](const TrainProgress& p, const Evaluation& evaluation, const Metrics& metrics) {
     last = evaluation;
-    save_state(directory / kPolicyFile, kPolicyKind, [&](StateVisitor& v) { agent->visit_policy(v); });
+    save_policy();
     recorder.write(p, evaluation, metrics);
   };
   int calls = 0;
   run.on_step = [&](const TrainProgress& p) {
     if (quiet || ++calls % 16 != 0) return;  // reading the clock and formatting cost more than a small step
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const auto rate = [&](std::int64_t now, std::int64_t before) {
+      return format_count(static_cast<std::int64_t>(static_cast<double>(now - before) / seconds));
+    };
     bar.update(by_episodes ? p.episodes : p.step,
                fmt::format("steps={} steps/s={} updates/s={} success={:.2f} train_success={:.2f}", format_count(p.step),
-                           format_count(static_cast<std::int64_t>(static_cast<double>(p.step) / seconds)),
-                           format_count(static_cast<std::int64_t>(static_cast<double>(p.updates) / seconds)),
-                           last.success, p.success));
+                           rate(p.step, begin.step), rate(p.updates, begin.updates), last.success, p.success));
   };
   run.stop = interrupted;
+  run.on_checkpoint = [&] {
+    if (parts.episodes) parts.episodes->seal();
+    if (c.checkpoint_every > 0)
+      checkpoints.save(run.progress().step, kCheckpointKind, parts.state(c.checkpoint_replay), config);
+  };
 
   const TrainEnd end = train(run, c);
   if (end == TrainEnd::interrupted) {
     bar.finish();
     return std::nullopt;
   }
-  save_state(directory / kPolicyFile, kPolicyKind, [&](StateVisitor& v) { agent->visit_policy(v); });
-  VectorEnv final_env(make_env, evaluation_lanes(c.final_eval_episodes), rng.stream("final"), c.threads);
+  save_policy();
+  if (parts.episodes) parts.episodes->finish();
+  VectorEnv final_env(parts.make_env, evaluation_lanes(c.final_eval_episodes), parts.rng.stream("final"), c.threads);
   RunResult result{.experiment = e.name,
                    .seed = e.seed,
                    .revision = e.build.revision,
                    .cpu = e.build.cpu,
                    .end = end == TrainEnd::success ? "success" : "budget",
-                   .progress = run.progress,
-                   .final = evaluate(*agent, final_env, c.final_eval_episodes, rng.stream("final"), interrupted)};
+                   .progress = run.progress(),
+                   .final = evaluate(agent, final_env, c.final_eval_episodes, parts.rng.stream("final"), interrupted)};
   bar.finish();
   if (result.final.episodes < c.final_eval_episodes) return std::nullopt;
   write_file_atomically(directory / kResultFile, to_json(result).dump(2) + "\n");
+  CheckpointSeries::remove_older(directory);
   return result;
+}
+
+// Settings that a resumed run may change: where it ends, and what leaves its state alone.
+bool matters_to_resume(const std::string& path) {
+  static const std::set<std::string> free = {"name",
+                                             "label",
+                                             "description",
+                                             "train.total_steps",
+                                             "train.total_episodes",
+                                             "train.threads",
+                                             "train.final_eval_episodes",
+                                             "train.stop_success",
+                                             "train.stop_evals",
+                                             "train.checkpoint_every",
+                                             "train.checkpoints_kept",
+                                             "train.checkpoint_replay"};
+  return !path.starts_with("source.") && !free.contains(path);
+}
+
+BuildInfo build_of(const TomlValues& values) {
+  const auto text = [&](const char* path) {
+    const TomlValues::Value* v = values.find(path);
+    const std::string* s = v == nullptr ? nullptr : std::get_if<std::string>(&v->value);
+    return s == nullptr ? std::string("unknown") : *s;
+  };
+  return {text("build.revision"), text("build.compiler"), text("build.flags"), text("build.cpu"),
+          text("build.libraries")};
+}
+
+// Empty, or the sentence why the checkpoint's run is not this experiment's.
+std::string checkpoint_problem(const std::filesystem::path& file, Experiment& e, bool any_build) {
+  const std::string name = file.string();
+  const TomlValues values = TomlValues::from_text(read_state_config(file, kCheckpointKind), name);
+  if (!any_build) {
+    const BuildInfo then = build_of(values), now = BuildInfo::current();
+    for (const auto& [what, a, b] :
+         {std::tuple{"revision", then.revision, now.revision}, std::tuple{"compiler", then.compiler, now.compiler},
+          std::tuple{"flags", then.flags, now.flags}, std::tuple{"processor", then.cpu, now.cpu},
+          std::tuple{"libraries", then.libraries, now.libraries}})
+      if (a != b)
+        return fmt::format(
+            "{}: build {} = {}; expected {}, this program's; --any-build goes on all the same, with "
+            "results that no single build repeats",
+            name, what, a, b);
+  }
+  Experiment saved = make_experiment(values);
+  const std::vector<std::string> found = differences(saved, name, e, "the run to go on", matters_to_resume);
+  return fmt::format("{}", fmt::join(found, "\n"));
+}
+
+// @throws UsageError
+void load_checkpoint(RunParts& parts, const std::filesystem::path& directory, bool any_build) {
+  const std::filesystem::path file = CheckpointSeries::newest(directory);
+  try {
+    if (const std::string problem = checkpoint_problem(file, parts.experiment, any_build); !problem.empty())
+      throw UsageError(problem);
+    const TomlValues saved = TomlValues::from_text(read_state_config(file, kCheckpointKind), file.string());
+    load_state(file, kCheckpointKind, parts.state(make_experiment(saved).train.checkpoint_replay));
+  } catch (const UsageError&) {
+    throw;
+  } catch (const std::runtime_error& e) {
+    std::string advice;
+    if (const auto older = CheckpointSeries::older(directory); !older.empty())
+      advice = fmt::format("; copy {} over it to go on from there", older.back().string());
+    throw UsageError(std::string(e.what()) + advice);
+  }
+}
+
+Experiment load_config(const std::filesystem::path& directory, const std::vector<std::string>& set) {
+  const std::filesystem::path config = directory / kConfigFile;
+  if (!std::filesystem::is_regular_file(config))
+    throw UsageError(fmt::format("{} is not a run directory: it holds no {}", directory.string(), kConfigFile));
+  TomlValues values = TomlValues::from_file(config);
+  for (const std::string& s : set) values.set(s);
+  return make_experiment(values);
+}
+
+}  // namespace
+
+std::filesystem::path default_directory(const Experiment& e) {
+  return std::filesystem::path("runs") / e.name / fmt::format("seed_{}", e.seed);
+}
+
+std::optional<RunResult> train_in_directory(Experiment& e, const std::filesystem::path& directory, bool quiet) {
+  RunLog::check_unused(directory);
+  RunParts parts(e);
+  fill_memory(parts);
+  const std::string config = e.to_toml();
+  RunLog log(directory, config);
+  const DirectoryLock lock(directory);
+  log.note("config", "```toml\n" + config + "```");
+  log_hparams(e, log);
+  parts.record_in(directory);
+  return train_to_the_end(parts, log, quiet);
+}
+
+std::optional<RunResult> resume_in_directory(const std::filesystem::path& directory,
+                                             const std::vector<std::string>& set, bool any_build, bool quiet) {
+  Experiment e = load_config(directory, set);
+  const DirectoryLock lock(directory);
+  const bool finished = std::filesystem::exists(directory / kResultFile);
+  const bool saved = std::filesystem::exists(CheckpointSeries::newest(directory));
+  if (finished && (set.empty() || !saved))
+    throw UsageError(fmt::format("{} has finished{}", directory.string(),
+                                 saved ? "; to train on, give it more, e.g. --set train.total_steps=N"
+                                       : " and holds no checkpoint to train on from"));
+  // Without a checkpoint the run begins again, which is the same only with the same configuration.
+  Experiment before = load_config(directory, {});
+  if (const auto found = differences(before, kConfigFile, e, "--set", matters_to_resume); !found.empty())
+    throw UsageError(fmt::format("{}", fmt::join(found, "\n")));
+  RunParts parts(e);
+  if (!saved) {
+    std::filesystem::remove_all(episode_parts(directory));
+    std::filesystem::remove(episode_file(directory));
+  }
+  if (!saved || !e.train.checkpoint_replay) fill_memory(parts);
+  parts.record_in(directory);
+  if (saved) load_checkpoint(parts, directory, any_build);
+  // A checkpoint is saved behind the rows of its step, unless it was taken on the way to them.
+  const TrainState& state = parts.run.state;
+  std::filesystem::remove(directory / kResultFile);
+  write_file_atomically(directory / kConfigFile, e.to_toml());
+  RunLog log = RunLog::resume(directory, state.progress.step - (state.evaluation_due ? 1 : 0));
+  return train_to_the_end(parts, log, quiet);
+}
+
+std::string resume_problem(const std::filesystem::path& directory, Experiment& experiment) {
+  try {
+    Experiment there = load_config(directory, {});
+    const auto found = differences(there, (directory / kConfigFile).string(), experiment, "the run that is wanted",
+                                   [](const std::string&) { return true; });
+    if (!found.empty()) return found.front();
+    const std::filesystem::path file = CheckpointSeries::newest(directory);
+    return std::filesystem::exists(file) ? checkpoint_problem(file, experiment, false) : "";
+  } catch (const std::exception& e) {  // not readable: a kill may have left half a file
+    return e.what();
+  }
+}
+
+void remove_checkpoints(const std::filesystem::path& directory) {
+  CheckpointSeries::remove_older(directory);
+  std::filesystem::remove(CheckpointSeries::newest(directory));
 }
 
 std::optional<RunResult> read_result(const std::filesystem::path& directory) {
@@ -192,14 +431,13 @@ std::optional<RunResult> read_result(const std::filesystem::path& directory) {
 }
 
 LoadedRun load_run(const std::filesystem::path& directory) {
-  const std::filesystem::path config = directory / "config.toml", policy = directory / kPolicyFile;
-  if (!std::filesystem::is_regular_file(config))
-    throw UsageError(fmt::format("{} is not a run directory: it holds no config.toml", directory.string()));
+  const std::filesystem::path policy = directory / kPolicyFile;
+  Experiment experiment = load_config(directory, {});
   if (!std::filesystem::is_regular_file(policy))
     throw UsageError(
         fmt::format("{} holds no {}: the run ended before its first evaluation", directory.string(), kPolicyFile));
   LoadedRun run;
-  run.experiment = make_experiment(TomlValues::from_file(config));
+  run.experiment = std::move(experiment);
   const EnvFactory make_env = run.experiment.env_factory();
   run.spec = make_env()->spec();
   run.agent = run.experiment.make_agent(run.spec, run.experiment.train.lanes, Rng(0));

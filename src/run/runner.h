@@ -5,6 +5,8 @@
 //   eval.csv      the evaluation curve; the same bits for the same configuration, but for wall_seconds
 //   events.out.tfevents.*   the same for TensorBoard
 //   policy.h5     the policy at the last evaluation
+//   episodes.h5   recorded episodes, if train.record asks for them; in parts below episodes/ while the run goes on
+//   checkpoint.h5 everything that the rest of the run depends on; checkpoint_<step>.h5 are older ones
 //   result.json   written at the end: why training ended, and the final evaluation
 #pragma once
 
@@ -13,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "run/experiment.h"
 #include "run/trainer.h"
@@ -36,6 +39,21 @@ std::filesystem::path default_directory(const Experiment& experiment);
 /// @throws UsageError if the directory is already used or cannot be created; nothing is left behind then
 /// @throws NumericsError if training yields NaN; what was saved until then stays
 std::optional<RunResult> train_in_directory(Experiment& experiment, const std::filesystem::path& directory, bool quiet);
+
+/// Goes on with an unfinished run from its checkpoint, or from its beginning if it was killed before the first one, so
+/// that everything it writes but wall-clock times is as if it had never stopped. Returns as train_in_directory.
+/// @param set "key=value" put over the run's configuration: where training ends, and what does not affect it
+/// @param any_build accept a checkpoint of another revision, compiler, library or processor, whose bits may differ
+/// @throws UsageError naming what differs if the directory is no run, has finished, or its checkpoint is damaged, of
+/// another build, or of a configuration that differs in what matters
+std::optional<RunResult> resume_in_directory(const std::filesystem::path& directory,
+                                             const std::vector<std::string>& set, bool any_build, bool quiet);
+
+/// Why resume_in_directory could not go on with this run as a run of this experiment; empty if it could.
+std::string resume_problem(const std::filesystem::path& directory, Experiment& experiment);
+
+/// Removes what only resuming needs.
+void remove_checkpoints(const std::filesystem::path& directory);
 
 /// The result of a finished run; nothing if the run has not finished. @throws std::runtime_error if it cannot be read
 std::optional<RunResult> read_result(const std::filesystem::path& directory);

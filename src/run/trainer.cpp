@@ -1,6 +1,6 @@
 #include "run/trainer.h"
 
-#include <array>
+#include <algorithm>
 #include <chrono>
 #include <vector>
 
@@ -8,55 +8,93 @@
 #include "core/check.h"
 
 namespace goalpost {
-namespace {
 
-// Sums over the running episode of every lane.
-struct EpisodeSums {
-  std::vector<double> reward;
-  std::vector<std::int64_t> length;
-  std::vector<std::uint8_t> success_any;
-  explicit EpisodeSums(int lanes)
-      : reward(static_cast<std::size_t>(lanes)),
-        length(static_cast<std::size_t>(lanes)),
-        success_any(static_cast<std::size_t>(lanes)) {}
-  void add(const StepBatch& step, std::size_t i) {
-    reward[i] += static_cast<double>(step.reward(0, static_cast<Index>(i)));
-    length[i] += 1;
-    success_any[i] |= step.success[i];
-  }
-  void clear(std::size_t i) {
-    reward[i] = 0;
-    length[i] = 0;
-    success_any[i] = 0;
-  }
-};
+void TrainProgress::visit_state(StateVisitor& v) {
+  v.visit("step", step);
+  v.visit("episodes", episodes);
+  v.visit("updates", updates);
+  v.visit("wall_seconds", wall_seconds);
+  v.visit("success", success);
+  v.visit("success_any", success_any);
+  v.visit("reward", reward);
+  v.visit("length", length);
+}
 
-// The last 100 training episodes, the window of rollout/ep_rew_mean.
-class RecentEpisodes {
- public:
-  void add(double success, double success_any, double reward, double length) {
-    entries_[count_++ % entries_.size()] = {success, success_any, reward, length};
-  }
-  void write(TrainProgress& p) const {
-    const std::size_t n = std::min(count_, entries_.size());
-    std::array<double, 4> sum = {};
-    for (std::size_t i = 0; i < n; ++i)
-      for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += entries_[i][k];
-    const double scale = n == 0 ? 0 : 1 / static_cast<double>(n);
-    p.success = sum[0] * scale;
-    p.success_any = sum[1] * scale;
-    p.reward = sum[2] * scale;
-    p.length = sum[3] * scale;
-  }
+EpisodeSums::EpisodeSums(int lanes)
+    : reward(static_cast<std::size_t>(lanes)),
+      length(static_cast<std::size_t>(lanes)),
+      success_any(static_cast<std::size_t>(lanes)) {}
 
- private:
-  std::array<std::array<double, 4>, 100> entries_{};
-  std::size_t count_ = 0;
-};
+void EpisodeSums::add(const StepBatch& step, std::size_t i) {
+  reward[i] += static_cast<double>(step.reward(0, static_cast<Index>(i)));
+  length[i] += 1;
+  success_any[i] |= step.success[i];
+}
 
-}  // namespace
+void EpisodeSums::clear(std::size_t i) {
+  reward[i] = 0;
+  length[i] = 0;
+  success_any[i] = 0;
+}
 
-Evaluation evaluate(Agent& agent, VectorEnv& env, int episodes, Rng rng, const std::function<bool()>& stop) {
+void EpisodeSums::visit_state(StateVisitor& v) {
+  v.visit("reward", std::span(reward));
+  v.visit("length", std::span(length));
+  v.visit("success_any", std::span(success_any));
+}
+
+void RecentEpisodes::add(double success, double success_any, double reward, double length) {
+  const std::array<double, 4> entry = {success, success_any, reward, length};
+  std::copy(entry.begin(), entry.end(), entries_.begin() + 4 * (count_++ % kWindow));
+}
+
+void RecentEpisodes::write(TrainProgress& p) const {
+  const std::size_t n = std::min<std::size_t>(count_, kWindow);
+  std::array<double, 4> sum = {};
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += entries_[4 * i + k];
+  const double scale = n == 0 ? 0 : 1 / static_cast<double>(n);
+  p.success = sum[0] * scale;
+  p.success_any = sum[1] * scale;
+  p.reward = sum[2] * scale;
+  p.length = sum[3] * scale;
+}
+
+void RecentEpisodes::visit_state(StateVisitor& v) {
+  v.visit("entries", std::span(entries_));
+  v.visit("count", count_);
+}
+
+void TrainState::visit_state(StateVisitor& v) {
+  visit_part(v, "progress", progress);
+  v.visit("updates_due", updates_due);
+  std::uint64_t due = evaluation_due;
+  v.visit("evaluation_due", due);
+  evaluation_due = due != 0;
+  v.visit("cycles", cycles);
+  v.visit("evaluations", evaluations);
+  v.visit("successes_in_a_row", successes_in_a_row);
+  v.visit("checkpoint_step", checkpoint_step);
+  visit_part(v, "warmup_rng", warmup_rng);
+  visit_part(v, "sums", sums);
+  visit_part(v, "recent", recent);
+  visit_part(v, "metrics", metrics);
+}
+
+// The evaluation environments are left out: every evaluation resets them to streams of its own.
+void Run::visit_state(StateVisitor& v, bool memory) {
+  visit_part(v, "train", state);
+  visit_part(v, "env", env);
+  if (observer != nullptr) visit_part(v, "observer", *observer);
+  const StateVisitor::Scope scope(v, "agent");
+  if (memory)
+    agent.visit_state(v);
+  else
+    agent.visit_without_memory(v);
+}
+
+Evaluation evaluate(Agent& agent, VectorEnv& env, int episodes, Rng rng, const std::function<bool()>& stop,
+                    const std::function<void(const StepBatch&, std::size_t lane)>& on_step) {
   GP_CHECK(episodes > 0, "evaluate: episodes = ", episodes, "; expected a positive number");
   const std::size_t lanes = static_cast<std::size_t>(env.lanes());
   std::vector<int> left(lanes, episodes / env.lanes());  // episodes that each lane still has to run
@@ -70,10 +108,11 @@ Evaluation evaluate(Agent& agent, VectorEnv& env, int episodes, Rng rng, const s
     const StepBatch& step = env.step(action);
     for (std::size_t i = 0; i < lanes; ++i) {
       if (left[i] == 0) continue;
+      if (on_step) on_step(step, i);
       sums.add(step, i);
       if (!step.ended(i)) continue;
       total.success += step.success[i];
-      total.success_any += sums.success_any[i];
+      total.success_any += static_cast<double>(sums.success_any[i]);
       total.reward += sums.reward[i];
       total.length += static_cast<double>(sums.length[i]);
       total.episodes += 1;
@@ -90,46 +129,77 @@ Evaluation evaluate(Agent& agent, VectorEnv& env, int episodes, Rng rng, const s
 }
 
 TrainEnd train(Run& run, const TrainConfig& c) {
-  auto& [agent, env, eval_env, rng, on_evaluation, on_step, stop, progress] = run;
+  auto& [agent, env, eval_env, rng, on_evaluation, on_step, stop, on_checkpoint, s, observer] = run;
+  TrainProgress& progress = s.progress;
   const auto start = std::chrono::steady_clock::now();
+  const double earlier_seconds = progress.wall_seconds;
   Matrix action(env.spec().action.dim, env.lanes());
-  EpisodeSums sums(env.lanes());
-  RecentEpisodes recent;
-  Metrics metrics;
-  Rng warmup_rng = rng.stream("warmup");
-  double updates_due = 0;
-  std::int64_t cycle = 0;         // cycles completed
-  std::uint64_t evaluations = 0;  // so far
-  int successes_in_a_row = 0;
 
+  const auto look_at_clock = [&] {
+    progress.wall_seconds =
+        earlier_seconds + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  std::function<void(const StepBatch&, std::size_t)> on_evaluation_step;
+  if (observer)
+    on_evaluation_step = [&](const StepBatch& step, std::size_t lane) {
+      observer->on_evaluation_step(step, lane, progress);
+    };
   const auto evaluate_now = [&] {
-    const Evaluation e = evaluate(agent, eval_env, c.eval_episodes, rng.stream("eval", evaluations++), stop);
-    if (e.episodes < c.eval_episodes) return;  // stopped on the way: not a measurement
-    progress.wall_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    on_evaluation(progress, e, metrics);
-    metrics.clear();
-    successes_in_a_row = c.stop_success > 0 && e.success >= c.stop_success ? successes_in_a_row + 1 : 0;
+    const Rng eval_rng = rng.stream("eval", static_cast<std::uint64_t>(s.evaluations));
+    if (observer) observer->on_evaluation_begin();
+    const Evaluation e = evaluate(agent, eval_env, c.eval_episodes, eval_rng, stop, on_evaluation_step);
+    if (e.episodes < c.eval_episodes) {  // stopped on the way: not a measurement
+      if (observer) observer->on_evaluation_stopped();
+      return;
+    }
+    look_at_clock();
+    on_evaluation(progress, e, s.metrics);
+    s.metrics.clear();
+    s.evaluation_due = false;
+    ++s.evaluations;
+    s.successes_in_a_row = c.stop_success > 0 && e.success >= c.stop_success ? s.successes_in_a_row + 1 : 0;
+  };
+  const auto save = [&] {
+    look_at_clock();
+    on_checkpoint();
+  };
+  const auto end = [&](TrainEnd reason) {
+    save();
+    return reason;
   };
   const auto update = [&] {
     try {
-      agent.update(metrics);
+      agent.update(s.metrics);
     } catch (const NumericsError& e) {
       throw NumericsError(
           detail::concatenate("update ", progress.updates + 1, " at step ", progress.step, ": ", e.what()));
     }
     ++progress.updates;
   };
-
+  // Beside a step all updates are done: after it the memory would hold what they may not see.
   const std::function<void()> do_updates = [&] {
-    for (; updates_due >= 1 && !stop(); --updates_due) update();
+    for (; s.updates_due >= 1 && (c.overlap || !stop()); --s.updates_due) update();
   };
 
-  evaluate_now();
-  while (progress.step < c.total_steps && (c.total_episodes == 0 || progress.episodes < c.total_episodes)) {
+  // First what the last step has made due, then the next step: a run may stop, and go on, between any two of these.
+  for (;;) {
+    if (!c.overlap) do_updates();
+    on_step(progress);
+    if (stop()) return end(TrainEnd::interrupted);
+    if (s.evaluation_due) evaluate_now();
+    if (stop()) return end(TrainEnd::interrupted);
+    if (s.successes_in_a_row >= c.stop_evals) return end(TrainEnd::success);
+    if (progress.step >= c.total_steps || (c.total_episodes > 0 && progress.episodes >= c.total_episodes))
+      return end(TrainEnd::budget);
+    if (c.checkpoint_every > 0 && progress.step / c.checkpoint_every > s.checkpoint_step / c.checkpoint_every) {
+      s.checkpoint_step = progress.step;
+      save();
+    }
+
     if (progress.step >= c.warmup_steps)
       agent.act(env.obs(), env.first(), Mode::explore, action);
     else
-      random_actions(env.spec().action, warmup_rng, action);
+      random_actions(env.spec().action, s.warmup_rng, action);
 
     const StepBatch& step = c.overlap ? env.step(action, do_updates) : env.step(action);
     agent.observe(step);
@@ -137,31 +207,25 @@ TrainEnd train(Run& run, const TrainConfig& c) {
     const std::int64_t before = progress.step;
     progress.step += env.lanes();
     for (std::size_t i = 0; i < static_cast<std::size_t>(env.lanes()); ++i) {
-      sums.add(step, i);
+      s.sums.add(step, i);
       if (!step.ended(i)) continue;
-      recent.add(step.success[i], sums.success_any[i], sums.reward[i], static_cast<double>(sums.length[i]));
-      sums.clear(i);
+      s.recent.add(step.success[i], static_cast<double>(s.sums.success_any[i]), s.sums.reward[i],
+                   static_cast<double>(s.sums.length[i]));
+      s.sums.clear(i);
       ++progress.episodes;
     }
+    s.recent.write(progress);
+    if (observer) observer->on_training_step(step, progress);
+    s.evaluation_due = progress.step / c.eval_every > before / c.eval_every;
 
     const bool warm = progress.step > c.warmup_steps && agent.ready();
-    if (warm) updates_due += c.updates_per_step * env.lanes();
-    if (c.cycle_episodes > 0 && progress.episodes / c.cycle_episodes > cycle) {
-      if (warm) updates_due += static_cast<double>(c.cycle_updates * (progress.episodes / c.cycle_episodes - cycle));
-      cycle = progress.episodes / c.cycle_episodes;
-    }
-    if (!c.overlap) do_updates();
-
-    recent.write(progress);
-    on_step(progress);
-    if (stop()) return TrainEnd::interrupted;
-    if (progress.step / c.eval_every > before / c.eval_every) {
-      evaluate_now();
-      if (stop()) return TrainEnd::interrupted;
-      if (successes_in_a_row >= c.stop_evals) return TrainEnd::success;
+    if (warm) s.updates_due += c.updates_per_step * env.lanes();
+    if (c.cycle_episodes > 0 && progress.episodes / c.cycle_episodes > s.cycles) {
+      const std::int64_t cycles = progress.episodes / c.cycle_episodes;
+      if (warm) s.updates_due += static_cast<double>(c.cycle_updates * (cycles - s.cycles));
+      s.cycles = cycles;
     }
   }
-  return TrainEnd::budget;
 }
 
 }  // namespace goalpost

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "algos/agent.h"
 #include "core/config.h"
@@ -10,6 +12,10 @@
 #include "envs/vector_env.h"
 
 namespace goalpost {
+
+enum class RecordMode : int { none, train, eval, all };
+inline constexpr std::array kRecordModeNames = {"none", "train", "eval", "all"};
+constexpr EnumNames enum_names(RecordMode) { return kRecordModeNames; }
 
 struct TrainConfig {
   std::int64_t total_steps = 1'000'000;
@@ -26,6 +32,11 @@ struct TrainConfig {
   int final_eval_episodes = 1'000;
   double stop_success = 0;
   int stop_evals = 3;
+  std::int64_t checkpoint_every = 100'000;
+  int checkpoints_kept = 2;
+  bool checkpoint_replay = true;
+  RecordMode record = RecordMode::none;
+  bool record_compressed = false;
 };
 constexpr auto fields(const TrainConfig*) {
   return std::tuple{
@@ -50,6 +61,17 @@ constexpr auto fields(const TrainConfig*) {
       field("stop_success", &TrainConfig::stop_success,
             "training ends early when stop_evals evaluations in a row reach this success; 0: never", 0, 1),
       field("stop_evals", &TrainConfig::stop_evals, "see stop_success", 1, 1e6),
+      field("checkpoint_every", &TrainConfig::checkpoint_every,
+            "transitions between two checkpoints, from which `goalpost train --resume` goes on; 0: none", 0, 1e15),
+      field("checkpoints_kept", &TrainConfig::checkpoints_kept, "the newest so many stay while the run goes on", 1,
+            1e6),
+      field("checkpoint_replay", &TrainConfig::checkpoint_replay,
+            "save the replay buffer too; false: small checkpoints, but a resumed run fills its memory anew and differs "
+            "from one that was not interrupted"),
+      field("record", &TrainConfig::record,
+            "which episodes are recorded, in episodes.h5: none, those of training, of evaluations, or all"),
+      field("record_compressed", &TrainConfig::record_compressed,
+            "shuffle and deflate them: smaller by a third and more, and written far slower"),
   };
 }
 static_assert(complete<TrainConfig>);
@@ -66,8 +88,10 @@ struct Evaluation {
 /// Runs episodes without exploration, from fresh episodes drawn from rng. Each lane runs its share of the episodes, so
 /// short episodes are not favoured. Depends on the agent's policy, the number of lanes and rng only.
 /// @param stop asked now and then; when true the episodes so far are returned
+/// @param on_step told of every step of the lanes whose episode counts
 Evaluation evaluate(
-    Agent& agent, VectorEnv& env, int episodes, Rng rng, const std::function<bool()>& stop = [] { return false; });
+    Agent& agent, VectorEnv& env, int episodes, Rng rng, const std::function<bool()>& stop = [] { return false; },
+    const std::function<void(const StepBatch&, std::size_t lane)>& on_step = {});
 
 /// Where a run stands. Counters are exact and reproducible; wall_seconds is not.
 struct TrainProgress {
@@ -76,9 +100,63 @@ struct TrainProgress {
   std::int64_t updates = 0;
   double wall_seconds = 0;
   double success = 0, success_any = 0, reward = 0, length = 0;  ///< means of the last 100 training episodes
+  void visit_state(StateVisitor& v);
+};
+
+/// Told of what the loop does: what records episodes. @alloc none where steps are told of
+class RunObserver {
+ public:
+  virtual ~RunObserver() = default;
+  virtual void on_training_step(const StepBatch&, const TrainProgress&) {}
+  virtual void on_evaluation_begin() {}
+  virtual void on_evaluation_step(const StepBatch&, std::size_t /*lane*/, const TrainProgress&) {}
+  virtual void on_evaluation_stopped() {}  ///< it does not count, and will be done again
+  virtual void visit_state(StateVisitor&) {}
 };
 
 enum class TrainEnd { budget, success, interrupted };
+
+/// Sums over the running episode of every lane.
+struct EpisodeSums {
+  std::vector<double> reward;
+  std::vector<std::uint64_t> length, success_any;
+  explicit EpisodeSums(int lanes);
+  void add(const StepBatch& step, std::size_t lane);
+  void clear(std::size_t lane);
+  void visit_state(StateVisitor& v);
+};
+
+/// The last 100 training episodes, the window of rollout/ep_rew_mean.
+class RecentEpisodes {
+ public:
+  void add(double success, double success_any, double reward, double length);
+  void write(TrainProgress& p) const;  ///< the means
+  void visit_state(StateVisitor& v);
+
+ private:
+  static constexpr std::size_t kWindow = 100;
+  std::array<double, 4 * kWindow> entries_{};
+  std::uint64_t count_ = 0;
+};
+
+/// What the loop knows besides agent and environments. With these three a run goes on as if it had never stopped.
+struct TrainState {
+  TrainProgress progress = {};
+  double updates_due = 0;
+  bool evaluation_due = true;  ///< a run begins with an evaluation
+  std::int64_t cycles = 0;     ///< completed
+  std::int64_t evaluations = 0;
+  std::int64_t successes_in_a_row = 0;
+  std::int64_t checkpoint_step = 0;  ///< of the last checkpoint that was due
+  Rng warmup_rng;
+  EpisodeSums sums;  ///< training episodes that are under way
+  RecentEpisodes recent = {};
+  Metrics metrics = {};  ///< since the last evaluation
+
+  /// @param rng of the run
+  TrainState(Rng rng, int lanes) : warmup_rng(rng.stream("warmup")), sums(lanes) {}
+  void visit_state(StateVisitor& v);
+};
 
 /// Everything a run consists of.
 struct Run {
@@ -90,10 +168,16 @@ struct Run {
   std::function<void(const TrainProgress&, const Evaluation&, const Metrics&)> on_evaluation;
   std::function<void(const TrainProgress&)> on_step = [](const TrainProgress&) {};  ///< after every step of all lanes
   std::function<bool()> stop = [] { return false; };  ///< asked after every step; ends the run cleanly
-  TrainProgress progress = {};
+  std::function<void()> on_checkpoint = [] {};  ///< every checkpoint_every transitions, at the end, and when stopped
+  TrainState state = TrainState(rng, env.lanes());
+  RunObserver* observer = nullptr;
+
+  const TrainProgress& progress() const { return state.progress; }
+  /// Agent, environments and loop. @param memory false leaves out what the agent has collected
+  void visit_state(StateVisitor& v, bool memory = true);
 };
 
-/// The training loop: act, step, observe, update, evaluate.
+/// The training loop: act, step, observe, update, evaluate. Goes on from run.state.
 /// @throws NumericsError naming step and update if a loss or an environment yields NaN
 TrainEnd train(Run& run, const TrainConfig& c);
 

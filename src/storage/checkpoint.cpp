@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
 #include <cstring>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <string_view>
@@ -137,16 +140,42 @@ class Hasher final : public PathVisitor {
   std::uint64_t hash_ = 0;
 };
 
+Hdf5File open_state(const std::filesystem::path& path, const std::string& kind) {
+  Hdf5File file = Hdf5File::open(path);
+  if (const std::uint64_t schema = file.read_number("", "schema"); schema != kSchema)
+    throw std::runtime_error(
+        fmt::format("{}: schema = {}; expected {}: the file was written by another version of goalpost", path.string(),
+                    schema, kSchema));
+  if (const std::string found = file.read_text("", "kind"); found != kind)
+    throw std::runtime_error(fmt::format("{}: kind = \"{}\"; expected \"{}\"", path.string(), found, kind));
+  return file;
+}
+
+// The number in checkpoint_<step>.h5; nothing for other files.
+std::optional<std::int64_t> step_of(const std::filesystem::path& file) {
+  const std::string name = file.filename().string();
+  constexpr std::string_view kPrefix = "checkpoint_", kSuffix = ".h5";
+  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return {};
+  std::int64_t step = 0;
+  const char* const end = name.data() + name.size() - kSuffix.size();
+  const auto [stop, error] = std::from_chars(name.data() + kPrefix.size(), end, step);
+  if (error != std::errc() || stop != end) return {};
+  return step;
+}
+
 }  // namespace
 
-void save_state(const std::filesystem::path& path, const std::string& kind, const StateTraversal& visit) {
+void save_state(const std::filesystem::path& path, const std::string& kind, const StateTraversal& visit,
+                const std::string& config) {
   const std::filesystem::path temporary = temporary_name(path);
   try {
     Hdf5File file = Hdf5File::create(temporary);
     file.write_attribute("", "schema", kSchema);
     file.write_attribute("", "kind", kind);
+    file.write_attribute("", "config", config);
     Saver saver(file);
     visit(saver);
+    file.write_attribute("", "hash", state_hash(visit));
     file.close();
   } catch (...) {
     std::error_code ignored;
@@ -156,12 +185,12 @@ void save_state(const std::filesystem::path& path, const std::string& kind, cons
   replace_by_temporary(path);
 }
 
+std::string read_state_config(const std::filesystem::path& path, const std::string& kind) {
+  return open_state(path, kind).read_text("", "config");
+}
+
 void load_state(const std::filesystem::path& path, const std::string& kind, const StateTraversal& visit) {
-  const Hdf5File file = Hdf5File::open(path);
-  if (const std::uint64_t schema = file.read_number("", "schema"); schema != kSchema)
-    throw std::runtime_error(fmt::format("{}: schema = {}; expected {}", path.string(), schema, kSchema));
-  if (const std::string found = file.read_text("", "kind"); found != kind)
-    throw std::runtime_error(fmt::format("{}: kind = \"{}\"; expected \"{}\"", path.string(), found, kind));
+  const Hdf5File file = open_state(path, kind);
   Loader loader(file);
   visit(loader);
   for (const std::string& name : file.datasets())
@@ -170,6 +199,40 @@ void load_state(const std::filesystem::path& path, const std::string& kind, cons
           fmt::format("{}: {}: the file holds this, but the state to be read has nothing of this "
                       "name; expected the same configuration as when it was saved",
                       path.string(), name));
+  // Files of earlier revisions have none.
+  if (file.has_attribute("", "hash") && file.read_number("", "hash") != state_hash(visit))
+    throw std::runtime_error(
+        fmt::format("{}: the numbers are not those that were saved: the file is damaged", path.string()));
+}
+
+std::vector<std::filesystem::path> CheckpointSeries::older(const std::filesystem::path& directory) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(directory))
+    if (step_of(entry.path())) files.push_back(entry.path());
+  std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return step_of(a) < step_of(b); });
+  return files;
+}
+
+void CheckpointSeries::remove_older(const std::filesystem::path& directory) {
+  for (const std::filesystem::path& file : older(directory)) std::filesystem::remove(file);
+}
+
+void CheckpointSeries::save(std::int64_t step, const std::string& kind, const StateTraversal& visit,
+                            const std::string& config) {
+  const std::filesystem::path newest_file = newest(directory_);
+  if (kept_ > 1 && step_ != step && std::filesystem::exists(newest_file)) {
+    // A second name for the same file, so that the first never goes missing.
+    const std::filesystem::path second = directory_ / fmt::format("checkpoint_{}.h5", step_);
+    std::error_code no_links;
+    std::filesystem::remove(second, no_links);
+    std::filesystem::create_hard_link(newest_file, second, no_links);
+    if (no_links) std::filesystem::copy_file(newest_file, second);
+  }
+  save_state(newest_file, kind, visit, config);
+  step_ = step;
+  const std::vector<std::filesystem::path> files = older(directory_);
+  for (std::size_t i = 0; i + static_cast<std::size_t>(kept_ - 1) < files.size(); ++i)
+    std::filesystem::remove(files[i]);
 }
 
 std::uint64_t state_hash(const StateTraversal& visit) {

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/state.h"
 
@@ -16,14 +18,41 @@ using StateTraversal = std::function<void(StateVisitor&)>;
 
 /// Writes the state. The file appears, or replaces an earlier one, only when it is complete and on the disk.
 /// @param kind what the state is of, e.g. "run"; load_state asks for the same
+/// @param config kept beside the state: what it belongs to, as TOML of less than 64 KiB
 /// @throws std::runtime_error with path and reason, e.g. a full disk, or a name that is visited twice
-void save_state(const std::filesystem::path& path, const std::string& kind, const StateTraversal& visit);
+void save_state(const std::filesystem::path& path, const std::string& kind, const StateTraversal& visit,
+                const std::string& config = "");
+
+/// The configuration that a state was saved with. @throws std::runtime_error as load_state
+std::string read_state_config(const std::filesystem::path& path, const std::string& kind);
 
 /// Reads the state back. Values are in place when visit() returns, so sizes may depend on counters visited before.
 /// After an error the state is partly read and no longer usable.
 /// @throws std::runtime_error with path, dataset and difference if the file is no complete HDF5 file, is of another
 /// kind or schema, lacks a name or holds one that is not visited, or has another type or shape
 void load_state(const std::filesystem::path& path, const std::string& kind, const StateTraversal& visit);
+
+/// The checkpoints of one run: checkpoint.h5 is the newest, older ones are called checkpoint_<step>.h5.
+class CheckpointSeries {
+ public:
+  /// @param kept how many stay, the newest among them
+  CheckpointSeries(std::filesystem::path directory, int kept) : directory_(std::move(directory)), kept_(kept) {}
+
+  static std::filesystem::path newest(const std::filesystem::path& directory) { return directory / "checkpoint.h5"; }
+  /// The older ones, the oldest first.
+  static std::vector<std::filesystem::path> older(const std::filesystem::path& directory);
+  static void remove_older(const std::filesystem::path& directory);
+
+  /// Says that the checkpoint in the directory, if there is one, is of this step.
+  void continue_from(std::int64_t step) { step_ = step; }
+  /// At every moment checkpoint.h5 is a whole file, if there was one before. @throws std::runtime_error as save_state
+  void save(std::int64_t step, const std::string& kind, const StateTraversal& visit, const std::string& config);
+
+ private:
+  std::filesystem::path directory_;
+  int kept_;
+  std::int64_t step_ = 0;  // of the newest
+};
 
 /// 64 bits over names, shapes and bytes: equal states have equal hashes; different ones almost surely do not.
 std::uint64_t state_hash(const StateTraversal& visit);

@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <fstream>
 #include <iterator>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
@@ -83,6 +85,16 @@ void OutputFile::write(std::string_view bytes) {
 void OutputFile::sync() {
   if (::fsync(descriptor_) != 0) throw_errno("write to disk", path_);
 }
+
+DirectoryLock::DirectoryLock(const std::filesystem::path& directory)
+    : descriptor_(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (descriptor_ < 0) throw_errno("open", directory);
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;  // some file systems have no locks
+  ::close(descriptor_);
+  throw std::runtime_error(fmt::format("another process is at work in {}", directory.string()));
+}
+
+DirectoryLock::~DirectoryLock() { ::close(descriptor_); }
 
 std::string read_file(const std::filesystem::path& path) {
   if (std::filesystem::is_directory(path))

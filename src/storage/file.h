@@ -39,6 +39,19 @@ class OutputFile {
   std::uint64_t size_ = 0;
 };
 
+/// A directory that one process works in: held until the object or the process ends, however it ends.
+class DirectoryLock {
+ public:
+  /// @throws std::runtime_error if another process holds it, or the directory cannot be opened
+  explicit DirectoryLock(const std::filesystem::path& directory);
+  ~DirectoryLock();
+  DirectoryLock(const DirectoryLock&) = delete;
+  DirectoryLock& operator=(const DirectoryLock&) = delete;
+
+ private:
+  int descriptor_;
+};
+
 /// The whole content. @throws std::system_error with path and reason
 std::string read_file(const std::filesystem::path& path);
 

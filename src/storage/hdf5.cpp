@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <hdf5.h>
 
+#include <algorithm>
 #include <stdexcept>
+#include <type_traits>
 #include <utility>
 
 namespace goalpost {
@@ -37,8 +39,8 @@ class Handle {
   ~Handle() {
     if (id_ >= 0) close_(id_);
   }
-  Handle(const Handle&) = delete;
-  Handle& operator=(const Handle&) = delete;
+  Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, -1)), close_(other.close_) {}
+  Handle& operator=(Handle&&) = delete;
   operator hid_t() const { return id_; }
 
  private:
@@ -65,6 +67,19 @@ struct Types<std::uint64_t> {
   static hid_t memory() { return H5T_NATIVE_UINT64; }
   static hid_t file() { return H5T_STD_U64LE; }
   static constexpr const char* name = "uint64";
+};
+
+template <>
+struct Types<std::int64_t> {
+  static hid_t memory() { return H5T_NATIVE_INT64; }
+  static hid_t file() { return H5T_STD_I64LE; }
+  static constexpr const char* name = "int64";
+};
+template <>
+struct Types<std::uint8_t> {
+  static hid_t memory() { return H5T_NATIVE_UINT8; }
+  static hid_t file() { return H5T_STD_U8LE; }
+  static constexpr const char* name = "uint8";
 };
 
 std::string type_name(hid_t type) {
@@ -95,11 +110,50 @@ std::string text(const Hdf5Shape& shape) { return fmt::format("[{}]", fmt::join(
 
 std::string object_path(const std::string& name) { return name.empty() ? "/" : name; }
 
+Handle without_times(hid_t list_class) {
+  Handle creation(H5Pcreate(list_class), H5Pclose);
+  H5Pset_obj_track_times(creation, false);  // equal values make equal files
+  return creation;
+}
+
+Handle deflated(bool deflate) {
+  Handle creation = without_times(H5P_DATASET_CREATE);
+  if (deflate) {
+    H5Pset_shuffle(creation);
+    H5Pset_deflate(creation, 1);
+  }
+  return creation;
+}
+
+// The groups above a name. HDF5 would make them itself, but with the time in them.
+void make_groups_above(hid_t file, const std::string& name) {
+  for (std::size_t slash = name.find('/'); slash != name.npos; slash = name.find('/', slash + 1)) {
+    const std::string group = name.substr(0, slash);
+    if (H5Lexists(file, group.c_str(), H5P_DEFAULT) > 0) continue;
+    const Handle creation = without_times(H5P_GROUP_CREATE);
+    const Handle made(H5Gcreate2(file, group.c_str(), H5P_DEFAULT, creation, H5P_DEFAULT), H5Gclose);
+  }
+}
+
+std::uint64_t product(const Hdf5Shape& shape) {
+  std::uint64_t n = 1;
+  for (const std::uint64_t extent : shape) {
+    if (__builtin_mul_overflow(n, extent, &n)) return ~std::uint64_t(0);
+  }
+  return n;
+}
+
+// What deflate can at most make of a byte, and what one chunk may hold at most.
+constexpr std::uint64_t kLargestRatio = 1100, kLargestChunk = std::uint64_t(64) << 20;
+
 }  // namespace
 
 Hdf5File Hdf5File::create(const std::filesystem::path& path) {
   prepare_library();
-  const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
+  const Handle creation = without_times(H5P_FILE_CREATE);
+  const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation, access);
   if (id < 0) throw std::runtime_error(fmt::format("cannot create {}: {}", path.string(), reason()));
   return {path, id};
 }
@@ -136,11 +190,10 @@ void Hdf5File::write(const std::string& name, const Hdf5Shape& shape, std::span<
   if (name.empty()) fail(name, "a dataset needs a name");
   const std::vector<hsize_t> extents(shape.begin(), shape.end());
   const Handle space(H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr), H5Sclose);
-  const Handle links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
-  H5Pset_create_intermediate_group(links, 1);
-  const Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
-  H5Pset_obj_track_times(creation, false);  // equal values make equal files
-  const Handle dataset(H5Dcreate2(id_, name.c_str(), Types<T>::file(), space, links, creation, H5P_DEFAULT), H5Dclose);
+  make_groups_above(id_, name);
+  const Handle creation = deflated(false);
+  const Handle dataset(H5Dcreate2(id_, name.c_str(), Types<T>::file(), space, H5P_DEFAULT, creation, H5P_DEFAULT),
+                       H5Dclose);
   if (dataset < 0) fail(name, "cannot create the dataset: " + reason());
   if (values.empty()) return;
   if (H5Dwrite(dataset, Types<T>::memory(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0)
@@ -161,12 +214,135 @@ void Hdf5File::read(const std::string& name, const Hdf5Shape& shape, std::span<T
     fail(name, "cannot read: " + reason());
 }
 
-template void Hdf5File::write(const std::string&, const Hdf5Shape&, std::span<const float>);
-template void Hdf5File::write(const std::string&, const Hdf5Shape&, std::span<const double>);
-template void Hdf5File::write(const std::string&, const Hdf5Shape&, std::span<const std::uint64_t>);
-template void Hdf5File::read(const std::string&, const Hdf5Shape&, std::span<float>) const;
-template void Hdf5File::read(const std::string&, const Hdf5Shape&, std::span<double>) const;
-template void Hdf5File::read(const std::string&, const Hdf5Shape&, std::span<std::uint64_t>) const;
+template <class T>
+void Hdf5File::create_rows(const std::string& name, const Hdf5Shape& row, std::uint64_t chunk_rows, bool deflate) {
+  std::vector<hsize_t> extents(row.begin(), row.end()), limits, chunk;
+  extents.insert(extents.begin(), 0);
+  limits = chunk = extents;
+  limits[0] = H5S_UNLIMITED;
+  chunk[0] = chunk_rows;
+  for (hsize_t& extent : chunk) extent = std::max<hsize_t>(extent, 1);
+  const Handle space(H5Screate_simple(static_cast<int>(extents.size()), extents.data(), limits.data()), H5Sclose);
+  make_groups_above(id_, name);
+  const Handle creation = deflated(deflate);
+  H5Pset_chunk(creation, static_cast<int>(chunk.size()), chunk.data());
+  const Handle dataset(H5Dcreate2(id_, name.c_str(), Types<T>::file(), space, H5P_DEFAULT, creation, H5P_DEFAULT),
+                       H5Dclose);
+  if (dataset < 0) fail(name, "cannot create the dataset: " + reason());
+}
+
+template <class T>
+void Hdf5File::append(const std::string& name, std::span<const T> values) {
+  const Handle dataset(H5Dopen2(id_, name.c_str(), H5P_DEFAULT), H5Dclose);
+  if (dataset < 0) fail(name, "the file has no such dataset");
+  const Hdf5Shape before = shape_of(dataset);
+  const std::uint64_t row = product({before.begin() + 1, before.end()});
+  if (row == 0 || values.empty()) return;
+  std::vector<hsize_t> extents(before.begin(), before.end()), start(before.size(), 0), count = extents;
+  count[0] = values.size() / row;
+  start[0] = extents[0];
+  extents[0] += count[0];
+  if (H5Dset_extent(dataset, extents.data()) < 0) fail(name, "cannot append: " + reason());
+  const Handle file_space(H5Dget_space(dataset), H5Sclose);
+  const Handle memory_space(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr), H5Sclose);
+  H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
+  if (H5Dwrite(dataset, Types<T>::memory(), memory_space, file_space, H5P_DEFAULT, values.data()) < 0)
+    fail(name, "cannot append: " + reason());
+}
+
+template <class T>
+void Hdf5File::read_rows(const std::string& name, std::uint64_t first, std::uint64_t count, std::span<T> values) const {
+  const Handle dataset(H5Dopen2(id_, name.c_str(), H5P_DEFAULT), H5Dclose);
+  if (dataset < 0) fail(name, "the file has no such dataset");
+  const Handle type(H5Dget_type(dataset), H5Tclose);
+  const H5T_class_t found = H5Tget_class(type);
+  const bool flags = found == H5T_ENUM && std::is_same_v<T, std::uint8_t> && H5Tget_size(type) == 1;
+  if (!flags && found != H5T_INTEGER && !(found == H5T_FLOAT && std::is_floating_point_v<T>))
+    fail(name, fmt::format("the numbers are {}; expected {}", type_name(type), Types<T>::name));
+  const Hdf5Shape shape = shape_of(dataset);
+  if (shape.empty() || count > shape[0] || first > shape[0] - count)
+    fail(name, fmt::format("rows {} to {} are wanted of the shape {}", first, first + count, text(shape)));
+  std::vector<hsize_t> start(shape.size(), 0), extents(shape.begin(), shape.end());
+  start[0] = first;
+  extents[0] = count;
+  if (product({extents.begin(), extents.end()}) != values.size())
+    fail(name, fmt::format("the shape is {}; expected {} numbers in {} rows", text(shape), values.size(), count));
+  if (values.empty()) return;
+  const Handle file_space(H5Dget_space(dataset), H5Sclose);
+  const Handle memory_space(H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr), H5Sclose);
+  H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start.data(), nullptr, extents.data(), nullptr);
+  if (H5Dread(dataset, flags ? type : Types<T>::memory(), memory_space, file_space, H5P_DEFAULT, values.data()) < 0)
+    fail(name, "cannot read: " + reason());
+}
+
+#define GP_INSTANTIATE(T)                                                                            \
+  template void Hdf5File::write(const std::string&, const Hdf5Shape&, std::span<const T>);           \
+  template void Hdf5File::read(const std::string&, const Hdf5Shape&, std::span<T>) const;            \
+  template void Hdf5File::create_rows<T>(const std::string&, const Hdf5Shape&, std::uint64_t, bool); \
+  template void Hdf5File::append(const std::string&, std::span<const T>);                            \
+  template void Hdf5File::read_rows(const std::string&, std::uint64_t, std::uint64_t, std::span<T>) const;
+GP_INSTANTIATE(float)
+GP_INSTANTIATE(double)
+GP_INSTANTIATE(std::uint64_t)
+GP_INSTANTIATE(std::int64_t)
+GP_INSTANTIATE(std::uint8_t)
+#undef GP_INSTANTIATE
+
+bool Hdf5File::has(const std::string& name) const {
+  // Every part of the path has to be asked for: a missing group in the middle is an error otherwise.
+  for (std::size_t slash = name.find('/'); slash != name.npos; slash = name.find('/', slash + 1))
+    if (H5Lexists(id_, name.substr(0, slash).c_str(), H5P_DEFAULT) <= 0) return false;
+  return H5Lexists(id_, name.c_str(), H5P_DEFAULT) > 0 && H5Oexists_by_name(id_, name.c_str(), H5P_DEFAULT) > 0;
+}
+
+std::optional<Hdf5Shape> Hdf5File::find_dataset(const std::string& name) const {
+  if (!has(name)) return {};
+  const Handle dataset(H5Dopen2(id_, name.c_str(), H5P_DEFAULT), H5Dclose);
+  if (dataset < 0) return {};
+  const Hdf5Shape found = shape_of(dataset);
+  const Handle type(H5Dget_type(dataset), H5Tclose), creation(H5Dget_create_plist(dataset), H5Pclose);
+  const std::uint64_t size = H5Tget_size(type);
+  std::uint64_t chunk = 0;
+  if (H5Pget_layout(creation) == H5D_CHUNKED) {
+    std::vector<hsize_t> extents(found.size());
+    H5Pget_chunk(creation, static_cast<int>(extents.size()), extents.data());
+    chunk = product({extents.begin(), extents.end()});
+    if (chunk > kLargestChunk / std::max<std::uint64_t>(size, 1))
+      fail(name, fmt::format("a chunk holds {} numbers; expected at most {} bytes", chunk, kLargestChunk));
+  }
+  const std::uint64_t bytes = product(found);
+  if (bytes / kLargestRatio > H5Dget_storage_size(dataset) / std::max<std::uint64_t>(size, 1) + chunk)
+    fail(name, fmt::format("the shape {} is far beyond the {} bytes that are stored", text(found),
+                           H5Dget_storage_size(dataset)));
+  return found;
+}
+
+Hdf5Shape Hdf5File::shape(const std::string& name) const {
+  std::optional<Hdf5Shape> found = find_dataset(name);
+  if (!found) fail(name, "the file has no such dataset");
+  return *found;
+}
+
+void Hdf5File::create_group(const std::string& name) {
+  make_groups_above(id_, name);
+  const Handle creation = without_times(H5P_GROUP_CREATE);
+  const Handle group(H5Gcreate2(id_, name.c_str(), H5P_DEFAULT, creation, H5P_DEFAULT), H5Gclose);
+  if (group < 0) fail(name, "cannot create the group: " + reason());
+}
+
+void Hdf5File::write_flags(const std::string& name, std::span<const std::uint8_t> flags, bool deflate) {
+  const Handle type(H5Tenum_create(H5T_STD_I8LE), H5Tclose);
+  for (const auto& [label, value] : {std::pair{"FALSE", std::int8_t(0)}, std::pair{"TRUE", std::int8_t(1)}})
+    H5Tenum_insert(type, label, &value);
+  const hsize_t extent = flags.size(), limit = H5S_UNLIMITED, chunk = std::clamp<hsize_t>(extent, 1, 1 << 16);
+  const Handle space(H5Screate_simple(1, &extent, &limit), H5Sclose);
+  make_groups_above(id_, name);
+  const Handle creation = deflated(deflate);
+  H5Pset_chunk(creation, 1, &chunk);
+  const Handle dataset(H5Dcreate2(id_, name.c_str(), type, space, H5P_DEFAULT, creation, H5P_DEFAULT), H5Dclose);
+  if (dataset < 0 || (!flags.empty() && H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, flags.data()) < 0))
+    fail(name, "cannot write: " + reason());
+}
 
 std::vector<std::string> Hdf5File::datasets() const {
   std::vector<std::string> names;
@@ -191,21 +367,42 @@ void Hdf5File::write_attribute(const std::string& name, const char* attribute, s
     fail(name, fmt::format("cannot write attribute {}: {}", attribute, reason()));
 }
 
-void Hdf5File::write_attribute(const std::string& name, const char* attribute, std::uint64_t number) {
+template <class T>
+void Hdf5File::write_number(const std::string& name, const char* attribute, T number) {
   const Handle space(H5Screate(H5S_SCALAR), H5Sclose);
-  const Handle id(H5Acreate_by_name(id_, object_path(name).c_str(), attribute, H5T_STD_U64LE, space, H5P_DEFAULT,
+  const Handle id(H5Acreate_by_name(id_, object_path(name).c_str(), attribute, Types<T>::file(), space, H5P_DEFAULT,
                                     H5P_DEFAULT, H5P_DEFAULT),
                   H5Aclose);
-  if (id < 0 || H5Awrite(id, H5T_NATIVE_UINT64, &number) < 0)
+  if (id < 0 || H5Awrite(id, Types<T>::memory(), &number) < 0)
     fail(name, fmt::format("cannot write attribute {}: {}", attribute, reason()));
+}
+
+void Hdf5File::write_attribute(const std::string& name, const char* attribute, std::uint64_t number) {
+  write_number(name, attribute, number);
+}
+
+void Hdf5File::write_attribute(const std::string& name, const char* attribute, std::int64_t number) {
+  write_number(name, attribute, number);
+}
+
+void Hdf5File::write_attribute(const std::string& name, const char* attribute, double number) {
+  write_number(name, attribute, number);
+}
+
+bool Hdf5File::has_attribute(const std::string& name, const char* attribute) const {
+  return H5Aexists_by_name(id_, object_path(name).c_str(), attribute, H5P_DEFAULT) > 0;
 }
 
 std::string Hdf5File::read_text(const std::string& name, const char* attribute) const {
   const Handle id(H5Aopen_by_name(id_, object_path(name).c_str(), attribute, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
   if (id < 0) fail(name, fmt::format("there is no attribute {}", attribute));
   const Handle type(H5Aget_type(id), H5Tclose);
-  if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) > 0)
+  const Handle space(H5Aget_space(id), H5Sclose);
+  if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) > 0 || H5Sget_simple_extent_npoints(space) != 1)
     fail(name, fmt::format("attribute {} is {}; expected text of fixed length", attribute, type_name(type)));
+  constexpr std::size_t kLongest = std::size_t(1) << 20;
+  if (H5Tget_size(type) > kLongest)
+    fail(name, fmt::format("attribute {} has {} bytes; expected at most {}", attribute, H5Tget_size(type), kLongest));
   std::string value(H5Tget_size(type), '\0');
   if (H5Aread(id, type, value.data()) < 0) fail(name, fmt::format("cannot read attribute {}: {}", attribute, reason()));
   return value.substr(0, value.find('\0'));
@@ -216,8 +413,21 @@ std::uint64_t Hdf5File::read_number(const std::string& name, const char* attribu
   if (id < 0) fail(name, fmt::format("there is no attribute {}", attribute));
   const Handle type(H5Aget_type(id), H5Tclose);
   std::uint64_t number = 0;
-  if (H5Tget_class(type) != H5T_INTEGER || H5Aread(id, H5T_NATIVE_UINT64, &number) < 0)
+  const Handle space(H5Aget_space(id), H5Sclose);
+  if (H5Tget_class(type) != H5T_INTEGER || H5Sget_simple_extent_npoints(space) != 1 ||
+      H5Aread(id, H5T_NATIVE_UINT64, &number) < 0)
     fail(name, fmt::format("attribute {} is {}; expected a whole number", attribute, type_name(type)));
+  return number;
+}
+
+double Hdf5File::read_real(const std::string& name, const char* attribute) const {
+  const Handle id(H5Aopen_by_name(id_, object_path(name).c_str(), attribute, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  if (id < 0) fail(name, fmt::format("there is no attribute {}", attribute));
+  const Handle type(H5Aget_type(id), H5Tclose), space(H5Aget_space(id), H5Sclose);
+  double number = 0;
+  if (H5Tget_class(type) != H5T_FLOAT || H5Sget_simple_extent_npoints(space) != 1 ||
+      H5Aread(id, H5T_NATIVE_DOUBLE, &number) < 0)
+    fail(name, fmt::format("attribute {} is {}; expected a number", attribute, type_name(type)));
   return number;
 }
 

@@ -147,7 +147,8 @@ TEST_F(Program, AnInterruptKeepsEverythingSavedSoFar) {
   waitpid(child, &status, 0);
   ASSERT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), 130);
-  EXPECT_THAT(content(here_ / "err"), HasSubstr("interrupted; what was saved until now is in r"));
+  EXPECT_THAT(content(here_ / "err"),
+              HasSubstr("interrupted; what was saved until now is in r; `goalpost train --resume r` goes on"));
   EXPECT_GE(curve(), 3u);
   EXPECT_FALSE(std::filesystem::exists(here_ / "r" / "result.json"));
   EXPECT_EQ(run("evaluate r --episodes 5").status, 0);
@@ -218,6 +219,30 @@ TEST_F(Program, ReproducesAFigureAndGoesOnWithWhatIsMissing) {
   const Outcome report = run("report f");
   EXPECT_EQ(report.status, 0) << report.out;
   EXPECT_THAT(report.out, HasSubstr("env.bits=2"));
+}
+
+TEST_F(Program, RecordsExchangesAndReplaysEpisodes) {
+  ASSERT_EQ(run("rollout BitFlip-v0 --random --episodes 40 --set env.bits=4 --record e.h5 --out e.csv").status, 0);
+  EXPECT_THAT(run("dataset info e.h5").out, HasSubstr("of rollouts 40"));
+  EXPECT_THAT(run("dataset check e.h5").out, HasSubstr("nothing wrong"));
+  for (const char* out : {"--format minari --out bits-v0", "--format d4rl --out bits.hdf5"})
+    EXPECT_EQ(run(std::string("dataset export e.h5 ") + out).status, 0) << out;
+  for (const char* data : {"e.h5", "bits-v0", "bits.hdf5"}) {
+    const Outcome o =
+        run("train bit_flip_her --quiet --set env.bits=4 --set train.warmup_steps=0 --steps 640 --set "
+            "train.eval_every=320 --set train.eval_episodes=5 --set train.final_eval_episodes=5 --out r_" +
+            std::string(data) + " --set agent.replay.dataset=" + data);
+    EXPECT_EQ(o.status, 0) << o.err;
+  }
+  const CsvTable one = read_csv(here_ / "r_e.h5/eval.csv"), other = read_csv(here_ / "r_bits-v0/eval.csv");
+  EXPECT_EQ(one.column("return"), other.column("return")) << "the formats hold the same episodes";
+  EXPECT_EQ(run("dataset import bits-v0 --env BitFlip-v0 --set env.bits=4 --out back.h5").status, 0);
+
+  expect_refusal("dataset info nowhere.h5", "nowhere.h5: there is no such file");
+  expect_refusal("dataset check e.csv", "e.csv is not a complete HDF5 file");
+  expect_refusal("dataset export e.h5 --format d4rl", "dataset export: --out is missing");
+  expect_refusal("train bit_flip_her --set env.bits=5 --set agent.replay.dataset=e.h5",
+                 "agent.replay.dataset: e.h5: the observation's dimension = 4; expected 5, as BitFlip-v0 has");
 }
 
 TEST_F(Program, ListsAndDescribes) {

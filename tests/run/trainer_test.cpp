@@ -67,8 +67,8 @@ TEST(Trainer, UpdatesPerStepMayBeAFraction) {
   TrainConfig c = config();
   c.updates_per_step = 0.25;  // every second step of two lanes
   EXPECT_EQ(train(h.run, c), TrainEnd::budget);
-  EXPECT_EQ(h.run.progress.step, 40);
-  EXPECT_EQ(h.run.progress.updates, 10);
+  EXPECT_EQ(h.run.progress().step, 40);
+  EXPECT_EQ(h.run.progress().updates, 10);
   EXPECT_EQ(h.agent.update_at.front(), 4);
 }
 
@@ -78,7 +78,7 @@ TEST(Trainer, WarmsUpWithRandomActionsAndWithoutUpdates) {
   c.warmup_steps = 20;
   train(h.run, c);
   EXPECT_EQ(h.agent.update_at.front(), 22);
-  EXPECT_EQ(h.run.progress.updates, 20);
+  EXPECT_EQ(h.run.progress().updates, 20);
 }
 
 TEST(Trainer, CyclesCollectEpisodesAndThenUpdate) {
@@ -89,7 +89,7 @@ TEST(Trainer, CyclesCollectEpisodesAndThenUpdate) {
   c.cycle_updates = 3;
   train(h.run, c);
   EXPECT_THAT(h.agent.update_at, ElementsAre(20, 20, 20, 40, 40, 40));
-  EXPECT_EQ(h.run.progress.episodes, 8);
+  EXPECT_EQ(h.run.progress().episodes, 8);
 }
 
 TEST(Trainer, OverlappedUpdatesSeeTheDataOfOneStepAgo) {
@@ -100,7 +100,7 @@ TEST(Trainer, OverlappedUpdatesSeeTheDataOfOneStepAgo) {
   c.overlap = true;
   train(h.run, c);
   EXPECT_THAT(h.agent.update_at, ElementsAre(2, 2, 4, 4, 6, 6));  // of each step but the last
-  EXPECT_EQ(h.run.progress.updates, 6);
+  EXPECT_EQ(h.run.progress().updates, 6);
 }
 
 TEST(Trainer, EndsByEpisodesToo) {
@@ -108,7 +108,7 @@ TEST(Trainer, EndsByEpisodesToo) {
   TrainConfig c = config();
   c.total_episodes = 3;
   EXPECT_EQ(train(h.run, c), TrainEnd::budget);
-  EXPECT_EQ(h.run.progress.step, 20);
+  EXPECT_EQ(h.run.progress().step, 20);
 }
 
 TEST(Trainer, EvaluatesAtTheStartAndEveryEvalEverySteps) {
@@ -129,14 +129,14 @@ TEST(Trainer, StopsEarlyAfterEnoughSuccessfulEvaluations) {
   c.stop_evals = 3;
   EXPECT_EQ(train(h.run, c), TrainEnd::success);
   EXPECT_EQ(h.evaluations.size(), 3u);
-  EXPECT_EQ(h.run.progress.success, 1);
+  EXPECT_EQ(h.run.progress().success, 1);
 }
 
 TEST(Trainer, EndsCleanlyWhenAskedTo) {
   Harness h(4, 1, false);
   h.run.stop = [&] { return h.agent.observed >= 7; };
   EXPECT_EQ(train(h.run, config()), TrainEnd::interrupted);
-  EXPECT_EQ(h.run.progress.step, 7);
+  EXPECT_EQ(h.run.progress().step, 7);
 }
 
 TEST(Trainer, NamesStepAndUpdateOfANumericalError) {

@@ -1,0 +1,561 @@
+#include "storage/dataset.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <utility>
+
+#include "storage/file.h"
+
+namespace goalpost {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void wrong(const fs::path& file, const std::string& sentence) {
+  throw std::runtime_error(fmt::format("{}: {}", file.string(), sentence));
+}
+
+std::size_t n(int dimension) { return static_cast<std::size_t>(dimension); }
+
+// [-1, 1] and back. A range of [-1, 1] keeps every bit.
+float to_unit(const EpisodeHeader& h, std::size_t i, float a) {
+  const double low = h.action_low[i], high = h.action_high[i];
+  if (low == -1 && high == 1) return a;
+  return static_cast<float>(low + (static_cast<double>(a) + 1) * 0.5 * (high - low));
+}
+float from_unit(const EpisodeHeader& h, std::size_t i, float a) {
+  const double low = h.action_low[i], high = h.action_high[i];
+  if (low == -1 && high == 1) return a;
+  return static_cast<float>(std::clamp(2 * (static_cast<double>(a) - low) / (high - low) - 1, -1.0, 1.0));
+}
+
+std::vector<float> actions_in_unit(const EpisodeHeader& h, const EpisodeBlock& b) {
+  std::vector<float> actions = b.action;
+  for (std::size_t k = 0; k < actions.size(); ++k) actions[k] = to_unit(h, k % n(h.action_dim), actions[k]);
+  return actions;
+}
+
+double sum(const std::vector<float>& values) {
+  double total = 0;
+  for (const float x : values) total += static_cast<double>(x);
+  return total;
+}
+
+// Rows without the last of every episode, or without the first.
+std::vector<float> without_row(const std::vector<float>& states, const EpisodeBlock& b, int dimension, bool last) {
+  std::vector<float> rows;
+  for (std::uint64_t e = 0; e < b.episodes(); ++e) {
+    const auto begin =
+        states.begin() + static_cast<std::ptrdiff_t>((b.begin_of(e) + e + (last ? 0 : 1)) * n(dimension));
+    rows.insert(rows.end(), begin, begin + static_cast<std::ptrdiff_t>((b.end[e] - b.begin_of(e)) * n(dimension)));
+  }
+  return rows;
+}
+
+// ---------------------------------------------------------------------------------------------------------- reading
+
+// Whatever the format: f gets one episode at a time.
+using EachEpisode = std::function<void(const EpisodeBlock&)>;
+
+void expect_same(const fs::path& path, const char* what, std::int64_t found, std::int64_t expected,
+                 const EnvSpec& spec) {
+  if (found != expected) wrong(path, fmt::format("{} = {}; expected {}, as {} has", what, found, expected, spec.name));
+}
+
+void each_recorded(const fs::path& path, const EnvSpec& spec, const EachEpisode& f) {
+  const EpisodeReader reader(path);
+  const EpisodeHeader &h = reader.header(), expected = EpisodeHeader::of(spec, 0, "");
+  expect_same(path, "the observation's dimension", h.obs_dim, expected.obs_dim, spec);
+  expect_same(path, "the goal's dimension", h.goal_dim, expected.goal_dim, spec);
+  expect_same(path, "the action's dimension", h.action_dim, expected.action_dim, spec);
+  expect_same(path, "the number of discrete actions", h.choices, expected.choices, spec);
+  if (h.action_low != expected.action_low || h.action_high != expected.action_high)
+    wrong(path, fmt::format("the actions' range is [{}] to [{}]; expected [{}] to [{}], as {} has",
+                            fmt::join(h.action_low, ", "), fmt::join(h.action_high, ", "),
+                            fmt::join(expected.action_low, ", "), fmt::join(expected.action_high, ", "), spec.name));
+  EpisodeBlock block;
+  for (std::uint64_t e = 0; e < reader.episodes(); ++e, block.clear()) {
+    reader.read(e, block);
+    f(block);
+  }
+}
+
+// Rows of a foreign file as float32, checked.
+std::vector<float> rows(const Hdf5File& file, const fs::path& path, const std::string& name, std::uint64_t first,
+                        std::uint64_t count, int dimension) {
+  const Hdf5Shape shape = file.shape(name);
+  const bool flat = shape.size() == 1 && dimension == 1;
+  if (!flat && !(shape.size() == 2 && shape[1] == n(dimension)))
+    wrong(path, fmt::format("{}: the shape is [{}]; expected rows of {}", name, fmt::join(shape, " x "), dimension));
+  std::vector<float> values(count * n(dimension));
+  file.read_rows(name, first, count, std::span(values));
+  for (const float x : values)
+    if (!std::isfinite(x)) wrong(path, fmt::format("{} holds {}; expected finite numbers", name, x));
+  return values;
+}
+
+std::vector<std::uint8_t> flags(const Hdf5File& file, const std::string& name, std::uint64_t first,
+                                std::uint64_t count) {
+  std::vector<std::uint8_t> values(count);
+  file.read_rows(name, first, count, std::span(values));
+  for (std::uint8_t& flag : values) flag = flag != 0;
+  return values;
+}
+
+// What foreign formats leave open is filled in: an end that no flag tells, actions in [-1, 1], successes.
+void complete_episode(const fs::path& path, const std::string& where, const EnvSpec& spec, const EpisodeHeader& h,
+                      bool with_success, EpisodeBlock& b) {
+  const std::uint64_t steps = b.steps();
+  if (steps > static_cast<std::uint64_t>(spec.max_steps))
+    wrong(path, fmt::format("{} has {} steps; expected at most {}, the time limit of {}", where, steps, spec.max_steps,
+                            spec.name));
+  for (std::uint64_t t = 0; t + 1 < steps; ++t)
+    if (b.terminated[t] || b.truncated[t])
+      wrong(path, fmt::format("{} ends at step {} of {}; expected an end at its last step only", where, t, steps));
+  b.truncated.back() = b.terminated.back() == 0;
+  for (std::size_t k = 0; k < b.action.size(); ++k) {
+    float& a = b.action[k];
+    const std::size_t i = k % n(h.action_dim);
+    const bool inside = h.choices > 0
+                            ? a >= 0 && a < static_cast<float>(h.choices) && a == std::trunc(a)
+                            : static_cast<double>(a) >= h.action_low[i] && static_cast<double>(a) <= h.action_high[i];
+    if (!inside)
+      wrong(path, fmt::format("{} takes the action {}; expected {}", where, a,
+                              h.choices > 0 ? fmt::format("an index below {}", h.choices)
+                                            : fmt::format("numbers in [{}, {}]", h.action_low[i], h.action_high[i])));
+    if (h.choices == 0) a = from_unit(h, i, a);
+  }
+  if (!with_success) {
+    b.success.assign(steps, 0);
+    const Index dim = spec.goal.dim;
+    for (std::uint64_t t = 0; dim > 0 && t < steps; ++t) {
+      const auto goal = [&](const std::vector<float>& states) {
+        return ConstVectorMap(states.data() + (t + 1) * static_cast<std::uint64_t>(dim), dim);
+      };
+      b.success[t] = spec.goal.reached(goal(b.achieved), goal(b.desired));
+    }
+  }
+  b.end = {steps};
+  b.lane = {0};
+  b.run_step = {0};
+  b.purpose = {static_cast<std::uint8_t>(EpisodePurpose::rollout)};
+}
+
+void each_minari(const fs::path& data, const EnvSpec& spec, const EachEpisode& f) {
+  const fs::path path = data / "main_data.hdf5";
+  const Hdf5File file = Hdf5File::open(path);
+  const EpisodeHeader h = EpisodeHeader::of(spec, 0, "");
+  std::uint64_t episodes = 0;
+  while (file.has(fmt::format("episode_{}", episodes))) ++episodes;
+  if (episodes == 0) wrong(path, "there is no group episode_0; expected the episodes of a Minari dataset");
+  EpisodeBlock b;
+  for (std::uint64_t e = 0; e < episodes; ++e, b.clear()) {
+    const std::string group = fmt::format("episode_{}/", e);
+    const std::string states = group + "observations";
+    const Hdf5Shape rewards = file.shape(group + "rewards");
+    const std::uint64_t steps = rewards.empty() ? 0 : rewards[0];
+    if (steps == 0) wrong(path, group + "rewards is empty; expected at least one step");
+    const bool dictionary = !file.find_dataset(states).has_value();
+    if (dictionary != (spec.goal.dim > 0))
+      wrong(path,
+            fmt::format("{} is {}; expected {}, as {} has {} goals", states, dictionary ? "a group" : "one dataset",
+                        dictionary ? "one dataset" : "a group with observation, achieved_goal and desired_goal",
+                        spec.name, dictionary ? "no" : ""));
+    const auto state = [&](const std::string& name, int dimension) {
+      const Hdf5Shape shape = file.shape(name);
+      if (shape.empty() || shape[0] != steps + 1)
+        wrong(path, fmt::format("{}: the shape is [{}]; expected {} rows, one more than rewards", name,
+                                fmt::join(shape, " x "), steps + 1));
+      return rows(file, path, name, 0, steps + 1, dimension);
+    };
+    b.observation = state(dictionary ? states + "/observation" : states, spec.obs_dim);
+    if (dictionary) {
+      b.achieved = state(states + "/achieved_goal", spec.goal.dim);
+      b.desired = state(states + "/desired_goal", spec.goal.dim);
+    }
+    b.action = rows(file, path, group + "actions", 0, steps, spec.action.dim);
+    b.reward = rows(file, path, group + "rewards", 0, steps, 1);
+    b.terminated = flags(file, group + "terminations", 0, steps);
+    b.truncated = flags(file, group + "truncations", 0, steps);
+    const auto success = file.find_dataset(group + "infos/success");
+    const bool with_success = success && *success == Hdf5Shape{steps};
+    if (with_success) b.success = flags(file, group + "infos/success", 0, steps);
+    complete_episode(path, fmt::format("episode_{}", e), spec, h, with_success, b);
+    f(b);
+  }
+}
+
+void each_d4rl(const Hdf5File& file, const fs::path& path, const EnvSpec& spec, const EachEpisode& f) {
+  const EpisodeHeader h = EpisodeHeader::of(spec, 0, "");
+  const Hdf5Shape shape = file.shape("rewards");
+  const std::uint64_t total = shape.empty() ? 0 : shape[0];
+  if (total == 0) wrong(path, "rewards is empty; expected at least one step");
+  const auto same_rows = [&](const char* name) {
+    const auto found = file.find_dataset(name);
+    if (found && (found->empty() || (*found)[0] != total))
+      wrong(path,
+            fmt::format("{}: the shape is [{}]; expected {} rows, as rewards", name, fmt::join(*found, " x "), total));
+    return found.has_value();
+  };
+  for (const char* name : {"observations", "actions", "terminals"})
+    if (!same_rows(name)) wrong(path, fmt::format("there is no {}; expected a D4RL dataset", name));
+  const bool timeouts = same_rows("timeouts"), next = same_rows("next_observations"),
+             success = same_rows("infos/success");
+  const bool goals = spec.goal.dim > 0;
+  if (goals && !(same_rows("infos/goal") && same_rows("infos/achieved_goal") && same_rows("infos/next_achieved_goal")))
+    wrong(path, fmt::format("there are no infos/goal, infos/achieved_goal and infos/next_achieved_goal; expected them, "
+                            "as {} has goals",
+                            spec.name));
+
+  EpisodeBlock b;
+  const std::vector<std::uint8_t> terminal = flags(file, "terminals", 0, total),
+                                  timeout =
+                                      timeouts ? flags(file, "timeouts", 0, total) : std::vector<std::uint8_t>(total);
+  for (std::uint64_t begin = 0, end = 0; begin < total; begin = end, b.clear()) {
+    do ++end;
+    while (end < total && !terminal[end - 1] && !timeout[end - 1]);
+    // Without next_observations the last successor is unknown: after a terminal step nobody uses it, and any other
+    // last step is left out.
+    const std::uint64_t steps = end - begin - (next || terminal[end - 1] ? 0 : 1);
+    if (steps == 0) continue;
+    const auto states = [&](const char* now, const char* after, bool has_after, int dimension) {
+      std::vector<float> column = rows(file, path, now, begin, steps, dimension), last;
+      if (has_after)
+        last = rows(file, path, after, begin + steps - 1, 1, dimension);
+      else if (begin + steps < end)
+        last = rows(file, path, now, begin + steps, 1, dimension);
+      else
+        last.assign(column.end() - dimension, column.end());
+      column.insert(column.end(), last.begin(), last.end());
+      return column;
+    };
+    b.observation = states("observations", "next_observations", next, spec.obs_dim);
+    if (goals) {
+      b.achieved = states("infos/achieved_goal", "infos/next_achieved_goal", true, spec.goal.dim);
+      b.desired = states("infos/goal", "", false, spec.goal.dim);
+    }
+    b.action = rows(file, path, "actions", begin, steps, spec.action.dim);
+    b.reward = rows(file, path, "rewards", begin, steps, 1);
+    const auto cut = [&](const std::vector<std::uint8_t>& all) {
+      return std::vector<std::uint8_t>(all.begin() + static_cast<std::ptrdiff_t>(begin),
+                                       all.begin() + static_cast<std::ptrdiff_t>(begin + steps));
+    };
+    b.terminated = cut(terminal);
+    b.truncated.assign(steps, 0);
+    if (success) b.success = flags(file, "infos/success", begin, steps);
+    complete_episode(path, fmt::format("the episode from row {}", begin), spec, h, success, b);
+    f(b);
+  }
+}
+
+void each_episode(const fs::path& path, const EnvSpec& spec, const EachEpisode& f) {
+  if (fs::is_directory(path)) {
+    for (const fs::path& data : {path / "data", path})
+      if (fs::is_regular_file(data / "main_data.hdf5")) return each_minari(data, spec, f);
+    return each_recorded(path, spec, f);
+  }
+  const Hdf5File file = Hdf5File::open(path);
+  if (!file.has_attribute("", "kind") && file.has("observations")) return each_d4rl(file, path, spec, f);
+  each_recorded(path, spec, f);
+}
+
+// ---------------------------------------------------------------------------------------------------------- Minari
+
+std::string box(const char* dtype, const std::vector<double>& low, const std::vector<double>& high) {
+  const auto list = [](const std::vector<double>& values) {
+    std::string text;
+    for (const double x : values)
+      text += fmt::format("{}{}", text.empty() ? "" : ",",
+                          std::isinf(x) ? (x < 0 ? "-Infinity" : "Infinity") : nlohmann::json(x).dump());
+    return text;
+  };
+  return fmt::format(R"({{"type":"Box","dtype":"{}","shape":[{}],"low":[{}],"high":[{}]}})", dtype, low.size(),
+                     list(low), list(high));
+}
+
+std::string unbounded(int dimension) {
+  const std::vector<double> high(n(dimension), std::numeric_limits<double>::infinity());
+  std::vector<double> low = high;
+  for (double& x : low) x = -x;
+  return box("float32", low, high);
+}
+
+std::string observation_space(const EpisodeHeader& h) {
+  if (h.goal_dim == 0) return unbounded(h.obs_dim);
+  return fmt::format(R"({{"type":"Dict","subspaces":{{"achieved_goal":{0},"desired_goal":{0},"observation":{1}}}}})",
+                     unbounded(h.goal_dim), unbounded(h.obs_dim));
+}
+
+std::string action_space(const EpisodeHeader& h) {
+  if (h.choices > 0) return fmt::format(R"({{"type":"Discrete","dtype":"int64","start":0,"n":{}}})", h.choices);
+  return box("float32", h.action_low, h.action_high);
+}
+
+// "name-v3": what Minari wants of the last part of a dataset's name, and Gymnasium of an environment's.
+bool has_version(const std::string& name) {
+  const std::size_t v = name.rfind("-v");
+  return v != name.npos && v > 0 && v + 2 < name.size() && name.find_first_not_of("0123456789", v + 2) == name.npos &&
+         std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-'; });
+}
+
+template <class T>
+void write_column(Hdf5File& file, const std::string& name, int dimension, const std::vector<T>& values,
+                  bool compressed) {
+  const std::uint64_t count = values.size() / n(std::max(dimension, 1));
+  file.create_rows<T>(name, dimension > 0 ? Hdf5Shape{n(dimension)} : Hdf5Shape{}, std::min<std::uint64_t>(count, 1024),
+                      compressed);
+  file.append(name, std::span<const T>(values));
+}
+
+void write_minari_episode(Hdf5File& file, std::uint64_t e, const EpisodeHeader& h, const EpisodeBlock& b,
+                          bool compressed) {
+  const std::string group = fmt::format("episode_{}", e);
+  file.create_group(group);
+  if (h.goal_dim > 0) {
+    write_column(file, group + "/observations/observation", h.obs_dim, b.observation, compressed);
+    write_column(file, group + "/observations/achieved_goal", h.goal_dim, b.achieved, compressed);
+    write_column(file, group + "/observations/desired_goal", h.goal_dim, b.desired, compressed);
+  } else {
+    write_column(file, group + "/observations", h.obs_dim, b.observation, compressed);
+  }
+  if (h.choices > 0)
+    write_column(file, group + "/actions", 0, std::vector<std::int64_t>(b.action.begin(), b.action.end()), compressed);
+  else
+    write_column(file, group + "/actions", h.action_dim, actions_in_unit(h, b), compressed);
+  write_column(file, group + "/rewards", 0, std::vector<double>(b.reward.begin(), b.reward.end()), compressed);
+  file.write_flags(group + "/terminations", b.terminated, compressed);
+  file.write_flags(group + "/truncations", b.truncated, compressed);
+  file.write_flags(group + "/infos/success", b.success, compressed);
+  file.write_attribute(group, "id", static_cast<std::int64_t>(e));
+  file.write_attribute(group, "total_steps", static_cast<std::int64_t>(b.steps()));
+  file.write_attribute(group, "seed", static_cast<std::int64_t>(h.seed));
+  file.write_attribute(group, "rewards_sum", sum(b.reward));
+  file.write_attribute(group, "lane", static_cast<std::int64_t>(b.lane[0]));
+  file.write_attribute(group, "run_step", static_cast<std::int64_t>(b.run_step[0]));
+  file.write_attribute(group, "purpose", static_cast<std::int64_t>(b.purpose[0]));
+}
+
+// The name below Minari's root, as far as the path tells where that is.
+std::string dataset_id(const fs::path& out) {
+  const char* root = std::getenv("MINARI_DATASETS_PATH");
+  if (root == nullptr || *root == '\0') return out.filename().string();
+  const std::string relative = fs::absolute(out).lexically_relative(fs::absolute(root)).string();
+  return relative.empty() || relative.starts_with("..") ? out.filename().string() : relative;
+}
+
+}  // namespace
+
+DatasetSummary check_dataset(const fs::path& path) {
+  const EpisodeReader reader(path);
+  DatasetSummary s{.header = reader.header(),
+                   .files = reader.files().size(),
+                   .episodes = reader.episodes(),
+                   .steps = reader.steps()};
+  EpisodeBlock b;
+  for (std::uint64_t e = 0; e < reader.episodes(); ++e, b.clear()) {
+    reader.read(e, b);
+    s.successes += b.success.back();
+    s.mean_return += sum(b.reward) / static_cast<double>(reader.episodes());
+    ++s.by_purpose[b.purpose[0]];
+  }
+  for (const fs::path& file : reader.files()) s.bytes += fs::file_size(file);
+  return s;
+}
+
+std::string repair_dataset(const fs::path& path, const fs::path& out, bool compressed) {
+  if (fs::exists(out)) wrong(out, "the file is there already; expected a new name");
+  std::string dropped;
+  std::uint64_t kept = 0;
+  std::unique_ptr<EpisodeFileWriter> writer;
+  const auto copy = [&](const fs::path& file) {
+    try {
+      const EpisodeReader reader(file);
+      if (!writer) writer = std::make_unique<EpisodeFileWriter>(out, reader.header(), compressed);
+      EpisodeBlock b;
+      for (std::uint64_t e = 0; e < reader.episodes(); ++e, b.clear()) {
+        try {
+          reader.read(e, b);
+        } catch (const std::runtime_error& error) {
+          dropped = fmt::format("left out: episodes {} to {} of {}: {}", e, reader.episodes() - 1, file.string(),
+                                error.what());
+          return false;
+        }
+        writer->append(b);
+        ++kept;
+      }
+    } catch (const std::runtime_error& error) {
+      if (!writer) throw;
+      dropped = fmt::format("left out: {}", error.what());
+      return false;
+    }
+    return true;
+  };
+  const fs::path parts = fs::is_directory(path) && fs::is_directory(episode_parts(path)) ? episode_parts(path) : path;
+  if (fs::is_directory(parts) && !fs::is_regular_file(episode_file(parts))) {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(parts))
+      if (entry.path().extension() == ".h5") files.push_back(entry.path());
+    std::sort(files.begin(), files.end());
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      if (copy(files[i])) continue;
+      if (i + 1 < files.size()) dropped += fmt::format("; and the {} parts after it", files.size() - i - 1);
+      break;
+    }
+  } else {
+    copy(fs::is_directory(parts) ? episode_file(parts) : parts);
+  }
+  if (!writer) wrong(path, "there are no episodes; expected episodes.h5, or sealed parts 000000.h5, ...");
+  writer->close();
+  return dropped.empty() ? "" : fmt::format("{} episodes are in {}; {}", kept, out.string(), dropped);
+}
+
+void export_minari(const fs::path& path, const fs::path& out, bool compressed) {
+  const fs::path name = out.has_filename() ? out : out.parent_path();
+  if (!has_version(name.filename().string()))
+    wrong(out,
+          "this is no name of a Minari dataset; expected letters, digits, _ and -, and -v with a number at the "
+          "end, e.g. fetch-reach-v0");
+  if (fs::exists(name)) wrong(name, "the directory is there already; expected a new name");
+  const EpisodeReader reader(path);
+  const EpisodeHeader& h = reader.header();
+  const fs::path temporary = temporary_name(name);
+  fs::remove_all(temporary);
+  fs::create_directories(temporary / "data");
+  try {
+    Hdf5File file = Hdf5File::create(temporary / "data" / "main_data.hdf5");
+    EpisodeBlock b;
+    for (std::uint64_t e = 0; e < reader.episodes(); ++e, b.clear()) {
+      reader.read(e, b);
+      write_minari_episode(file, e, h, b, compressed);
+    }
+    file.close();
+    const double megabytes = static_cast<double>(fs::file_size(temporary / "data" / "main_data.hdf5")) / 1e6;
+    nlohmann::ordered_json j = {{"dataset_id", dataset_id(name)},
+                                {"minari_version", "0.5.3"},
+                                {"data_format", "hdf5"},
+                                {"total_episodes", reader.episodes()},
+                                {"total_steps", reader.steps()},
+                                {"observation_space", observation_space(h)},
+                                {"action_space", action_space(h)},
+                                {"dataset_size", std::round(megabytes * 10) / 10},
+                                {"author", nlohmann::json::array()},
+                                {"description", fmt::format("Episodes of {}, recorded by goalpost", h.environment)},
+                                {"goalpost_config", h.config}};
+    if (has_version(h.environment))
+      j["env_spec"] = nlohmann::json{{"id", "goalpost/" + h.environment},
+                                     {"entry_point", nullptr},
+                                     {"max_episode_steps", h.max_steps},
+                                     {"kwargs", nlohmann::json::object()},
+                                     {"additional_wrappers", nlohmann::json::array()}}
+                          .dump();
+    write_file_atomically(temporary / "data" / "metadata.json", j.dump(2) + "\n");
+    fs::rename(temporary, name);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove_all(temporary, ignored);
+    throw;
+  }
+}
+
+void export_d4rl(const fs::path& path, const fs::path& out, bool compressed) {
+  if (fs::exists(out)) wrong(out, "the file is there already; expected a new name");
+  const EpisodeReader reader(path);
+  const EpisodeHeader& h = reader.header();
+  const fs::path temporary = temporary_name(out);
+  try {
+    Hdf5File file = Hdf5File::create(temporary);
+    const auto create = [&](const char* name, int dimension) {
+      file.create_rows<float>(name, dimension > 0 ? Hdf5Shape{n(dimension)} : Hdf5Shape{}, 4096, compressed);
+    };
+    create("observations", h.obs_dim);
+    create("next_observations", h.obs_dim);
+    create("actions", h.action_dim);
+    create("rewards", 0);
+    if (h.goal_dim > 0)
+      for (const char* name : {"infos/goal", "infos/achieved_goal", "infos/next_achieved_goal"})
+        create(name, h.goal_dim);
+    std::vector<std::uint8_t> terminals, timeouts, success;
+    EpisodeBlock b;
+    for (std::uint64_t e = 0; e < reader.episodes(); ++e) {
+      reader.read(e, b);
+      const auto last = static_cast<std::ptrdiff_t>(b.steps() - b.begin_of(b.episodes() - 1));
+      terminals.insert(terminals.end(), b.terminated.end() - last, b.terminated.end());
+      timeouts.insert(timeouts.end(), b.truncated.end() - last, b.truncated.end());
+      success.insert(success.end(), b.success.end() - last, b.success.end());
+      if (b.steps() < 10'000 && e + 1 < reader.episodes()) continue;
+      const auto append = [&](const char* name, const std::vector<float>& values) {
+        file.append(name, std::span<const float>(values));
+      };
+      append("observations", without_row(b.observation, b, h.obs_dim, true));
+      append("next_observations", without_row(b.observation, b, h.obs_dim, false));
+      append("actions", h.choices > 0 ? b.action : actions_in_unit(h, b));
+      append("rewards", b.reward);
+      if (h.goal_dim > 0) {
+        append("infos/goal", without_row(b.desired, b, h.goal_dim, true));
+        append("infos/achieved_goal", without_row(b.achieved, b, h.goal_dim, true));
+        append("infos/next_achieved_goal", without_row(b.achieved, b, h.goal_dim, false));
+      }
+      b.clear();
+    }
+    file.write_flags("terminals", terminals, compressed);
+    file.write_flags("timeouts", timeouts, compressed);
+    file.write_flags("infos/success", success, compressed);
+    file.write_attribute("", "environment", h.environment);
+    file.write_attribute("", "config", h.config);
+    file.close();
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(temporary, ignored);
+    throw;
+  }
+  replace_by_temporary(out);
+}
+
+void import_dataset(const fs::path& path, const EnvSpec& spec, const fs::path& out, bool compressed) {
+  if (fs::exists(out)) wrong(out, "the file is there already; expected a new name");
+  EpisodeFileWriter writer(out, EpisodeHeader::of(spec, 0, ""), compressed);
+  each_episode(path, spec, [&](const EpisodeBlock& b) { writer.append(b); });
+  writer.close();
+}
+
+void replay_dataset(const fs::path& path, const EnvSpec& spec, const std::function<void(const StepBatch&)>& observe) {
+  const auto state = [&] {
+    return ObsBatch{Matrix::Zero(spec.obs_dim, 1), Matrix::Zero(spec.goal.dim, 1), Matrix::Zero(spec.goal.dim, 1)};
+  };
+  StepBatch step{.before = state(),
+                 .action = Matrix::Zero(spec.action.dim, 1),
+                 .reward = Matrix::Zero(1, 1),
+                 .terminated = {0},
+                 .truncated = {0},
+                 .success = {0},
+                 .failed = {0},
+                 .after = state()};
+  const auto copy = [](const std::vector<float>& rows, std::uint64_t row, Matrix& to) {
+    const auto size = static_cast<std::uint64_t>(to.rows());
+    std::copy_n(rows.begin() + static_cast<std::ptrdiff_t>(row * size), size, to.data());
+  };
+  each_episode(path, spec, [&](const EpisodeBlock& b) {
+    for (std::uint64_t t = 0; t < b.steps(); ++t) {
+      for (const auto& [row, to] : {std::pair{t, &step.before}, std::pair{t + 1, &step.after}}) {
+        copy(b.observation, row, to->obs);
+        copy(b.achieved, row, to->achieved);
+        copy(b.desired, row, to->desired);
+      }
+      copy(b.action, t, step.action);
+      step.reward(0, 0) = b.reward[t];
+      step.terminated[0] = b.terminated[t];
+      step.truncated[0] = b.truncated[t];
+      step.success[0] = b.success[t];
+      step.failed[0] = spec.can_fail && b.terminated[t] != 0 && b.success[t] == 0;
+      observe(step);
+    }
+  });
+}
+
+}  // namespace goalpost

@@ -1,0 +1,188 @@
+// The program killed without warning while it trains: what is left goes on to the bits of a run that was never killed.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <random>
+#include <thread>
+
+#include "run/runner.h"
+#include "storage/checkpoint.h"
+#include "storage/csv.h"
+#include "storage/episodes.h"
+#include "support/temporary_directory.h"
+
+namespace goalpost {
+namespace {
+
+using testing::HasSubstr;
+using Words = std::vector<std::string>;
+
+class Killed : public testing::Test {
+ protected:
+  pid_t start(Words words) {
+    words.insert(words.begin(), "goalpost");
+    std::vector<char*> argv;
+    for (std::string& w : words) argv.push_back(w.data());
+    argv.push_back(nullptr);
+    const std::string err = (here_ / "err").string();
+    const pid_t child = fork();
+    if (child == 0) {
+      const int file = ::open(err.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0666);
+      dup2(file, 1);
+      dup2(file, 2);
+      execv(GOALPOST_PROGRAM, argv.data());
+      _exit(127);
+    }
+    return child;
+  }
+  // The exit status, or the negative number of the signal that ended it.
+  static int wait_for(pid_t child) {
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+  int run(const Words& words) { return wait_for(start(words)); }
+  std::string errors() const { return content(here_ / "err"); }
+
+  Words training(const std::string& out, const Words& more = {}) const {
+    Words words = {"train", "bit_flip_her", "--quiet", "--steps", "3000", "--out", (here_ / out).string()};
+    for (const char* s :
+         {"env.bits=6", "train.lanes=4", "train.warmup_steps=40", "train.eval_every=500", "train.eval_episodes=10",
+          "train.final_eval_episodes=20", "train.stop_success=0", "train.checkpoint_every=300", "agent.batch_size=16",
+          "agent.replay.capacity=2000", "agent.dqn.q.hidden=[16]", "train.total_episodes=0", "train.cycle_episodes=0",
+          "train.cycle_updates=0", "train.updates_per_step=0.25", "train.record=all"})
+      words.insert(words.end(), {"--set", s});
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+  void expect_same_run(const std::string& a, const std::string& b) {
+    const CsvTable x = read_csv(here_ / a / "eval.csv"), y = read_csv(here_ / b / "eval.csv");
+    ASSERT_EQ(x.names, y.names);
+    for (const std::string& name : x.names) {
+      if (name != "wall_seconds") {
+        EXPECT_EQ(x.column(name), y.column(name)) << name;
+      }
+    }
+    for (const char* file : {"policy.h5", "episodes.h5"})
+      EXPECT_TRUE(content(here_ / a / file) == content(here_ / b / file)) << file;
+  }
+
+  static void read_all(const std::filesystem::path& part) {
+    const EpisodeReader reader(part);
+    EpisodeBlock block;
+    for (std::uint64_t e = 0; e < reader.episodes(); ++e) reader.read(e, block);
+    EXPECT_EQ(block.steps(), reader.steps());
+  }
+
+  TemporaryDirectory here_;
+};
+
+TEST_F(Killed, AtRandomMomentsEndsAtTheSameBits) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point begin = Clock::now();
+  ASSERT_EQ(run(training("whole")), 0) << errors();
+  const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+
+  std::mt19937 random(1);
+  int kills = 0, runs = 0;
+  while (kills < 100 || runs < 2) {
+    const std::string name = "run" + std::to_string(runs++);
+    const std::filesystem::path directory = here_ / name;
+    for (int status = -SIGKILL; status == -SIGKILL && !std::filesystem::exists(directory / "result.json");) {
+      // A process that had no time for its configuration has not begun.
+      const bool begun = !content(directory / "config.toml").empty();
+      if (!begun) std::filesystem::remove_all(directory);
+      const pid_t child = start(begun ? Words{"train", "--quiet", "--resume", directory.string()} : training(name));
+      std::this_thread::sleep_for(
+          std::chrono::duration<double>(std::uniform_real_distribution<double>(0, 0.6 * seconds)(random)));
+      kill(child, SIGKILL);
+      status = wait_for(child);
+      ASSERT_TRUE(status == 0 || status == -SIGKILL) << "status " << status << ": " << errors();
+      if (status != -SIGKILL) continue;
+      ++kills;
+      // Every sealed part is whole.
+      if (std::filesystem::exists(directory / "episodes") && !std::filesystem::is_empty(directory / "episodes"))
+        for (const auto& part : std::filesystem::directory_iterator(directory / "episodes"))
+          if (part.path().extension() == ".h5") read_all(part.path());
+    }
+    expect_same_run("whole", name);
+    ASSERT_FALSE(HasFailure()) << name;
+    std::filesystem::remove_all(directory);
+  }
+}
+
+TEST_F(Killed, ByCtrlCSavesWhereItStands) {
+  ASSERT_EQ(run(training("whole")), 0) << errors();
+  const pid_t child = start(training("cut"));
+  while (!std::filesystem::exists(here_ / "cut" / "checkpoint.h5"))
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  kill(child, SIGINT);
+  if (const int status = wait_for(child); status != 0) {
+    EXPECT_EQ(status, 130);
+    EXPECT_THAT(errors(), HasSubstr("--resume " + (here_ / "cut").string() + "` goes on"));
+    EXPECT_EQ(run({"train", "--quiet", "--resume", (here_ / "cut").string()}), 0) << errors();
+  }
+  expect_same_run("whole", "cut");
+}
+
+TEST_F(Killed, RefusesToGoOnAsAnotherRun) {
+  ASSERT_EQ(run(training("r", {"--set", "train.checkpoints_kept=3"})), 0) << errors();
+  const std::string r = (here_ / "r").string();
+  const auto refused = [&](const Words& words, const std::string& sentence) {
+    EXPECT_EQ(run(words), 2);
+    EXPECT_THAT(errors(), HasSubstr(sentence));
+  };
+  refused({"train", "--resume", r}, r + " has finished; to train on, give it more");
+  refused({"train", "--resume", r, "--set", "agent.dqn.gamma=0.5"}, "agent.dqn.gamma is 0.99 in config.toml, but 0.5");
+  refused({"train", "--resume", (here_ / "none").string()}, "is not a run directory: it holds no config.toml");
+
+  // A checkpoint of another network, below the same configuration file.
+  const std::string config = content(here_ / "r/config.toml");
+  std::filesystem::remove(here_ / "r/result.json");
+  const auto edit = [&](const std::string& from, const std::string& to) {
+    std::string text = config;
+    text.replace(text.find(from), from.size(), to);
+    set_content(here_ / "r/config.toml", text);
+  };
+  edit("hidden = [16]", "hidden = [32]");
+  refused({"train", "--resume", r}, "checkpoint.h5, but [32] in the run to go on");
+  set_content(here_ / "r/config.toml", config);
+
+  // Damage.
+  const std::string whole = content(here_ / "r/checkpoint.h5");
+  set_content(here_ / "r/checkpoint.h5", whole.substr(0, whole.size() / 2));
+  refused({"train", "--resume", r}, "checkpoint.h5 is not a complete HDF5 file");
+  const std::filesystem::path another = here_ / "r/policy.h5";
+  std::filesystem::copy_file(another, here_ / "r/checkpoint.h5", std::filesystem::copy_options::overwrite_existing);
+  refused({"train", "--resume", r}, "kind = \"goalpost policy\"; expected \"goalpost run\"");
+}
+
+TEST(CheckpointSeries, KeepsTheNewest) {
+  const TemporaryDirectory dir;
+  CheckpointSeries series(dir.path(), 3);
+  std::uint64_t value = 0;
+  const StateTraversal visit = [&](StateVisitor& v) { v.visit("value", value); };
+  for (const std::int64_t step : {5, 10, 100, 200, 300}) {
+    value = static_cast<std::uint64_t>(step);
+    series.save(step, "test", visit, "config = 1");
+  }
+  ASSERT_EQ(CheckpointSeries::older(dir.path()),
+            (std::vector<std::filesystem::path>{dir / "checkpoint_100.h5", dir / "checkpoint_200.h5"}));
+  load_state(dir / "checkpoint_100.h5", "test", visit);
+  EXPECT_EQ(value, 100u);
+  load_state(dir / "checkpoint.h5", "test", visit);
+  EXPECT_EQ(value, 300u);
+  EXPECT_EQ(read_state_config(dir / "checkpoint.h5", "test"), "config = 1");
+  series.save(300, "test", visit, "");  // again: nothing older is to be kept of it
+  EXPECT_EQ(CheckpointSeries::older(dir.path()).size(), 2u);
+  CheckpointSeries::remove_older(dir.path());
+  EXPECT_TRUE(CheckpointSeries::older(dir.path()).empty());
+}
+
+}  // namespace
+}  // namespace goalpost

@@ -1,0 +1,320 @@
+#include "storage/dataset.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "support/script.h"
+#include "support/temporary_directory.h"
+
+namespace goalpost {
+namespace {
+
+using test::Script;
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+EnvSpec discrete_spec() {
+  EnvSpec spec = test::script_spec(6);
+  spec.name = "Script-v0";
+  return spec;
+}
+
+// Two numbers as actions, in [-2, 2] and [-1, 1].
+EnvSpec continuous_spec() {
+  EnvSpec spec = discrete_spec();
+  spec.action = {.kind = ActionSpace::Kind::continuous, .dim = 2, .choices = 0, .low = Vector(2), .high = Vector(2)};
+  spec.action.low << -2, -1;
+  spec.action.high << 2, 1;
+  return spec;
+}
+
+EpisodeBlock scripted(const EnvSpec& spec, int steps) {
+  Script script(spec, 2);
+  EpisodeStage stage(spec, 2, EpisodePurpose::training);
+  EpisodeBlock block;
+  for (int t = 0; t < steps; ++t) {
+    StepBatch step = script.next();
+    if (spec.action.dim == 2) step.action = Matrix::Constant(2, 2, Scalar(0.25) * Scalar(t % 9 - 4));
+    for (std::size_t lane = 0; lane < 2; ++lane) {
+      stage.add(step, lane);
+      if (step.ended(lane)) stage.move_episode(lane, static_cast<std::uint64_t>(2 * t), block);
+    }
+  }
+  return block;
+}
+
+void write(const fs::path& path, const EnvSpec& spec, const EpisodeBlock& block) {
+  EpisodeFileWriter writer(path, EpisodeHeader::of(spec, 3, "name = \"test\"\n"), false);
+  writer.append(block);
+  writer.close();
+}
+
+EpisodeBlock read(const fs::path& path) {
+  const EpisodeReader reader(path);
+  EpisodeBlock block;
+  for (std::uint64_t e = 0; e < reader.episodes(); ++e) reader.read(e, block);
+  return block;
+}
+
+void expect_equal(const EpisodeBlock& a, const EpisodeBlock& b) {
+  EXPECT_EQ(a.end, b.end);
+  EXPECT_EQ(a.observation, b.observation);
+  EXPECT_EQ(a.achieved, b.achieved);
+  EXPECT_EQ(a.desired, b.desired);
+  EXPECT_EQ(a.action, b.action);
+  EXPECT_EQ(a.reward, b.reward);
+  EXPECT_EQ(a.terminated, b.terminated);
+  EXPECT_EQ(a.truncated, b.truncated);
+  EXPECT_EQ(a.success, b.success);
+}
+
+class Exchange : public testing::TestWithParam<bool> {
+ protected:
+  TemporaryDirectory dir_;
+  EnvSpec spec_ = GetParam() ? continuous_spec() : discrete_spec();
+  EpisodeBlock block_ = scripted(spec_, 60);
+};
+
+TEST_P(Exchange, MinariAndBack) {
+  write(dir_ / "e.h5", spec_, block_);
+  export_minari(dir_ / "e.h5", dir_ / "script-v0", true);
+  const nlohmann::json j = nlohmann::json::parse(content(dir_ / "script-v0/data/metadata.json"));
+  EXPECT_EQ(j.at("dataset_id"), "script-v0");
+  EXPECT_EQ(j.at("minari_version"), "0.5.3");
+  EXPECT_EQ(j.at("total_episodes"), block_.episodes());
+  EXPECT_EQ(j.at("total_steps"), block_.steps());
+  EXPECT_THAT(j.at("observation_space").get<std::string>(),
+              HasSubstr(R"("desired_goal":{"type":"Box","dtype":"float32","shape":[3],"low":[-Infinity,)"));
+  EXPECT_EQ(j.at("action_space"),
+            GetParam() ? R"({"type":"Box","dtype":"float32","shape":[2],"low":[-2.0,-1.0],"high":[2.0,1.0]})"
+                       : R"({"type":"Discrete","dtype":"int64","start":0,"n":1000})");
+  EXPECT_EQ(nlohmann::json::parse(j.at("env_spec").get<std::string>()).at("id"), "goalpost/Script-v0");
+
+  const Hdf5File file = Hdf5File::open(dir_ / "script-v0/data/main_data.hdf5");
+  const std::uint64_t steps = block_.end[0];
+  EXPECT_EQ(file.shape("episode_0/observations/observation"), (Hdf5Shape{steps + 1, 3}));
+  EXPECT_EQ(file.shape("episode_0/rewards"), (Hdf5Shape{steps}));
+  EXPECT_EQ(file.read_number("episode_0", "total_steps"), steps);
+  if (GetParam()) {
+    std::vector<double> action(2);
+    file.read_rows("episode_0/actions", 0, 1, std::span(action));
+    EXPECT_EQ(action[0], 2 * static_cast<double>(block_.action[0]));  // in the environment's unit
+    EXPECT_EQ(action[1], static_cast<double>(block_.action[1]));
+  }
+
+  import_dataset(dir_ / "script-v0", spec_, dir_ / "back.h5", false);
+  expect_equal(read(dir_ / "back.h5"), block_);
+}
+
+TEST_P(Exchange, D4rlAndBack) {
+  write(dir_ / "e.h5", spec_, block_);
+  export_d4rl(dir_ / "e.h5", dir_ / "d.hdf5", true);
+  EXPECT_EQ(Hdf5File::open(dir_ / "d.hdf5").shape("observations"), (Hdf5Shape{block_.steps(), 3}));
+  import_dataset(dir_ / "d.hdf5", spec_, dir_ / "back.h5", false);
+  expect_equal(read(dir_ / "back.h5"), block_);
+}
+
+TEST_P(Exchange, FillsAMemoryFromAnyFormat) {
+  write(dir_ / "e.h5", spec_, block_);
+  export_minari(dir_ / "e.h5", dir_ / "m-v1", false);
+  for (const char* name : {"e.h5", "m-v1"}) {
+    std::uint64_t k = 0, ends = 0;
+    replay_dataset(dir_ / name, spec_, [&](const StepBatch& step) {
+      EXPECT_EQ(step.reward(0, 0), block_.reward[k]);
+      EXPECT_EQ(step.action(0, 0), block_.action[k * static_cast<std::uint64_t>(spec_.action.dim)]);
+      EXPECT_EQ(step.before.obs(2, 0) + 1, step.after.obs(2, 0));
+      ends += step.ended(0);
+      ++k;
+    });
+    EXPECT_EQ(k, block_.steps());
+    EXPECT_EQ(ends, block_.episodes());
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Datasets, Exchange, testing::Bool(),
+                         [](const auto& i) { return i.param ? "Continuous" : "Discrete"; });
+
+TEST(Dataset, IsRefusedForAnEnvironmentWithOtherSpaces) {
+  const TemporaryDirectory dir;
+  write(dir / "e.h5", discrete_spec(), scripted(discrete_spec(), 30));
+  const auto refusal = [&](const EnvSpec& spec) {
+    return message_of<std::runtime_error>([&] { replay_dataset(dir / "e.h5", spec, [](const StepBatch&) {}); });
+  };
+  EnvSpec other = discrete_spec();
+  other.obs_dim = 4;
+  EXPECT_THAT(refusal(other), HasSubstr("the observation's dimension = 3; expected 4, as Script-v0 has"));
+  EXPECT_THAT(refusal(continuous_spec()), HasSubstr("the action's dimension = 1; expected 2"));
+  EXPECT_THAT(message_of<std::runtime_error>([&] { export_minari(dir / "e.h5", dir / "name", false); }),
+              HasSubstr("this is no name of a Minari dataset"));
+}
+
+TEST(Dataset, IsRepairedToItsLongestValidPrefix) {
+  const TemporaryDirectory dir;
+  const EpisodeBlock good = scripted(discrete_spec(), 60);
+  EpisodeBlock bad = good;
+  bad.reward[good.end[9]] = std::nanf("");  // the first step of episode 10
+  write(dir / "e.h5", discrete_spec(), bad);
+  EXPECT_THAT(message_of<std::runtime_error>([&] { check_dataset(dir / "e.h5"); }),
+              HasSubstr("reward: row 0 of episode 10 holds nan; expected finite numbers"));
+  const std::string told = repair_dataset(dir / "e.h5", dir / "r.h5", false);
+  EXPECT_THAT(told, testing::AllOf(HasSubstr("10 episodes are in"), HasSubstr("left out: episodes 10 to ")));
+  EXPECT_EQ(check_dataset(dir / "r.h5").episodes, 10u);
+  EXPECT_EQ(repair_dataset(dir / "r.h5", dir / "r2.h5", false), "");
+
+  // Parts of a run of which one is torn.
+  fs::create_directories(dir / "run/episodes");
+  for (const char* part : {"000000.h5", "000001.h5", "000002.h5"})
+    write(dir / "run/episodes" / part, discrete_spec(), good);
+  fs::resize_file(dir / "run/episodes/000001.h5", 3000);
+  EXPECT_THAT(
+      repair_dataset(dir / "run", dir / "run.h5", false),
+      testing::AllOf(HasSubstr("000001.h5 is not a complete HDF5 file"), HasSubstr("and the 1 parts after it")));
+  expect_equal(read(dir / "run.h5"), good);
+}
+
+// ------------------------------------------------------------------------------------------------------ hostile files
+
+// What a reader may do with a file that somebody damaged: say what is wrong, or find nothing wrong. Nothing else.
+void expect_survival(const fs::path& path, const std::string& what) {
+  try {
+    const DatasetSummary s = check_dataset(path);
+    EXPECT_LE(s.steps, 1'000'000u) << what;
+  } catch (const std::runtime_error& e) {
+    EXPECT_THAT(e.what(), HasSubstr(path.filename().string())) << what;
+  }
+}
+
+TEST(HostileDataset, TruncatedAnywhere) {
+  const TemporaryDirectory dir;
+  write(dir / "e.h5", discrete_spec(), scripted(discrete_spec(), 60));
+  const std::string whole = content(dir / "e.h5");
+  for (std::size_t size = 0; size < whole.size(); size += 1 + whole.size() / 150) {
+    set_content(dir / "t.h5", std::string_view(whole).substr(0, size));
+    EXPECT_THROW(check_dataset(dir / "t.h5"), std::runtime_error) << size << " of " << whole.size() << " bytes";
+  }
+}
+
+TEST(HostileDataset, WithBitsFlipped) {
+  const TemporaryDirectory dir;
+  write(dir / "e.h5", discrete_spec(), scripted(discrete_spec(), 60));
+  const std::string whole = content(dir / "e.h5");
+  std::mt19937 random(1);
+  for (int i = 0; i < 600; ++i) {
+    std::string damaged = whole;
+    const std::size_t at = random() % (i % 2 ? damaged.size() : std::min<std::size_t>(damaged.size(), 4096));
+    damaged[at] = static_cast<char>(damaged[at] ^ (1 << (random() % 8)));
+    set_content(dir / "b.h5", damaged);
+    expect_survival(dir / "b.h5", "bit of byte " + std::to_string(at));
+  }
+}
+
+// A file of these columns, whether they go together or not.
+void write_raw(const fs::path& path, const EpisodeHeader& h, const EpisodeBlock& b) {
+  Hdf5File file = Hdf5File::create(path);
+  file.write_attribute("", "schema", std::uint64_t(1));
+  file.write_attribute("", "kind", "goalpost episodes");
+  file.write_attribute("", "environment", h.environment);
+  file.write_attribute("", "config", h.config);
+  file.write_attribute("", "seed", h.seed);
+  for (const auto& [name, n] :
+       {std::pair{"obs_dim", h.obs_dim}, std::pair{"goal_dim", h.goal_dim}, std::pair{"action_dim", h.action_dim},
+        std::pair{"choices", h.choices}, std::pair{"max_steps", h.max_steps}})
+    file.write_attribute("", name, static_cast<std::uint64_t>(n));
+  file.write_attribute("", "goal_radius", h.goal_radius);
+  file.write_attribute("", "dt", h.dt);
+  const auto write = [&]<class T>(const char* name, const std::vector<T>& values, Hdf5Shape row) {
+    file.create_rows<T>(name, row, 16, false);
+    file.append(name, std::span<const T>(values));
+  };
+  write("observation", b.observation, {3});
+  write("achieved_goal", b.achieved, {3});
+  write("desired_goal", b.desired, {3});
+  write("action", b.action, {1});
+  write("reward", b.reward, {});
+  write("terminated", b.terminated, {});
+  write("truncated", b.truncated, {});
+  write("success", b.success, {});
+  write("episode/end", b.end, {});
+  write("episode/lane", b.lane, {});
+  write("episode/run_step", b.run_step, {});
+  write("episode/purpose", b.purpose, {});
+  file.close();
+}
+
+// A file of this name made of the good one's columns, but for what a case changes.
+class Crafted : public testing::Test {
+ protected:
+  std::string refusal() {
+    return message_of<std::runtime_error>([&] { check_dataset(dir_ / "c.h5"); });
+  }
+  template <class Change>
+  std::string with(Change change) {
+    EpisodeBlock block = good_;
+    EpisodeHeader header = EpisodeHeader::of(spec_, 3, "");
+    change(block, header);
+    write_raw(dir_ / "c.h5", header, block);
+    return refusal();
+  }
+  TemporaryDirectory dir_;
+  EnvSpec spec_ = discrete_spec();
+  EpisodeBlock good_ = scripted(spec_, 60);
+};
+
+TEST_F(Crafted, IndexOutsideTheData) {
+  EXPECT_EQ(with([](EpisodeBlock&, EpisodeHeader&) {}), "");
+  EXPECT_THAT(with([](EpisodeBlock& b, EpisodeHeader&) { b.end.back() += 100; }), HasSubstr("within"));
+  EXPECT_THAT(with([](EpisodeBlock& b, EpisodeHeader&) { b.end[2] = ~std::uint64_t(0); }), HasSubstr("episode/end[2]"));
+  EXPECT_THAT(with([](EpisodeBlock& b, EpisodeHeader&) { b.end[2] = b.end[1]; }), HasSubstr("episode/end[2]"));
+  EXPECT_THAT(with([](EpisodeBlock& b, EpisodeHeader&) { b.end[2] = 0; }), HasSubstr("episode/end[2]"));
+  EXPECT_THAT(with([](EpisodeBlock& b, EpisodeHeader&) { b.lane.pop_back(); }), HasSubstr("episode/lane"));
+}
+
+TEST_F(Crafted, NumbersThatCannotBe) {
+  EXPECT_THAT(with([](EpisodeBlock& b, EpisodeHeader&) { b.observation[7] = INFINITY; }), HasSubstr("inf"));
+  EXPECT_THAT(with([](EpisodeBlock& b, EpisodeHeader&) { b.action[0] = 1000; }), HasSubstr("an index below 1000"));
+  EXPECT_THAT(with([](EpisodeBlock& b, EpisodeHeader&) { b.terminated[0] = 7; }), HasSubstr("terminated = 7"));
+  EXPECT_THAT(with([](EpisodeBlock& b, EpisodeHeader&) { b.purpose[0] = 9; }), HasSubstr("episode/purpose[0] = 9"));
+  EXPECT_THAT(with([](EpisodeBlock& b, EpisodeHeader&) { b.success.pop_back(); }),
+              HasSubstr("success: there are 116 rows; expected 117"));
+  EXPECT_THAT(with([](EpisodeBlock&, EpisodeHeader& h) { h.max_steps = 1; }), HasSubstr("an episode of 1 to 1 steps"));
+}
+
+TEST_F(Crafted, AnotherKindOfFile) {
+  set_content(dir_ / "c.h5", "");
+  EXPECT_THAT(refusal(), HasSubstr("c.h5 is not a complete HDF5 file"));
+  {
+    Hdf5File file = Hdf5File::create(dir_ / "c.h5");
+    file.write_attribute("", "schema", std::uint64_t(99));
+    file.close();
+  }
+  EXPECT_THAT(refusal(), HasSubstr("schema = 99; expected 1"));
+  {
+    Hdf5File file = Hdf5File::create(dir_ / "c.h5");
+    file.write_attribute("", "schema", 1.5);
+    file.close();
+  }
+  EXPECT_THAT(refusal(), HasSubstr("attribute schema is float64; expected a whole number"));
+}
+
+TEST(HostileHdf5, ShapesBeyondWhatIsStored) {
+  const TemporaryDirectory dir;
+  {
+    Hdf5File file = Hdf5File::create(dir / "h.h5");
+    file.create_rows<float>("huge", {std::uint64_t(1) << 24}, 1, false);  // one chunk of 64 MiB
+    file.create_rows<float>("fine", {2}, 4, false);
+    file.append("fine", std::span<const float>(std::vector<float>{1, 2}));
+    file.create_rows<float>("larger", {std::uint64_t(1) << 25}, 1, false);
+    file.close();
+  }
+  const Hdf5File file = Hdf5File::open(dir / "h.h5");
+  EXPECT_EQ(file.shape("huge")[0], 0u);
+  EXPECT_EQ(file.shape("fine"), (Hdf5Shape{1, 2}));
+  EXPECT_THAT(message_of<std::runtime_error>([&] { file.shape("larger"); }), HasSubstr("expected at most"));
+}
+
+}  // namespace
+}  // namespace goalpost

@@ -1,0 +1,178 @@
+#include "storage/episodes.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "storage/checkpoint.h"
+#include "support/script.h"
+#include "support/temporary_directory.h"
+
+namespace goalpost {
+namespace {
+
+using test::Script;
+using test::script_spec;
+using testing::HasSubstr;
+
+const EnvSpec kSpec = script_spec(6);
+
+// Records scripted transitions of three lanes.
+struct Recording {
+  Script script{kSpec, 3};
+  EpisodeStage stage{kSpec, 3, EpisodePurpose::training};
+  std::vector<std::string> failures;
+  EpisodeRecorder recorder;
+  std::uint64_t step = 0;
+
+  Recording(const std::filesystem::path& directory, bool compressed = false, std::size_t block_bytes = 4096)
+      : recorder(directory, kSpec, EpisodeHeader::of(kSpec, 5, "seed = 5\n"),
+                 {.compressed = compressed, .block_bytes = block_bytes, .on_failure = [this](const std::string& s) {
+                    failures.push_back(s);
+                  }}) {}
+  void run(int steps) {
+    for (int t = 0; t < steps; ++t) {
+      const StepBatch& batch = script.next();
+      step += 3;
+      for (std::size_t lane = 0; lane < 3; ++lane) recorder.append(stage, batch, lane, step);
+    }
+  }
+  void visit_state(StateVisitor& v) {
+    visit_part(v, "stage", stage);
+    visit_part(v, "recorder", recorder);
+  }
+};
+
+EpisodeBlock read_all(const std::filesystem::path& path) {
+  const EpisodeReader reader(path);
+  EpisodeBlock block;
+  for (std::uint64_t e = 0; e < reader.episodes(); ++e) reader.read(e, block);
+  EXPECT_EQ(block.steps(), reader.steps());
+  return block;
+}
+
+class Compression : public testing::TestWithParam<bool> {};
+
+TEST_P(Compression, KeepsEveryStepOfEveryEpisode) {
+  const TemporaryDirectory dir;
+  Recording r(dir.path(), GetParam());
+  r.run(500);
+  r.recorder.finish();
+  EXPECT_FALSE(std::filesystem::exists(episode_parts(dir.path())));
+  const EpisodeReader reader(dir.path());
+  EXPECT_EQ(reader.header().environment, "Script");
+  EXPECT_EQ(reader.header().config, "seed = 5\n");
+  EXPECT_EQ(reader.header().seed, 5u);
+  EXPECT_EQ(reader.header().choices, 1000);
+  const EpisodeBlock block = read_all(dir.path());
+  ASSERT_EQ(block.episodes(), r.recorder.episodes());
+  ASSERT_GT(block.episodes(), 300u);
+  std::vector<int> next(3);
+  for (std::uint64_t e = 0; e < block.episodes(); ++e) {
+    const std::uint64_t lane = block.lane[e], begin = block.begin_of(e), steps = block.end[e] - begin;
+    const int episode = next[lane]++;
+    ASSERT_EQ(static_cast<int>(steps), Script::length(static_cast<int>(lane), episode, 6));
+    for (std::uint64_t t = 0; t <= steps; ++t) {
+      const float* s = &block.observation[3 * (begin + e + t)];
+      EXPECT_EQ(s[0], static_cast<float>(lane));
+      EXPECT_EQ(s[1], static_cast<float>(episode));
+      EXPECT_EQ(s[2], static_cast<float>(t));
+      EXPECT_EQ(block.desired[3 * (begin + e + t) + 2], -1);
+      if (t == steps) continue;
+      EXPECT_EQ(block.action[begin + t], static_cast<float>((13 * episode + static_cast<int>(t)) % 1000));
+      EXPECT_EQ(block.terminated[begin + t], t + 1 == steps && episode % 3 == 0);
+      EXPECT_EQ(block.truncated[begin + t], t + 1 == steps && episode % 3 != 0);
+    }
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Episodes, Compression, testing::Bool());
+
+TEST(Episodes, CanBeReadWhileTheyAreRecorded) {
+  const TemporaryDirectory dir;
+  Recording r(dir.path());
+  r.run(100);
+  r.recorder.seal();
+  EXPECT_EQ(EpisodeReader(dir.path()).episodes(), r.recorder.episodes());
+  EXPECT_GT(EpisodeReader(dir.path()).files().size(), 1u);
+  EXPECT_EQ(read_all(dir.path()).episodes(), r.recorder.episodes());
+}
+
+TEST(Episodes, OfAResumedRunAreThoseOfAnUninterruptedOne) {
+  const TemporaryDirectory whole, cut;
+  {
+    Recording r(whole.path());
+    r.run(200);
+    r.recorder.finish();
+  }
+  {
+    Recording r(cut.path());
+    r.run(77);
+    r.recorder.seal();
+    save_state(cut / "c.h5", "test", [&](StateVisitor& v) { r.visit_state(v); });
+    r.run(60);  // a run that is killed after more of it has been sealed
+    r.recorder.seal();
+  }
+  {
+    Recording r(cut.path());
+    load_state(cut / "c.h5", "test", [&](StateVisitor& v) { r.visit_state(v); });
+    for (int t = 0; t < 77; ++t) r.script.next();
+    r.step = 77 * 3;
+    r.run(123);
+    r.recorder.finish();
+  }
+  EXPECT_TRUE(content(episode_file(whole.path())) == content(episode_file(cut.path())));
+  // A finished run that goes on from the same place.
+  Recording again(cut.path());
+  EXPECT_THAT(message_of<std::runtime_error>([&] {
+                std::filesystem::remove(episode_file(cut.path()));
+                load_state(cut / "c.h5", "test", [&](StateVisitor& v) { again.visit_state(v); });
+              }),
+              HasSubstr("holds 0 recorded episodes"));
+}
+
+TEST(Episodes, CanBeCutBackToASeal) {
+  const TemporaryDirectory dir;
+  Recording r(dir.path());
+  r.run(50);
+  r.recorder.seal();
+  const std::uint64_t before = r.recorder.episodes();
+  r.run(200);
+  r.recorder.cut_back(before);
+  EXPECT_EQ(r.recorder.episodes(), before);
+  EXPECT_EQ(EpisodeReader(dir.path()).episodes(), before);
+}
+
+TEST(Episodes, OfAFullDiskStopTheRecordingWithOneMessage) {
+  const TemporaryDirectory dir;
+  Recording r(dir.path());
+  r.run(300);
+  r.recorder.seal();
+  const std::uint64_t recorded = r.recorder.episodes();
+  {
+    const FileSizeLimit full(1000);
+    r.run(900);
+    r.recorder.seal();
+  }
+  EXPECT_FALSE(r.recorder.active());
+  ASSERT_EQ(r.failures.size(), 1u);
+  EXPECT_THAT(r.failures[0], testing::AllOf(HasSubstr("recording of episodes stops: "), HasSubstr("File too large"),
+                                            HasSubstr("training goes on")));
+  r.run(300);
+  r.recorder.finish();
+  EXPECT_EQ(read_all(dir.path()).episodes(), recorded);
+}
+
+TEST(Episodes, ThatHaveNotEndedCountAsTruncated) {
+  Script script(kSpec, 3);
+  EpisodeStage stage(kSpec, 3, EpisodePurpose::rollout);
+  const StepBatch* step = &script.next();
+  while (step->ended(1)) step = &script.next();
+  stage.add(*step, 1);
+  EpisodeBlock block;
+  stage.move_episode(1, 9, block);
+  EXPECT_EQ(block.truncated, std::vector<std::uint8_t>{1});
+  EXPECT_EQ(block.observation.size(), 6u);
+  EXPECT_EQ(stage.steps(1), 0u);
+}
+
+}  // namespace
+}  // namespace goalpost
