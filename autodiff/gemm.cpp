@@ -32,9 +32,8 @@ void multiply(const A& a, const B& b, MatrixRef out, bool add) {
 using FloatsIn = const Eigen::Ref<const Eigen::MatrixXf>&;
 using FloatsOut = Eigen::Ref<Eigen::MatrixXf>;
 
-constexpr Index kNarrow = 8;  // rows; more than half of a register would be empty
-constexpr double kWorthAThread =
-    2e6;  // floating-point operations; below, another core's cache costs more than it gives
+constexpr Index kNarrow = 8;           // rows; more than half of a register would be empty
+constexpr double kWorthAThread = 2e6;  // operations; with fewer, another core's cache costs more than it gives
 
 const kernels::Kernels* const kernel_set = kernels::best();
 

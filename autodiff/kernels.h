@@ -21,8 +21,8 @@ struct Product {
   bool relu;          ///< C = max(0, A B + bias)
 };
 
-/// C (m x n, column j at c + j ldc) = Aᵀ B, with a and b stored by columns of length k: for small m. No bias, no relu,
-/// no add. Entries are sums of 16 or 8 partial sums over k, in a fixed order.
+/// C (m x n, column j at c + j ldc) = Aᵀ B, with a and b stored by columns of length k: for small m.
+/// Entries are sums of 16 or 8 partial sums over k, in a fixed order.
 struct DotProduct {
   const float* a;
   std::ptrdiff_t lda;

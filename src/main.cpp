@@ -273,7 +273,7 @@ int run(int argc, char** argv) {
       ->needs(resume_option);
   train_command->add_option("--seed", train_seed, "of all random numbers; short for --set seed=S");
   train_command->add_option("--steps", steps, "transitions; short for --set train.total_steps=N");
-  train_command->add_option("--threads", threads, "that step the environments; short for --set train.threads=T");
+  train_command->add_option("--threads", threads, "for environments and updates; short for --set train.threads=T");
   train_command->add_option("--out", out, "run directory; must be new. Default: runs/<experiment>/seed_<seed>")
       ->excludes(resume_option);
   train_command->add_option("--set", set, "put key=value over the file, e.g. env.bits=40")->allow_extra_args(false);

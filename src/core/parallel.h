@@ -12,7 +12,8 @@ void parallel_for(int n, int threads, bool even, void (*body)(void*, int), void*
 
 /// Calls f(0), ..., f(n-1), each once, on up to `threads` threads (OpenMP). Calls must not touch each other's data, and
 /// then the result does not depend on the number of threads. Of several exceptions the one of the lowest index is
-/// thrown; of the others none may have run. This is the only fork and join of the library. @alloc none
+/// thrown; of the others none may have run. For long calls, as steps of environments are: it waits for every thread of
+/// the team, also for one whose processor is busy elsewhere. @alloc none
 template <class F>
 void parallel_for(int n, int threads, F&& f) {
   detail::parallel_for(
@@ -26,7 +27,7 @@ void parallel_for_uneven(int n, int threads, F&& f) {
       n, threads, false, [](void* context, int i) { (*static_cast<std::remove_reference_t<F>*>(context))(i); }, &f);
 }
 
-/// How many threads products and updates use; 1 at the start. Results do not depend on it.
+/// How many threads products and updates use: 1 at the start, at most 31. Results do not depend on it.
 int compute_threads();
 void set_compute_threads(int threads);
 
@@ -34,18 +35,18 @@ namespace detail {
 void run_parts(int parts, void (*body)(void*, int), void* context);
 }
 
-/// f(0), ..., f(parts - 1), each once, by the caller and the compute threads: for parts of some microseconds that follow
-/// each other closely, as the products of an update do. Whoever is free takes the next part, so that a thread whose
-/// processor is busy with something else holds nobody up before it has taken one. Otherwise like parallel_for. @alloc
-/// none after the first call with this number of compute threads
+/// f(0), ..., f(parts - 1), each once, by the caller and the compute threads: for parts of some microseconds that
+/// follow each other closely, as the products of an update do. Whoever is free takes the next part, so that a thread
+/// whose processor is busy with something else holds nobody up before it has taken one. Otherwise like parallel_for.
+/// @pre parts <= 31 @alloc none after the first call with this number of compute threads
 template <class F>
 void run_parts(int parts, F&& f) {
   detail::run_parts(
       parts, [](void* context, int i) { (*static_cast<std::remove_reference_t<F>*>(context))(i); }, &f);
 }
 
-/// f(first, count) for disjoint parts that make up 0, ..., size - 1, on the compute threads: multiples of `grain`, of at
-/// least `least` elements. For work that treats each element alone, so that the parts do not show in the result.
+/// f(first, count) for disjoint parts that make up 0, ..., size - 1, on the compute threads: multiples of `grain`, of
+/// at least `least` elements. For work that treats each element alone, so that the parts do not show in the result.
 template <class F>
 void in_parts(std::ptrdiff_t size, std::ptrdiff_t grain, std::ptrdiff_t least, F&& f) {
   const std::ptrdiff_t grains = (size + grain - 1) / grain, threads = compute_threads();

@@ -31,7 +31,7 @@ constexpr char kConfigFile[] = "config.toml", kCheckpointKind[] = "goalpost run"
 // Turns a progress into the rows of train.csv and eval.csv. The tags are those of Stable-Baselines3.
 class RunRecorder {
  public:
-  /// @param begin of this session; rates are taken from there on
+  /// @param begin where this process takes the run up; rates are taken from there on
   RunRecorder(RunLog& log, const TrainProgress& begin) : log_(log), last_(begin) {}
 
   void write(const TrainProgress& p, const Evaluation& e, const Metrics& metrics) {
