@@ -1,6 +1,8 @@
 #include "autodiff/gemm.h"
 
 #include <algorithm>
+#include <atomic>
+#include <string>
 #include <type_traits>
 #include <vector>
 
@@ -67,6 +69,54 @@ void run(const kernels::DotProduct& whole) {
   });
 }
 
+// ---- bfloat16 -------------------------------------------------------------------------------------------------------
+
+constexpr Index kLeastForBfloat16 = 32;  // of every side: rounding would cost as much as it saves, and inputs of
+                                         // networks keep all their digits
+
+std::atomic<Precision> precision = Precision::float32;
+
+bool in_bfloat16(Index m, Index n, Index k) {
+  return precision.load(std::memory_order_relaxed) != Precision::float32 && std::min({m, n, k}) >= kLeastForBfloat16;
+}
+
+// A factor as it is stored: [terms of the sum x columns], or across, [columns x terms of the sum].
+struct Factor {
+  const float* data;
+  Index stride;
+  bool across;
+};
+
+// out = A B with A [m x k] and B [k x n] rounded to one or, as sums, to two bfloat16 numbers. Each thread rounds all of
+// A and its columns of B.
+void multiply_rounded(const Factor& a, const Factor& b, Index n, Index k, const float* bias, bool relu, FloatsOut out,
+                      bool add) {
+  using kernels::Term;
+  static constexpr Term kOfA[] = {Term::high, Term::high, Term::low}, kOfB[] = {Term::high, Term::low, Term::high};
+  const kernels::PairKernels& kernel = *kernels::best_for_pairs();
+  const Index m = out.rows(), terms = precision == Precision::bfloat16x3 ? 3 : 1;
+  in_parts(n, 8, least_columns(m, k), [&](Index first, Index count) {
+    const Index pairs = (k + 1) / 2, depth = terms * pairs;
+    float* const rounded_a = scratch(m * depth + depth * count + pairs * m);  // [m x depth]
+    float* const rounded_b = rounded_a + m * depth;                           // [depth x count], or its transpose
+    float* const rows_of_a = rounded_b + depth * count;                       // [pairs x m]
+    for (Index t = 0; t < terms; ++t) {
+      if (a.across) {
+        kernel.pair_columns(a.data, a.stride, m, k, kOfA[t], rounded_a + t * pairs * m, m);
+      } else {
+        kernel.pair_rows(a.data, a.stride, k, m, kOfA[t], rows_of_a, pairs);
+        kernel_set->transpose(rows_of_a, pairs, pairs, m, rounded_a + t * pairs * m, m);
+      }
+      if (b.across)
+        kernel.pair_columns(b.data + first, b.stride, count, k, kOfB[t], rounded_b + t * pairs * count, count);
+      else
+        kernel.pair_rows(b.data + first * b.stride, b.stride, k, count, kOfB[t], rounded_b + t * pairs, depth);
+    }
+    kernel.product({rounded_a, m, rounded_b, b.across ? count : 1, b.across ? 1 : depth,
+                    out.data() + first * out.outerStride(), out.outerStride(), m, count, depth, add, bias, relu});
+  });
+}
+
 // The products of gemm.h by kernels; false if there are none for these numbers or this processor.
 template <class... Anything>
 bool fast_nn(const Anything&...) {
@@ -84,7 +134,10 @@ bool fast_nt(const Anything&...) {
 [[maybe_unused]] bool fast_nn(FloatsIn a, FloatsIn b, const float* bias, bool relu, FloatsOut out, bool add) {
   if (kernel_set == nullptr) return false;
   const Index m = a.rows(), k = a.cols();
-  if (m <= kNarrow && !add) {
+  if (in_bfloat16(m, b.cols(), k)) {
+    multiply_rounded({a.data(), a.outerStride(), true}, {b.data(), b.outerStride(), false}, b.cols(), k, bias, relu,
+                     out, add);
+  } else if (m <= kNarrow && !add) {
     float* at = scratch(m * k);  // [k x m]
     kernel_set->transpose(a.data(), a.outerStride(), m, k, at, k);
     run(kernels::DotProduct{at, k, b.data(), b.outerStride(), out.data(), out.outerStride(), m, b.cols(), k, bias,
@@ -99,6 +152,11 @@ bool fast_nt(const Anything&...) {
 [[maybe_unused]] bool fast_tn(FloatsIn a, FloatsIn b, FloatsOut out, bool add) {
   if (kernel_set == nullptr) return false;
   const Index m = a.cols(), k = a.rows();
+  if (in_bfloat16(m, b.cols(), k)) {
+    multiply_rounded({a.data(), a.outerStride(), false}, {b.data(), b.outerStride(), false}, b.cols(), k, nullptr,
+                     false, out, add);
+    return true;
+  }
   if (m <= kNarrow && !add) {
     run(kernels::DotProduct{a.data(), a.outerStride(), b.data(), b.outerStride(), out.data(), out.outerStride(), m,
                             b.cols(), k, nullptr, false});
@@ -116,8 +174,11 @@ bool fast_nt(const Anything&...) {
 [[maybe_unused]] bool fast_nt(FloatsIn a, FloatsIn b, FloatsOut out, bool add) {
   if (kernel_set == nullptr) return false;
   const Index m = a.rows(), n = b.rows(), k = a.cols();
-  if (m <= kNarrow && n > m) {   // (b aᵀ)ᵀ
-    float* ct = scratch(m * n);  // [n x m]
+  if (in_bfloat16(m, n, k)) {
+    multiply_rounded({a.data(), a.outerStride(), true}, {b.data(), b.outerStride(), true}, n, k, nullptr, false, out,
+                     add);
+  } else if (m <= kNarrow && n > m) {  // (b aᵀ)ᵀ
+    float* ct = scratch(m * n);        // [n x m]
     kernel_set->product(
         {b.data(), b.outerStride(), a.data(), a.outerStride(), 1, ct, n, n, m, k, false, nullptr, false});
     for (Index j = 0; j < n; ++j)
@@ -156,6 +217,13 @@ void gemm_bias(ConstMatrixRef a, ConstMatrixRef b, ConstVectorRef bias, bool rel
     out.col(j) += bias;
     if (relu) out.col(j) = out.col(j).cwiseMax(Scalar(0));
   }
+}
+
+void set_precision(Precision p) {
+  if (p != Precision::float32 && kernels::best_for_pairs() == nullptr)
+    throw UsageError(std::string("train.precision = ") + kPrecisionNames[static_cast<std::size_t>(p)] +
+                     " needs a processor with AVX512-BF16 instructions; expected float32 on this one");
+  precision = p;
 }
 
 const char* gemm_kernels() {

@@ -3,6 +3,9 @@
 // the number of threads.
 #pragma once
 
+#include <array>
+
+#include "core/config.h"
 #include "core/matrix.h"
 
 namespace goalpost {
@@ -17,6 +20,20 @@ void gemm_tn(ConstMatrixRef a, ConstMatrixRef b, MatrixRef out, bool add = false
 void gemm_nt(ConstMatrixRef a, ConstMatrixRef b, MatrixRef out, bool add = false);
 /// out = a b + bias (to every column), with relu max(0, a b + bias). @shape bias [m]
 void gemm_bias(ConstMatrixRef a, ConstMatrixRef b, ConstVectorRef bias, bool relu, MatrixRef out);
+
+/// What the factors of large products (no side shorter than 32) are rounded to before they are multiplied. Sums,
+/// results, weights, and all that is no product, are float32.
+enum class Precision : int {
+  float32,
+  bfloat16x3,  ///< two bfloat16 numbers for each factor and three products for each: relative error about 1e-5
+  bfloat16,    ///< 8 bits of each factor
+};
+inline constexpr std::array kPrecisionNames = {"float32", "bfloat16x3", "bfloat16"};
+constexpr EnumNames enum_names(Precision) { return kPrecisionNames; }
+
+/// float32 at the start. Not for one product beside others: all threads see it.
+/// @throws UsageError if this processor lacks the instructions; the sentence names them
+void set_precision(Precision precision);
 
 /// The set of kernels in use, e.g. "AVX-512"; "Eigen" if there is none for this processor.
 const char* gemm_kernels();

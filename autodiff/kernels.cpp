@@ -1,16 +1,28 @@
 #include "autodiff/kernels.h"
 
 namespace goalpost::kernels {
+namespace {
+
+bool has_avx512() {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
+}
+
+}  // namespace
 
 const Kernels* best() {
   static const Kernels* const kernels = [] {
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq"))
-      return &avx512_kernels;
+    if (has_avx512()) return &avx512_kernels;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &avx2_kernels;
     return static_cast<const Kernels*>(nullptr);
   }();
+  return kernels;
+}
+
+const PairKernels* best_for_pairs() {
+  static const PairKernels* const kernels =
+      has_avx512() && __builtin_cpu_supports("avx512bf16") ? &avx512_bfloat16_kernels : nullptr;
   return kernels;
 }
 

@@ -49,4 +49,25 @@ extern const Kernels avx2_kernels, avx512_kernels;
 /// The fastest of this processor; null if it has none of these instruction sets.
 const Kernels* best();
 
+/// x = high + low + at most 2^-16 |x|: x rounded to bfloat16, and what is left, rounded too.
+enum class Term { high, low };
+
+/// Products of pairs of bfloat16 numbers. A pair takes the place of a float; it holds neighbours in the order of
+/// summation, and a zero where their number is odd.
+struct PairKernels {
+  /// As Kernels::product, where a and b hold pairs, k counts pairs, and c and bias are float32, as the sums are.
+  void (*product)(const Product&);
+  /// to [rows x (cols + 1) / 2]: pairs of neighbouring columns
+  void (*pair_columns)(const float* from, std::ptrdiff_t ld_from, std::ptrdiff_t rows, std::ptrdiff_t cols, Term term,
+                       float* to, std::ptrdiff_t ld_to);
+  /// to [(rows + 1) / 2 x cols]: pairs of neighbouring rows
+  void (*pair_rows)(const float* from, std::ptrdiff_t ld_from, std::ptrdiff_t rows, std::ptrdiff_t cols, Term term,
+                    float* to, std::ptrdiff_t ld_to);
+};
+
+extern const PairKernels avx512_bfloat16_kernels;
+
+/// Null if this processor has no instructions for bfloat16.
+const PairKernels* best_for_pairs();
+
 }  // namespace goalpost::kernels

@@ -167,7 +167,10 @@ struct RunParts {
         env(make_env, e.train.lanes, rng.stream("train"), e.train.threads),
         eval_env(make_env, evaluation_lanes(e.train.eval_episodes), rng.stream("eval"), e.train.threads),
         agent(e.make_agent(env.spec(), e.train.lanes, rng.stream("agent"))),
-        run{.agent = *agent, .env = env, .eval_env = eval_env, .rng = rng.stream("run"), .on_evaluation = {}} {}
+        run{.agent = *agent, .env = env, .eval_env = eval_env, .rng = rng.stream("run"), .on_evaluation = {}} {
+    set_compute_threads(e.train.threads);
+    set_precision(e.train.precision);
+  }
 
   void record_in(const std::filesystem::path& directory) {
     if (experiment.train.record == RecordMode::none) return;
@@ -199,7 +202,6 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool qui
   Run& run = parts.run;
   Agent& agent = *parts.agent;
   const TrainConfig& c = e.train;
-  set_compute_threads(c.threads);
   const std::filesystem::path& directory = log.directory();
   const TrainProgress begin = run.progress();
   const std::string config = e.to_toml();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "algos/agent.h"
+#include "autodiff/gemm.h"
 #include "core/config.h"
 #include "core/rng.h"
 #include "envs/vector_env.h"
@@ -22,6 +23,7 @@ struct TrainConfig {
   std::int64_t total_episodes = 0;
   int lanes = 1;
   int threads = 1;
+  Precision precision = Precision::float32;
   std::int64_t warmup_steps = 10'000;
   double updates_per_step = 1;
   int cycle_episodes = 0;
@@ -46,6 +48,9 @@ constexpr auto fields(const TrainConfig*) {
       field("lanes", &TrainConfig::lanes, "environments stepped side by side", 1, 65536),
       field("threads", &TrainConfig::threads,
             "threads that step them, and that an update uses; results do not depend on it", 1, 1024),
+      field("precision", &TrainConfig::precision,
+            "what the factors of large products are rounded to, for speed, on processors with AVX512-BF16; everything "
+            "else, and what evaluates a saved policy, is float32"),
       field("warmup_steps", &TrainConfig::warmup_steps, "transitions with random actions before the first update", 0,
             1e15),
       field("updates_per_step", &TrainConfig::updates_per_step, "gradient updates per transition; 0 with cycles", 0,

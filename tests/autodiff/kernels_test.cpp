@@ -1,6 +1,8 @@
 // Every set of kernels that this processor has, against sums in double.
 #include "autodiff/kernels.h"
 
+#include <array>
+#include <bit>
 #include <limits>
 
 #include "autodiff/gemm.h"
@@ -113,7 +115,71 @@ INSTANTIATE_TEST_SUITE_P(Processor, KernelSet, ::testing::ValuesIn(sets()), [](c
 });
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(KernelSet);  // a processor without any
 
-TEST(GemmThreads, DoNotChangeABit) {
+// x rounded to bfloat16: the upper half of a float, to nearest, ties to even.
+Scalar rounded(Scalar x) {
+  std::uint32_t bits = std::bit_cast<std::uint32_t>(static_cast<float>(x));
+  bits += 0x7fff + (bits >> 16 & 1);
+  return std::bit_cast<float>(bits & 0xffff0000u);
+}
+
+class GemmInPrecision : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (kernels::best_for_pairs() == nullptr) GTEST_SKIP() << "this processor has no AVX512-BF16";
+  }
+  void TearDown() override {
+    set_precision(Precision::float32);
+    set_compute_threads(1);
+  }
+  // Largest errors of the four products against sums in double of the factors as they are, and as bfloat16 numbers,
+  // relative to the root of the number of terms.
+  static std::pair<double, double> errors(Index m, Index n, Index k) {
+    Padded a(m, k, 1), at(k, m, 2), b(k, n, 3), bt(n, k, 4), c(m, n, 5);
+    const Matrix bias = random_matrix(m, 1, 6);
+    double plain = 0, as_rounded = 0;
+    const auto compare = [&](const Matrix& x, const Matrix& y, const Exact& offset, bool relu) {
+      const auto error = [&](const Matrix& p, const Matrix& q) {
+        Exact expected = p.cast<double>() * q.cast<double>() + offset;
+        if (relu) expected = expected.cwiseMax(0);
+        return (c.view().cast<double>() - expected).cwiseAbs().maxCoeff() / std::sqrt(double(k));
+      };
+      plain = std::max(plain, error(x, y));
+      as_rounded = std::max(as_rounded, error(x.unaryExpr(&rounded), y.unaryExpr(&rounded)));
+      EXPECT_TRUE(c.border_is_untouched());
+    };
+    gemm_bias(a.view(), b.view(), bias.col(0), true, c.view());
+    compare(a.view(), b.view(), bias.cast<double>().replicate(1, n), true);
+    gemm(a.view(), b.view(), c.view());
+    const Exact before = c.view().cast<double>();
+    gemm(a.view(), b.view(), c.view(), true);
+    compare(a.view(), b.view(), before, false);
+    gemm_tn(at.view(), b.view(), c.view());
+    compare(at.view().transpose(), b.view(), Exact::Zero(m, n), false);
+    gemm_nt(a.view(), bt.view(), c.view());
+    compare(a.view(), bt.view().transpose(), Exact::Zero(m, n), false);
+    return {plain, as_rounded};
+  }
+};
+
+TEST_F(GemmInPrecision, RoundsFactorsAndSumsInFloat32) {
+  for (const auto& [m, n, k] : {std::array<Index, 3>{32, 32, 32}, {256, 256, 256}, {300, 128, 45}, {33, 65, 129}}) {
+    set_precision(Precision::bfloat16);
+    const auto [plain, as_rounded] = errors(m, n, k);
+    EXPECT_LT(as_rounded, 2e-6) << m << "x" << k << " times " << k << "x" << n;
+    EXPECT_GT(plain, 1e-4);
+    set_precision(Precision::bfloat16x3);
+    EXPECT_LT(errors(m, n, k).first, 2e-5);
+  }
+}
+
+TEST_F(GemmInPrecision, LeavesNarrowProductsInFloat32) {
+  set_precision(Precision::bfloat16);
+  EXPECT_LT(errors(256, 256, 31).first, 2e-6);
+  EXPECT_LT(errors(8, 256, 256).first, 2e-6);
+  EXPECT_LT(errors(256, 1, 256).first, 2e-6);
+}
+
+void expect_same_bits_for_all_threads() {
   for (const auto& [m, k, n] : {std::array<Index, 3>{256, 256, 256}, {300, 45, 128}, {8, 300, 513}, {1, 256, 4096}}) {
     const Matrix a = random_matrix(m, k, 1), b = random_matrix(k, n, 2), g = random_matrix(m, n, 3);
     const Matrix bias = random_matrix(m, 1, 4);
@@ -129,6 +195,15 @@ TEST(GemmThreads, DoNotChangeABit) {
       for (std::size_t i = 0; i < 3; ++i) EXPECT_TRUE(same_bits(one[i], many[i])) << threads << " threads";
     }
     set_compute_threads(1);
+  }
+}
+
+TEST(GemmThreads, DoNotChangeABit) { expect_same_bits_for_all_threads(); }
+
+TEST_F(GemmInPrecision, ThreadsDoNotChangeABit) {
+  for (const Precision p : {Precision::bfloat16x3, Precision::bfloat16}) {
+    set_precision(p);
+    expect_same_bits_for_all_threads();
   }
 }
 
