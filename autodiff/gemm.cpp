@@ -219,8 +219,10 @@ void gemm_bias(ConstMatrixRef a, ConstMatrixRef b, ConstVectorRef bias, bool rel
   }
 }
 
+bool has_precision(Precision p) { return p == Precision::float32 || kernels::best_for_pairs() != nullptr; }
+
 void set_precision(Precision p) {
-  if (p != Precision::float32 && kernels::best_for_pairs() == nullptr)
+  if (!has_precision(p))
     throw UsageError(std::string("train.precision = ") + kPrecisionNames[static_cast<std::size_t>(p)] +
                      " needs a processor with AVX512-BF16 instructions; expected float32 on this one");
   precision = p;

@@ -31,7 +31,8 @@ enum class Precision : int {
 inline constexpr std::array kPrecisionNames = {"float32", "bfloat16x3", "bfloat16"};
 constexpr EnumNames enum_names(Precision) { return kPrecisionNames; }
 
-/// float32 at the start. Not for one product beside others: all threads see it.
+bool has_precision(Precision precision);
+/// float32 at the start. All threads see it.
 /// @throws UsageError if this processor lacks the instructions; the sentence names them
 void set_precision(Precision precision);
 

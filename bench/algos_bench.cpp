@@ -1,4 +1,6 @@
 // One update of each algorithm at its paper's sizes, and acting. Agents are made and filled once per process.
+#include <functional>
+#include <list>
 #include <map>
 #include <memory>
 
@@ -8,6 +10,7 @@
 #include "algos/off_policy_agent.h"
 #include "algos/sac.h"
 #include "algos/td3.h"
+#include "autodiff/gemm.h"
 #include "bench/support.h"
 #include "core/parallel.h"
 #include "envs/classic/bit_flip.h"
@@ -113,8 +116,7 @@ void BM_dqn_learner_act(State& state, const Acting& c) {
   measure(state, c.observations, [&] { learner.act(s, Mode::exploit, rng, action); });
 }
 
-// ---- actor-critics
-// ---------------------------------------------------------------------------------------------------
+// ---- actor-critics --------------------------------------------------------------------------------------------------
 
 struct ActorCritic {
   std::string name;  // state-hidden-action/batch
@@ -122,6 +124,7 @@ struct ActorCritic {
   std::vector<int> hidden;
   Index batch;
   int threads = 1;
+  Precision precision = Precision::float32;
 
   EnvSpec spec() const {
     return {.name = name,
@@ -144,28 +147,93 @@ const ActorCritic kReach = {"13-256-256-4/256", 13, 4, {256, 256}, 256};
 const ActorCritic kAnt = {"45-300-300-8/128", 45, 8, {300, 300}, 128};
 const ActorCritic kPendulum = {"3-64-64-1/100", 3, 1, {64, 64}, 100};
 
-double forward_flops(Index in, const std::vector<int>& hidden, Index out, Index batch) {
-  double weights = 0;
-  for (const int width : hidden) {
-    weights += double(in) * width;
-    in = width;
+// The products of an update that cannot be left out, on matrices of their own: what an update that was nothing else
+// would do, in the same order.
+class Products {
+ public:
+  double flops() const { return flops_; }
+  void run() const {
+    for (const auto& product : list_) product();
   }
-  return 2 * (weights + double(in * out)) * double(batch);
+
+  // A network on a batch. A loss costs a forward pass, the gradients of all weights, and those of all inputs but the
+  // first layer's; a frozen critic below the policy a forward pass and the gradients of its inputs.
+  struct Net {
+    std::vector<Matrix> W, x, grad_W, grad_x;
+  };
+  Net& network(Index in, std::vector<int> widths, Index out, Index batch) {
+    Net& net = nets_.emplace_back();
+    widths.push_back(static_cast<int>(out));
+    for (const int width : widths) {
+      net.W.push_back(random_matrix(width, in, 1));
+      net.x.push_back(random_matrix(in, batch, 2));
+      in = width;
+    }
+    net.x.push_back(Matrix::Zero(in, batch));
+    net.grad_W = net.W;
+    net.grad_x = net.x;
+    net.grad_x.back() = random_matrix(in, batch, 3);
+    return net;
+  }
+  void forward(Net& net) {
+    for (std::size_t i = 0; i < net.W.size(); ++i)
+      append(net.W[i], net.x[i], net.x[i + 1], [](auto& W, auto& x, auto& y) { gemm(W, x, y); });
+  }
+  void backward(Net& net, bool weights, bool input) {
+    for (std::size_t i = net.W.size(); i-- > 0;) {
+      if (weights)
+        append(net.grad_W[i], net.x[i], net.grad_x[i + 1], [](auto& dW, auto& x, auto& g) { gemm_nt(g, x, dW); });
+      if (input || i > 0)
+        append(net.W[i], net.grad_x[i], net.grad_x[i + 1], [](auto& W, auto& dx, auto& g) { gemm_tn(W, g, dx); });
+    }
+  }
+
+ private:
+  template <class F>
+  void append(Matrix& W, Matrix& x, Matrix& y, F product) {
+    list_.push_back([&W, &x, &y, product] { product(W, x, y); });
+    flops_ += 2.0 * double(W.size()) * double(x.cols());
+  }
+  std::list<Net> nets_;
+  std::vector<std::function<void()>> list_;
+  double flops_ = 0;
+};
+
+// Of one update; of two for TD3, which updates its policy every second time.
+template <class L>
+Products products(const ActorCritic& c) {
+  Products p;
+  constexpr bool sac = std::is_same_v<L, Sac>;
+  constexpr int critics = std::is_same_v<L, Ddpg> ? 1 : 2, critic_updates = std::is_same_v<L, Td3> ? 2 : 1;
+  constexpr int judges = sac ? 2 : 1;  // critics that the policy's loss asks
+  auto& pi = p.network(c.state, c.hidden, (sac ? 2 : 1) * c.action, c.batch);
+  std::vector<Products::Net*> q, q_target;
+  for (int i = 0; i < critics; ++i) {
+    q.push_back(&p.network(c.state + c.action, c.hidden, 1, c.batch));
+    q_target.push_back(&p.network(c.state + c.action, c.hidden, 1, c.batch));
+  }
+  for (int update = 0; update < critic_updates; ++update) {
+    p.forward(pi);
+    for (auto* net : q_target) p.forward(*net);
+    for (auto* net : q) p.forward(*net);
+    for (auto* net : q) p.backward(*net, true, false);
+  }
+  p.forward(pi);
+  for (int i = 0; i < judges; ++i) p.forward(*q[std::size_t(i)]);
+  for (int i = 0; i < judges; ++i) p.backward(*q[std::size_t(i)], false, true);
+  p.backward(pi, true, false);
+  return p;
 }
 
-// Products of an update that cannot be left out. A loss costs a forward pass, the gradients of all weights and of all
-// inputs but the first layer's; a frozen critic below the policy costs a forward pass and the gradients of its inputs.
 template <class L>
-double update_flops(const ActorCritic& c) {
-  const Index in = c.state + c.action;
-  const double q = forward_flops(in, c.hidden, 1, c.batch);
-  const double pi = forward_flops(c.state, c.hidden, (std::is_same_v<L, Sac> ? 2 : 1) * c.action, c.batch);
-  const double q_first = 2.0 * double(in * c.hidden[0] * c.batch),
-               pi_first = 2.0 * c.state * c.hidden[0] * double(c.batch);
-  const double q_loss = 3 * q - q_first, pi_loss = 3 * pi - pi_first;
-  if constexpr (std::is_same_v<L, Ddpg>) return pi + q + q_loss + pi_loss + 2 * q;
-  if constexpr (std::is_same_v<L, Td3>) return pi + 2 * q + 2 * q_loss + (pi_loss + 2 * q) / 2;  // policy every second
-  return pi + 2 * q + 2 * q_loss + pi_loss + 2 * 2 * q;
+void BM_update_products(State& state, const ActorCritic& c) {
+  const Products p = products<L>(c);
+  set_compute_threads(c.threads);
+  set_precision(c.precision);
+  measure(state, 1, [&] { p.run(); });
+  set_precision(Precision::float32);
+  set_compute_threads(1);
+  report_flops(state, p.flops());
 }
 
 template <class L, class Config>
@@ -186,9 +254,14 @@ void BM_learner_update(State& state, const ActorCritic& c) {
   Rng rng(2);
   Metrics metrics;
   set_compute_threads(c.threads);
-  measure(state, 1, [&] { learner.update(batch, rng, metrics); });
+  set_precision(c.precision);
+  constexpr int updates = std::is_same_v<L, Td3> ? 2 : 1;  // as many as products() counts
+  measure(state, updates, [&] {
+    for (int i = 0; i < updates; ++i) learner.update(batch, rng, metrics);
+  });
+  set_precision(Precision::float32);
   set_compute_threads(1);
-  report_flops(state, update_flops<L>(c));
+  report_flops(state, products<L>(c).flops());
 }
 
 template <class L, class Config, int observations>
@@ -200,20 +273,29 @@ void BM_learner_act(State& state, const ActorCritic& c) {
   measure(state, observations, [&] { learner.act(s, Mode::explore, rng, action); });
 }
 
-const bool registered = [] {
-  for (const int threads : {1, 2}) {
-    const auto with_threads = [&](ActorCritic c) {
-      c.name += "/threads:" + std::to_string(threads);
+template <class L, class Config>
+void add_update(const char* algorithm, const ActorCritic& size) {
+  for (const Precision precision : {Precision::float32, Precision::bfloat16x3, Precision::bfloat16}) {
+    if (precision != Precision::float32 && (!has_precision(precision) || size.hidden[0] < 256)) continue;
+    for (const int threads : {1, 2}) {
+      ActorCritic c = size;
       c.threads = threads;
-      return c;
-    };
-    add("BM_ddpg_learner_update", with_threads(kHerDdpg), BM_learner_update<Ddpg, DdpgConfig>)->UseRealTime();
-    add("BM_ddpg_learner_update", with_threads(kRoboticsDdpg), BM_learner_update<Ddpg, DdpgConfig>)->UseRealTime();
-    add("BM_td3_learner_update", with_threads(kReach), BM_learner_update<Td3, Td3Config>)->UseRealTime();
-    add("BM_td3_learner_update", with_threads(kAnt), BM_learner_update<Td3, Td3Config>)->UseRealTime();
-    add("BM_sac_learner_update", with_threads(kReach), BM_learner_update<Sac, SacConfig>)->UseRealTime();
-    add("BM_sac_learner_update", with_threads(kPendulum), BM_learner_update<Sac, SacConfig>)->UseRealTime();
+      c.precision = precision;
+      if (precision != Precision::float32) c.name += std::string("/") + kPrecisionNames[std::size_t(precision)];
+      c.name += "/threads:" + std::to_string(threads);
+      add(std::string("BM_") + algorithm + "_update_products", c, BM_update_products<L>)->UseRealTime();
+      add(std::string("BM_") + algorithm + "_learner_update", c, BM_learner_update<L, Config>)->UseRealTime();
+    }
   }
+}
+
+const bool registered = [] {
+  add_update<Ddpg, DdpgConfig>("ddpg", kHerDdpg);
+  add_update<Ddpg, DdpgConfig>("ddpg", kRoboticsDdpg);
+  add_update<Td3, Td3Config>("td3", kReach);
+  add_update<Td3, Td3Config>("td3", kAnt);
+  add_update<Sac, SacConfig>("sac", kReach);
+  add_update<Sac, SacConfig>("sac", kPendulum);
   add("BM_ddpg_learner_act_1", kRoboticsDdpg, BM_learner_act<Ddpg, DdpgConfig, 1>);
   add("BM_ddpg_learner_act_16", kRoboticsDdpg, BM_learner_act<Ddpg, DdpgConfig, kLanes>);
   add("BM_td3_learner_act_1", kReach, BM_learner_act<Td3, Td3Config, 1>);

@@ -3,6 +3,7 @@
 #include "autodiff/gemm.h"
 #include "autodiff/ops.h"
 #include "bench/support.h"
+#include "core/parallel.h"
 
 namespace goalpost::bench {
 namespace {
@@ -13,23 +14,29 @@ namespace {
 // against, in the same run, because the clock wanders. 12 independent chains hide 2 units of latency 4 and still fit
 // into 16 registers.
 struct Peak {
-  const char* name;
+  std::string name;
+  int threads;
 };
-void BM_fma_peak(State& state, const Peak&) {
+void BM_fma_peak(State& state, const Peak& peak) {
   using Packet = Eigen::internal::packet_traits<Scalar>::type;
-  constexpr int kChains = 12, kRounds = 1000, kWidth = Eigen::internal::packet_traits<Scalar>::size;
+  constexpr int kChains = 12, kRounds = 10'000, kWidth = Eigen::internal::packet_traits<Scalar>::size;
   const Packet scale = Eigen::internal::pset1<Packet>(Scalar(0.5)), shift = Eigen::internal::pset1<Packet>(Scalar(1));
-  measure(state, 1.0 * kChains * kRounds * kWidth, [&] {
-    Packet x[kChains];
-    for (int c = 0; c < kChains; ++c) x[c] = Eigen::internal::pset1<Packet>(Scalar(c));
-    for (int i = 0; i < kRounds; ++i)
-      for (int c = 0; c < kChains; ++c) x[c] = Eigen::internal::pmadd(x[c], scale, shift);
-    Packet sum = x[0];
-    for (int c = 1; c < kChains; ++c) sum = Eigen::internal::padd(sum, x[c]);
-    Scalar result = Eigen::internal::predux(sum);
-    benchmark::DoNotOptimize(result);
+  const double operations = 1.0 * kChains * kRounds * kWidth * peak.threads;
+  set_compute_threads(peak.threads);
+  measure(state, operations, [&] {
+    run_parts(peak.threads, [&](int) {
+      Packet x[kChains];
+      for (int c = 0; c < kChains; ++c) x[c] = Eigen::internal::pset1<Packet>(Scalar(c));
+      for (int i = 0; i < kRounds; ++i)
+        for (int c = 0; c < kChains; ++c) x[c] = Eigen::internal::pmadd(x[c], scale, shift);
+      Packet sum = x[0];
+      for (int c = 1; c < kChains; ++c) sum = Eigen::internal::padd(sum, x[c]);
+      Scalar result = Eigen::internal::predux(sum);
+      benchmark::DoNotOptimize(result);
+    });
   });
-  report_flops(state, 2.0 * kChains * kRounds * kWidth);
+  set_compute_threads(1);
+  report_flops(state, 2 * operations);
 }
 
 // The forward product: y = W x.
@@ -120,7 +127,11 @@ void BM_arena(State& state, const Chain& chain) {
 }
 
 const bool registered = [] {
-  add("BM_fma_peak", Peak{sizeof(Scalar) == 4 ? "float" : "double"}, BM_fma_peak);
+  for (const int threads : {1, 2})
+    add("BM_fma_peak",
+        Peak{(sizeof(Scalar) == 4 ? "float" : "double") + ("/threads:" + std::to_string(threads)), threads},
+        BM_fma_peak)
+        ->UseRealTime();
   for (const Layer& l : kLayers) {
     add("BM_gemm", l, BM_gemm);
     add("BM_gemm_tn", l, BM_gemm_tn);
