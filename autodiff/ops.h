@@ -6,6 +6,8 @@
 // naming the operation and both shapes.
 #pragma once
 
+#include <span>
+
 #include "autodiff/tape.h"
 #include "core/matrix.h"
 #include "core/rng.h"
@@ -57,10 +59,19 @@ Var normal(Tape& tape, Index rows, Index cols, Scalar mean, Scalar stddev, Rng& 
 
 enum class Activation : int { identity, relu, tanh };
 
+/// W [out x in], b [out x 1]
+struct DenseLayer {
+  Var W, b;
+  Activation activation;
+};
+
 /// y = f(W x + b); one node, one product, bias and activation applied in place.
-/// @shape W [out x in], b [out x 1], x [in x B] -> y [out x B]
+/// @shape x [in x B] -> y [out x B]
 /// @throws std::invalid_argument if W.cols() != x.rows() or b is not [W.rows() x 1]
 Var dense(Var W, Var b, Var x, Activation f);
+/// Layers in a row, each on the output of the one before: a node for each, and all of them at once for a part of the
+/// batch, so that compute threads meet once for the values and twice for the gradients.
+Var dense(std::span<const DenseLayer> layers, Var x);
 
 /// y = gain ⊙ (x - mean) / sqrt(variance + epsilon) + bias, mean and (biased) variance over each column.
 /// @shape x [m x B], gain [m x 1], bias [m x 1] -> [m x B]

@@ -41,29 +41,8 @@ Scalar Var::item() const {
   return *node().value;
 }
 
-void Var::accumulate_product(ConstMatrixRef a, ConstMatrixRef b) const {
-  if (!needs_grad()) return;
-  gemm(a, b, grad(), node().grad_written);
-  node().grad_written = true;
-}
-
-void Var::accumulate_product_tn(ConstMatrixRef a, ConstMatrixRef b) const {
-  if (!needs_grad()) return;
-  gemm_tn(a, b, grad(), node().grad_written);
-  node().grad_written = true;
-}
-
-void Var::accumulate_product_nt(ConstMatrixRef a, ConstMatrixRef b) const {
-  if (!needs_grad()) return;
-  gemm_nt(a, b, grad(), node().grad_written);
-  node().grad_written = true;
-}
-
 MatrixMap Var::grad_for_update() const {
-  if (!node().grad_written) {
-    grad().setZero();
-    node().grad_written = true;
-  }
+  if (!begin_gradient()) grad().setZero();
   return grad();
 }
 

@@ -7,12 +7,14 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
+#include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "autodiff/arena.h"
-#include "autodiff/gemm.h"
 #include "core/check.h"
 #include "core/matrix.h"
 
@@ -56,12 +58,10 @@ class Var {
   /// grad = g on first touch, grad += g afterwards; the expression is not even evaluated if no gradient is wanted.
   template <class Expr>
   void accumulate(const Expr& g) const;
-  /// The same for the products a b, aᵀ b and a bᵀ, through gemm.
-  void accumulate_product(ConstMatrixRef a, ConstMatrixRef b) const;
-  void accumulate_product_tn(ConstMatrixRef a, ConstMatrixRef b) const;
-  void accumulate_product_nt(ConstMatrixRef a, ConstMatrixRef b) const;
-  /// Where a rule wants to write or add by itself: makes the gradient exist (zero on first touch).
+  /// Where a rule wants to add by itself: makes the gradient exist (zero on first touch).
   MatrixMap grad_for_update() const;
+  /// Where a rule wants to write or add by itself: whether there is something to add to. From then on there is.
+  bool begin_gradient() const { return std::exchange(node().grad_written, true); }
   /// Stores the reverse rule in the arena. Captures must be trivially destructible (checked at compile time).
   template <class Pull>
   void on_backward(Pull pull) const;
@@ -91,6 +91,8 @@ class Tape {
   Var result(const char* op, Index rows, Index cols, std::initializer_list<Var> inputs);
   /// Scratch of an operation, valid until rewind.
   MatrixMap scratch(Index rows, Index cols);
+  template <class T>
+  std::span<T> array(std::size_t size);
 
   /// Adds dloss/dleaf into every leaf's grad. Gradients of intermediate results are scratch afterwards.
   /// @throws std::invalid_argument if loss is not 1x1
@@ -141,6 +143,14 @@ inline detail::Node& Var::node() const {
   return *node_;
 }
 #endif
+
+template <class T>
+std::span<T> Tape::array(std::size_t size) {
+  static_assert(std::is_trivially_destructible_v<T>, "the tape runs no destructors");
+  T* const first = static_cast<T*>(arena_.allocate(size * sizeof(T)));
+  std::uninitialized_value_construct_n(first, size);
+  return {first, size};
+}
 
 template <class Expr>
 void Var::accumulate(const Expr& g) const {

@@ -66,7 +66,7 @@ Agent& bit_flip_agent(int bits, HerStrategy strategy) {
 
 struct Bits {
   std::string name;
-  int bits;
+  int bits, threads = 1;
 };
 
 // Sample, normalise, update: what the training loop calls. Items are updates.
@@ -74,7 +74,9 @@ template <HerStrategy strategy>
 void BM_dqn_agent_update(State& state, const Bits& n) {
   Agent& agent = bit_flip_agent(n.bits, strategy);
   Metrics metrics;
+  set_compute_threads(n.threads);
   measure(state, 1, [&] { agent.update(metrics); });
+  set_compute_threads(1);
   report_flops(state, update_flops(n.bits));
 }
 
@@ -89,7 +91,9 @@ void BM_dqn_learner_update(State& state, const Bits& n) {
   Rng rng(2);
   epsilon_greedy(1, n.bits, rng, batch.a);
   Metrics metrics;
+  set_compute_threads(n.threads);
   measure(state, 1, [&] { learner.update(batch, rng, metrics); });
+  set_compute_threads(1);
   report_flops(state, update_flops(n.bits));
 }
 
@@ -303,10 +307,13 @@ const bool registered = [] {
   add("BM_sac_learner_act_1", kReach, BM_learner_act<Sac, SacConfig, 1>);
   add("BM_sac_learner_act_16", kReach, BM_learner_act<Sac, SacConfig, kLanes>);
   for (const int n : kBitFlipBits) {
-    const Bits bits{"n:" + std::to_string(n) + "/" + std::to_string(kBitFlipBatch), n};
-    add("BM_dqn_learner_update", bits, BM_dqn_learner_update);
-    add("BM_dqn_agent_update_uniform", bits, BM_dqn_agent_update<HerStrategy::none>);
-    add("BM_dqn_agent_update_her", bits, BM_dqn_agent_update<HerStrategy::future>);
+    for (const int threads : {1, 2}) {
+      const std::string sizes = "n:" + std::to_string(n) + "/" + std::to_string(kBitFlipBatch);
+      const Bits bits{sizes + "/threads:" + std::to_string(threads), n, threads};
+      add("BM_dqn_learner_update", bits, BM_dqn_learner_update)->UseRealTime();
+      add("BM_dqn_agent_update_uniform", bits, BM_dqn_agent_update<HerStrategy::none>)->UseRealTime();
+      add("BM_dqn_agent_update_her", bits, BM_dqn_agent_update<HerStrategy::future>)->UseRealTime();
+    }
   }
   for (const int observations : {1, kLanes}) {
     const Acting c{"n:40/" + std::to_string(observations), 40, observations};

@@ -26,7 +26,7 @@ ROWS = [  # what, (their name, divided by), (our benchmark, divided by); {t} is 
     ("two TD3 updates 45-300-300-8, batch 128", ("td3-2x300-b128/two-updates(policy_delay=2)", 1),
      ("BM_td3_learner_update/45-300-300-8/128/threads:{t}/real_time", 1)),
     ("DQN update 80-256-40, batch 128, with its batch", ("dqn-256-b128/update", 1),
-     ("BM_dqn_agent_update_uniform/n:40/128", 1)),
+     ("BM_dqn_agent_update_uniform/n:40/128/threads:{t}/real_time", 1)),
     ("acting on one observation 13-256-256-4", ("sac-2x256-b256/infer1 (mean action) x100", 100), (ACT, 1)),
     ("a 1x1 node, forward and backward", ("overhead/mul 1x1 taped forward+backward (us per 1000 ops)", 1000), (NODE, 1000)),
 ]

@@ -29,22 +29,26 @@ Mlp::Mlp(Index in, Index out, const MlpConfig& config, Rng rng) {
   }
 }
 
-Var Mlp::operator()(Var x) {
-  Tape& tape = x.tape();
-  for (Layer& layer : layers_) {
-    if (!layer.norm.empty()) x = layer_norm(x, layer.norm[0].on(tape), layer.norm[1].on(tape));
-    x = dense(layer.W.on(tape), layer.b.on(tape), x, layer.activation);
+template <class Layers, class Place>
+Var Mlp::apply(Layers& layers, Var x, Place place) {
+  const std::span<DenseLayer> row = x.tape().array<DenseLayer>(layers.size());
+  std::size_t waiting = 0;  // dense layers that follow each other are one call
+  for (auto& layer : layers) {
+    if (!layer.norm.empty()) {
+      x = layer_norm(dense(row.first(waiting), x), place(layer.norm[0]), place(layer.norm[1]));
+      waiting = 0;
+    }
+    row[waiting++] = {place(layer.W), place(layer.b), layer.activation};
   }
-  return x;
+  return dense(row.first(waiting), x);
+}
+
+Var Mlp::operator()(Var x) {
+  return apply(layers_, x, [&tape = x.tape()](Parameter& p) { return p.on(tape); });
 }
 
 Var Mlp::frozen(Var x) const {
-  Tape& tape = x.tape();
-  for (const Layer& layer : layers_) {
-    if (!layer.norm.empty()) x = layer_norm(x, layer.norm[0].frozen_on(tape), layer.norm[1].frozen_on(tape));
-    x = dense(layer.W.frozen_on(tape), layer.b.frozen_on(tape), x, layer.activation);
-  }
-  return x;
+  return apply(layers_, x, [&tape = x.tape()](const Parameter& p) { return p.frozen_on(tape); });
 }
 
 ParameterList Mlp::parameters() {

@@ -51,6 +51,9 @@ class Mlp {
     Activation activation;
     std::vector<Parameter> norm;  // gain and bias of the layer normalisation before it, or empty
   };
+  // place(parameter) puts a parameter on the tape
+  template <class Layers, class Place>
+  static Var apply(Layers& layers, Var x, Place place);
   std::vector<Layer> layers_;
 };
 

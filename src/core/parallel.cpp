@@ -106,6 +106,7 @@ namespace goalpost {
 namespace {
 
 std::atomic<int> number_of_compute_threads = 1;
+thread_local bool inside_part = false;  // where there are no further threads to be had
 
 // The compute threads. A job's ticket is one word: its number, and a bit for each part that nobody has taken. Taking a
 // part is one exchange of the ticket, which fails if the job has changed; a job ends when all parts are done, so
@@ -153,7 +154,9 @@ class Crew {
       if (left == 0) return false;
       const int part = (left >> thread & 1) != 0 ? thread : std::countr_zero(left);
       if (ticket_.compare_exchange_weak(ticket, ticket & ~(std::uint64_t(1) << part))) {
+        inside_part = true;
         calls_->run(part);
+        inside_part = false;
         done_.fetch_add(1, std::memory_order_release);
         return true;
       }
@@ -210,7 +213,7 @@ void set_compute_threads(int threads) {
 }
 
 void detail::run_parts(int parts, void (*body)(void*, int), void* context) {
-  if (parts <= 1 || compute_threads() <= 1 || omp_in_parallel()) {
+  if (parts <= 1 || compute_threads() <= 1 || inside_part || omp_in_parallel()) {
     for (int i = 0; i < parts; ++i) body(context, i);
     return;
   }

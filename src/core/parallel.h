@@ -37,7 +37,8 @@ void run_parts(int parts, void (*body)(void*, int), void* context);
 
 /// f(0), ..., f(parts - 1), each once, by the caller and the compute threads: for parts of some microseconds that
 /// follow each other closely, as the products of an update do. Whoever is free takes the next part, so that a thread
-/// whose processor is busy with something else holds nobody up before it has taken one. Otherwise like parallel_for.
+/// whose processor is busy with something else holds nobody up before it has taken one. Within a part it is a plain
+/// loop. Otherwise like parallel_for.
 /// @pre parts <= 31 @alloc none after the first call with this number of compute threads
 template <class F>
 void run_parts(int parts, F&& f) {
