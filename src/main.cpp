@@ -131,8 +131,9 @@ int resume(const std::filesystem::path& directory, const std::vector<std::string
   return tell(resume_in_directory(directory, set, any_build, quiet), directory, quiet);
 }
 
-int evaluate(const std::string& directory, int episodes, std::int64_t seed, bool as_json) {
-  const LoadedRun run = load_run(directory);
+int evaluate(const std::string& directory, const std::vector<std::string>& set, int episodes, std::int64_t seed,
+             bool as_json) {
+  const LoadedRun run = load_run(directory, set);
   const Rng rng = Rng(static_cast<std::uint64_t>(seed)).stream("evaluate");
   VectorEnv env(run.experiment.env_factory(), evaluation_lanes(episodes), rng, 1);
   const Evaluation e = evaluate(*run.agent, env, episodes, rng, interrupted);
@@ -291,7 +292,8 @@ int run(int argc, char** argv) {
   evaluate_command->add_option("--episodes", episodes, "how many")->check(CLI::PositiveNumber);
   evaluate_command->add_option("--seed", seed, "of starts and goals")->check(CLI::NonNegativeNumber);
   evaluate_command->add_flag("--json", as_json, "print one JSON object");
-  evaluate_command->callback([&] { status = evaluate(name, episodes, seed, as_json); });
+  evaluate_command->add_option("--set", set, "another environment setting, e.g. env.goal_x=9")->allow_extra_args(false);
+  evaluate_command->callback([&] { status = evaluate(name, set, episodes, seed, as_json); });
 
   CLI::App* reproduce_command = app.add_subcommand("reproduce", "all runs of a paper's figure, then the figure");
   ReproduceOptions r;

@@ -90,11 +90,10 @@ void rollout(const RolloutOptions& o) {
   std::unique_ptr<Agent> agent;
   std::string config;  // kept with recorded episodes
   if (!o.policy.empty()) {
-    LoadedRun run = load_run(o.policy);
+    LoadedRun run = load_run(o.policy, o.set);
     if (!o.env.empty() && o.env != run.experiment.env_name)
       throw UsageError(
           fmt::format("{} was trained on {}, not on {}", o.policy.string(), run.experiment.env_name, o.env));
-    if (!o.set.empty()) throw UsageError("--set does not go with --policy: the run's own environment is used");
     make_env = run.experiment.env_factory();
     agent = std::move(run.agent);
     config = run.experiment.to_toml();

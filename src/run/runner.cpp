@@ -432,9 +432,14 @@ std::optional<RunResult> read_result(const std::filesystem::path& directory) {
   }
 }
 
-LoadedRun load_run(const std::filesystem::path& directory) {
+LoadedRun load_run(const std::filesystem::path& directory, const std::vector<std::string>& set) {
+  for (const std::string& change : set)
+    if (!change.starts_with("env.") || change.starts_with("env.name"))
+      throw UsageError(fmt::format("--set {}: of a trained policy only settings of its environment can be changed; "
+                                   "expected env.<setting>=<value>",
+                                   change));
   const std::filesystem::path policy = directory / kPolicyFile;
-  Experiment experiment = load_config(directory, {});
+  Experiment experiment = load_config(directory, set);
   if (!std::filesystem::is_regular_file(policy))
     throw UsageError(
         fmt::format("{} holds no {}: the run ended before its first evaluation", directory.string(), kPolicyFile));

@@ -64,8 +64,9 @@ struct LoadedRun {
   EnvSpec spec;
   std::unique_ptr<Agent> agent;  ///< for Mode::exploit
 };
-/// @throws UsageError if the directory is no run, or its policy does not fit its configuration
-LoadedRun load_run(const std::filesystem::path& directory);
+/// @param set changes of its environment, e.g. env.bits=40
+/// @throws UsageError if the directory is no run, its policy does not fit its configuration, or set is no such change
+LoadedRun load_run(const std::filesystem::path& directory, const std::vector<std::string>& set = {});
 
 /// Lanes that an evaluation of so many episodes uses.
 int evaluation_lanes(int episodes);

@@ -66,6 +66,8 @@ TEST_F(Program, TrainsAndEvaluates) {
   EXPECT_EQ(j.at("episodes"), 200);
   for (const char* key : {"success", "success_any", "return", "length"}) EXPECT_TRUE(j.at(key).is_number()) << key;
   EXPECT_EQ(run("evaluate r --episodes 200 --seed 3 --json").out, evaluated.out);
+  EXPECT_EQ(nlohmann::json::parse(run("evaluate r --json --set env.task.max_steps=1").out).at("length"), 1);
+  expect_refusal("evaluate r --set train.lanes=2", "expected env.<setting>=<value>");
 }
 
 TEST_F(Program, RepeatsARunFromItsConfigurationWithAnyNumberOfThreads) {
