@@ -49,11 +49,17 @@ Experiment experiment_of(const Task& task) {
 std::vector<Task> make_tasks(const FigureConfig& figure, const ReproduceOptions& o, const std::filesystem::path& out) {
   std::vector<int> values = !o.values.empty() ? o.values : o.quick ? figure.quick_values : figure.values;
   std::sort(values.rbegin(), values.rend());  // the longest first, so that no long run is left for the end
+  if (figure.key.empty()) {
+    if (!o.values.empty())
+      throw UsageError(fmt::format("--values: {} compares experiments and has no setting to vary", o.figure));
+    values = {0};
+  }
   std::vector<Task> tasks;
   for (const int value : values) {
     for (const std::string& experiment : figure.experiments) {
-      const std::string setting = fmt::format("{}={}", figure.key, value);
-      std::vector<std::string> set = {setting};
+      std::string setting;
+      std::vector<std::string> set;
+      if (!figure.key.empty()) set = {setting = fmt::format("{}={}", figure.key, value)};
       if (o.quick) set.insert(set.end(), figure.quick_set.begin(), figure.quick_set.end());
       set.insert(set.end(), o.set.begin(), o.set.end());
       for (int seed = 1; seed <= (o.seeds > 0 ? o.seeds : figure.seeds); ++seed)
@@ -136,16 +142,17 @@ double x_of(const FinishedRun& run, const std::string& key) {
   throw std::runtime_error(fmt::format("{} has no field {}", run.directory.string(), key));
 }
 
-// Draws figure.svg and figure.png with gnuplot, from figure.csv beside them.
-bool plot(const FigureConfig& figure, const std::vector<std::string>& labels, double x_max,
-          const std::filesystem::path& out) {
+struct Plot {
+  std::string setting, drawing;  // gnuplot's commands before and for the drawing
+  int height;                    // pixels, of a width of 820
+};
+
+Plot curves(const FigureConfig& figure, const std::vector<std::string>& labels, double x_max) {
   const std::vector<std::string> colours = {"#888888", "#dd8452", "#1f5fa8", "#55a868", "#8172b3"};
   std::string script = fmt::format(
-      "set datafile separator ','\nset xlabel '{0}'\nset ylabel 'success rate'\nset title '{1}'\n"
-      "set yrange [-0.04:1.08]\nset xrange [0:{2}]\nset grid lc rgb '#dddddd'\nset key "
-      "outside bottom center horizontal\n"
-      "set style fill transparent solid 0.2 noborder\nset border 3\nset tics nomirror\n",
-      figure.x_label, figure.title, 1.02 * x_max);
+      "set xlabel '{0}'\nset ylabel 'success rate'\nset yrange [-0.04:1.08]\nset xrange [0:{1}]\nset key "
+      "outside bottom center horizontal\nset style fill transparent solid 0.2 noborder\n",
+      figure.x_label, 1.02 * x_max);
   for (std::size_t i = 0; i < figure.paper_limit.size() && i < labels.size(); ++i)
     script += fmt::format("set arrow from {0},-0.04 to {0},1.04 nohead dt 2 lc rgb '{1}'\n", figure.paper_limit[i],
                           colours[i % colours.size()]);
@@ -159,8 +166,31 @@ bool plot(const FigureConfig& figure, const std::vector<std::string>& labels, do
                          1.5 + 1.2 * static_cast<double>(labels.size() - 1 - i), colour, labels[i]);
   }
   plots += ", NaN with lines dt 2 lc rgb '#444444' title 'largest value solved in the paper'\n";
-  script += "set terminal svg size 820,420 font 'sans,12' background 'white'\nset output 'figure.svg'\n" + plots;
-  script += "set terminal pngcairo size 1230,630 font 'sans,13'\nset output 'figure.png'\n" + plots;
+  return {script, plots, 420};
+}
+
+// From above to below, in the order of the experiments.
+Plot bars(const std::vector<std::string>& labels) {
+  std::string tics;
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    tics += fmt::format("{}'{}' {}", i == 0 ? "" : ", ", labels[i], -static_cast<int>(i));
+  return {fmt::format("set xlabel 'success rate, with the 95 % interval'\nset xrange [0:1.04]\nset yrange [{}:0.6]\n"
+                      "set ytics ({})\nset style fill solid 0.7 noborder\nunset key\n",
+                      0.4 - static_cast<double>(labels.size()), tics),
+          "plot 'figure.csv' every ::1 using 4:(-$2):(0):4:(-$2-0.3):(-$2+0.3) with boxxyerror lc rgb '#1f5fa8', "
+          "'' every ::1 using 4:(-$2):5:6 with xerrorbars pt 7 ps 0.5 lw 1.5 lc rgb '#222222'\n",
+          110 + 30 * static_cast<int>(labels.size())};
+}
+
+// Draws figure.svg and figure.png with gnuplot, from figure.csv beside them.
+bool draw(const std::string& title, const Plot& plot, const std::filesystem::path& out) {
+  std::string script = fmt::format(
+      "set datafile separator ','\nset title '{}'\nset grid lc rgb '#dddddd'\nset border 3\nset tics nomirror\n{}",
+      title, plot.setting);
+  script += fmt::format(
+      "set terminal svg size 820,{} font 'sans,12' background 'white'\nset output 'figure.svg'\n{}"
+      "set terminal pngcairo size 1230,{} font 'sans,13'\nset output 'figure.png'\n{}",
+      plot.height, plot.drawing, plot.height * 3 / 2, plot.drawing);
   write_file_atomically(out / "figure.gp", script);
   const std::string command = fmt::format("cd '{}' && gnuplot figure.gp > figure.log 2>&1", out.string());
   return std::system(command.c_str()) == 0;
@@ -228,7 +258,8 @@ int reproduce(const ReproduceOptions& o) {
   for (std::size_t i = 0; i < figure.experiments.size(); ++i) {
     std::vector<std::pair<double, const Summary*>> points;
     for (const Summary& s : summaries)
-      if (s.experiment == figure.experiments[i]) points.emplace_back(x_of(*s.runs.front(), figure.key), &s);
+      if (s.experiment == figure.experiments[i])
+        points.emplace_back(figure.key.empty() ? static_cast<double>(i) : x_of(*s.runs.front(), figure.key), &s);
     std::sort(points.begin(), points.end());
     labels[i] = figure.experiments[i];
     for (const auto& [x, s] : points) {
@@ -240,11 +271,11 @@ int reproduce(const ReproduceOptions& o) {
     }
   }
   write_file_atomically(out / "figure.csv", csv);
-  const bool drawn = plot(figure, labels, x_max, out);
+  const bool drawn = draw(figure.title, figure.key.empty() ? bars(labels) : curves(figure, labels, x_max), out);
 
   fmt::print("{}\n", summary_table(summaries));
   fmt::print("The paper: {}\n", figure.claim);
-  for (std::size_t i = 0; i < figure.experiments.size(); ++i)
+  for (std::size_t i = 0; i < figure.experiments.size() && !figure.key.empty(); ++i)
     fmt::print("{:<24} largest {} solved (success >= 0.99): {} here{}\n", labels[i], figure.key, solved[i],
                i < figure.paper_limit.size() ? fmt::format(", {} in the paper", figure.paper_limit[i]) : "");
   if (drawn)

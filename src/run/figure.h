@@ -1,4 +1,4 @@
-// The figure of a paper: curves of experiments over the values of one setting.
+// The figure of a paper: curves of experiments over the values of one setting, or a bar for each experiment.
 #pragma once
 
 #include <filesystem>
@@ -22,7 +22,7 @@ constexpr auto fields(const FigureConfig*) {
   return std::tuple{
       field("title", &FigureConfig::title, "of the figure"),
       field("claim", &FigureConfig::claim, "what the paper says"),
-      field("key", &FigureConfig::key, "the setting along the x axis"),
+      field("key", &FigureConfig::key, "the setting along the x axis; empty: a bar for each experiment"),
       field("x_label", &FigureConfig::x_label, "of the x axis"),
       field("values", &FigureConfig::values, "of the setting"),
       field("quick_values", &FigureConfig::quick_values, "of the setting with --quick"),
