@@ -1,6 +1,8 @@
 #include "autodiff/kernels.h"
 
 namespace goalpost::kernels {
+
+#ifdef __x86_64__
 namespace {
 
 bool has_avx512() {
@@ -25,5 +27,9 @@ const PairKernels* best_for_pairs() {
       has_avx512() && __builtin_cpu_supports("avx512bf16") ? &avx512_bfloat16_kernels : nullptr;
   return kernels;
 }
+#else  // other processors: Eigen
+const Kernels* best() { return nullptr; }
+const PairKernels* best_for_pairs() { return nullptr; }
+#endif
 
 }  // namespace goalpost::kernels

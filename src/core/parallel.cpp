@@ -105,6 +105,15 @@ void parallel_for(int n, int threads, bool even, void (*body)(void*, int), void*
 namespace goalpost {
 namespace {
 
+// Tells the processor that this thread only waits.
+void relax() {
+#ifdef __x86_64__
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
 std::atomic<int> number_of_compute_threads = 1;
 thread_local bool inside_part = false;  // where there are no further threads to be had
 
@@ -138,7 +147,7 @@ class Crew {
     }
     for (int spins = 0; done_.load(std::memory_order_acquire) < parts; ++spins) {
       if (spins < kSpins)
-        __builtin_ia32_pause();
+        relax();
       else
         std::this_thread::yield();  // the thread that has the last part may be waiting for this processor
     }
@@ -168,7 +177,7 @@ class Crew {
       bool found = false;
       for (int spins = 0; spins < kSpins && !found; ++spins) {
         found = take_one(thread);
-        __builtin_ia32_pause();
+        relax();
       }
       if (found) continue;
       const std::uint32_t before = wake_.load();

@@ -16,8 +16,10 @@ using kernels::Kernels;
 
 std::vector<const Kernels*> sets() {
   std::vector<const Kernels*> list;
+#ifdef __x86_64__
   if (kernels::best() == &kernels::avx512_kernels) list.push_back(&kernels::avx512_kernels);
   if (kernels::best() != nullptr) list.push_back(&kernels::avx2_kernels);
+#endif
   return list;
 }
 
