@@ -197,7 +197,7 @@ MujocoModel ant_maze_model(AntTask task, Integrator integrator) {
 EnvFactory ant_maze_factory(AntTask task, Integrator integrator, const AntMazeConfig& config) {
   const Task& t = task_of(task);
   const std::string name = name_of(t, integrator);
-  GP_CHECK(t.goal_dim == 3 || !config.goal_z, name, ": goal_z is given; expected none: goals are x and y");
+  if (t.goal_dim < 3 && config.goal_z) throw UsageError(name + ": goal_z is given; expected none: goals are x and y");
   return [name, &t, config, model = ant_maze_model(task, integrator)] {
     return std::make_unique<AntMaze>(t, name, model, config);
   };

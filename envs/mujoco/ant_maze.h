@@ -41,7 +41,7 @@ MujocoModel ant_maze_model(AntTask task, Integrator integrator);
 
 /// AntMaze-v0, AntPush-v0, AntFall-v0; with Integrator::euler AntMazeEuler-v0 and so on. The environments of a factory
 /// share one model.
-/// @throws std::invalid_argument for goal_z in Maze or Push
+/// @throws UsageError for goal_z in Maze or Push
 EnvFactory ant_maze_factory(AntTask task, Integrator integrator, const AntMazeConfig& config);
 
 template <AntTask task, Integrator integrator = Integrator::rk4>

@@ -188,14 +188,15 @@ class RoboticsAntMaze final : public Ant {
 };
 
 void check_goal(const std::string& name, const Places& places, const RoboticsAntMazeConfig& c) {
-  GP_CHECK(c.goal_x.has_value() == c.goal_y.has_value(), name, ": one of goal_x and goal_y is given; expected both or ",
-           "none");
+  if (c.goal_x.has_value() != c.goal_y.has_value())
+    throw UsageError(name + ": one of goal_x and goal_y is given; expected both or none");
   if (!c.goal_x) return;
   const Vector2d goal(*c.goal_x, *c.goal_y);
-  GP_CHECK(std::any_of(places.starts.begin(), places.starts.end(),
-                       [&](const Vector2d& start) { return far_enough(start, goal); }),
-           name, ": goal_x = ", goal.x(), ", goal_y = ", goal.y(), "; expected a place more than ", kClosest,
-           " m away from the middle of a cell to start from");
+  if (std::none_of(places.starts.begin(), places.starts.end(),
+                   [&](const Vector2d& start) { return far_enough(start, goal); }))
+    throw UsageError(detail::concatenate(name, ": goal_x = ", goal.x(), ", goal_y = ", goal.y(),
+                                         "; expected a place more than ", kClosest,
+                                         " m away from the middle of a cell to start from"));
 }
 
 std::string name_of(RoboticsMap map, RoboticsCells cells, int version, Integrator integrator) {

@@ -40,8 +40,8 @@ MujocoModel robotics_ant_maze_model(RoboticsMap map, Integrator integrator);
 
 /// AntMaze_UMaze-v5 and its kin. The environments of a factory share one model.
 /// @param version 5, with contact forces in the observation; 4, without
-/// @throws std::invalid_argument for another version, marked cells in UMaze, half a goal or one near the only
-/// start
+/// @throws std::invalid_argument for another version or marked cells in UMaze, UsageError for half a goal or one that
+/// is near the only start
 EnvFactory robotics_ant_maze_factory(RoboticsMap map, RoboticsCells cells, int version, Integrator integrator,
                                      const RoboticsAntMazeConfig& config);
 
