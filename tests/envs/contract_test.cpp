@@ -151,7 +151,7 @@ TEST_P(Contract, RewardSuccessAndEndAgreeWithTheGoalSpace) {
   const GoalSpace& goal = env->spec().goal;
   if (goal.dim == 0) GTEST_SKIP() << "has no goal";
   Rng rng(7);
-  int left = 1500;  // steps: simulators are slow
+  int left = 700;  // steps: simulators are slow
   for (int episode = 0; episode < 20 && left > 0; ++episode) {
     env->reset(rng);
     const Matrix pursued = observe(*env).desired;
