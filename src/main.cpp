@@ -134,7 +134,7 @@ int resume(const std::filesystem::path& directory, const std::vector<std::string
 int evaluate(const std::string& directory, int episodes, std::int64_t seed, bool as_json) {
   const LoadedRun run = load_run(directory);
   const Rng rng = Rng(static_cast<std::uint64_t>(seed)).stream("evaluate");
-  VectorEnv env(run.experiment.env_factory(), evaluation_lanes(episodes), rng, 1);
+  VectorEnv env(run.experiment.eval_env_factory(), evaluation_lanes(episodes), rng, 1);
   const Evaluation e = evaluate(*run.agent, env, episodes, rng, interrupted);
   if (e.episodes < episodes) return 130;
   if (as_json) {

@@ -95,7 +95,7 @@ void rollout(const RolloutOptions& o) {
       throw UsageError(
           fmt::format("{} was trained on {}, not on {}", o.policy.string(), run.experiment.env_name, o.env));
     if (!o.set.empty()) throw UsageError("--set does not go with --policy: the run's own environment is used");
-    make_env = run.experiment.env_factory();
+    make_env = run.experiment.eval_env_factory();
     agent = std::move(run.agent);
     config = run.experiment.to_toml();
   } else {
