@@ -187,6 +187,7 @@ class RoboticsAntMaze final : public Ant {
   Eigen::VectorXd contacts_;  // as observed; empty in version 4
 };
 
+// A goal that is given must leave a cell to start from.
 void check_goal(const std::string& name, const Places& places, const RoboticsAntMazeConfig& c) {
   if (c.goal_x.has_value() != c.goal_y.has_value())
     throw UsageError(name + ": one of goal_x and goal_y is given; expected both or none");
