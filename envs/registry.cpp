@@ -5,7 +5,10 @@
 #include "envs/classic/bit_flip.h"
 #include "envs/classic/pendulum.h"
 #include "envs/classic/point_reach.h"
+#include "envs/mujoco/ant_gather.h"
+#include "envs/mujoco/ant_maze.h"
 #include "envs/mujoco/fetch.h"
+#include "envs/mujoco/robotics_ant_maze.h"
 
 namespace goalpost {
 namespace {
@@ -48,10 +51,14 @@ constexpr EnvEntry entry(std::string_view name, std::string_view doc) {
   });
 }
 
-// The same with other default values than the configuration's own.
-template <class Config, std::unique_ptr<Env> (*make)(const Config&), Config (*defaults)()>
+template <class Config, EnvFactory (*factory)(const Config&)>
 constexpr EnvEntry entry(std::string_view name, std::string_view doc) {
-  EnvEntry e = entry<Config, make>(name, doc);
+  return entry<Config>(name, doc, [](const Settings& settings) { return factory(config_of<Config>(settings)); });
+}
+
+// The same entry with other default values than the configuration's own.
+template <class Config, Config (*defaults)()>
+constexpr EnvEntry with_defaults(EnvEntry e) {
   e.settings = [] {
     auto settings = std::make_unique<SettingsWithTask<Config>>();
     settings->value = defaults();
@@ -60,9 +67,21 @@ constexpr EnvEntry entry(std::string_view name, std::string_view doc) {
   return e;
 }
 
-template <class Config, EnvFactory (*factory)(const Config&)>
-constexpr EnvEntry entry(std::string_view name, std::string_view doc) {
-  return entry<Config>(name, doc, [](const Settings& settings) { return factory(config_of<Config>(settings)); });
+template <AntTask task, Integrator integrator = Integrator::rk4>
+constexpr EnvEntry ant(std::string_view name, std::string_view doc) {
+  EnvEntry e = entry<AntMazeConfig, ant_maze_factory<task, integrator>>(name, doc);
+  return task == AntTask::maze ? with_defaults<AntMazeConfig, ant_maze_defaults>(std::move(e)) : e;
+}
+
+template <Integrator integrator = Integrator::rk4>
+constexpr EnvEntry ant_gather(std::string_view name, std::string_view doc) {
+  return entry<AntGatherConfig, ant_gather_factory<integrator>>(name, doc);
+}
+
+template <RoboticsMap map, int version, RoboticsCells cells = RoboticsCells::any,
+          Integrator integrator = Integrator::rk4>
+constexpr EnvEntry robotics_ant(std::string_view name, std::string_view doc) {
+  return entry<RoboticsAntMazeConfig, robotics_ant_maze_factory<map, version, cells, integrator>>(name, doc);
 }
 
 template <FetchTask task, FetchReward reward = FetchReward::sparse, int version = 4>
@@ -71,6 +90,62 @@ constexpr EnvEntry fetch(std::string_view name, std::string_view doc) {
 }
 
 constexpr EnvEntry kEnvironments[] = {
+    ant<AntTask::fall>("AntFall-v0", "ant: push a block into a chasm and cross it; dense reward"),
+    ant<AntTask::fall, Integrator::euler>("AntFallEuler-v0", "AntFall-v0 with the faster integrator"),
+    ant_gather<>("AntGather-v0", "ant: eat apples and avoid bombs; no goal"),
+    ant_gather<Integrator::euler>("AntGatherEuler-v0", "AntGather-v0 with the faster integrator"),
+    ant<AntTask::maze>("AntMaze-v0", "ant: round the bend of a maze of 8 m blocks; dense reward"),
+    ant<AntTask::maze, Integrator::euler>("AntMazeEuler-v0", "AntMaze-v0 with the faster integrator"),
+    robotics_ant<RoboticsMap::large, 4>("AntMaze_Large-v4",
+                                        "ant: to a spot in the large maze; sparse reward, 27 observations"),
+    robotics_ant<RoboticsMap::large, 5>("AntMaze_Large-v5",
+                                        "ant: to a spot in the large maze; sparse reward, 105 observations"),
+    robotics_ant<RoboticsMap::large, 5, RoboticsCells::any, Integrator::euler>(
+        "AntMaze_LargeEuler-v5", "AntMaze_Large-v5 with the faster integrator"),
+    robotics_ant<RoboticsMap::large, 4, RoboticsCells::diverse_goals>(
+        "AntMaze_Large_Diverse_G-v4", "AntMaze_Large-v4 with one start cell and marked goal cells"),
+    robotics_ant<RoboticsMap::large, 5, RoboticsCells::diverse_goals>(
+        "AntMaze_Large_Diverse_G-v5", "AntMaze_Large-v5 with one start cell and marked goal cells"),
+    robotics_ant<RoboticsMap::large, 4, RoboticsCells::diverse>(
+        "AntMaze_Large_Diverse_GR-v4", "AntMaze_Large-v4 with marked cells for start and goal"),
+    robotics_ant<RoboticsMap::large, 5, RoboticsCells::diverse>(
+        "AntMaze_Large_Diverse_GR-v5", "AntMaze_Large-v5 with marked cells for start and goal"),
+    robotics_ant<RoboticsMap::medium, 4>("AntMaze_Medium-v4",
+                                         "ant: to a spot in the medium maze; sparse reward, 27 observations"),
+    robotics_ant<RoboticsMap::medium, 5>("AntMaze_Medium-v5",
+                                         "ant: to a spot in the medium maze; sparse reward, 105 observations"),
+    robotics_ant<RoboticsMap::medium, 5, RoboticsCells::any, Integrator::euler>(
+        "AntMaze_MediumEuler-v5", "AntMaze_Medium-v5 with the faster integrator"),
+    robotics_ant<RoboticsMap::medium, 4, RoboticsCells::diverse_goals>(
+        "AntMaze_Medium_Diverse_G-v4", "AntMaze_Medium-v4 with one start cell and marked goal cells"),
+    robotics_ant<RoboticsMap::medium, 5, RoboticsCells::diverse_goals>(
+        "AntMaze_Medium_Diverse_G-v5", "AntMaze_Medium-v5 with one start cell and marked goal cells"),
+    robotics_ant<RoboticsMap::medium, 4, RoboticsCells::diverse>(
+        "AntMaze_Medium_Diverse_GR-v4", "AntMaze_Medium-v4 with marked cells for start and goal"),
+    robotics_ant<RoboticsMap::medium, 5, RoboticsCells::diverse>(
+        "AntMaze_Medium_Diverse_GR-v5", "AntMaze_Medium-v5 with marked cells for start and goal"),
+    robotics_ant<RoboticsMap::open, 4>(
+        "AntMaze_Open-v4", "ant: to a spot in a place without walls inside; sparse reward, 27 observations"),
+    robotics_ant<RoboticsMap::open, 5>(
+        "AntMaze_Open-v5", "ant: to a spot in a place without walls inside; sparse reward, 105 observations"),
+    robotics_ant<RoboticsMap::open, 5, RoboticsCells::any, Integrator::euler>(
+        "AntMaze_OpenEuler-v5", "AntMaze_Open-v5 with the faster integrator"),
+    robotics_ant<RoboticsMap::open, 4, RoboticsCells::diverse_goals>(
+        "AntMaze_Open_Diverse_G-v4", "AntMaze_Open-v4 with one start cell and marked goal cells"),
+    robotics_ant<RoboticsMap::open, 5, RoboticsCells::diverse_goals>(
+        "AntMaze_Open_Diverse_G-v5", "AntMaze_Open-v5 with one start cell and marked goal cells"),
+    robotics_ant<RoboticsMap::open, 4, RoboticsCells::diverse>("AntMaze_Open_Diverse_GR-v4",
+                                                               "AntMaze_Open-v4 with marked cells for start and goal"),
+    robotics_ant<RoboticsMap::open, 5, RoboticsCells::diverse>("AntMaze_Open_Diverse_GR-v5",
+                                                               "AntMaze_Open-v5 with marked cells for start and goal"),
+    robotics_ant<RoboticsMap::umaze, 4>("AntMaze_UMaze-v4",
+                                        "ant: to a spot in a U-shaped maze; sparse reward, 27 observations"),
+    robotics_ant<RoboticsMap::umaze, 5>("AntMaze_UMaze-v5",
+                                        "ant: to a spot in a U-shaped maze; sparse reward, 105 observations"),
+    robotics_ant<RoboticsMap::umaze, 5, RoboticsCells::any, Integrator::euler>(
+        "AntMaze_UMazeEuler-v5", "AntMaze_UMaze-v5 with the faster integrator"),
+    ant<AntTask::push>("AntPush-v0", "ant: push a block aside and go past it; dense reward"),
+    ant<AntTask::push, Integrator::euler>("AntPushEuler-v0", "AntPush-v0 with the faster integrator"),
     entry<BitFlipConfig, make_bit_flip>("BitFlip-v0", "n bits to be flipped into a goal; discrete, goal-conditioned"),
     fetch<FetchTask::pick_and_place>("FetchPickAndPlace-v4", "robot arm: lift a box to a goal; sparse reward"),
     fetch<FetchTask::pick_and_place, FetchReward::dense>("FetchPickAndPlaceDense-v4",
@@ -85,8 +160,8 @@ constexpr EnvEntry kEnvironments[] = {
     entry<make_pendulum>("Pendulum-v1", "swing up and hold a rod; continuous"),
     entry<make_point_reach>("PointReach-v0", "push a mass in the plane to a goal; continuous, goal-conditioned"),
     entry<RaceCarConfig, make_race_car_v0>("RaceCar-v0", "car on a walled track, as published: learns to crash"),
-    entry<RaceCarConfig, make_race_car_v1, race_car_v1>("RaceCar-v1",
-                                                        "car on a walled track: drive to one of four goals"),
+    with_defaults<RaceCarConfig, race_car_v1>(
+        entry<RaceCarConfig, make_race_car_v1>("RaceCar-v1", "car on a walled track: drive to one of four goals")),
 };
 
 }  // namespace

@@ -27,20 +27,20 @@ int list(const std::string& what) {
   };
   if (what.empty() || what == "envs") {
     const char* indent = heading("envs");
-    for (const EnvEntry& e : environments()) fmt::print("{}{:<26} {}\n", indent, e.name, e.doc);
+    for (const EnvEntry& e : environments()) fmt::print("{}{:<28} {}\n", indent, e.name, e.doc);
   }
   if (what.empty() || what == "algos") {
     const char* indent = heading("algos");
-    for (const AlgorithmEntry& a : algorithms()) fmt::print("{}{:<26} {}\n", indent, a.name, a.doc);
+    for (const AlgorithmEntry& a : algorithms()) fmt::print("{}{:<28} {}\n", indent, a.name, a.doc);
   }
   if (what.empty() || what == "experiments") {
     const char* indent = heading("experiments");
     for (const std::string& name : experiment_names())
-      fmt::print("{}{:<26} {}\n", indent, name, make_experiment(load_experiment(name)).description);
+      fmt::print("{}{:<28} {}\n", indent, name, make_experiment(load_experiment(name)).description);
   }
   if (what.empty() || what == "figures") {
     const char* indent = heading("figures");
-    for (const std::string& name : figure_names()) fmt::print("{}{:<26} {}\n", indent, name, load_figure(name).title);
+    for (const std::string& name : figure_names()) fmt::print("{}{:<28} {}\n", indent, name, load_figure(name).title);
   }
   return 0;
 }
@@ -135,7 +135,7 @@ int evaluate(const std::string& directory, const std::vector<std::string>& set, 
              bool as_json) {
   const LoadedRun run = load_run(directory, set);
   const Rng rng = Rng(static_cast<std::uint64_t>(seed)).stream("evaluate");
-  VectorEnv env(run.experiment.env_factory(), evaluation_lanes(episodes), rng, 1);
+  VectorEnv env(run.experiment.eval_env_factory(), evaluation_lanes(episodes), rng, 1);
   const Evaluation e = evaluate(*run.agent, env, episodes, rng, interrupted);
   if (e.episodes < episodes) return 130;
   if (as_json) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <memory>
 #include <span>
 #include <stdexcept>
 #include <utility>
@@ -29,19 +31,35 @@ bool is_numeric(int warning) {
          warning == mjWARN_BADCTRL;
 }
 
-}  // namespace
-
-MujocoModel load_mujoco_model(const std::string& file) {
+MujocoModel load(const std::string& file, const mjVFS* files) {
   install_handlers();
   if (mj_version() != mjVERSION_HEADER)
     throw std::runtime_error(detail::concatenate("MuJoCo ", mj_version(), " is loaded, but goalpost was built with ",
                                                  mjVERSION_HEADER, "; build it again"));
-  const std::string path = std::string(GOALPOST_SOURCE_DIR "/envs/assets/") + file;
   std::array<char, 1000> error{};
-  mjModel* model = mj_loadXML(path.c_str(), nullptr, error.data(), static_cast<int>(error.size()));
+  mjModel* model = mj_loadXML(file.c_str(), files, error.data(), static_cast<int>(error.size()));
   MujocoModel shared(model, [](const mjModel* m) { mj_deleteModel(const_cast<mjModel*>(m)); });
-  if (model == nullptr || error[0] != '\0') throw std::runtime_error(path + ": " + error.data());
+  if (model == nullptr || error[0] != '\0') throw std::runtime_error(file + ": " + error.data());
   return shared;
+}
+
+}  // namespace
+
+MujocoModel load_mujoco_model(const std::string& file) {
+  return load(std::string(GOALPOST_SOURCE_DIR "/envs/assets/") + file, nullptr);
+}
+
+MujocoModel parse_mujoco_model(const std::string& name, const std::string& mjcf) {
+  const std::string file = name + ".xml";
+  const std::unique_ptr<mjVFS, void (*)(mjVFS*)> files(new mjVFS, [](mjVFS* vfs) {
+    mj_deleteVFS(vfs);
+    delete vfs;
+  });
+  mj_defaultVFS(files.get());
+  if (mj_makeEmptyFileVFS(files.get(), file.c_str(), static_cast<int>(mjcf.size())) != 0)
+    throw std::runtime_error(name + ": MuJoCo cannot hold the model in memory");
+  std::memcpy(files->filedata[mj_findFileVFS(files.get(), file.c_str())], mjcf.data(), mjcf.size());
+  return load(file, files.get());
 }
 
 int mujoco_id(const mjModel& model, mjtObj type, const char* name) {

@@ -18,6 +18,8 @@ using MujocoModel = std::shared_ptr<const mjModel>;
 /// @param file MJCF, named from envs/assets, e.g. "fetch/reach.xml"
 /// @throws std::runtime_error with MuJoCo's sentence if the file is missing, wrong or gives a warning
 MujocoModel load_mujoco_model(const std::string& file);
+/// The same for a model that was written in memory. @param name for errors
+MujocoModel parse_mujoco_model(const std::string& name, const std::string& mjcf);
 
 /// The number of a named body, joint, site, ... @throws std::invalid_argument if the model has none of that name
 int mujoco_id(const mjModel& model, mjtObj type, const char* name);

@@ -43,12 +43,46 @@ auto& find_named(const TomlValues& values, const std::string& path, const char* 
   }
 }
 
+// Puts "env.key=value" over settings. @throws UsageError with all problems, one per line
+void put_over(EnvSettings& settings, const EnvEntry& entry, const std::vector<std::string>& set) {
+  TomlValues values;
+  for (const std::string& s : set) values.set(s);
+  ConfigReader reader(values);
+  in_table(reader, "env", "", [&] { settings.visit(reader); });
+  const std::vector<std::string> problems = reader.problems();
+  if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "\n")));
+  if (const std::string problem = goal_task_problem(settings.task, entry.world(settings)()->spec()); !problem.empty())
+    throw UsageError(problem);
+}
+
+// What an agent trained in one environment needs to find in another.
+bool same_shape(const EnvSpec& a, const EnvSpec& b) {
+  return a.obs_dim == b.obs_dim && a.goal.dim == b.goal.dim && a.action.dim == b.action.dim &&
+         a.action.choices == b.action.choices;
+}
+
+void check_eval_env(const Experiment& e, const EnvSpec& spec, ConfigReader& reader) {
+  if (e.train.eval_env.empty()) return;
+  try {
+    const EnvSpec eval = e.eval_env_factory()()->spec();
+    if (!same_shape(spec, eval))
+      reader.report(
+          "train.eval_env",
+          fmt::format("train.eval_env: evaluations have {} observations, {} goals and {} actions, training {}, "
+                      "{} and {}; expected the same",
+                      eval.obs_dim, eval.goal.dim, eval.action.dim, spec.obs_dim, spec.goal.dim, spec.action.dim));
+  } catch (const UsageError& error) {
+    reader.report("train.eval_env", fmt::format("train.eval_env: {}", error.what()));
+  }
+}
+
 // Relations between fields that no single range can express.
 void check_relations(const Experiment& e, ConfigReader& reader) {
   const EnvFactory world = find_environment(e.env_name).world(*e.env_settings);
   if (const std::string problem = goal_task_problem(e.env_settings->task, world()->spec()); !problem.empty())
     return reader.report("env.task", problem);
   const EnvSpec spec = with_goal_task(world, e.env_settings->task, Rng(0))()->spec();
+  check_eval_env(e, spec, reader);
   const TrainConfig& t = e.train;
   const AlgorithmEntry& algorithm = find_algorithm(e.algorithm);
   if (algorithm.action_kind != spec.action.kind) {
@@ -130,6 +164,13 @@ void Experiment::visit(ConfigVisitor& v) {
   in_table(v, "build", "with what the run was made", [&] { visit_fields(build, v); });
 }
 
+EnvFactory Experiment::eval_env_factory() const {
+  const EnvEntry& entry = find_environment(env_name);
+  const std::unique_ptr<Settings> settings = env_settings->clone();
+  put_over(dynamic_cast<EnvSettings&>(*settings), entry, train.eval_env);
+  return entry.factory(*settings, Rng(static_cast<std::uint64_t>(seed)));
+}
+
 std::string Experiment::to_toml() {
   return goalpost::to_toml([this](ConfigVisitor& v) { visit(v); });
 }
@@ -150,16 +191,8 @@ Experiment make_experiment(const TomlValues& values) {
 }
 
 std::unique_ptr<EnvSettings> environment_settings(const std::string& env, const std::vector<std::string>& set) {
-  const EnvEntry& entry = find_environment(env);
-  std::unique_ptr<EnvSettings> settings = entry.settings();
-  TomlValues values;
-  for (const std::string& s : set) values.set(s);
-  ConfigReader reader(values);
-  in_table(reader, "env", "", [&] { settings->visit(reader); });
-  const std::vector<std::string> problems = reader.problems();
-  if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "\n")));
-  if (const std::string problem = goal_task_problem(settings->task, entry.world(*settings)()->spec()); !problem.empty())
-    throw UsageError(problem);
+  std::unique_ptr<EnvSettings> settings = find_environment(env).settings();
+  put_over(*settings, find_environment(env), set);
   return settings;
 }
 

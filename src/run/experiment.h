@@ -68,6 +68,8 @@ struct Experiment {
   EnvFactory env_factory() const {
     return find_environment(env_name).factory(*env_settings, Rng(static_cast<std::uint64_t>(seed)));
   }
+  /// The environment of evaluations: with what train.eval_env sets. @throws UsageError as environment_settings
+  EnvFactory eval_env_factory() const;
   std::unique_ptr<Agent> make_agent(const EnvSpec& spec, int lanes, Rng rng) const {
     return find_algorithm(algorithm).make(*agent_settings, spec, lanes, rng);
   }

@@ -94,7 +94,7 @@ void rollout(const RolloutOptions& o) {
     if (!o.env.empty() && o.env != run.experiment.env_name)
       throw UsageError(
           fmt::format("{} was trained on {}, not on {}", o.policy.string(), run.experiment.env_name, o.env));
-    make_env = run.experiment.env_factory();
+    make_env = run.experiment.eval_env_factory();
     agent = std::move(run.agent);
     config = run.experiment.to_toml();
   } else {

@@ -154,7 +154,7 @@ class RunEpisodes final : public RunObserver {
 struct RunParts {
   Experiment& experiment;
   Rng rng;
-  EnvFactory make_env;
+  EnvFactory make_eval_env;
   VectorEnv env, eval_env;
   std::unique_ptr<Agent> agent;
   Run run;
@@ -163,9 +163,9 @@ struct RunParts {
   explicit RunParts(Experiment& e)
       : experiment(e),
         rng(static_cast<std::uint64_t>(e.seed)),
-        make_env(e.env_factory()),
-        env(make_env, e.train.lanes, rng.stream("train"), e.train.threads),
-        eval_env(make_env, evaluation_lanes(e.train.eval_episodes), rng.stream("eval"), e.train.threads),
+        make_eval_env(e.eval_env_factory()),
+        env(e.env_factory(), e.train.lanes, rng.stream("train"), e.train.threads),
+        eval_env(make_eval_env, evaluation_lanes(e.train.eval_episodes), rng.stream("eval"), e.train.threads),
         agent(e.make_agent(env.spec(), e.train.lanes, rng.stream("agent"))),
         run{.agent = *agent, .env = env, .eval_env = eval_env, .rng = rng.stream("run"), .on_evaluation = {}} {
     set_compute_threads(e.train.threads);
@@ -247,7 +247,8 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool qui
   }
   save_policy();
   if (parts.episodes) parts.episodes->finish();
-  VectorEnv final_env(parts.make_env, evaluation_lanes(c.final_eval_episodes), parts.rng.stream("final"), c.threads);
+  VectorEnv final_env(parts.make_eval_env, evaluation_lanes(c.final_eval_episodes), parts.rng.stream("final"),
+                      c.threads);
   RunResult result{.experiment = e.name,
                    .seed = e.seed,
                    .revision = e.build.revision,
@@ -439,13 +440,14 @@ LoadedRun load_run(const std::filesystem::path& directory, const std::vector<std
                                    "expected env.<setting>=<value>",
                                    change));
   const std::filesystem::path policy = directory / kPolicyFile;
-  Experiment experiment = load_config(directory, set);
+  Experiment experiment = load_config(directory, {});
+  experiment.train.eval_env.insert(experiment.train.eval_env.end(), set.begin(), set.end());
   if (!std::filesystem::is_regular_file(policy))
     throw UsageError(
         fmt::format("{} holds no {}: the run ended before its first evaluation", directory.string(), kPolicyFile));
   LoadedRun run;
   run.experiment = std::move(experiment);
-  const EnvFactory make_env = run.experiment.env_factory();
+  const EnvFactory make_env = run.experiment.eval_env_factory();
   run.spec = make_env()->spec();
   run.agent = run.experiment.make_agent(run.spec, run.experiment.train.lanes, Rng(0));
   load_state(policy, kPolicyKind, [&](StateVisitor& v) { run.agent->visit_policy(v); });

@@ -32,6 +32,7 @@ struct TrainConfig {
   std::int64_t eval_every = 10'000;
   int eval_episodes = 100;
   int final_eval_episodes = 1'000;
+  std::vector<std::string> eval_env = {};
   double stop_success = 0;
   int stop_evals = 3;
   std::int64_t checkpoint_every = 100'000;
@@ -64,6 +65,8 @@ constexpr auto fields(const TrainConfig*) {
       field("eval_episodes", &TrainConfig::eval_episodes, "episodes of each evaluation, without exploration", 1, 1e9),
       field("final_eval_episodes", &TrainConfig::final_eval_episodes, "episodes of the evaluation after training", 1,
             1e9),
+      field("eval_env", &TrainConfig::eval_env,
+            "settings of the environment that evaluations have instead of its own, e.g. [\"env.goals=fixed\"]"),
       field("stop_success", &TrainConfig::stop_success,
             "training ends early when stop_evals evaluations in a row reach this success; 0: never", 0, 1),
       field("stop_evals", &TrainConfig::stop_evals, "see stop_success", 1, 1e6),

@@ -1,5 +1,5 @@
-// A whole agent, trained on bit flip with HER: equal seeds give equal bits, whatever the number of threads and wherever
-// the run was interrupted.
+// Whole agents, and the ant's worlds: equal seeds give equal bits, whatever the number of threads and wherever the run
+// was interrupted.
 #include <functional>
 #include <memory>
 #include <optional>
@@ -9,6 +9,7 @@
 #include "algos/registry.h"
 #include "envs/classic/bit_flip.h"
 #include "envs/classic/point_reach.h"
+#include "envs/registry.h"
 #include "support/matrices.h"
 #include "support/state.h"
 
@@ -173,6 +174,23 @@ TEST_P(ActorCritic, GivesTheSameBitsForAnyThreadsWhileItLearnsAndStepsAtOnce) {
 
 INSTANTIATE_TEST_SUITE_P(Registry, ActorCritic, ::testing::Values("ddpg", "sac", "td3"),
                          [](const auto& info) { return info.param; });
+
+// Worlds of a simulator, whose lanes share a model.
+TEST(Worlds, AntsGiveTheSameBitsForAnyThreads) {
+  for (const char* name :
+       {"AntFall-v0", "AntGather-v0", "AntMaze-v0", "AntMazeEuler-v0", "AntPush-v0", "AntMaze_Medium_Diverse_GR-v5"}) {
+    const auto stepped = [&](std::uint64_t seed, int threads) {
+      const EnvEntry& entry = find_environment(name);
+      VectorEnv env(entry.world(*entry.settings()), 3, Rng(seed), threads);
+      for (int t = 0; t < 40; ++t) env.step(random_matrix(8, 3, static_cast<std::uint64_t>(t)));
+      return state_hash(env);
+    };
+    const std::uint64_t one = stepped(1, 1);
+    EXPECT_EQ(stepped(1, 1), one) << name;
+    EXPECT_EQ(stepped(1, 2), one) << name;
+    EXPECT_NE(stepped(2, 1), one) << name;
+  }
+}
 
 }  // namespace
 }  // namespace goalpost::test

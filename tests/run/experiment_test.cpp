@@ -65,6 +65,41 @@ TEST(Experiment, KnowsWithWhatItWasBuilt) {
   EXPECT_THAT(e.build.libraries, HasSubstr("Eigen 3."));
 }
 
+TEST(Experiment, EvaluationsMayHaveOtherSettingsThanTraining) {
+  const auto goal = [](const EnvFactory& make) {
+    const std::unique_ptr<Env> env = make();
+    Rng rng(1);
+    env->reset(rng);
+    Vector obs(env->spec().obs_dim), achieved(2), desired(2);
+    env->observe({obs, achieved, desired});
+    return desired;
+  };
+  const auto ant = [&](const std::string& eval_env) {
+    return "name = \"ant\"\n[env]\nname = \"AntMazeEuler-v0\"\n[train]\neval_env = " + eval_env +
+           "\n[agent]\nalgorithm = \"td3\"\n";
+  };
+  const auto read = [&](const std::string& eval_env) {
+    return make_experiment(TomlValues::from_text(ant(eval_env), "ant.toml"));
+  };
+  Experiment e = read("[\"env.goals=fixed\"]");
+  EXPECT_EQ(goal(e.eval_env_factory()), (Vector(2) << 0, 16).finished());
+  EXPECT_NE(goal(e.env_factory()), goal(e.eval_env_factory()));
+  EXPECT_THAT(e.to_toml(), HasSubstr("eval_env = [\"env.goals=fixed\"]"));
+  e = read("[]");
+  EXPECT_EQ(goal(e.env_factory()), goal(e.eval_env_factory()));
+  const auto refusal = [&](const std::string& eval_env) -> std::string {
+    try {
+      read(eval_env);
+    } catch (const UsageError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  EXPECT_THAT(refusal("[\"env.goal=1\"]"), HasSubstr("train.eval_env: env.goal: no such field"));
+  EXPECT_THAT(refusal("[\"env.goal_z=1\"]"), HasSubstr("train.eval_env: AntMazeEuler-v0: goal_z is given"));
+  EXPECT_THAT(refusal("[\"agent.gamma=1\"]"), HasSubstr("train.eval_env: "));
+}
+
 TEST(Experiment, SuggestsTheNearestName) {
   EXPECT_THAT(refusal({}, "bit_flp_her"),
               HasSubstr("no experiment is called \"bit_flp_her\"; did you mean bit_flip_her?"));

@@ -1,0 +1,100 @@
+// The ant, a torso on four legs, and what its environments have in common.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "envs/env.h"
+#include "envs/mujoco/mujoco_env.h"
+
+namespace goalpost {
+
+/// Runge-Kutta of order four is the reference. Semi-implicit Euler takes a quarter of the time; it is somewhat
+/// livelier.
+enum class Integrator : int { rk4, euler };
+
+/// One body with two sets of constants. hiro: torques of ±30 N m in steps of 5 x 0.02 s and soft contacts (Nachum et
+/// al. 2018, released code); gym: torques of ±150 N m, given as ±1, in steps of 5 x 0.01 s (Gymnasium's Ant-v2 to v5).
+enum class AntKind : int { hiro, gym };
+
+/// What the ant lives in, as MJCF elements.
+struct AntWorld {
+  std::string name;         ///< of the model, for errors
+  std::string geoms = {};   ///< fixed, beside the floor at z = 0
+  std::string bodies = {};  ///< movable; their coordinates stand after the ant's
+  double lift = 0;          ///< m, by which the ant starts higher than 0.75 m
+  /// Hardness of all contacts (MuJoCo's solimp) instead of the kind's own; empty: that
+  std::string solimp = {};
+};
+
+/// A map of cells drawn as text: lines of equal length, each ended by '\n'. # is a wall.
+class CellMap {
+ public:
+  explicit constexpr CellMap(std::string_view text)
+      : text_(text),
+        columns_(static_cast<int>(text.find('\n'))),
+        rows_(static_cast<int>(text.size()) / (columns_ + 1)) {}
+  constexpr int rows() const { return rows_; }
+  constexpr int columns() const { return columns_; }
+  constexpr char at(int row, int column) const {
+    return text_[static_cast<std::size_t>(row * (columns_ + 1) + column)];
+  }
+  /// f(row, column, symbol) for every cell, row by row.
+  template <class F>
+  void for_each(F f) const {
+    for (int i = 0; i < rows_; ++i)
+      for (int j = 0; j < columns_; ++j) f(i, j, at(i, j));
+  }
+
+ private:
+  std::string_view text_;
+  int columns_, rows_;
+};
+
+/// A box as an MJCF element. @param half sizes, m
+std::string mjcf_box(double x, double y, double z, double half_x, double half_y, double half_z,
+                     const std::string& attributes);
+
+/// qpos [15]: torso x y z, quaternion w x y z, hip and ankle of legs 1 to 4 (front left, front right, back left, back
+/// right); qvel [14]: torso linear in the world's and angular in its own axes, hinges. Controls [8]: hip and ankle of
+/// legs 4, 1, 2, 3. What the world adds stands behind.
+/// @source Nachum et al. 2018, arXiv:1805.08296, released code; Gymnasium's ant
+MujocoModel make_ant_model(AntKind kind, Integrator integrator, const AntWorld& world);
+
+/// Base of the ant's environments: the simulation, its coordinates and a step.
+class Ant : public Env {
+ public:
+  static constexpr int kQpos = 15, kQvel = 14, kControls = 8, kSubsteps = 5;
+
+  /// Range of the torques.
+  static ActionSpace action_space(const mjModel& model);
+
+  const EnvSpec& spec() const final { return spec_; }
+  std::vector<std::string> coordinate_names() const final { return sim_.coordinate_names(); }
+  void get_coordinates(std::span<double> out) const final { sim_.get_coordinates(out); }
+  void set_coordinates(std::span<const double> values) final {
+    sim_.reset();  // no trace of where it was: the same coordinates give the same bits
+    sim_.set_coordinates(values);
+  }
+
+ protected:
+  Ant(EnvSpec spec, MujocoModel model) : spec_(std::move(spec)), sim_(spec_.name, std::move(model)) {}
+  /// U(-0.1, 0.1) on every one of the ant's positions, 0.1 N(0, 1) on its velocities; blocks stand still in their
+  /// places.
+  void reset_with_noise(Rng& rng);
+  void advance(ActionRef action);
+
+  using PositionMap = Eigen::Map<const Eigen::Matrix<double, kQpos, 1>>;
+  using VelocityMap = Eigen::Map<const Eigen::Matrix<double, kQvel, 1>>;
+  PositionMap qpos() const { return PositionMap(sim_.data().qpos); }
+  VelocityMap qvel() const { return VelocityMap(sim_.data().qvel); }
+
+  EnvSpec spec_;
+  MujocoSimulation sim_;
+};
+
+}  // namespace goalpost

@@ -1,0 +1,206 @@
+// Maze, Push, Fall: an ant among blocks of 8 m has to reach the far end.
+//   state        15 positions and 14 velocities of the ant (envs/mujoco/ant.h), 2 and 2 of the block in Push and Fall,
+//                steps since reset t, MuJoCo's warm start. Reset: the pose with U(-0.1, 0.1) on every position and
+//                0.1 N(0, 1) on every velocity of the ant at (0, 0); the block in its place, at rest
+//   observation  [30]  positions of the ant, m, 1, rad    15
+//                      velocities, m/s, rad/s             14
+//                      0.001 t                             1
+//                The block is not observed.
+//   goal         where the torso shall be, m: x, y [2]; x, y, z in Fall [3]; fixed or drawn (AntMazeConfig)
+//   action       torques on hip and ankle of legs 4, 1, 2, 3, N m [8] in [-30, 30]
+//   reward       -distance to the goal                                                          (after the step)
+//   success      the goal is nearer than 5 m; HIRO counts it at the last step of an episode
+//   ends         never, not by falling over either; time limit 500 steps of 0.1 s (5 substeps of 0.02 s)
+//
+//   Maze     Push     Fall     # wall    . free    r where the ant starts, at (0, 0)    x to the right, y downwards
+//   #####    #####    ####     P block that slides in x and y: to be pushed in +x, from (-8, 8)
+//   #r..#    #.r##    #r.#     F block that slides in y and z: to be pushed in +y, into the chasm
+//   ###.#    #.P.#    #.F#     X chasm; all other cells of Fall are 4 m higher
+//   #...#    ##.##    #XX#
+//   #####    #####    #..#
+//                     ####
+//
+// Nachum et al. 2018, "Data-Efficient Hierarchical Reinforcement Learning", arXiv:1805.08296, with the constants of the
+// released code. Differs from that code: random numbers and single precision of observations and rewards. Differs from
+// the paper: its appendix calls (16, 8) in Push free and gives Fall a free column at x = -8; the released worlds stand
+// here. The names with Euler integrate with semi-implicit Euler instead of RK4: four times faster, not HIRO's dynamics.
+#include "envs/mujoco/ant_maze.h"
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <memory>
+#include <span>
+
+#include "core/check.h"
+
+namespace goalpost {
+namespace {
+
+using Eigen::Vector3d;
+
+constexpr double kCell = 8, kHeight = 4;  // m, of a block
+
+struct Task {
+  const char* name;
+  CellMap map;
+  int goal_dim;
+  std::array<double, 3> fixed_goal, lowest_goal, highest_goal;  // m; drawn goals lie between the latter
+};
+
+// name, map; goal_dim; fixed_goal, lowest_goal, highest_goal
+constexpr std::array<Task, 3> kTasks{{
+    {"AntMaze",
+     CellMap("#####\n"
+             "#r..#\n"
+             "###.#\n"
+             "#...#\n"
+             "#####\n"),
+     2,
+     {0, 16, 0},
+     {-4, -4, 0},
+     {20, 20, 0}},
+    {"AntPush",
+     CellMap("#####\n"
+             "#.r##\n"
+             "#.P.#\n"
+             "##.##\n"
+             "#####\n"),
+     2,
+     {0, 19, 0},
+     {-16, -4, 0},
+     {16, 20, 0}},
+    {"AntFall",
+     CellMap("####\n"
+             "#r.#\n"
+             "#.F#\n"
+             "#XX#\n"
+             "#..#\n"
+             "####\n"),
+     3,
+     {0, 27, 4.5},
+     {-4, -4, 0},
+     {12, 28, 5}},
+}};
+
+const Task& task_of(AntTask task) { return kTasks[static_cast<std::size_t>(task)]; }
+
+std::string name_of(const Task& task, Integrator integrator) {
+  return detail::concatenate(task.name, integrator == Integrator::euler ? "Euler" : "", "-v0");
+}
+
+std::string slide(const char* axis, const char* range) {
+  return detail::concatenate("<joint type=\"slide\" armature=\"0\" damping=\"0\" margin=\"0.01\" axis=\"", axis, "\" ",
+                             range, "/>\n");
+}
+
+// A block that slides along two axes.
+std::string movable_block(double x, double y, double z, double half, const char* mass, const std::string& slides) {
+  return detail::concatenate(
+      "<body name=\"block\" pos=\"", x, ' ', y, ' ', z, "\">\n", slides,
+      mjcf_box(0, 0, 0, half, half, kHeight / 2, detail::concatenate("mass=\"", mass, "\" rgba=\"0.9 0.1 0.1 1\"")),
+      "</body>\n");
+}
+
+Scalar negative_distance(ConstVectorRef achieved, ConstVectorRef desired, Scalar) {
+  return -(achieved - desired).norm();
+}
+
+class AntMaze final : public Ant {
+ public:
+  AntMaze(const Task& task, std::string name, MujocoModel model, const AntMazeConfig& config)
+      : Ant({.name = std::move(name),
+             .obs_dim = kQpos + kQvel + 1,
+             .action = action_space(*model),
+             .goal = {.dim = task.goal_dim, .radius = 5, .ends_at_goal = false, .reward = &negative_distance},
+             .max_steps = 500,
+             .dt = kSubsteps * model->opt.timestep},
+            model),
+        task_(task),
+        c_(config) {}
+
+  void reset(Rng& rng) override {
+    reset_with_noise(rng);
+    steps_ = 0;
+    goal_ = make_goal(rng);
+  }
+
+  StepResult step(ActionRef action) override {
+    advance(action);
+    ++steps_;
+    const Goal achieved = achieved_goal(), desired = goal_.cast<Scalar>();
+    const int n = spec_.goal.dim;
+    return {.reward = spec_.goal.reward(achieved.head(n), desired.head(n), spec_.goal.radius),
+            .terminated = false,
+            .success = spec_.goal.reached(achieved.head(n), desired.head(n))};
+  }
+
+  void observe(ObsOut out) const override {
+    out.obs << qpos().cast<Scalar>(), qvel().cast<Scalar>(), Scalar(0.001 * static_cast<double>(steps_));
+    out.achieved = achieved_goal().head(spec_.goal.dim);
+    out.desired = goal_.cast<Scalar>().head(spec_.goal.dim);
+  }
+
+  void visit_state(StateVisitor& v) override {
+    sim_.visit_state(v);
+    v.visit("steps", steps_);
+    v.visit("goal", std::span(goal_.data(), static_cast<std::size_t>(spec_.goal.dim)));
+  }
+
+ private:
+  using Goal = Eigen::Matrix<Scalar, 3, 1>;
+
+  Goal achieved_goal() const { return qpos().head<3>().cast<Scalar>(); }
+
+  Vector3d make_goal(Rng& rng) const {
+    Vector3d goal = Vector3d::Map(task_.fixed_goal.data());
+    if (c_.goals == AntGoals::drawn)
+      for (int i = 0; i < spec_.goal.dim; ++i) {
+        const std::size_t k = static_cast<std::size_t>(i);
+        goal(i) = task_.lowest_goal[k] + (task_.highest_goal[k] - task_.lowest_goal[k]) * double(rng.uniform());
+      }
+    return {c_.goal_x.value_or(goal.x()), c_.goal_y.value_or(goal.y()), c_.goal_z.value_or(goal.z())};
+  }
+
+  const Task& task_;
+  AntMazeConfig c_;
+  Vector3d goal_ = Vector3d::Zero();  // its first goal.dim entries count
+  std::uint64_t steps_ = 0;
+};
+
+}  // namespace
+
+MujocoModel ant_maze_model(AntTask task, Integrator integrator) {
+  const Task& t = task_of(task);
+  AntWorld world{.name = name_of(t, integrator)};
+  int start_row = 0, start_column = 0;
+  t.map.for_each([&](int i, int j, char symbol) {
+    if (symbol == 'r') start_row = i, start_column = j;
+    if (symbol == 'X') world.lift = kHeight;
+    if (symbol == 'P' || symbol == 'F') world.solimp = "0.995 0.995 0.01";
+  });
+  t.map.for_each([&](int i, int j, char symbol) {
+    const double x = kCell * (j - start_column), y = kCell * (i - start_row), z = world.lift + kHeight / 2;
+    const double half = kCell / 2;
+    if (world.lift > 0 && symbol != 'X')
+      world.geoms += mjcf_box(x, y, kHeight / 2, half, half, kHeight / 2, R"(rgba="0.9 0.9 0.9 1")");
+    if (symbol == '#') world.geoms += mjcf_box(x, y, z, half, half, kHeight / 2, R"(rgba="0.4 0.4 0.4 1")");
+    if (symbol == 'P')  // as wide as its cell: it touches floor and walls
+      world.bodies += movable_block(x, y, z, half, "0.0002",
+                                    slide("1 0 0", R"(limited="false")") + slide("0 1 0", R"(limited="false")"));
+    if (symbol == 'F')
+      world.bodies += movable_block(x, y, z, 0.99 * half, "0.001",
+                                    slide("0 1 0", R"(range="-8 8")") + slide("0 0 1", R"(range="-4 0")"));
+  });
+  return make_ant_model(AntKind::hiro, integrator, world);
+}
+
+EnvFactory ant_maze_factory(AntTask task, Integrator integrator, const AntMazeConfig& config) {
+  const Task& t = task_of(task);
+  const std::string name = name_of(t, integrator);
+  if (t.goal_dim < 3 && config.goal_z) throw UsageError(name + ": goal_z is given; expected none: goals are x and y");
+  return [name, &t, config, model = ant_maze_model(task, integrator)] {
+    return std::make_unique<AntMaze>(t, name, model, config);
+  };
+}
+
+}  // namespace goalpost

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <array>
+#include <optional>
+#include <tuple>
+
+#include "core/config.h"
+#include "envs/mujoco/ant.h"
+
+namespace goalpost {
+
+enum class AntTask : int { maze, push, fall };
+
+enum class AntGoals : int { fixed, drawn };
+inline constexpr std::array kAntGoalsNames = {"fixed", "drawn"};
+constexpr EnumNames enum_names(AntGoals) { return kAntGoalsNames; }
+
+/// The values here are those of AntPush-v0 and AntFall-v0; ant_maze_defaults() are those of AntMaze-v0.
+struct AntMazeConfig {
+  AntGoals goals = AntGoals::fixed;
+  std::optional<double> goal_x = {}, goal_y = {}, goal_z = {};
+};
+constexpr auto fields(const AntMazeConfig*) {
+  return std::tuple{
+      field("goals", &AntMazeConfig::goals,
+            "fixed: the far end, (0, 16) in Maze, (0, 19) in Push, (0, 27, 4.5) in Fall; drawn: anywhere in the world, "
+            "inside walls too. Trained on Maze drawn, on the others fixed, evaluated on fixed everywhere",
+            "arXiv:1805.08296"),
+      field("goal_x", &AntMazeConfig::goal_x, "m; as `goals` says if left out", -100, 100),
+      field("goal_y", &AntMazeConfig::goal_y, "m; as `goals` says if left out", -100, 100),
+      field("goal_z", &AntMazeConfig::goal_z, "m; as `goals` says if left out. In Fall only", -100, 100),
+  };
+}
+static_assert(complete<AntMazeConfig>);
+
+constexpr AntMazeConfig ant_maze_defaults() {
+  return {.goals = AntGoals::drawn, .goal_x = {}, .goal_y = {}, .goal_z = {}};
+}
+
+MujocoModel ant_maze_model(AntTask task, Integrator integrator);
+
+/// AntMaze-v0, AntPush-v0, AntFall-v0; with Integrator::euler AntMazeEuler-v0 and so on. The environments of a factory
+/// share one model.
+/// @throws UsageError for goal_z in Maze or Push
+EnvFactory ant_maze_factory(AntTask task, Integrator integrator, const AntMazeConfig& config);
+
+template <AntTask task, Integrator integrator = Integrator::rk4>
+EnvFactory ant_maze_factory(const AntMazeConfig& config) {
+  return ant_maze_factory(task, integrator, config);
+}
+
+}  // namespace goalpost
