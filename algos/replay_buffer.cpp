@@ -1,5 +1,7 @@
 #include "algos/replay_buffer.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
@@ -24,7 +26,9 @@ ReplayBuffer::ReplayBuffer(const EnvSpec& spec, const ReplayConfig& config, int 
   GP_CHECK(lane_capacity_ >= spec.max_steps, "ReplayBuffer: capacity = ", config.capacity, " over ", lanes,
            " lanes holds no whole episode of ", spec.max_steps, " steps; expected at least ", lanes * spec.max_steps);
   lanes_.resize(static_cast<std::size_t>(lanes));
-  data_ = std::make_unique_for_overwrite<std::byte[]>(stride_ * static_cast<std::size_t>(lane_capacity_ * lanes));
+  const std::size_t bytes = stride_ * static_cast<std::size_t>(lane_capacity_ * lanes);
+  data_.reset(static_cast<std::byte*>(::operator new[](bytes, std::align_val_t(kPage))));
+  madvise(data_.get(), bytes, MADV_HUGEPAGE);  // draws are spread over all of it; a failure costs time only
 }
 
 void ReplayBuffer::add(const StepBatch& step) {
@@ -55,7 +59,7 @@ void ReplayBuffer::add(const StepBatch& step, Index column, int i) {
   std::copy_n(step.before.desired.col(column).data(), goal_dim_, part(slot, desired_at_));
   std::copy_n(step.after.achieved.col(column).data(), goal_dim_, part(slot, achieved_at_));
   *part(slot, reward_at_) = step.reward(0, column);
-  ++lane.added;
+  if (++lane.added - lane.turn == lane_capacity_) lane.turn = lane.added;
   if (step.ended(from)) {
     for (Index t = std::max(lane.episode_begin, oldest(lane)); t < lane.added; ++t)
       header({i, t}).until_end = static_cast<std::int32_t>(lane.added - t);
@@ -127,9 +131,10 @@ void ReplayBuffer::visit_state(StateVisitor& v) {
       throw std::runtime_error(detail::concatenate(
           "ReplayBuffer: lane ", i, " was saved with added = ", lane.added, ", episode_begin = ", lane.episode_begin,
           ", first_whole = ", lane.first_whole, "; expected them inside what is stored"));
+    lane.turn = lane.added - lane.added % lane_capacity_;
     // Slots fill from the front, so what is stored is one block. Counters come first: a load knows how much to read.
     const auto words = static_cast<std::size_t>(lane.added - oldest(lane)) * stride_ / 8;
-    v.visit("records", std::span(reinterpret_cast<std::uint64_t*>(at({static_cast<int>(i), 0})), words));
+    v.visit("records", std::span(reinterpret_cast<std::uint64_t*>(at({static_cast<int>(i), lane.turn})), words));
     check_episodes(static_cast<int>(i));
   }
   size_ = finished_ = 0;

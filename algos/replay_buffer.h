@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -80,6 +81,7 @@ class ReplayBuffer {
     std::int64_t added = 0;          // transitions so far
     std::int64_t episode_begin = 0;  // t where the running episode began
     std::int64_t first_whole = 0;    // t where the oldest episode begins that is stored whole
+    std::int64_t turn = 0;           // t of the transition last stored at the beginning of the lane's memory
   };
   // One record per transition: the header, then obs, after, action, desired, achieved after and reward.
   struct Header {
@@ -87,7 +89,9 @@ class ReplayBuffer {
     std::uint8_t terminated, cut, failed;
   };
   std::byte* at(Slot slot) const {
-    return data_.get() + stride_ * static_cast<std::size_t>(slot.lane * lane_capacity_ + slot.t % lane_capacity_);
+    Index place = slot.t - lanes_[static_cast<std::size_t>(slot.lane)].turn;  // t modulo capacity, without a division
+    if (place < 0) place += lane_capacity_;
+    return data_.get() + stride_ * static_cast<std::size_t>(slot.lane * lane_capacity_ + place);
   }
   Header& header(Slot slot) const { return *reinterpret_cast<Header*>(at(slot)); }
   Scalar* part(Slot slot, Index offset) const { return reinterpret_cast<Scalar*>(at(slot) + sizeof(Header)) + offset; }
@@ -101,7 +105,11 @@ class ReplayBuffer {
   std::size_t stride_;                                                 // bytes of a record
   Index size_ = 0, finished_ = 0;
   std::vector<Lane> lanes_;
-  std::unique_ptr<std::byte[]> data_;  // left uninitialised, so that a large capacity costs memory only as it fills
+  struct Free {
+    void operator()(std::byte* memory) const { ::operator delete[](memory, std::align_val_t(kPage)); }
+  };
+  static constexpr std::size_t kPage = std::size_t(1) << 21;  // of the large kind
+  std::unique_ptr<std::byte[], Free> data_;  // left untouched, so that a large capacity costs memory only as it fills
 };
 
 }  // namespace goalpost
