@@ -46,7 +46,8 @@ struct Kernels {
 
 extern const Kernels avx2_kernels, avx512_kernels;
 
-/// The fastest of this processor; null if it has none of these instruction sets.
+/// The fastest of this processor; null if it has none of these instruction sets. The environment variable
+/// GOALPOST_KERNELS = AVX-512, AVX2 or Eigen asks for less, e.g. for the bits of an older processor.
 const Kernels* best();
 
 /// x = high + low + at most 2^-16 |x|: x rounded to bfloat16, and what is left, rounded too.
