@@ -112,9 +112,6 @@ std::vector<std::uint8_t> flags(const Hdf5File& file, const std::string& name, s
 void complete_episode(const fs::path& path, const std::string& where, const EnvSpec& spec, const EpisodeHeader& h,
                       bool with_success, EpisodeBlock& b) {
   const std::uint64_t steps = b.steps();
-  if (steps > static_cast<std::uint64_t>(spec.max_steps))
-    wrong(path, fmt::format("{} has {} steps; expected at most {}, the time limit of {}", where, steps, spec.max_steps,
-                            spec.name));
   for (std::uint64_t t = 0; t + 1 < steps; ++t)
     if (b.terminated[t] || b.truncated[t])
       wrong(path, fmt::format("{} ends at step {} of {}; expected an end at its last step only", where, t, steps));
@@ -147,20 +144,55 @@ void complete_episode(const fs::path& path, const std::string& where, const EnvS
   b.purpose = {static_cast<std::uint8_t>(EpisodePurpose::rollout)};
 }
 
+void expect_time_limit(const fs::path& path, const std::string& where, std::uint64_t steps, const EnvSpec& spec) {
+  if (steps > static_cast<std::uint64_t>(spec.max_steps))
+    wrong(path, fmt::format("{} has {} steps; expected at most {}, the time limit of {}", where, steps, spec.max_steps,
+                            spec.name));
+}
+
+struct MinariTotals {
+  std::uint64_t episodes, steps;
+};
+MinariTotals read_metadata(const fs::path& path) {
+  constexpr std::uintmax_t kLargest = std::uintmax_t(16) << 20;
+  if (!fs::is_regular_file(path)) wrong(path, "there is no such file; expected the metadata of a Minari dataset");
+  if (fs::file_size(path) > kLargest)
+    wrong(path, fmt::format("the file has {} bytes; expected at most {}", fs::file_size(path), kLargest));
+  try {
+    const nlohmann::json j = nlohmann::json::parse(read_file(path));
+    if (const std::string format = j.at("data_format"); format != "hdf5")
+      wrong(path, fmt::format("data_format = \"{}\"; expected \"hdf5\"", format));
+    const auto count = [&](const char* key) {
+      if (!j.at(key).is_number_unsigned()) wrong(path, fmt::format("{} = {}; expected a count", key, j.at(key).dump()));
+      return j.at(key).get<std::uint64_t>();
+    };
+    return {count("total_episodes"), count("total_steps")};
+  } catch (const nlohmann::json::exception& e) {
+    wrong(path, fmt::format("this is no metadata of a Minari dataset: {}", e.what()));
+  }
+}
+
 void each_minari(const fs::path& data, const EnvSpec& spec, const EachEpisode& f) {
+  const MinariTotals total = read_metadata(data / "metadata.json");
   const fs::path path = data / "main_data.hdf5";
   const Hdf5File file = Hdf5File::open(path);
   const EpisodeHeader h = EpisodeHeader::of(spec, 0, "");
-  std::uint64_t episodes = 0;
-  while (file.has(fmt::format("episode_{}", episodes))) ++episodes;
-  if (episodes == 0) wrong(path, "there is no group episode_0; expected the episodes of a Minari dataset");
+  const std::uint64_t episodes = total.episodes;
+  if (file.has(fmt::format("episode_{}", episodes)))
+    wrong(path, fmt::format("there is a group episode_{0}; expected none from {0} on, as metadata.json says "
+                            "total_episodes = {0}",
+                            episodes));
+  std::uint64_t total_steps = 0;
   EpisodeBlock b;
   for (std::uint64_t e = 0; e < episodes; ++e, b.clear()) {
     const std::string group = fmt::format("episode_{}/", e);
     const std::string states = group + "observations";
+    if (!file.has(fmt::format("episode_{}", e)))
+      wrong(path, fmt::format("there is no group episode_{}; expected {} of them, as metadata.json says", e, episodes));
     const Hdf5Shape rewards = file.shape(group + "rewards");
     const std::uint64_t steps = rewards.empty() ? 0 : rewards[0];
     if (steps == 0) wrong(path, group + "rewards is empty; expected at least one step");
+    expect_time_limit(path, fmt::format("episode_{}", e), steps, spec);
     const bool dictionary = !file.find_dataset(states).has_value();
     if (dictionary != (spec.goal.dim > 0))
       wrong(path,
@@ -188,7 +220,10 @@ void each_minari(const fs::path& data, const EnvSpec& spec, const EachEpisode& f
     if (with_success) b.success = flags(file, group + "infos/success", 0, steps);
     complete_episode(path, fmt::format("episode_{}", e), spec, h, with_success, b);
     f(b);
+    total_steps += steps;
   }
+  if (total_steps != total.steps)
+    wrong(path, fmt::format("the episodes have {} steps; expected {}, as metadata.json says", total_steps, total.steps));
 }
 
 void each_d4rl(const Hdf5File& file, const fs::path& path, const EnvSpec& spec, const EachEpisode& f) {
@@ -224,6 +259,7 @@ void each_d4rl(const Hdf5File& file, const fs::path& path, const EnvSpec& spec, 
     // last step is left out.
     const std::uint64_t steps = end - begin - (next || terminal[end - 1] ? 0 : 1);
     if (steps == 0) continue;
+    expect_time_limit(path, fmt::format("the episode from row {}", begin), steps, spec);
     const auto states = [&](const char* now, const char* after, bool has_after, int dimension) {
       std::vector<float> column = rows(file, path, now, begin, steps, dimension), last;
       if (has_after)

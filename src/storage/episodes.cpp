@@ -88,6 +88,8 @@ EpisodeHeader read_header(const Hdf5File& file, const fs::path& path) {
   h.goal_radius = file.read_real("", "goal_radius");
   h.dt = file.read_real("", "dt");
   h.seed = file.read_number("", "seed");
+  if (!(h.goal_radius >= 0) || !std::isfinite(h.goal_radius) || !(h.dt >= 0) || !std::isfinite(h.dt))
+    wrong(path, fmt::format("goal_radius = {}, dt = {}; expected finite numbers >= 0", h.goal_radius, h.dt));
   if (h.obs_dim == 0 || h.action_dim == 0 || (h.choices > 0 && h.action_dim != 1))
     wrong(path, fmt::format("obs_dim = {}, action_dim = {}, choices = {}; expected positive dimensions, and one "
                             "action number where there are choices",
@@ -538,7 +540,8 @@ void EpisodeRecorder::cut_back(std::uint64_t episodes) {
   std::uint64_t total = 0;
   std::size_t kept = 0;
   while (kept < part_episodes_.size() && total < episodes) total += part_episodes_[kept++];
-  for (std::size_t i = kept; i < part_episodes_.size(); ++i) fs::remove(part_path(i));
+  // The last first: what a kill leaves has no gap.
+  for (std::size_t i = part_episodes_.size(); i > kept; --i) fs::remove(part_path(i - 1));
   part_episodes_.resize(kept);
   episodes_ = episodes;
 }
@@ -589,14 +592,13 @@ void EpisodeRecorder::restore_parts() {
   }
   part_episodes_.clear();
   total = 0;
-  for (const fs::path& file : part_files(parts_)) {
-    if (total >= episodes_) {
-      fs::remove(file);
-      continue;
-    }
-    part_episodes_.push_back(episodes_in(file));
+  const std::vector<fs::path> files = part_files(parts_);
+  std::size_t kept = 0;
+  for (; kept < files.size() && total < episodes_; ++kept) {
+    part_episodes_.push_back(episodes_in(files[kept]));
     total += part_episodes_.back();
   }
+  for (std::size_t i = files.size(); i > kept; --i) fs::remove(files[i - 1]);  // the last first, as in cut_back()
   if (total != episodes_)
     throw std::runtime_error(
         fmt::format("{} holds {} recorded episodes up to the part that should end with {}; "
