@@ -175,6 +175,40 @@ Hdf5File open_state(const std::filesystem::path& path, const std::string& kind) 
   return file;
 }
 
+// All of a state, whatever it is the state of.
+StateSummary read_state(const std::filesystem::path& path) {
+  const Hdf5File file = Hdf5File::open(path);
+  check_schema(file);
+  StateSummary s{.kind = file.read_text("", "kind")};
+  Loader loader(file);
+  Hasher hasher;
+  const auto read = [&](auto values, const std::string& name) {
+    loader.visit(name, values);
+    hasher.visit(name, values);
+  };
+  for (const std::string& name : file.datasets()) {
+    const Hdf5Shape shape = file.shape(name);
+    if (shape.size() == 2) {
+      Matrix matrix(static_cast<Index>(shape[1]), static_cast<Index>(shape[0]));
+      read(MatrixRef(matrix), name);
+    } else if (shape.size() == 1 && file.is_real(name)) {
+      std::vector<double> numbers(shape[0]);
+      read(std::span(numbers), name);
+    } else if (shape.size() == 1) {
+      std::vector<std::uint64_t> counters(shape[0]);
+      read(std::span(counters), name);
+    } else {
+      throw std::runtime_error(
+          fmt::format("{}: {}: the shape is [{}]; expected one or two extents", path.string(), name,
+                      fmt::join(shape, " x ")));
+    }
+    ++s.datasets;
+  }
+  check_hash(file, hasher.hash());
+  s.bytes = std::filesystem::file_size(path);
+  return s;
+}
+
 // The number in checkpoint_<step>.h5; nothing for other files.
 std::optional<std::int64_t> step_of(const std::filesystem::path& file) {
   const std::string name = file.filename().string();
@@ -210,10 +244,15 @@ void save_state(const std::filesystem::path& path, const std::string& kind, cons
 }
 
 std::string read_state_config(const std::filesystem::path& path, const std::string& kind) {
+  try_reading(path, [&] { open_state(path, kind).read_text("", "config"); });
   return open_state(path, kind).read_text("", "config");
 }
 
 void load_state(const std::filesystem::path& path, const std::string& kind, const StateTraversal& visit) {
+  try_reading(path, [&] {
+    open_state(path, kind);
+    read_state(path);
+  });
   const Hdf5File file = open_state(path, kind);
   Loader loader(file);
   visit(loader);
@@ -227,36 +266,8 @@ void load_state(const std::filesystem::path& path, const std::string& kind, cons
 }
 
 StateSummary check_state(const std::filesystem::path& path) {
-  const Hdf5File file = Hdf5File::open(path);
-  check_schema(file);
-  StateSummary s{.kind = file.read_text("", "kind")};
-  Loader loader(file);
-  Hasher hasher;
-  const auto read = [&](auto values, const std::string& name) {
-    loader.visit(name, values);
-    hasher.visit(name, values);
-  };
-  for (const std::string& name : file.datasets()) {
-    const Hdf5Shape shape = file.shape(name);
-    if (shape.size() == 2) {
-      Matrix matrix(static_cast<Index>(shape[1]), static_cast<Index>(shape[0]));
-      read(MatrixRef(matrix), name);
-    } else if (shape.size() == 1 && file.is_real(name)) {
-      std::vector<double> numbers(shape[0]);
-      read(std::span(numbers), name);
-    } else if (shape.size() == 1) {
-      std::vector<std::uint64_t> counters(shape[0]);
-      read(std::span(counters), name);
-    } else {
-      throw std::runtime_error(
-          fmt::format("{}: {}: the shape is [{}]; expected one or two extents", path.string(), name,
-                      fmt::join(shape, " x ")));
-    }
-    ++s.datasets;
-  }
-  check_hash(file, hasher.hash());
-  s.bytes = std::filesystem::file_size(path);
-  return s;
+  try_reading(path, [&] { read_state(path); });
+  return read_state(path);
 }
 
 std::vector<std::filesystem::path> CheckpointSeries::older(const std::filesystem::path& directory) {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -385,9 +386,7 @@ std::string dataset_id(const fs::path& out) {
   return relative.empty() || relative.starts_with("..") ? out.filename().string() : relative;
 }
 
-}  // namespace
-
-DatasetSummary check_dataset(const fs::path& path) {
+DatasetSummary read_recorded(const fs::path& path) {
   const EpisodeReader reader(path);
   DatasetSummary s{.header = reader.header(),
                    .files = reader.files().size(),
@@ -404,49 +403,67 @@ DatasetSummary check_dataset(const fs::path& path) {
   return s;
 }
 
-std::string repair_dataset(const fs::path& path, const fs::path& out, bool compressed) {
-  if (fs::exists(out)) wrong(out, "the file is there already; expected a new name");
-  std::string dropped;
-  std::uint64_t kept = 0;
-  std::unique_ptr<EpisodeFileWriter> writer;
-  const auto copy = [&](const fs::path& file) {
-    try {
-      const EpisodeReader reader(file);
-      if (!writer) writer = std::make_unique<EpisodeFileWriter>(out, reader.header(), compressed);
-      EpisodeBlock b;
-      for (std::uint64_t e = 0; e < reader.episodes(); ++e, b.clear()) {
-        try {
-          reader.read(e, b);
-        } catch (const std::runtime_error& error) {
-          dropped = fmt::format("left out: episodes {} to {} of {}: {}", e, reader.episodes() - 1, file.string(),
-                                error.what());
-          return false;
-        }
-        writer->append(b);
-        ++kept;
-      }
-    } catch (const std::runtime_error& error) {
-      if (!writer) throw;
-      dropped = fmt::format("left out: {}", error.what());
-      return false;
-    }
-    return true;
-  };
+// Calls f with the header and no episode, then with each of the longest prefix of valid ones; a sentence says what comes
+// behind them. What f throws passes through.
+std::string each_whole_episode(const fs::path& path,
+                               const std::function<void(const EpisodeHeader&, const EpisodeBlock&)>& f) {
+  std::vector<fs::path> files;
   const fs::path parts = fs::is_directory(path) && fs::is_directory(episode_parts(path)) ? episode_parts(path) : path;
-  if (fs::is_directory(parts) && !fs::is_regular_file(episode_file(parts))) {
-    std::vector<fs::path> files;
+  if (!fs::is_directory(parts)) {
+    files = {parts};
+  } else if (fs::is_regular_file(episode_file(parts))) {
+    files = {episode_file(parts)};
+  } else {
     for (const auto& entry : fs::directory_iterator(parts))
       if (entry.path().extension() == ".h5") files.push_back(entry.path());
     std::sort(files.begin(), files.end());
-    for (std::size_t i = 0; i < files.size(); ++i) {
-      if (copy(files[i])) continue;
-      if (i + 1 < files.size()) dropped += fmt::format("; and the {} parts after it", files.size() - i - 1);
-      break;
-    }
-  } else {
-    copy(fs::is_directory(parts) ? episode_file(parts) : parts);
   }
-  if (!writer) wrong(path, "there are no episodes; expected episodes.h5, or sealed parts 000000.h5, ...");
+  if (files.empty()) wrong(path, "there are no episodes; expected episodes.h5, or sealed parts 000000.h5, ...");
+  EpisodeBlock b;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const auto left_out = [&](const std::string& what) {
+      return fmt::format("left out: {}{}", what,
+                         i + 1 < files.size() ? fmt::format("; and the {} parts after it", files.size() - i - 1) : "");
+    };
+    std::optional<EpisodeReader> reader;
+    try {
+      reader.emplace(files[i]);
+    } catch (const std::runtime_error& error) {
+      if (i == 0) throw;
+      return left_out(error.what());
+    }
+    f(reader->header(), {});
+    for (std::uint64_t e = 0; e < reader->episodes(); ++e) {
+      b.clear();
+      try {
+        reader->read(e, b);
+      } catch (const std::runtime_error& error) {
+        return left_out(fmt::format("episodes {} to {} of {}: {}", e, reader->episodes() - 1, files[i].string(),
+                                    error.what()));
+      }
+      f(reader->header(), b);
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+DatasetSummary check_dataset(const fs::path& path) {
+  try_reading(path, [&] { read_recorded(path); });
+  return read_recorded(path);
+}
+
+std::string repair_dataset(const fs::path& path, const fs::path& out, bool compressed) {
+  if (fs::exists(out)) wrong(out, "the file is there already; expected a new name");
+  try_reading(path, [&] { each_whole_episode(path, [](const EpisodeHeader&, const EpisodeBlock&) {}); });
+  std::uint64_t kept = 0;
+  std::unique_ptr<EpisodeFileWriter> writer;
+  const std::string dropped = each_whole_episode(path, [&](const EpisodeHeader& header, const EpisodeBlock& b) {
+    if (!writer) writer = std::make_unique<EpisodeFileWriter>(out, header, compressed);
+    writer->append(b);
+    kept += b.episodes();
+  });
   writer->close();
   return dropped.empty() ? "" : fmt::format("{} episodes are in {}; {}", kept, out.string(), dropped);
 }
@@ -458,6 +475,7 @@ void export_minari(const fs::path& path, const fs::path& out, bool compressed) {
           "this is no name of a Minari dataset; expected letters, digits, _ and -, and -v with a number at the "
           "end, e.g. fetch-reach-v0");
   if (fs::exists(name)) wrong(name, "the directory is there already; expected a new name");
+  check_dataset(path);
   const EpisodeReader reader(path);
   const EpisodeHeader& h = reader.header();
   const fs::path temporary = temporary_name(name);
@@ -501,6 +519,7 @@ void export_minari(const fs::path& path, const fs::path& out, bool compressed) {
 
 void export_d4rl(const fs::path& path, const fs::path& out, bool compressed) {
   if (fs::exists(out)) wrong(out, "the file is there already; expected a new name");
+  check_dataset(path);
   const EpisodeReader reader(path);
   const EpisodeHeader& h = reader.header();
   const fs::path temporary = temporary_name(out);
@@ -555,6 +574,7 @@ void export_d4rl(const fs::path& path, const fs::path& out, bool compressed) {
 
 void import_dataset(const fs::path& path, const EnvSpec& spec, const fs::path& out, bool compressed) {
   if (fs::exists(out)) wrong(out, "the file is there already; expected a new name");
+  try_reading(path, [&] { each_episode(path, spec, [](const EpisodeBlock&) {}); });
   EpisodeFileWriter writer(out, EpisodeHeader::of(spec, 0, ""), compressed);
   each_episode(path, spec, [&](const EpisodeBlock& b) { writer.append(b); });
   writer.close();
@@ -576,6 +596,7 @@ void replay_dataset(const fs::path& path, const EnvSpec& spec, const std::functi
     const auto size = static_cast<std::uint64_t>(to.rows());
     std::copy_n(rows.begin() + static_cast<std::ptrdiff_t>(row * size), size, to.data());
   };
+  try_reading(path, [&] { each_episode(path, spec, [](const EpisodeBlock&) {}); });
   each_episode(path, spec, [&](const EpisodeBlock& b) {
     for (std::uint64_t t = 0; t < b.steps(); ++t) {
       for (const auto& [row, to] : {std::pair{t, &step.before}, std::pair{t + 1, &step.after}}) {

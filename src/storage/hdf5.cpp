@@ -2,11 +2,17 @@
 
 #include <fmt/format.h>
 #include <hdf5.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <limits>
 #include <set>
 #include <stdexcept>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
@@ -538,6 +544,50 @@ double Hdf5File::read_real(const std::string& name, const char* attribute) const
       H5Aread(id, H5T_NATIVE_DOUBLE, &number) < 0)
     fail(name, fmt::format("attribute {} is {}; expected a number", attribute, type_name(type)));
   return number;
+}
+
+void try_reading(const std::filesystem::path& path, const std::function<void()>& read) {
+  int ends[2] = {-1, -1};
+  const bool connected = ::pipe(ends) == 0;
+  const pid_t child = connected ? ::fork() : -1;
+  if (child == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::close(ends[0]);
+    std::string message;
+    try {
+      read();
+    } catch (const std::exception& e) {
+      message = e.what();
+      if (message.empty()) message = path.string() + " cannot be read";
+    }
+    // A message that nobody takes would only be the parent's loss.
+    static_cast<void>(!::write(ends[1], message.data(), std::min<std::size_t>(message.size(), 4096)));
+    ::_exit(0);
+  }
+  const int why = errno;
+  std::string message;
+  int status = 0;
+  if (connected) ::close(ends[1]);
+  if (child > 0) {
+    char buffer[4096];
+    for (ssize_t n = 1; n != 0;) {
+      n = ::read(ends[0], buffer, sizeof buffer);
+      if (n > 0) message.append(buffer, static_cast<std::size_t>(n));
+      if (n < 0 && errno != EINTR) break;
+    }
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+  }
+  if (connected) ::close(ends[0]);
+  if (child < 0)
+    throw std::runtime_error(fmt::format("cannot read {}: no process for it: {}", path.string(),
+                                         std::generic_category().message(why)));
+  if (status != 0)
+    throw std::runtime_error(
+        fmt::format("{} is damaged in a way that HDF5 does not survive: reading it ended with {} {}", path.string(),
+                    WIFSIGNALED(status) ? "signal" : "status",
+                    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)));
+  if (!message.empty()) throw std::runtime_error(message);
 }
 
 }  // namespace goalpost

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -92,5 +93,11 @@ class Hdf5File {
   std::uint64_t bytes_;  // of a file that is read
   mutable std::map<std::string, std::int64_t> open_;  // datasets that were read last; with them HDF5 keeps their chunks
 };
+
+/// HDF5 itself crashes on some files: in 1.10 damaged metadata without check sums, as in most files of Python, is enough
+/// to make it use freed memory. So what reads a file that may come from anywhere is tried in a copy of this process
+/// first. What `read` does there is lost. @pre no other thread uses HDF5
+/// @throws std::runtime_error with the message of what read() throws, or if it crashes
+void try_reading(const std::filesystem::path& path, const std::function<void()>& read);
 
 }  // namespace goalpost
