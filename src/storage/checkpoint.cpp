@@ -175,11 +175,11 @@ Hdf5File open_state(const std::filesystem::path& path, const std::string& kind) 
   return file;
 }
 
-// All of a state, whatever it is the state of.
-StateSummary read_state(const std::filesystem::path& path) {
+// Reads all of a state, whatever it is the state of, and yields its hash.
+std::uint64_t read_state(const std::filesystem::path& path, StateSummary& s) {
   const Hdf5File file = Hdf5File::open(path);
   check_schema(file);
-  StateSummary s{.kind = file.read_text("", "kind")};
+  s = {.kind = file.read_text("", "kind")};
   Loader loader(file);
   Hasher hasher;
   const auto read = [&](auto values, const std::string& name) {
@@ -198,15 +198,13 @@ StateSummary read_state(const std::filesystem::path& path) {
       std::vector<std::uint64_t> counters(shape[0]);
       read(std::span(counters), name);
     } else {
-      throw std::runtime_error(
-          fmt::format("{}: {}: the shape is [{}]; expected one or two extents", path.string(), name,
-                      fmt::join(shape, " x ")));
+      throw std::runtime_error(fmt::format("{}: {}: the shape is [{}]; expected one or two extents", path.string(),
+                                           name, fmt::join(shape, " x ")));
     }
     ++s.datasets;
   }
-  check_hash(file, hasher.hash());
   s.bytes = std::filesystem::file_size(path);
-  return s;
+  return hasher.hash();
 }
 
 // The number in checkpoint_<step>.h5; nothing for other files.
@@ -250,8 +248,9 @@ std::string read_state_config(const std::filesystem::path& path, const std::stri
 
 void load_state(const std::filesystem::path& path, const std::string& kind, const StateTraversal& visit) {
   try_reading(path, [&] {
+    StateSummary any;
     open_state(path, kind);
-    read_state(path);
+    read_state(path, any);
   });
   const Hdf5File file = open_state(path, kind);
   Loader loader(file);
@@ -266,8 +265,11 @@ void load_state(const std::filesystem::path& path, const std::string& kind, cons
 }
 
 StateSummary check_state(const std::filesystem::path& path) {
-  try_reading(path, [&] { read_state(path); });
-  return read_state(path);
+  StateSummary s;
+  try_reading(path, [&] { read_state(path, s); });
+  const std::uint64_t hash = read_state(path, s);
+  check_hash(Hdf5File::open(path), hash);
+  return s;
 }
 
 std::vector<std::filesystem::path> CheckpointSeries::older(const std::filesystem::path& directory) {

@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "storage/checkpoint.h"
 #include "storage/file.h"
 
 namespace goalpost {
@@ -224,7 +225,8 @@ void each_minari(const fs::path& data, const EnvSpec& spec, const EachEpisode& f
     total_steps += steps;
   }
   if (total_steps != total.steps)
-    wrong(path, fmt::format("the episodes have {} steps; expected {}, as metadata.json says", total_steps, total.steps));
+    wrong(path,
+          fmt::format("the episodes have {} steps; expected {}, as metadata.json says", total_steps, total.steps));
 }
 
 void each_d4rl(const Hdf5File& file, const fs::path& path, const EnvSpec& spec, const EachEpisode& f) {
@@ -291,12 +293,22 @@ void each_d4rl(const Hdf5File& file, const fs::path& path, const EnvSpec& spec, 
   }
 }
 
+// The directory of a Minari dataset's files, if this is one.
+std::optional<fs::path> minari_data(const fs::path& path) {
+  for (const fs::path& data : {path / "data", path})
+    if (fs::is_regular_file(data / "main_data.hdf5")) return data;
+  return {};
+}
+
+// Empty if the file says nothing.
+std::string kind_of(const fs::path& path) {
+  const Hdf5File file = Hdf5File::open(path);
+  return file.has_attribute("", "kind") ? file.read_text("", "kind") : "";
+}
+
 void each_episode(const fs::path& path, const EnvSpec& spec, const EachEpisode& f) {
-  if (fs::is_directory(path)) {
-    for (const fs::path& data : {path / "data", path})
-      if (fs::is_regular_file(data / "main_data.hdf5")) return each_minari(data, spec, f);
-    return each_recorded(path, spec, f);
-  }
+  if (const auto data = minari_data(path)) return each_minari(*data, spec, f);
+  if (fs::is_directory(path)) return each_recorded(path, spec, f);
   const Hdf5File file = Hdf5File::open(path);
   if (!file.has_attribute("", "kind") && file.has("observations")) return each_d4rl(file, path, spec, f);
   each_recorded(path, spec, f);
@@ -403,8 +415,8 @@ DatasetSummary read_recorded(const fs::path& path) {
   return s;
 }
 
-// Calls f with the header and no episode, then with each of the longest prefix of valid ones; a sentence says what comes
-// behind them. What f throws passes through.
+// Calls f with the header and no episode, then with each of the longest prefix of valid ones; a sentence says what
+// comes behind them. What f throws passes through.
 std::string each_whole_episode(const fs::path& path,
                                const std::function<void(const EpisodeHeader&, const EpisodeBlock&)>& f) {
   std::vector<fs::path> files;
@@ -438,8 +450,8 @@ std::string each_whole_episode(const fs::path& path,
       try {
         reader->read(e, b);
       } catch (const std::runtime_error& error) {
-        return left_out(fmt::format("episodes {} to {} of {}: {}", e, reader->episodes() - 1, files[i].string(),
-                                    error.what()));
+        return left_out(
+            fmt::format("episodes {} to {} of {}: {}", e, reader->episodes() - 1, files[i].string(), error.what()));
       }
       f(reader->header(), b);
     }
@@ -452,6 +464,50 @@ std::string each_whole_episode(const fs::path& path,
 DatasetSummary check_dataset(const fs::path& path) {
   try_reading(path, [&] { read_recorded(path); });
   return read_recorded(path);
+}
+
+std::vector<std::string> check_files(const fs::path& path, const std::optional<EnvSpec>& spec) {
+  const std::string name = path.string();
+  const auto count = [&](std::uint64_t episodes, std::uint64_t steps) {
+    return fmt::format("{}: {} episodes, {} steps, nothing wrong", name, episodes, steps);
+  };
+  bool recorded = fs::is_directory(path) && !minari_data(path);
+  if (fs::is_regular_file(path)) {
+    try_reading(path, [&] { kind_of(path); });
+    const std::string kind = kind_of(path);
+    if (kind == kEpisodeKind) {
+      recorded = true;
+    } else if (!kind.empty()) {
+      const StateSummary s = check_state(path);
+      return {fmt::format("{}: a {}, {} matrices and counters, {:.1f} MB, nothing wrong", name, s.kind, s.datasets,
+                          static_cast<double>(s.bytes) / 1e6)};
+    }
+  }
+  if (!recorded) {
+    if (!spec)
+      wrong(path, fmt::format("this is {}, which does not say all of its spaces; expected --env with its environment",
+                              minari_data(path) ? "a Minari dataset" : "no file of goalpost's own"));
+    std::uint64_t episodes = 0, steps = 0;
+    replay_dataset(path, *spec, [&](const StepBatch& step) {
+      ++steps;
+      episodes += step.ended(0);
+    });
+    return {count(episodes, steps)};
+  }
+  std::vector<std::string> sentences;
+  if (fs::is_directory(path)) {
+    std::vector<fs::path> states;
+    for (const auto& entry : fs::directory_iterator(path))
+      if (entry.path().extension() == ".h5" && entry.path() != episode_file(path)) states.push_back(entry.path());
+    std::sort(states.begin(), states.end());
+    if (!fs::is_regular_file(path / "config.toml")) states.clear();
+    for (const fs::path& file : states) sentences.push_back(check_files(file, spec).front());
+    const bool has_parts = fs::is_directory(episode_parts(path)) && !fs::is_empty(episode_parts(path));
+    if (!states.empty() && !has_parts && !fs::is_regular_file(episode_file(path))) return sentences;
+  }
+  const DatasetSummary s = check_dataset(path);
+  sentences.push_back(count(s.episodes, s.steps));
+  return sentences;
 }
 
 std::string repair_dataset(const fs::path& path, const fs::path& out, bool compressed) {

@@ -18,7 +18,6 @@ namespace fs = std::filesystem;
 static_assert(std::is_same_v<Scalar, float>, "the files hold float32");
 
 constexpr std::uint64_t kSchema = 1;
-constexpr char kKind[] = "goalpost episodes";
 constexpr std::uint64_t kChunkBytes = std::uint64_t(1) << 17, kStepsAtOnce = 50'000;
 
 // The columns of a file that have one row per state, or per step: f(name, numbers per row, the block's vector).
@@ -74,8 +73,8 @@ std::vector<double> read_range(const Hdf5File& file, const char* name, int n) {
 EpisodeHeader read_header(const Hdf5File& file, const fs::path& path) {
   if (const std::uint64_t schema = file.read_number("", "schema"); schema != kSchema)
     wrong(path, fmt::format("schema = {}; expected {}", schema, kSchema));
-  if (const std::string kind = file.read_text("", "kind"); kind != kKind)
-    wrong(path, fmt::format("kind = \"{}\"; expected \"{}\"", kind, kKind));
+  if (const std::string kind = file.read_text("", "kind"); kind != kEpisodeKind)
+    wrong(path, fmt::format("kind = \"{}\"; expected \"{}\"", kind, kEpisodeKind));
   EpisodeHeader h;
   h.environment = file.read_text("", "environment");
   h.config = file.read_text("", "config");
@@ -177,7 +176,7 @@ void EpisodeBlock::append_episode(const EpisodeHeader& h, const EpisodeBlock& fr
 EpisodeFileWriter::EpisodeFileWriter(fs::path path, const EpisodeHeader& h, bool compressed)
     : path_(std::move(path)), file_(Hdf5File::create(temporary_name(path_))), header_(h), compressed_(compressed) {
   file_.write_attribute("", "schema", kSchema);
-  file_.write_attribute("", "kind", kKind);
+  file_.write_attribute("", "kind", kEpisodeKind);
   file_.write_attribute("", "environment", h.environment);
   file_.write_attribute("", "config", h.config);
   for (const auto& [name, n] :

@@ -35,6 +35,8 @@
 
 namespace goalpost {
 
+inline constexpr char kEpisodeKind[] = "goalpost episodes";  ///< the attribute kind
+
 enum class EpisodePurpose : std::uint8_t { training, evaluation, rollout };
 
 /// What the episodes of a file have in common.

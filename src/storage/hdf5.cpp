@@ -110,9 +110,9 @@ std::string type_name(hid_t type) {
 // Whether the numbers are of a type that computers have. HDF5 could also convert from fields of 37 bits.
 bool is_usual(hid_t type) {
   for (const hid_t usual :
-       {H5T_IEEE_F32LE, H5T_IEEE_F64LE, H5T_STD_I8LE, H5T_STD_I16LE, H5T_STD_I32LE, H5T_STD_I64LE, H5T_STD_U8LE,
-        H5T_STD_U16LE, H5T_STD_U32LE, H5T_STD_U64LE, H5T_IEEE_F32BE, H5T_IEEE_F64BE, H5T_STD_I8BE, H5T_STD_I16BE,
-        H5T_STD_I32BE, H5T_STD_I64BE, H5T_STD_U8BE, H5T_STD_U16BE, H5T_STD_U32BE, H5T_STD_U64BE})
+       {H5T_IEEE_F32LE, H5T_IEEE_F64LE, H5T_STD_I8LE,  H5T_STD_I16LE,  H5T_STD_I32LE,  H5T_STD_I64LE, H5T_STD_U8LE,
+        H5T_STD_U16LE,  H5T_STD_U32LE,  H5T_STD_U64LE, H5T_IEEE_F32BE, H5T_IEEE_F64BE, H5T_STD_I8BE,  H5T_STD_I16BE,
+        H5T_STD_I32BE,  H5T_STD_I64BE,  H5T_STD_U8BE,  H5T_STD_U16BE,  H5T_STD_U32BE,  H5T_STD_U64BE})
     if (H5Tequal(type, usual) > 0) return true;
   return false;
 }
@@ -357,9 +357,10 @@ void Hdf5File::check_storage(const std::string& name, hid_t dataset) const {
         H5Pget_filter2(creation, static_cast<unsigned>(i), &flags, &no_values, nullptr, 0, nullptr, nullptr);
     const bool known = filter == H5Z_FILTER_SHUFFLE || filter == H5Z_FILTER_DEFLATE || filter == H5Z_FILTER_FLETCHER32;
     if (!known || !filters.insert(filter).second)
-      fail(name, fmt::format("filter {} of the numbers is number {}; expected shuffle ({}), deflate ({}) and fletcher32 "
-                             "({}), each once at most",
-                             i, filter, H5Z_FILTER_SHUFFLE, H5Z_FILTER_DEFLATE, H5Z_FILTER_FLETCHER32));
+      fail(name,
+           fmt::format("filter {} of the numbers is number {}; expected shuffle ({}), deflate ({}) and fletcher32 "
+                       "({}), each once at most",
+                       i, filter, H5Z_FILTER_SHUFFLE, H5Z_FILTER_DEFLATE, H5Z_FILTER_FLETCHER32));
     deflated = deflated || filter == H5Z_FILTER_DEFLATE;
   }
   const Hdf5Shape found = shape_of(dataset);
@@ -401,9 +402,7 @@ std::optional<Hdf5Shape> Hdf5File::find_dataset(const std::string& name) const {
   return shape_of(dataset);
 }
 
-Hdf5Shape Hdf5File::shape(const std::string& name) const {
-  return shape_of(dataset_to_read(name));
-}
+Hdf5Shape Hdf5File::shape(const std::string& name) const { return shape_of(dataset_to_read(name)); }
 
 bool Hdf5File::is_real(const std::string& name) const {
   const Handle type(H5Dget_type(dataset_to_read(name)), H5Tclose);
@@ -580,13 +579,12 @@ void try_reading(const std::filesystem::path& path, const std::function<void()>&
   }
   if (connected) ::close(ends[0]);
   if (child < 0)
-    throw std::runtime_error(fmt::format("cannot read {}: no process for it: {}", path.string(),
-                                         std::generic_category().message(why)));
-  if (status != 0)
     throw std::runtime_error(
-        fmt::format("{} is damaged in a way that HDF5 does not survive: reading it ended with {} {}", path.string(),
-                    WIFSIGNALED(status) ? "signal" : "status",
-                    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)));
+        fmt::format("cannot read {}: no process for it: {}", path.string(), std::generic_category().message(why)));
+  if (status != 0)
+    throw std::runtime_error(fmt::format(
+        "{} is damaged in a way that HDF5 does not survive: reading it ended with {} {}", path.string(),
+        WIFSIGNALED(status) ? "signal" : "status", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)));
   if (!message.empty()) throw std::runtime_error(message);
 }
 

@@ -59,7 +59,7 @@ class Hdf5File {
   /// Its shape; nothing if there is no dataset of this name.
   std::optional<Hdf5Shape> find_dataset(const std::string& name) const;
   Hdf5Shape shape(const std::string& name) const;  ///< the same, of a dataset that must be there
-  bool is_real(const std::string& name) const;  ///< whether its numbers have a point. @pre it is there
+  bool is_real(const std::string& name) const;     ///< whether its numbers have a point. @pre it is there
   /// The names of all datasets, sorted. An object that has a second name is an error: names could lead in circles.
   std::vector<std::string> datasets() const;
   bool has(const std::string& name) const;  ///< a dataset or group
@@ -89,14 +89,14 @@ class Hdf5File {
   void close_datasets() const;
 
   std::filesystem::path path_;
-  std::int64_t id_;      // hid_t
-  std::uint64_t bytes_;  // of a file that is read
+  std::int64_t id_;                                   // hid_t
+  std::uint64_t bytes_;                               // of a file that is read
   mutable std::map<std::string, std::int64_t> open_;  // datasets that were read last; with them HDF5 keeps their chunks
 };
 
-/// HDF5 itself crashes on some files: in 1.10 damaged metadata without check sums, as in most files of Python, is enough
-/// to make it use freed memory. So what reads a file that may come from anywhere is tried in a copy of this process
-/// first. What `read` does there is lost. @pre no other thread uses HDF5
+/// HDF5 itself crashes on some files: in 1.10 damaged metadata without check sums, as in most files of Python, is
+/// enough to make it use freed memory. So what reads a file that may come from anywhere is tried in a copy of this
+/// process first. What `read` does there is lost. @pre no other thread uses HDF5
 /// @throws std::runtime_error with the message of what read() throws, or if it crashes
 void try_reading(const std::filesystem::path& path, const std::function<void()>& read);
 

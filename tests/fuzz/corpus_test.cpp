@@ -23,8 +23,8 @@ class FuzzCorpus : public testing::TestWithParam<Target> {};
 
 TEST_P(FuzzCorpus, IsReadOrRefused) {
   int files = 0;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(std::filesystem::path(GOALPOST_SOURCE "/tests/fuzz/corpus") / GetParam().name)) {
+  for (const auto& entry : std::filesystem::directory_iterator(
+           std::filesystem::path(GOALPOST_SOURCE "/tests/fuzz/corpus") / GetParam().name)) {
     SCOPED_TRACE(entry.path().string());
     const std::string bytes = content(entry.path());
     EXPECT_EQ(GetParam().run(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()), 0);
