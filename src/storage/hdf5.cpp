@@ -37,6 +37,12 @@ std::string reason() {
     return 0;
   };
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, innermost, &text);
+  // What the system said comes with times, addresses and sizes around it.
+  constexpr std::string_view kSystem = "error message = '";
+  if (const std::size_t at = text.find(kSystem); at != text.npos) {
+    const std::size_t begin = at + kSystem.size();
+    text = text.substr(0, text.find(':')) + ": " + text.substr(begin, text.find('\'', begin) - begin);
+  }
   return text.empty() ? "no reason given" : text;
 }
 
@@ -546,18 +552,22 @@ double Hdf5File::read_real(const std::string& name, const char* attribute) const
 }
 
 void try_reading(const std::filesystem::path& path, const std::function<void()>& read) {
+  static bool is_copy = false;  // where nothing needs a copy of its own
+  if (is_copy) return;
   int ends[2] = {-1, -1};
   const bool connected = ::pipe(ends) == 0;
   const pid_t child = connected ? ::fork() : -1;
   if (child == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::close(ends[0]);
+    is_copy = true;
     std::string message;
     try {
       read();
-    } catch (const std::exception& e) {
+    } catch (const std::runtime_error& e) {
       message = e.what();
-      if (message.empty()) message = path.string() + " cannot be read";
+    } catch (const std::exception& e) {
+      message = fmt::format("{} cannot be read: {}", path.string(), e.what());
     }
     // A message that nobody takes would only be the parent's loss.
     static_cast<void>(!::write(ends[1], message.data(), std::min<std::size_t>(message.size(), 4096)));

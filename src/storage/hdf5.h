@@ -96,7 +96,7 @@ class Hdf5File {
 
 /// HDF5 itself crashes on some files: in 1.10 damaged metadata without check sums, as in most files of Python, is
 /// enough to make it use freed memory. So what reads a file that may come from anywhere is tried in a copy of this
-/// process first. What `read` does there is lost. @pre no other thread uses HDF5
+/// process first. What `read` does there is lost. Within `read` it does nothing. @pre no other thread uses HDF5
 /// @throws std::runtime_error with the message of what read() throws, or if it crashes
 void try_reading(const std::filesystem::path& path, const std::function<void()>& read);
 
