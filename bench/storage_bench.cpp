@@ -49,6 +49,7 @@ EpisodeBlock random_episodes(const EnvSpec& spec) {
                  .terminated = {0},
                  .truncated = {0},
                  .success = {0},
+                 .failed = {0},
                  .after = random_obs()};
   EpisodeBlock block;
   Rng rng(1);
@@ -182,6 +183,7 @@ class SavedAgent {
                    .terminated = {0},
                    .truncated = {0},
                    .success = {0},
+                   .failed = {0},
                    .after = {Matrix::Zero(10, 1), Matrix::Zero(3, 1), Matrix::Zero(3, 1)}};
     for (int t = 0; t < transitions; ++t) {
       step.truncated[0] = t % 50 == 49;

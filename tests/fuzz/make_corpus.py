@@ -33,14 +33,14 @@ def add(group, name, values, **how):
 
 
 def file(name):
-    return h5py.File(corpus / name, "w", libver="earliest")
+    return h5py.File(corpus / f"earliest_{name}.h5", "w", libver="earliest")
 
 
 def attribute(f, name, value):
     f.attrs.create(name, np.bytes_(value) if isinstance(value, str) else value)
 
 
-with file("own.h5") as f:
+with file("own") as f:
     for name, value in {"schema": np.uint64(1), "kind": "goalpost episodes", "environment": "Fuzz-v0", "config": "-",
                         "obs_dim": np.uint64(3), "goal_dim": np.uint64(3), "action_dim": np.uint64(1),
                         "choices": np.uint64(1000), "max_steps": np.uint64(6), "goal_radius": 1.0, "dt": 0.0,
@@ -62,7 +62,7 @@ with file("own.h5") as f:
 
 first = np.array([t < n for n in lengths for t in range(n + 1)])
 after = np.array([t > 0 for n in lengths for t in range(n + 1)])
-with file("d4rl.hdf5") as f:
+with file("d4rl") as f:
     add(f, "observations", states(0)[first], compression="gzip")
     add(f, "next_observations", states(0)[after])
     add(f, "actions", np.ones((steps, 1), np.float32))
@@ -74,7 +74,7 @@ with file("d4rl.hdf5") as f:
     add(f["infos"], "achieved_goal", states(1)[first])
     add(f["infos"], "next_achieved_goal", states(1)[after])
 
-with file("minari.hdf5") as f:
+with file("minari") as f:
     for e, n in enumerate(lengths):
         g = f.create_group(f"episode_{e}")
         g.attrs["total_steps"] = n
@@ -88,7 +88,7 @@ with file("minari.hdf5") as f:
         add(g, "terminations", np.arange(n) == n - 1)
         add(g, "truncations", np.zeros(n, bool))
 
-with file("state.h5") as f:
+with file("state") as f:
     attribute(f, "schema", np.uint64(1))
     attribute(f, "kind", "fuzz")
     attribute(f, "config", "-")
