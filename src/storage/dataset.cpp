@@ -531,7 +531,7 @@ void export_minari(const fs::path& path, const fs::path& out, bool compressed) {
           "this is no name of a Minari dataset; expected letters, digits, _ and -, and -v with a number at the "
           "end, e.g. fetch-reach-v0");
   if (fs::exists(name)) wrong(name, "the directory is there already; expected a new name");
-  check_dataset(path);
+  try_reading(path, [&] { read_recorded(path); });
   const EpisodeReader reader(path);
   const EpisodeHeader& h = reader.header();
   const fs::path temporary = temporary_name(name);
@@ -575,7 +575,7 @@ void export_minari(const fs::path& path, const fs::path& out, bool compressed) {
 
 void export_d4rl(const fs::path& path, const fs::path& out, bool compressed) {
   if (fs::exists(out)) wrong(out, "the file is there already; expected a new name");
-  check_dataset(path);
+  try_reading(path, [&] { read_recorded(path); });
   const EpisodeReader reader(path);
   const EpisodeHeader& h = reader.header();
   const fs::path temporary = temporary_name(out);

@@ -251,14 +251,24 @@ EpisodeReader::EpisodeReader(const fs::path& path) {
     wrong(path, "the directory holds no episodes; expected episodes.h5, or sealed parts 000000.h5, ...");
 }
 
+const Hdf5File& EpisodeReader::open_part(std::size_t part) const {
+  if (!open_ || open_index_ != part) {
+    open_.reset();
+    open_.emplace(Hdf5File::open(files_[part]));
+    open_index_ = part;
+  }
+  return *open_;
+}
+
 void EpisodeReader::add(const fs::path& path) {
-  Part part{Hdf5File::open(path), episodes_, {}};
-  const EpisodeHeader h = read_header(part.file, path);
+  const Hdf5File file = Hdf5File::open(path);
+  Part part{episodes_, {}};
+  const EpisodeHeader h = read_header(file, path);
   if (!files_.empty() && !same_spaces(h, header_))
     wrong(path, fmt::format("the episodes are of {} with other spaces than those of {}", h.environment,
                             files_.front().string()));
   const auto rows = [&](const char* name, int numbers) {
-    const Hdf5Shape found = part.file.shape(name);
+    const Hdf5Shape found = file.shape(name);
     const bool fits =
         numbers > 0 ? found.size() == 2 && found[1] == static_cast<std::uint64_t>(numbers) : found.size() == 1;
     if (!fits)
@@ -277,7 +287,7 @@ void EpisodeReader::add(const fs::path& path) {
     };
   };
   part.end.resize(count);
-  part.file.read_rows("episode/end", 0, count, std::span(part.end));
+  file.read_rows("episode/end", 0, count, std::span(part.end));
   std::uint64_t last = 0;
   for (std::uint64_t e = 0; e < count; last = part.end[e++])
     if (part.end[e] <= last || part.end[e] > steps || part.end[e] - last > static_cast<std::uint64_t>(h.max_steps))
@@ -298,14 +308,16 @@ void EpisodeReader::read(std::uint64_t index, EpisodeBlock& b) const {
   const auto after = std::upper_bound(parts_.begin(), parts_.end(), index,
                                       [](std::uint64_t i, const Part& part) { return i < part.first; });
   const Part& part = *(after - 1);
-  const fs::path& file = files_[static_cast<std::size_t>(after - 1 - parts_.begin())];
+  const std::size_t number = static_cast<std::size_t>(after - 1 - parts_.begin());
+  const fs::path& file = files_[number];
+  const Hdf5File& open = open_part(number);
   const std::uint64_t e = index - part.first, begin = e == 0 ? 0 : part.end[e - 1], steps = part.end[e] - begin;
   const auto read_rows = [&](std::uint64_t first, std::uint64_t count) {
     return [&, first, count]<class T>(const char* name, int numbers, std::vector<T>& column) {
       if (!is_there(name, header_.goal_dim)) return;
       const std::size_t old = column.size();
       column.resize(old + count * static_cast<std::uint64_t>(std::max(numbers, 1)));
-      part.file.read_rows(name, first, count, std::span(column).subspan(old));
+      open.read_rows(name, first, count, std::span(column).subspan(old));
       if constexpr (std::is_same_v<T, float>) {
         for (std::size_t i = old; i < column.size(); ++i)
           if (!std::isfinite(column[i]))
