@@ -3,8 +3,6 @@
 // working directory, because the input is written there before it is tried. Usage: <target> CORPUS...
 // [-max_total_time=SECONDS]
 // [-seed=S]; the options are libFuzzer's.
-#include <unistd.h>
-
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
