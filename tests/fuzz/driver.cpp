@@ -1,8 +1,7 @@
 // A small fuzzer for compilers without libFuzzer: hands the files of a corpus to the target, then mutations of them for
 // a bounded time. What crashes, throws, or takes longer than half a minute, is left in crash-<target>.bin in the
-// working directory, because the input is written there before it is tried. Usage: <target> CORPUS...
-// [-max_total_time=SECONDS]
-// [-seed=S]; the options are libFuzzer's.
+// working directory, because the input is written there before it is tried.
+// Usage: <target> CORPUS... [-max_total_time=SECONDS] [-seed=S]; the options are libFuzzer's.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>

@@ -1,11 +1,15 @@
 // HDF5 files, ours and those of other libraries, read as episodes, as a D4RL file, as Minari's and as a checkpoint: a
 // sentence or a whole dataset, nothing else. All of it is tried in a copy of the process, as the readers would do
-// themselves, since HDF5 crashes on some inputs. Such a crash counts only if the memory or the code is ours.
+// themselves, since HDF5 crashes on some inputs; the copy goes on to the next input unless it crashes. A crash counts
+// only if the memory or the code is ours.
 #include <dlfcn.h>
 #include <execinfo.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <span>
@@ -54,10 +58,11 @@ const fs::path& minari_directory() {
   return path;
 }
 
-// Ends the fuzzing, from the copy that tries an input.
+// Ends the fuzzing, from the copy that tries inputs.
 pid_t fuzzer = 0;
+bool is_copy = false;
 void found() {
-  if (getppid() == fuzzer) kill(fuzzer, SIGABRT);
+  if (is_copy) kill(fuzzer, SIGABRT);
 }
 
 template <class F>
@@ -70,22 +75,64 @@ void survive(F read) {
   }
 }
 
+void try_input(const fs::path& file) {
+  survive([&] { goalpost::check_dataset(file); });
+  for (const fs::path& dataset : {file, file.parent_path()})
+    survive([&] { goalpost::replay_dataset(dataset, spec(), [](const goalpost::StepBatch&) {}); });
+  survive([&] { goalpost::check_state(file); });
+  survive([&] { goalpost::load_state(file, "fuzz", visit); });
+}
+
+class Copy {
+ public:
+  ~Copy() { end(); }
+  // Has the file tried, and waits until it is, or until that has ended the copy.
+  void run(const fs::path& file) {
+    if (child_ == 0) begin(file);
+    char done = 0;
+    if (write(to_[1], &done, 1) != 1 || read(from_[0], &done, 1) != 1) end();
+  }
+
+ private:
+  void begin(const fs::path& file) {
+    if (pipe(to_) != 0 || pipe(from_) != 0 || (child_ = fork()) < 0) throw std::runtime_error("no process for a copy");
+    close(to_[child_ == 0 ? 1 : 0]);
+    close(from_[child_ == 0 ? 0 : 1]);
+    if (child_ != 0) return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    try {
+      goalpost::try_reading(file, [&] {  // within it the readers make no copies of their own
+        is_copy = true;
+        for (char c = 0; read(to_[0], &c, 1) == 1;) {
+          try_input(file);
+          if (write(from_[1], &c, 1) != 1) break;
+        }
+      });
+    } catch (const std::runtime_error&) {
+    }
+    _exit(0);
+  }
+  void end() {
+    if (child_ <= 0) return;
+    close(to_[1]);
+    close(from_[0]);
+    while (waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    child_ = 0;
+  }
+  pid_t child_ = 0;
+  int to_[2] = {-1, -1}, from_[2] = {-1, -1};
+};
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzzer = getpid();
-  const fs::path& directory = minari_directory();
-  const fs::path file = directory / "main_data.hdf5";
+  signal(SIGPIPE, SIG_IGN);
+  static Copy copy;
+  const fs::path file = minari_directory() / "main_data.hdf5";
   goalpost::write_input(file, data, size);
-  survive([&] {
-    goalpost::try_reading(file, [&] {
-      survive([&] { goalpost::check_dataset(file); });
-      for (const fs::path& dataset : {file, directory})
-        survive([&] { goalpost::replay_dataset(dataset, spec(), [](const goalpost::StepBatch&) {}); });
-      survive([&] { goalpost::check_state(file); });
-      survive([&] { goalpost::load_state(file, "fuzz", visit); });
-    });
-  });
+  copy.run(file);
   return 0;
 }
 
