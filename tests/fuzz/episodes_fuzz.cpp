@@ -152,4 +152,6 @@ extern "C" void __asan_on_error() {
   }
   found();
 }
+// Only our own code is instrumented for undefined behaviour.
+extern "C" void __ubsan_on_report() { found(); }
 #endif
