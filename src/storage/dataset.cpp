@@ -431,6 +431,7 @@ std::string each_whole_episode(const fs::path& path,
     std::sort(files.begin(), files.end());
   }
   if (files.empty()) wrong(path, "there are no episodes; expected episodes.h5, or sealed parts 000000.h5, ...");
+  EpisodeHeader header;
   EpisodeBlock b;
   for (std::size_t i = 0; i < files.size(); ++i) {
     const auto left_out = [&](const std::string& what) {
@@ -444,7 +445,10 @@ std::string each_whole_episode(const fs::path& path,
       if (i == 0) throw;
       return left_out(error.what());
     }
-    f(reader->header(), {});
+    if (i == 0) header = reader->header();
+    if (!reader->header().same_spaces(header))
+      return left_out(fmt::format("{} is of {} with other spaces", files[i].string(), reader->header().environment));
+    f(header, {});
     for (std::uint64_t e = 0; e < reader->episodes(); ++e) {
       b.clear();
       try {
@@ -453,7 +457,7 @@ std::string each_whole_episode(const fs::path& path,
         return left_out(
             fmt::format("episodes {} to {} of {}: {}", e, reader->episodes() - 1, files[i].string(), error.what()));
       }
-      f(reader->header(), b);
+      f(header, b);
     }
   }
   return "";

@@ -104,11 +104,6 @@ EpisodeHeader read_header(const Hdf5File& file, const fs::path& path) {
   return h;
 }
 
-bool same_spaces(const EpisodeHeader& a, const EpisodeHeader& b) {
-  return a.environment == b.environment && a.obs_dim == b.obs_dim && a.goal_dim == b.goal_dim &&
-         a.action_dim == b.action_dim && a.choices == b.choices;
-}
-
 std::vector<fs::path> part_files(const fs::path& directory) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(directory))
@@ -142,6 +137,11 @@ EpisodeHeader EpisodeHeader::of(const EnvSpec& spec, std::uint64_t seed, std::st
     h.action_high.assign(spec.action.high.begin(), spec.action.high.end());
   }
   return h;
+}
+
+bool EpisodeHeader::same_spaces(const EpisodeHeader& o) const {
+  return environment == o.environment && obs_dim == o.obs_dim && goal_dim == o.goal_dim && action_dim == o.action_dim &&
+         choices == o.choices;
 }
 
 void EpisodeBlock::clear() {
@@ -264,7 +264,7 @@ void EpisodeReader::add(const fs::path& path) {
   const Hdf5File file = Hdf5File::open(path);
   Part part{episodes_, {}};
   const EpisodeHeader h = read_header(file, path);
-  if (!files_.empty() && !same_spaces(h, header_))
+  if (!files_.empty() && !h.same_spaces(header_))
     wrong(path, fmt::format("the episodes are of {} with other spaces than those of {}", h.environment,
                             files_.front().string()));
   const auto rows = [&](const char* name, int numbers) {

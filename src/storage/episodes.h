@@ -49,6 +49,7 @@ struct EpisodeHeader {
   std::uint64_t seed = 0;
 
   static EpisodeHeader of(const EnvSpec& spec, std::uint64_t seed, std::string config);
+  bool same_spaces(const EpisodeHeader& other) const;  ///< and environment: their episodes may lie in one file
 };
 
 /// Whole episodes in memory, in the layout of the file.

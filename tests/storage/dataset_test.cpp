@@ -173,6 +173,13 @@ TEST(Dataset, IsRepairedToItsLongestValidPrefix) {
       repair_dataset(dir / "run", dir / "run.h5", false),
       testing::AllOf(HasSubstr("000001.h5 is not a complete HDF5 file"), HasSubstr("and the 1 parts after it")));
   expect_equal(read(dir / "run.h5"), good);
+
+  // Parts that do not belong together.
+  fs::remove(dir / "run/episodes/000001.h5");
+  write(dir / "run/episodes/000001.h5", continuous_spec(), scripted(continuous_spec(), 60));
+  EXPECT_THAT(repair_dataset(dir / "run", dir / "mixed.h5", false), HasSubstr("is of Script-v0 with other spaces"));
+  expect_equal(read(dir / "mixed.h5"), good);
+  EXPECT_THAT(message_of<std::runtime_error>([&] { check_dataset(dir / "run"); }), HasSubstr("with other spaces"));
 }
 
 // ------------------------------------------------------------------------------------------------------ hostile files
