@@ -104,9 +104,16 @@ void ReplayBuffer::copy(Slot slot, Index j, Batch& out) const {
   out.d(0, j) = Scalar(h.terminated | h.cut);
 }
 
-// Sampling trusts the bounds of the episodes that it may draw from, so those of a file are looked at.
-void ReplayBuffer::check_episodes(int i) const {
+// Sampling trusts what is stored, so what comes from a file is looked at.
+void ReplayBuffer::check_records(int i) const {
   const Lane& lane = lanes_[static_cast<std::size_t>(i)];
+  for (Index t = oldest(lane); t < lane.added; ++t) {
+    const Header& h = header({i, t});
+    if (h.terminated <= 1 && h.cut <= 1 && h.failed <= 1 && !ConstVectorMap(part({i, t}, 0), reward_at_ + 1).hasNaN())
+      continue;
+    throw std::runtime_error(detail::concatenate("ReplayBuffer: transition ", t, " of lane ", i,
+                                                 " was saved with NaN, or with flags that are neither 0 nor 1"));
+  }
   for (Index t = lane.first_whole; t < lane.added; ++t) {
     const Index begin = episode_begin({i, t}), end = episode_end({i, t});
     const bool running = t >= lane.episode_begin;
@@ -135,7 +142,7 @@ void ReplayBuffer::visit_state(StateVisitor& v) {
     // Slots fill from the front, so what is stored is one block. Counters come first: a load knows how much to read.
     const auto words = static_cast<std::size_t>(lane.added - oldest(lane)) * stride_ / 8;
     v.visit("records", std::span(reinterpret_cast<std::uint64_t*>(at({static_cast<int>(i), lane.turn})), words));
-    check_episodes(static_cast<int>(i));
+    check_records(static_cast<int>(i));
   }
   size_ = finished_ = 0;
   for (const Lane& lane : lanes_) {

@@ -95,7 +95,7 @@ class ReplayBuffer {
   }
   Header& header(Slot slot) const { return *reinterpret_cast<Header*>(at(slot)); }
   Scalar* part(Slot slot, Index offset) const { return reinterpret_cast<Scalar*>(at(slot) + sizeof(Header)) + offset; }
-  void check_episodes(int lane) const;  // throws std::runtime_error
+  void check_records(int lane) const;  // throws std::runtime_error
   Index oldest(const Lane& lane) const { return std::max<Index>(0, lane.added - lane_capacity_); }
   Index finished(const Lane& lane) const { return lane.episode_begin - std::min(lane.first_whole, lane.episode_begin); }
 

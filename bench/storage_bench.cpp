@@ -8,6 +8,7 @@
 #include "algos/registry.h"
 #include "algos/sac.h"
 #include "bench/support.h"
+#include "envs/classic/bit_flip.h"
 #include "envs/mujoco/fetch.h"
 #include "run/trainer.h"
 #include "storage/checkpoint.h"
@@ -48,6 +49,7 @@ EpisodeBlock random_episodes(const EnvSpec& spec) {
                  .terminated = {0},
                  .truncated = {0},
                  .success = {0},
+                 .failed = {0},
                  .after = random_obs()};
   EpisodeBlock block;
   Rng rng(1);
@@ -133,13 +135,13 @@ void BM_record_group_per_episode(benchmark::State& state) {
 }
 BENCHMARK(BM_record_group_per_episode)->UseRealTime();
 
-// One step of 8 lanes of FetchReach with 8 updates of SAC, the pair recording off and on; items are transitions.
-void BM_train_fetch_reach(benchmark::State& state) {
+// One step of 8 lanes with an update per transition, the pair recording off and on; items are transitions.
+void train(benchmark::State& state, const EnvFactory& environment, const char* algorithm_name) {
   constexpr int kLanes = 8;
-  VectorEnv env(fetch_factory(FetchTask::reach, FetchReward::sparse, 4, {}), kLanes, Rng(1));
-  const AlgorithmEntry& sac = find_algorithm("sac");
-  const std::unique_ptr<Settings> settings = sac.settings();
-  const std::unique_ptr<Agent> agent = sac.make(*settings, env.spec(), kLanes, Rng(2));
+  VectorEnv env(environment, kLanes, Rng(1));
+  const AlgorithmEntry& algorithm = find_algorithm(algorithm_name);
+  const std::unique_ptr<Settings> settings = algorithm.settings();
+  const std::unique_ptr<Agent> agent = algorithm.make(*settings, env.spec(), kLanes, Rng(2));
   std::unique_ptr<EpisodeRecorder> recorder;
   EpisodeStage stage(env.spec(), kLanes, EpisodePurpose::training);
   if (state.range(0) != 0)
@@ -152,11 +154,20 @@ void BM_train_fetch_reach(benchmark::State& state) {
     const StepBatch& step = env.step(action);
     agent->observe(step);
     for (std::size_t lane = 0; recorder && lane < kLanes; ++lane) recorder->append(stage, step, lane, 0);
+    if (!agent->ready()) continue;
     for (int i = 0; i < kLanes; ++i) agent->update(metrics);
   }
   state.SetItemsProcessed(state.iterations() * kLanes);
 }
+void BM_train_fetch_reach(benchmark::State& state) {
+  train(state, fetch_factory(FetchTask::reach, FetchReward::sparse, 4, {}), "sac");
+}
 BENCHMARK(BM_train_fetch_reach)->ArgName("recording")->Arg(0)->Arg(1)->UseRealTime()->Unit(benchmark::kMillisecond);
+void BM_train_bit_flip(benchmark::State& state) {
+  train(
+      state, [] { return make_bit_flip({.bits = 40}); }, "dqn");
+}
+BENCHMARK(BM_train_bit_flip)->ArgName("recording")->Arg(0)->Arg(1)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 // A replay buffer of so many FetchReach transitions, and the networks of SAC.
 class SavedAgent {
@@ -172,6 +183,7 @@ class SavedAgent {
                    .terminated = {0},
                    .truncated = {0},
                    .success = {0},
+                   .failed = {0},
                    .after = {Matrix::Zero(10, 1), Matrix::Zero(3, 1), Matrix::Zero(3, 1)}};
     for (int t = 0; t < transitions; ++t) {
       step.truncated[0] = t % 50 == 49;

@@ -175,6 +175,10 @@ void VectorEnv::set_coordinates(int lane, std::span<const double> values) {
 
 void VectorEnv::visit_state(StateVisitor& v) {
   v.visit("steps", std::span(steps_));
+  for (const std::uint64_t steps : steps_)
+    if (steps >= static_cast<std::uint64_t>(spec().max_steps))
+      throw std::runtime_error(detail::concatenate("VectorEnv: a lane was saved after ", steps,
+                                                   " steps of its episode; expected fewer than ", spec().max_steps));
   for (std::size_t i = 0; i < envs_.size(); ++i) {
     const StateVisitor::Scope scope(v, "lane" + std::to_string(i));
     envs_[i]->visit_state(v);

@@ -201,8 +201,9 @@ int dataset(const DatasetOptions& o) {
   try {
     if (o.action == "info") return dataset_info(o.path);
     if (o.action == "check") {
-      const DatasetSummary s = check_dataset(o.path);
-      fmt::print("{}: {} episodes, {} steps, nothing wrong\n", o.path, s.episodes, s.steps);
+      std::optional<EnvSpec> spec;
+      if (!o.env.empty()) spec = make_environment(o.env, o.set, 0)()->spec();
+      for (const std::string& sentence : check_files(o.path, spec)) fmt::print("{}\n", sentence);
       return 0;
     }
     need(o.out, "--out");
@@ -348,11 +349,15 @@ int run(int argc, char** argv) {
   dataset_command->add_option("action", d.action, "info, check, repair, export or import")
       ->required()
       ->check(CLI::IsMember({"info", "check", "repair", "export", "import"}));
-  dataset_command->add_option("path", d.path, "file of episodes, or run directory; import: a Minari or D4RL dataset")
+  dataset_command
+      ->add_option("path", d.path,
+                   "file of episodes, or run directory; import: a Minari or D4RL dataset; check: "
+                   "any of these, a policy or a checkpoint")
       ->required();
   dataset_command->add_option("--out", d.out, "what repair, export and import write; must be new");
   dataset_command->add_option("--format", d.format, "of an export")->check(CLI::IsMember({"minari", "d4rl"}));
-  dataset_command->add_option("--env", d.env, "of an import: the environment that the episodes are of");
+  dataset_command->add_option(
+      "--env", d.env, "of an import, or to check a Minari or D4RL dataset: the environment that the episodes are of");
   dataset_command->add_option("--set", d.set, "environment setting, e.g. env.bits=40")->allow_extra_args(false);
   dataset_command->add_flag("--compressed", d.compressed, "shuffle and deflate what is written");
   dataset_command->callback([&] { status = dataset(d); });

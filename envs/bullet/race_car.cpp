@@ -57,6 +57,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <stdexcept>
 #include <vector>
 
 #include "core/check.h"
@@ -163,6 +164,10 @@ class RaceCar final : public Env {
     v.visit("start", std::span(episode_.start));
     std::uint64_t numbers = episode_.actions.size();
     v.visit("numbers", numbers);
+    constexpr std::uint64_t kMost = 2'000'000;  // a task may have more time than the car's own
+    if (numbers > kMost || numbers % 2 != 0)
+      throw std::runtime_error(detail::concatenate("RaceCar: an episode was saved with ", numbers,
+                                                   " numbers of its actions; expected two per step, at most ", kMost));
     episode_.actions.resize(numbers);
     v.visit("actions", std::span(episode_.actions));
     v.visit("goal", std::span(goal_.data(), 2));

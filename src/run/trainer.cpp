@@ -2,12 +2,25 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <stdexcept>
 #include <vector>
 
 #include "algos/noise.h"
 #include "core/check.h"
 
 namespace goalpost {
+namespace {
+
+// Counters of a file that somebody made must leave room to count on.
+void check_count(std::int64_t count) {
+  constexpr std::int64_t kMost = 1'000'000'000'000'000'000;
+  if (count < 0 || count > kMost)
+    throw std::runtime_error(
+        detail::concatenate("TrainState: a count of ", count, " was saved; expected 0 to ", kMost));
+}
+
+}  // namespace
 
 void TrainProgress::visit_state(StateVisitor& v) {
   v.visit("step", step);
@@ -18,6 +31,7 @@ void TrainProgress::visit_state(StateVisitor& v) {
   v.visit("success_any", success_any);
   v.visit("reward", reward);
   v.visit("length", length);
+  for (const std::int64_t count : {step, episodes, updates}) check_count(count);
 }
 
 EpisodeSums::EpisodeSums(int lanes)
@@ -75,6 +89,10 @@ void TrainState::visit_state(StateVisitor& v) {
   v.visit("evaluations", evaluations);
   v.visit("successes_in_a_row", successes_in_a_row);
   v.visit("checkpoint_step", checkpoint_step);
+  for (const std::int64_t count : {cycles, evaluations, successes_in_a_row, checkpoint_step}) check_count(count);
+  if (!(updates_due >= 0) || !std::isfinite(updates_due))
+    throw std::runtime_error(
+        detail::concatenate("TrainState: ", updates_due, " updates were saved as due; expected a number >= 0"));
   visit_part(v, "warmup_rng", warmup_rng);
   visit_part(v, "sums", sums);
   visit_part(v, "recent", recent);

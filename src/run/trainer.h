@@ -71,7 +71,9 @@ constexpr auto fields(const TrainConfig*) {
             "training ends early when stop_evals evaluations in a row reach this success; 0: never", 0, 1),
       field("stop_evals", &TrainConfig::stop_evals, "see stop_success", 1, 1e6),
       field("checkpoint_every", &TrainConfig::checkpoint_every,
-            "transitions between two checkpoints, from which `goalpost train --resume` goes on; 0: none", 0, 1e15),
+            "transitions between two checkpoints, from which `goalpost train --resume` goes on; 0: none. With a replay "
+            "buffer they are about as large as that",
+            0, 1e15),
       field("checkpoints_kept", &TrainConfig::checkpoints_kept, "the newest so many stay while the run goes on", 1,
             1e6),
       field("checkpoint_replay", &TrainConfig::checkpoint_replay,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <optional>
 #include <set>
@@ -18,6 +19,7 @@ namespace goalpost {
 namespace {
 
 constexpr std::uint64_t kSchema = 1;
+constexpr char kChecksum[] = "checksum";  // the state's hash; files of earlier revisions have none
 
 // Keeps track of the scopes.
 class PathVisitor : public StateVisitor {
@@ -78,11 +80,9 @@ class Loader final : public PathVisitor {
       values = copy;
       return;
     }
-    file_.read(note(name), shape(values), std::span<Scalar>(values.data(), size(values)));
+    read(note(name), shape(values), std::span<Scalar>(values.data(), size(values)));
   }
-  void visit(std::string_view name, std::span<double> values) override {
-    file_.read(note(name), {values.size()}, values);
-  }
+  void visit(std::string_view name, std::span<double> values) override { read(note(name), {values.size()}, values); }
   void visit(std::string_view name, std::span<std::uint64_t> values) override {
     file_.read(note(name), {values.size()}, values);
   }
@@ -91,32 +91,46 @@ class Loader final : public PathVisitor {
 
  private:
   std::string note(std::string_view name) { return *visited_.insert(path(name)).first; }
+  // No state has NaN: training stops before. Infinity is the range of some.
+  template <class T>
+  void read(const std::string& name, const Hdf5Shape& shape, std::span<T> values) {
+    file_.read(name, shape, values);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      if (std::isnan(values[i]))
+        throw std::runtime_error(
+            fmt::format("{}: {}: number {} is NaN; expected none", file_.path().string(), name, i));
+  }
 
   const Hdf5File& file_;
   std::set<std::string> visited_;
 };
 
-// Eight bytes at a time through the finaliser of splitmix64 (Steele et al. 2014).
+// Adds up what every name and its numbers hash to, so that the order does not count. Each is hashed eight bytes at a
+// time through the finaliser of splitmix64 (Steele et al. 2014).
 class Hasher final : public PathVisitor {
  public:
   void visit(std::string_view name, MatrixRef values) override {
     begin(name, {static_cast<std::uint64_t>(values.rows()), static_cast<std::uint64_t>(values.cols())});
     for (Index j = 0; j < values.cols(); ++j)
       add(values.data() + j * values.outerStride(), static_cast<std::size_t>(values.rows()) * sizeof(Scalar));
+    total_ += hash_;
   }
   void visit(std::string_view name, std::span<double> values) override {
     begin(name, {values.size()});
     add(values.data(), values.size_bytes());
+    total_ += hash_;
   }
   void visit(std::string_view name, std::span<std::uint64_t> values) override {
     begin(name, {values.size()});
     add(values.data(), values.size_bytes());
+    total_ += hash_;
   }
 
-  std::uint64_t hash() const { return hash_; }
+  std::uint64_t hash() const { return total_; }
 
  private:
   void begin(std::string_view name, std::initializer_list<std::uint64_t> shape) {
+    hash_ = 0;
     const std::string full = path(name);
     add(full.size());
     add(full.data(), full.size());
@@ -137,18 +151,60 @@ class Hasher final : public PathVisitor {
     }
   }
 
-  std::uint64_t hash_ = 0;
+  std::uint64_t hash_ = 0, total_ = 0;
 };
+
+void check_hash(const Hdf5File& file, std::uint64_t hash) {
+  if (file.has_attribute("", kChecksum) && file.read_number("", kChecksum) != hash)
+    throw std::runtime_error(
+        fmt::format("{}: the numbers are not those that were saved: the file is damaged", file.path().string()));
+}
+
+void check_schema(const Hdf5File& file) {
+  if (const std::uint64_t schema = file.read_number("", "schema"); schema != kSchema)
+    throw std::runtime_error(
+        fmt::format("{}: schema = {}; expected {}: the file was written by another version of goalpost",
+                    file.path().string(), schema, kSchema));
+}
 
 Hdf5File open_state(const std::filesystem::path& path, const std::string& kind) {
   Hdf5File file = Hdf5File::open(path);
-  if (const std::uint64_t schema = file.read_number("", "schema"); schema != kSchema)
-    throw std::runtime_error(
-        fmt::format("{}: schema = {}; expected {}: the file was written by another version of goalpost", path.string(),
-                    schema, kSchema));
+  check_schema(file);
   if (const std::string found = file.read_text("", "kind"); found != kind)
     throw std::runtime_error(fmt::format("{}: kind = \"{}\"; expected \"{}\"", path.string(), found, kind));
   return file;
+}
+
+// Reads all of a state, whatever it is the state of, and yields its hash.
+std::uint64_t read_state(const std::filesystem::path& path, StateSummary& s) {
+  const Hdf5File file = Hdf5File::open(path);
+  check_schema(file);
+  s = {.kind = file.read_text("", "kind")};
+  Loader loader(file);
+  Hasher hasher;
+  const auto read = [&](auto values, const std::string& name) {
+    loader.visit(name, values);
+    hasher.visit(name, values);
+  };
+  for (const std::string& name : file.datasets()) {
+    const Hdf5Shape shape = file.shape(name);
+    if (shape.size() == 2) {
+      Matrix matrix(static_cast<Index>(shape[1]), static_cast<Index>(shape[0]));
+      read(MatrixRef(matrix), name);
+    } else if (shape.size() == 1 && file.is_real(name)) {
+      std::vector<double> numbers(shape[0]);
+      read(std::span(numbers), name);
+    } else if (shape.size() == 1) {
+      std::vector<std::uint64_t> counters(shape[0]);
+      read(std::span(counters), name);
+    } else {
+      throw std::runtime_error(fmt::format("{}: {}: the shape is [{}]; expected one or two extents", path.string(),
+                                           name, fmt::join(shape, " x ")));
+    }
+    ++s.datasets;
+  }
+  s.bytes = std::filesystem::file_size(path);
+  return hasher.hash();
 }
 
 // The number in checkpoint_<step>.h5; nothing for other files.
@@ -175,7 +231,7 @@ void save_state(const std::filesystem::path& path, const std::string& kind, cons
     file.write_attribute("", "config", config);
     Saver saver(file);
     visit(saver);
-    file.write_attribute("", "hash", state_hash(visit));
+    file.write_attribute("", kChecksum, state_hash(visit));
     file.close();
   } catch (...) {
     std::error_code ignored;
@@ -186,10 +242,16 @@ void save_state(const std::filesystem::path& path, const std::string& kind, cons
 }
 
 std::string read_state_config(const std::filesystem::path& path, const std::string& kind) {
+  try_reading(path, [&] { open_state(path, kind).read_text("", "config"); });
   return open_state(path, kind).read_text("", "config");
 }
 
 void load_state(const std::filesystem::path& path, const std::string& kind, const StateTraversal& visit) {
+  try_reading(path, [&] {
+    StateSummary any;
+    open_state(path, kind);
+    read_state(path, any);
+  });
   const Hdf5File file = open_state(path, kind);
   Loader loader(file);
   visit(loader);
@@ -199,10 +261,15 @@ void load_state(const std::filesystem::path& path, const std::string& kind, cons
           fmt::format("{}: {}: the file holds this, but the state to be read has nothing of this "
                       "name; expected the same configuration as when it was saved",
                       path.string(), name));
-  // Files of earlier revisions have none.
-  if (file.has_attribute("", "hash") && file.read_number("", "hash") != state_hash(visit))
-    throw std::runtime_error(
-        fmt::format("{}: the numbers are not those that were saved: the file is damaged", path.string()));
+  check_hash(file, state_hash(visit));
+}
+
+StateSummary check_state(const std::filesystem::path& path) {
+  StateSummary s;
+  try_reading(path, [&] { read_state(path, s); });
+  const std::uint64_t hash = read_state(path, s);
+  check_hash(Hdf5File::open(path), hash);
+  return s;
 }
 
 std::vector<std::filesystem::path> CheckpointSeries::older(const std::filesystem::path& directory) {

@@ -26,10 +26,19 @@ void save_state(const std::filesystem::path& path, const std::string& kind, cons
 /// The configuration that a state was saved with. @throws std::runtime_error as load_state
 std::string read_state_config(const std::filesystem::path& path, const std::string& kind);
 
+/// What a file that save_state wrote is, and how much it holds.
+struct StateSummary {
+  std::string kind;
+  std::uint64_t datasets = 0, bytes = 0;
+};
+/// Reads all of a state without knowing what it is the state of. @throws std::runtime_error as load_state, if the file
+/// is damaged
+StateSummary check_state(const std::filesystem::path& path);
+
 /// Reads the state back. Values are in place when visit() returns, so sizes may depend on counters visited before.
 /// After an error the state is partly read and no longer usable.
 /// @throws std::runtime_error with path, dataset and difference if the file is no complete HDF5 file, is of another
-/// kind or schema, lacks a name or holds one that is not visited, or has another type or shape
+/// kind or schema, lacks a name or holds one that is not visited, has another type or shape, or holds NaN
 void load_state(const std::filesystem::path& path, const std::string& kind, const StateTraversal& visit);
 
 /// The checkpoints of one run: checkpoint.h5 is the newest, older ones are called checkpoint_<step>.h5.
@@ -54,7 +63,8 @@ class CheckpointSeries {
   std::int64_t step_ = 0;  // of the newest
 };
 
-/// 64 bits over names, shapes and bytes: equal states have equal hashes; different ones almost surely do not.
+/// 64 bits over names, shapes and bytes, whatever their order: equal states have equal hashes; different ones almost
+/// surely do not.
 std::uint64_t state_hash(const StateTraversal& visit);
 
 }  // namespace goalpost

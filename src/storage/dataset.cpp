@@ -7,9 +7,11 @@
 #include <cmath>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
+#include "storage/checkpoint.h"
 #include "storage/file.h"
 
 namespace goalpost {
@@ -112,9 +114,6 @@ std::vector<std::uint8_t> flags(const Hdf5File& file, const std::string& name, s
 void complete_episode(const fs::path& path, const std::string& where, const EnvSpec& spec, const EpisodeHeader& h,
                       bool with_success, EpisodeBlock& b) {
   const std::uint64_t steps = b.steps();
-  if (steps > static_cast<std::uint64_t>(spec.max_steps))
-    wrong(path, fmt::format("{} has {} steps; expected at most {}, the time limit of {}", where, steps, spec.max_steps,
-                            spec.name));
   for (std::uint64_t t = 0; t + 1 < steps; ++t)
     if (b.terminated[t] || b.truncated[t])
       wrong(path, fmt::format("{} ends at step {} of {}; expected an end at its last step only", where, t, steps));
@@ -147,20 +146,55 @@ void complete_episode(const fs::path& path, const std::string& where, const EnvS
   b.purpose = {static_cast<std::uint8_t>(EpisodePurpose::rollout)};
 }
 
+void expect_time_limit(const fs::path& path, const std::string& where, std::uint64_t steps, const EnvSpec& spec) {
+  if (steps > static_cast<std::uint64_t>(spec.max_steps))
+    wrong(path, fmt::format("{} has {} steps; expected at most {}, the time limit of {}", where, steps, spec.max_steps,
+                            spec.name));
+}
+
+struct MinariTotals {
+  std::uint64_t episodes, steps;
+};
+MinariTotals read_metadata(const fs::path& path) {
+  constexpr std::uintmax_t kLargest = std::uintmax_t(16) << 20;
+  if (!fs::is_regular_file(path)) wrong(path, "there is no such file; expected the metadata of a Minari dataset");
+  if (fs::file_size(path) > kLargest)
+    wrong(path, fmt::format("the file has {} bytes; expected at most {}", fs::file_size(path), kLargest));
+  try {
+    const nlohmann::json j = nlohmann::json::parse(read_file(path));
+    if (const std::string format = j.at("data_format"); format != "hdf5")
+      wrong(path, fmt::format("data_format = \"{}\"; expected \"hdf5\"", format));
+    const auto count = [&](const char* key) {
+      if (!j.at(key).is_number_unsigned()) wrong(path, fmt::format("{} = {}; expected a count", key, j.at(key).dump()));
+      return j.at(key).get<std::uint64_t>();
+    };
+    return {count("total_episodes"), count("total_steps")};
+  } catch (const nlohmann::json::exception& e) {
+    wrong(path, fmt::format("this is no metadata of a Minari dataset: {}", e.what()));
+  }
+}
+
 void each_minari(const fs::path& data, const EnvSpec& spec, const EachEpisode& f) {
+  const MinariTotals total = read_metadata(data / "metadata.json");
   const fs::path path = data / "main_data.hdf5";
   const Hdf5File file = Hdf5File::open(path);
   const EpisodeHeader h = EpisodeHeader::of(spec, 0, "");
-  std::uint64_t episodes = 0;
-  while (file.has(fmt::format("episode_{}", episodes))) ++episodes;
-  if (episodes == 0) wrong(path, "there is no group episode_0; expected the episodes of a Minari dataset");
+  const std::uint64_t episodes = total.episodes;
+  if (file.has(fmt::format("episode_{}", episodes)))
+    wrong(path, fmt::format("there is a group episode_{0}; expected none from {0} on, as metadata.json says "
+                            "total_episodes = {0}",
+                            episodes));
+  std::uint64_t total_steps = 0;
   EpisodeBlock b;
   for (std::uint64_t e = 0; e < episodes; ++e, b.clear()) {
     const std::string group = fmt::format("episode_{}/", e);
     const std::string states = group + "observations";
+    if (!file.has(fmt::format("episode_{}", e)))
+      wrong(path, fmt::format("there is no group episode_{}; expected {} of them, as metadata.json says", e, episodes));
     const Hdf5Shape rewards = file.shape(group + "rewards");
     const std::uint64_t steps = rewards.empty() ? 0 : rewards[0];
     if (steps == 0) wrong(path, group + "rewards is empty; expected at least one step");
+    expect_time_limit(path, fmt::format("episode_{}", e), steps, spec);
     const bool dictionary = !file.find_dataset(states).has_value();
     if (dictionary != (spec.goal.dim > 0))
       wrong(path,
@@ -188,7 +222,11 @@ void each_minari(const fs::path& data, const EnvSpec& spec, const EachEpisode& f
     if (with_success) b.success = flags(file, group + "infos/success", 0, steps);
     complete_episode(path, fmt::format("episode_{}", e), spec, h, with_success, b);
     f(b);
+    total_steps += steps;
   }
+  if (total_steps != total.steps)
+    wrong(path,
+          fmt::format("the episodes have {} steps; expected {}, as metadata.json says", total_steps, total.steps));
 }
 
 void each_d4rl(const Hdf5File& file, const fs::path& path, const EnvSpec& spec, const EachEpisode& f) {
@@ -224,6 +262,7 @@ void each_d4rl(const Hdf5File& file, const fs::path& path, const EnvSpec& spec, 
     // last step is left out.
     const std::uint64_t steps = end - begin - (next || terminal[end - 1] ? 0 : 1);
     if (steps == 0) continue;
+    expect_time_limit(path, fmt::format("the episode from row {}", begin), steps, spec);
     const auto states = [&](const char* now, const char* after, bool has_after, int dimension) {
       std::vector<float> column = rows(file, path, now, begin, steps, dimension), last;
       if (has_after)
@@ -254,12 +293,22 @@ void each_d4rl(const Hdf5File& file, const fs::path& path, const EnvSpec& spec, 
   }
 }
 
+// The directory of a Minari dataset's files, if this is one.
+std::optional<fs::path> minari_data(const fs::path& path) {
+  for (const fs::path& data : {path / "data", path})
+    if (fs::is_regular_file(data / "main_data.hdf5")) return data;
+  return {};
+}
+
+// Empty if the file says nothing.
+std::string kind_of(const fs::path& path) {
+  const Hdf5File file = Hdf5File::open(path);
+  return file.has_attribute("", "kind") ? file.read_text("", "kind") : "";
+}
+
 void each_episode(const fs::path& path, const EnvSpec& spec, const EachEpisode& f) {
-  if (fs::is_directory(path)) {
-    for (const fs::path& data : {path / "data", path})
-      if (fs::is_regular_file(data / "main_data.hdf5")) return each_minari(data, spec, f);
-    return each_recorded(path, spec, f);
-  }
+  if (const auto data = minari_data(path)) return each_minari(*data, spec, f);
+  if (fs::is_directory(path)) return each_recorded(path, spec, f);
   const Hdf5File file = Hdf5File::open(path);
   if (!file.has_attribute("", "kind") && file.has("observations")) return each_d4rl(file, path, spec, f);
   each_recorded(path, spec, f);
@@ -349,9 +398,7 @@ std::string dataset_id(const fs::path& out) {
   return relative.empty() || relative.starts_with("..") ? out.filename().string() : relative;
 }
 
-}  // namespace
-
-DatasetSummary check_dataset(const fs::path& path) {
+DatasetSummary read_recorded(const fs::path& path) {
   const EpisodeReader reader(path);
   DatasetSummary s{.header = reader.header(),
                    .files = reader.files().size(),
@@ -368,49 +415,115 @@ DatasetSummary check_dataset(const fs::path& path) {
   return s;
 }
 
-std::string repair_dataset(const fs::path& path, const fs::path& out, bool compressed) {
-  if (fs::exists(out)) wrong(out, "the file is there already; expected a new name");
-  std::string dropped;
-  std::uint64_t kept = 0;
-  std::unique_ptr<EpisodeFileWriter> writer;
-  const auto copy = [&](const fs::path& file) {
-    try {
-      const EpisodeReader reader(file);
-      if (!writer) writer = std::make_unique<EpisodeFileWriter>(out, reader.header(), compressed);
-      EpisodeBlock b;
-      for (std::uint64_t e = 0; e < reader.episodes(); ++e, b.clear()) {
-        try {
-          reader.read(e, b);
-        } catch (const std::runtime_error& error) {
-          dropped = fmt::format("left out: episodes {} to {} of {}: {}", e, reader.episodes() - 1, file.string(),
-                                error.what());
-          return false;
-        }
-        writer->append(b);
-        ++kept;
-      }
-    } catch (const std::runtime_error& error) {
-      if (!writer) throw;
-      dropped = fmt::format("left out: {}", error.what());
-      return false;
-    }
-    return true;
-  };
+// Calls f with the header and no episode, then with each of the longest prefix of valid ones; a sentence says what
+// comes behind them. What f throws passes through.
+std::string each_whole_episode(const fs::path& path,
+                               const std::function<void(const EpisodeHeader&, const EpisodeBlock&)>& f) {
+  std::vector<fs::path> files;
   const fs::path parts = fs::is_directory(path) && fs::is_directory(episode_parts(path)) ? episode_parts(path) : path;
-  if (fs::is_directory(parts) && !fs::is_regular_file(episode_file(parts))) {
-    std::vector<fs::path> files;
+  if (!fs::is_directory(parts)) {
+    files = {parts};
+  } else if (fs::is_regular_file(episode_file(parts))) {
+    files = {episode_file(parts)};
+  } else {
     for (const auto& entry : fs::directory_iterator(parts))
       if (entry.path().extension() == ".h5") files.push_back(entry.path());
     std::sort(files.begin(), files.end());
-    for (std::size_t i = 0; i < files.size(); ++i) {
-      if (copy(files[i])) continue;
-      if (i + 1 < files.size()) dropped += fmt::format("; and the {} parts after it", files.size() - i - 1);
-      break;
-    }
-  } else {
-    copy(fs::is_directory(parts) ? episode_file(parts) : parts);
   }
-  if (!writer) wrong(path, "there are no episodes; expected episodes.h5, or sealed parts 000000.h5, ...");
+  if (files.empty()) wrong(path, "there are no episodes; expected episodes.h5, or sealed parts 000000.h5, ...");
+  EpisodeHeader header;
+  EpisodeBlock b;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const auto left_out = [&](const std::string& what) {
+      return fmt::format("left out: {}{}", what,
+                         i + 1 < files.size() ? fmt::format("; and the {} parts after it", files.size() - i - 1) : "");
+    };
+    std::optional<EpisodeReader> reader;
+    try {
+      reader.emplace(files[i]);
+    } catch (const std::runtime_error& error) {
+      if (i == 0) throw;
+      return left_out(error.what());
+    }
+    if (i == 0) header = reader->header();
+    if (!reader->header().same_spaces(header))
+      return left_out(fmt::format("{} is of {} with other spaces", files[i].string(), reader->header().environment));
+    f(header, {});
+    for (std::uint64_t e = 0; e < reader->episodes(); ++e) {
+      b.clear();
+      try {
+        reader->read(e, b);
+      } catch (const std::runtime_error& error) {
+        return left_out(
+            fmt::format("episodes {} to {} of {}: {}", e, reader->episodes() - 1, files[i].string(), error.what()));
+      }
+      f(header, b);
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+DatasetSummary check_dataset(const fs::path& path) {
+  try_reading(path, [&] { read_recorded(path); });
+  return read_recorded(path);
+}
+
+std::vector<std::string> check_files(const fs::path& path, const std::optional<EnvSpec>& spec) {
+  const std::string name = path.string();
+  const auto count = [&](std::uint64_t episodes, std::uint64_t steps) {
+    return fmt::format("{}: {} episodes, {} steps, nothing wrong", name, episodes, steps);
+  };
+  bool recorded = fs::is_directory(path) && !minari_data(path);
+  if (fs::is_regular_file(path)) {
+    try_reading(path, [&] { kind_of(path); });
+    const std::string kind = kind_of(path);
+    if (kind == kEpisodeKind) {
+      recorded = true;
+    } else if (!kind.empty()) {
+      const StateSummary s = check_state(path);
+      return {fmt::format("{}: a {}, {} matrices and counters, {:.1f} MB, nothing wrong", name, s.kind, s.datasets,
+                          static_cast<double>(s.bytes) / 1e6)};
+    }
+  }
+  if (!recorded) {
+    if (!spec)
+      wrong(path, fmt::format("this is {}, which does not say all of its spaces; expected --env with its environment",
+                              minari_data(path) ? "a Minari dataset" : "no file of goalpost's own"));
+    std::uint64_t episodes = 0, steps = 0;
+    replay_dataset(path, *spec, [&](const StepBatch& step) {
+      ++steps;
+      episodes += step.ended(0);
+    });
+    return {count(episodes, steps)};
+  }
+  std::vector<std::string> sentences;
+  if (fs::is_directory(path)) {
+    std::vector<fs::path> states;
+    for (const auto& entry : fs::directory_iterator(path))
+      if (entry.path().extension() == ".h5" && entry.path() != episode_file(path)) states.push_back(entry.path());
+    std::sort(states.begin(), states.end());
+    if (!fs::is_regular_file(path / "config.toml")) states.clear();
+    for (const fs::path& file : states) sentences.push_back(check_files(file, spec).front());
+    const bool has_parts = fs::is_directory(episode_parts(path)) && !fs::is_empty(episode_parts(path));
+    if (!states.empty() && !has_parts && !fs::is_regular_file(episode_file(path))) return sentences;
+  }
+  const DatasetSummary s = check_dataset(path);
+  sentences.push_back(count(s.episodes, s.steps));
+  return sentences;
+}
+
+std::string repair_dataset(const fs::path& path, const fs::path& out, bool compressed) {
+  if (fs::exists(out)) wrong(out, "the file is there already; expected a new name");
+  try_reading(path, [&] { each_whole_episode(path, [](const EpisodeHeader&, const EpisodeBlock&) {}); });
+  std::uint64_t kept = 0;
+  std::unique_ptr<EpisodeFileWriter> writer;
+  const std::string dropped = each_whole_episode(path, [&](const EpisodeHeader& header, const EpisodeBlock& b) {
+    if (!writer) writer = std::make_unique<EpisodeFileWriter>(out, header, compressed);
+    writer->append(b);
+    kept += b.episodes();
+  });
   writer->close();
   return dropped.empty() ? "" : fmt::format("{} episodes are in {}; {}", kept, out.string(), dropped);
 }
@@ -422,6 +535,7 @@ void export_minari(const fs::path& path, const fs::path& out, bool compressed) {
           "this is no name of a Minari dataset; expected letters, digits, _ and -, and -v with a number at the "
           "end, e.g. fetch-reach-v0");
   if (fs::exists(name)) wrong(name, "the directory is there already; expected a new name");
+  try_reading(path, [&] { read_recorded(path); });
   const EpisodeReader reader(path);
   const EpisodeHeader& h = reader.header();
   const fs::path temporary = temporary_name(name);
@@ -465,6 +579,7 @@ void export_minari(const fs::path& path, const fs::path& out, bool compressed) {
 
 void export_d4rl(const fs::path& path, const fs::path& out, bool compressed) {
   if (fs::exists(out)) wrong(out, "the file is there already; expected a new name");
+  try_reading(path, [&] { read_recorded(path); });
   const EpisodeReader reader(path);
   const EpisodeHeader& h = reader.header();
   const fs::path temporary = temporary_name(out);
@@ -519,6 +634,7 @@ void export_d4rl(const fs::path& path, const fs::path& out, bool compressed) {
 
 void import_dataset(const fs::path& path, const EnvSpec& spec, const fs::path& out, bool compressed) {
   if (fs::exists(out)) wrong(out, "the file is there already; expected a new name");
+  try_reading(path, [&] { each_episode(path, spec, [](const EpisodeBlock&) {}); });
   EpisodeFileWriter writer(out, EpisodeHeader::of(spec, 0, ""), compressed);
   each_episode(path, spec, [&](const EpisodeBlock& b) { writer.append(b); });
   writer.close();
@@ -540,6 +656,7 @@ void replay_dataset(const fs::path& path, const EnvSpec& spec, const std::functi
     const auto size = static_cast<std::uint64_t>(to.rows());
     std::copy_n(rows.begin() + static_cast<std::ptrdiff_t>(row * size), size, to.data());
   };
+  try_reading(path, [&] { each_episode(path, spec, [](const EpisodeBlock&) {}); });
   each_episode(path, spec, [&](const EpisodeBlock& b) {
     for (std::uint64_t t = 0; t < b.steps(); ++t) {
       for (const auto& [row, to] : {std::pair{t, &step.before}, std::pair{t + 1, &step.after}}) {

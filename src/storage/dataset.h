@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "storage/episodes.h"
 
@@ -20,6 +22,11 @@ struct DatasetSummary {
 };
 /// @throws std::runtime_error with file, dataset, episode and difference
 DatasetSummary check_dataset(const std::filesystem::path& path);
+
+/// Checks whatever goalpost writes in HDF5: episodes, a policy or checkpoint, a run directory with all of these, and
+/// with `spec`, the environment's, a Minari or D4RL dataset. Says in a sentence each what was found.
+/// @throws std::runtime_error with file, dataset and difference
+std::vector<std::string> check_files(const std::filesystem::path& path, const std::optional<EnvSpec>& spec);
 
 /// Copies the longest prefix of whole, valid episodes into a new file, and says in a sentence what is left out; empty
 /// if nothing is. @throws std::runtime_error if not even the header can be read, or out cannot be written

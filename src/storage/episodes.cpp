@@ -18,7 +18,6 @@ namespace fs = std::filesystem;
 static_assert(std::is_same_v<Scalar, float>, "the files hold float32");
 
 constexpr std::uint64_t kSchema = 1;
-constexpr char kKind[] = "goalpost episodes";
 constexpr std::uint64_t kChunkBytes = std::uint64_t(1) << 17, kStepsAtOnce = 50'000;
 
 // The columns of a file that have one row per state, or per step: f(name, numbers per row, the block's vector).
@@ -74,8 +73,8 @@ std::vector<double> read_range(const Hdf5File& file, const char* name, int n) {
 EpisodeHeader read_header(const Hdf5File& file, const fs::path& path) {
   if (const std::uint64_t schema = file.read_number("", "schema"); schema != kSchema)
     wrong(path, fmt::format("schema = {}; expected {}", schema, kSchema));
-  if (const std::string kind = file.read_text("", "kind"); kind != kKind)
-    wrong(path, fmt::format("kind = \"{}\"; expected \"{}\"", kind, kKind));
+  if (const std::string kind = file.read_text("", "kind"); kind != kEpisodeKind)
+    wrong(path, fmt::format("kind = \"{}\"; expected \"{}\"", kind, kEpisodeKind));
   EpisodeHeader h;
   h.environment = file.read_text("", "environment");
   h.config = file.read_text("", "config");
@@ -88,6 +87,8 @@ EpisodeHeader read_header(const Hdf5File& file, const fs::path& path) {
   h.goal_radius = file.read_real("", "goal_radius");
   h.dt = file.read_real("", "dt");
   h.seed = file.read_number("", "seed");
+  if (!(h.goal_radius >= 0) || !std::isfinite(h.goal_radius) || !(h.dt >= 0) || !std::isfinite(h.dt))
+    wrong(path, fmt::format("goal_radius = {}, dt = {}; expected finite numbers >= 0", h.goal_radius, h.dt));
   if (h.obs_dim == 0 || h.action_dim == 0 || (h.choices > 0 && h.action_dim != 1))
     wrong(path, fmt::format("obs_dim = {}, action_dim = {}, choices = {}; expected positive dimensions, and one "
                             "action number where there are choices",
@@ -101,11 +102,6 @@ EpisodeHeader read_header(const Hdf5File& file, const fs::path& path) {
                                 h.action_high[i]));
   }
   return h;
-}
-
-bool same_spaces(const EpisodeHeader& a, const EpisodeHeader& b) {
-  return a.environment == b.environment && a.obs_dim == b.obs_dim && a.goal_dim == b.goal_dim &&
-         a.action_dim == b.action_dim && a.choices == b.choices;
 }
 
 std::vector<fs::path> part_files(const fs::path& directory) {
@@ -143,6 +139,11 @@ EpisodeHeader EpisodeHeader::of(const EnvSpec& spec, std::uint64_t seed, std::st
   return h;
 }
 
+bool EpisodeHeader::same_spaces(const EpisodeHeader& o) const {
+  return environment == o.environment && obs_dim == o.obs_dim && goal_dim == o.goal_dim && action_dim == o.action_dim &&
+         choices == o.choices;
+}
+
 void EpisodeBlock::clear() {
   const EpisodeHeader any;
   const auto clear_one = [](const char*, int, auto& column) { column.clear(); };
@@ -175,7 +176,7 @@ void EpisodeBlock::append_episode(const EpisodeHeader& h, const EpisodeBlock& fr
 EpisodeFileWriter::EpisodeFileWriter(fs::path path, const EpisodeHeader& h, bool compressed)
     : path_(std::move(path)), file_(Hdf5File::create(temporary_name(path_))), header_(h), compressed_(compressed) {
   file_.write_attribute("", "schema", kSchema);
-  file_.write_attribute("", "kind", kKind);
+  file_.write_attribute("", "kind", kEpisodeKind);
   file_.write_attribute("", "environment", h.environment);
   file_.write_attribute("", "config", h.config);
   for (const auto& [name, n] :
@@ -250,14 +251,24 @@ EpisodeReader::EpisodeReader(const fs::path& path) {
     wrong(path, "the directory holds no episodes; expected episodes.h5, or sealed parts 000000.h5, ...");
 }
 
+const Hdf5File& EpisodeReader::open_part(std::size_t part) const {
+  if (!open_ || open_index_ != part) {
+    open_.reset();
+    open_.emplace(Hdf5File::open(files_[part]));
+    open_index_ = part;
+  }
+  return *open_;
+}
+
 void EpisodeReader::add(const fs::path& path) {
-  Part part{Hdf5File::open(path), episodes_, {}};
-  const EpisodeHeader h = read_header(part.file, path);
-  if (!files_.empty() && !same_spaces(h, header_))
+  const Hdf5File file = Hdf5File::open(path);
+  Part part{episodes_, {}};
+  const EpisodeHeader h = read_header(file, path);
+  if (!files_.empty() && !h.same_spaces(header_))
     wrong(path, fmt::format("the episodes are of {} with other spaces than those of {}", h.environment,
                             files_.front().string()));
   const auto rows = [&](const char* name, int numbers) {
-    const Hdf5Shape found = part.file.shape(name);
+    const Hdf5Shape found = file.shape(name);
     const bool fits =
         numbers > 0 ? found.size() == 2 && found[1] == static_cast<std::uint64_t>(numbers) : found.size() == 1;
     if (!fits)
@@ -276,7 +287,7 @@ void EpisodeReader::add(const fs::path& path) {
     };
   };
   part.end.resize(count);
-  part.file.read_rows("episode/end", 0, count, std::span(part.end));
+  file.read_rows("episode/end", 0, count, std::span(part.end));
   std::uint64_t last = 0;
   for (std::uint64_t e = 0; e < count; last = part.end[e++])
     if (part.end[e] <= last || part.end[e] > steps || part.end[e] - last > static_cast<std::uint64_t>(h.max_steps))
@@ -297,14 +308,16 @@ void EpisodeReader::read(std::uint64_t index, EpisodeBlock& b) const {
   const auto after = std::upper_bound(parts_.begin(), parts_.end(), index,
                                       [](std::uint64_t i, const Part& part) { return i < part.first; });
   const Part& part = *(after - 1);
-  const fs::path& file = files_[static_cast<std::size_t>(after - 1 - parts_.begin())];
+  const std::size_t number = static_cast<std::size_t>(after - 1 - parts_.begin());
+  const fs::path& file = files_[number];
+  const Hdf5File& open = open_part(number);
   const std::uint64_t e = index - part.first, begin = e == 0 ? 0 : part.end[e - 1], steps = part.end[e] - begin;
   const auto read_rows = [&](std::uint64_t first, std::uint64_t count) {
     return [&, first, count]<class T>(const char* name, int numbers, std::vector<T>& column) {
       if (!is_there(name, header_.goal_dim)) return;
       const std::size_t old = column.size();
       column.resize(old + count * static_cast<std::uint64_t>(std::max(numbers, 1)));
-      part.file.read_rows(name, first, count, std::span(column).subspan(old));
+      open.read_rows(name, first, count, std::span(column).subspan(old));
       if constexpr (std::is_same_v<T, float>) {
         for (std::size_t i = old; i < column.size(); ++i)
           if (!std::isfinite(column[i]))
@@ -538,7 +551,8 @@ void EpisodeRecorder::cut_back(std::uint64_t episodes) {
   std::uint64_t total = 0;
   std::size_t kept = 0;
   while (kept < part_episodes_.size() && total < episodes) total += part_episodes_[kept++];
-  for (std::size_t i = kept; i < part_episodes_.size(); ++i) fs::remove(part_path(i));
+  // The last first: what a kill leaves has no gap.
+  for (std::size_t i = part_episodes_.size(); i > kept; --i) fs::remove(part_path(i - 1));
   part_episodes_.resize(kept);
   episodes_ = episodes;
 }
@@ -589,14 +603,13 @@ void EpisodeRecorder::restore_parts() {
   }
   part_episodes_.clear();
   total = 0;
-  for (const fs::path& file : part_files(parts_)) {
-    if (total >= episodes_) {
-      fs::remove(file);
-      continue;
-    }
-    part_episodes_.push_back(episodes_in(file));
+  const std::vector<fs::path> files = part_files(parts_);
+  std::size_t kept = 0;
+  for (; kept < files.size() && total < episodes_; ++kept) {
+    part_episodes_.push_back(episodes_in(files[kept]));
     total += part_episodes_.back();
   }
+  for (std::size_t i = files.size(); i > kept; --i) fs::remove(files[i - 1]);  // the last first, as in cut_back()
   if (total != episodes_)
     throw std::runtime_error(
         fmt::format("{} holds {} recorded episodes up to the part that should end with {}; "

@@ -25,6 +25,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -34,6 +35,8 @@
 #include "storage/hdf5.h"
 
 namespace goalpost {
+
+inline constexpr char kEpisodeKind[] = "goalpost episodes";  ///< the attribute kind
 
 enum class EpisodePurpose : std::uint8_t { training, evaluation, rollout };
 
@@ -46,6 +49,7 @@ struct EpisodeHeader {
   std::uint64_t seed = 0;
 
   static EpisodeHeader of(const EnvSpec& spec, std::uint64_t seed, std::string config);
+  bool same_spaces(const EpisodeHeader& other) const;  ///< and environment: their episodes may lie in one file
 };
 
 /// Whole episodes in memory, in the layout of the file.
@@ -104,16 +108,18 @@ class EpisodeReader {
 
  private:
   struct Part {
-    Hdf5File file;
     std::uint64_t first;             // index of its first episode
     std::vector<std::uint64_t> end;  // of its episodes, in steps of the file
   };
   void add(const std::filesystem::path& file);
+  const Hdf5File& open_part(std::size_t part) const;
 
   std::vector<std::filesystem::path> files_;
   EpisodeHeader header_;
   std::vector<Part> parts_;
   std::uint64_t episodes_ = 0, steps_ = 0;
+  mutable std::optional<Hdf5File> open_;  // one at a time: a long run has more parts than a process may have files
+  mutable std::size_t open_index_ = 0;
 };
 
 /// The next episodes of several lanes as they are stepped. Sizes are fixed by the environment's time limit.

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,6 +19,11 @@ using Hdf5Shape = std::vector<std::uint64_t>;  ///< in C order: the last index r
 /// T is float, double, std::uint64_t, std::int64_t or std::uint8_t; files hold them little-endian. Metadata carries
 /// check sums (format of HDF5 1.10), so that a flipped bit is an error and not another file.
 ///
+/// Files of others are not trusted. What is read is a dataset that lies in the file itself: no soft or external links
+/// on the way, no numbers in other files, no filters but shuffle, deflate and fletcher32, numbers of a usual type, a
+/// shape that is backed by what is stored, chunks of at most 64 MiB. So the memory that a dataset takes is bounded by
+/// the size of its file.
+///
 /// @throws std::runtime_error with path, name and reason from every member function
 class Hdf5File {
  public:
@@ -27,6 +34,7 @@ class Hdf5File {
   Hdf5File& operator=(Hdf5File&&) = delete;
   ~Hdf5File();  ///< closes; errors are lost
 
+  const std::filesystem::path& path() const { return path_; }
   /// Closes the file; only then everything is written.
   void close();
 
@@ -48,11 +56,11 @@ class Hdf5File {
   /// integer. @pre values.size() is the size of so many rows
   template <class T>
   void read_rows(const std::string& name, std::uint64_t first, std::uint64_t count, std::span<T> values) const;
-  /// Its shape; nothing if there is no dataset of this name. A shape that cannot be backed by what the file stores, and
-  /// chunks too large to read, are errors: so what is allocated for a dataset is bounded by the size of its file.
+  /// Its shape; nothing if there is no dataset of this name.
   std::optional<Hdf5Shape> find_dataset(const std::string& name) const;
   Hdf5Shape shape(const std::string& name) const;  ///< the same, of a dataset that must be there
-  /// The names of all datasets, sorted.
+  bool is_real(const std::string& name) const;     ///< whether its numbers have a point. @pre it is there
+  /// The names of all datasets, sorted. An object that has a second name is an error: names could lead in circles.
   std::vector<std::string> datasets() const;
   bool has(const std::string& name) const;  ///< a dataset or group
   void create_group(const std::string& name);
@@ -72,11 +80,24 @@ class Hdf5File {
  private:
   template <class T>
   void write_number(const std::string& name, const char* attribute, T number);
-  Hdf5File(std::filesystem::path path, std::int64_t id) : path_(std::move(path)), id_(id) {}
+  Hdf5File(std::filesystem::path path, std::int64_t id, std::uint64_t bytes)
+      : path_(std::move(path)), id_(id), bytes_(bytes) {}
   [[noreturn]] void fail(const std::string& name, const std::string& problem) const;
+  std::int64_t find(const std::string& name) const;
+  std::int64_t dataset_to_read(const std::string& name) const;
+  void check_storage(const std::string& name, std::int64_t dataset) const;
+  void close_datasets() const;
 
   std::filesystem::path path_;
-  std::int64_t id_;  // hid_t
+  std::int64_t id_;                                   // hid_t
+  std::uint64_t bytes_;                               // of a file that is read
+  mutable std::map<std::string, std::int64_t> open_;  // datasets that were read last; with them HDF5 keeps their chunks
 };
+
+/// HDF5 itself crashes on some files: in 1.10 damaged metadata without check sums, as in most files of Python, is
+/// enough to make it use freed memory. So what reads a file that may come from anywhere is tried in a copy of this
+/// process first. What `read` does there is lost. Within `read` it does nothing. @pre no other thread uses HDF5
+/// @throws std::runtime_error with the message of what read() throws, or if it crashes
+void try_reading(const std::filesystem::path& path, const std::function<void()>& read);
 
 }  // namespace goalpost

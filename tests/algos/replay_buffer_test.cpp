@@ -1,5 +1,7 @@
 #include "algos/replay_buffer.h"
 
+#include <cmath>
+#include <cstring>
 #include <map>
 
 #include "algos/sampler.h"
@@ -147,6 +149,35 @@ TEST_F(ReplayBufferTest, RestoresAWrappedBuffer) {
       ASSERT_EQ(other.episode_end(y), buffer_.episode_end(x));
     }
   }
+}
+
+TEST_F(ReplayBufferTest, RefusesAStateThatCannotBe) {
+  fill(30);
+  const Snapshot saved = snapshot(buffer_);
+  const auto with = [&](const std::string& name, std::size_t at, auto value) {
+    Snapshot state = saved;
+    for (StateEntry& e : state)
+      if (e.name == name) std::memcpy(e.bytes.data() + at, &value, sizeof value);
+    ReplayBuffer other(spec_, {.capacity = kLanes * kLaneCapacity}, kLanes);
+    try {
+      restore(other, state);
+    } catch (const std::runtime_error& e) {
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  const auto begins = [](const std::string& text, const std::string& sentence) {
+    EXPECT_EQ(text.substr(0, sentence.size()), sentence);
+  };
+  EXPECT_EQ(with("lane1/added", 0, std::int64_t(30)), "");
+  begins(with("lane1/added", 0, std::int64_t(-1)), "ReplayBuffer: lane 1 was saved with added = -1");
+  begins(with("lane1/first_whole", 0, std::int64_t(2)), "ReplayBuffer: lane 1 was saved with added = 30");
+  begins(with("lane1/episode_begin", 0, std::int64_t(1) << 60), "ReplayBuffer: lane 1 was saved with added = 30");
+  // The first record of the ring is transition 20: since_begin, until_end, flags, and then its numbers.
+  begins(with("lane1/records", 0, std::int32_t(1000)), "ReplayBuffer: transition 20 of lane 1 was saved as part of");
+  begins(with("lane1/records", 4, std::int32_t(-5)), "ReplayBuffer: transition 20 of lane 1 was saved as part of");
+  begins(with("lane1/records", 8, std::uint8_t(2)), "ReplayBuffer: transition 20 of lane 1 was saved with NaN, or");
+  begins(with("lane1/records", 16, std::nanf("")), "ReplayBuffer: transition 20 of lane 1 was saved with NaN, or");
 }
 
 TEST(ReplayBuffer, HoldsEpisodesAsLongAsALanesWholeShare) {

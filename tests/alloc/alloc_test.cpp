@@ -13,8 +13,10 @@
 #include "envs/registry.h"
 #include "nn/normalizer.h"
 #include "nn/optimizer.h"
+#include "storage/episodes.h"
 #include "support/matrices.h"
 #include "support/script.h"
+#include "support/temporary_directory.h"
 
 namespace goalpost::test {
 namespace {
@@ -63,6 +65,12 @@ TEST_F(Alloc, TheGuardCountsEveryWayToAllocateInEveryThread) {
   }).join();
   std::free(memory);
   EXPECT_EQ(in_thread, 1u);
+  const ThreadAllocGuard own;
+  std::thread other([&] { memory = std::malloc(10); });
+  const std::uint64_t to_start_it = own.count();
+  other.join();
+  std::free(memory);
+  EXPECT_EQ(own.count(), to_start_it);
   const AllocGuard idle;
   EXPECT_EQ(idle.count(), 0u);
 }
@@ -173,6 +181,27 @@ TEST_F(Alloc, EveryEnvironmentStepsAndRestarts) {
           << entry.name << " with " << threads << " threads";
     }
   }
+}
+
+// Blocks are handed over, written as parts and come back all the while; only the writing thread allocates.
+TEST_F(Alloc, EpisodesAreRecordedWhileLanesStep) {
+  constexpr int kLanes = 4;
+  const TemporaryDirectory dir;
+  VectorEnv env([] { return make_bit_flip({.bits = 6}); }, kLanes, Rng(1));
+  const Matrix action = Matrix::Zero(1, kLanes);
+  EpisodeStage stage(env.spec(), kLanes, EpisodePurpose::training);
+  EpisodeRecorder recorder(dir.path(), env.spec(), EpisodeHeader::of(env.spec(), 1, ""), {.block_bytes = 4096});
+  std::uint64_t run_step = 0;
+  const ThreadAllocGuard guard;
+  for (int t = 0; t < 500; ++t) {
+    const StepBatch& step = env.step(action);
+    run_step += kLanes;
+    for (std::size_t lane = 0; lane < kLanes; ++lane) recorder.append(stage, step, lane, run_step);
+  }
+  EXPECT_EQ(guard.count(), 0u);
+  recorder.seal();
+  EXPECT_EQ(EpisodeReader(dir.path()).episodes(), recorder.episodes());
+  EXPECT_GT(EpisodeReader(dir.path()).files().size(), 10u);
 }
 
 TEST_F(Alloc, NormalizersObserveAndApply) {

@@ -16,7 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     s.action = {.kind = goalpost::ActionSpace::Kind::discrete, .dim = 1, .choices = 5, .low = {}, .high = {}};
     return s;
   }();
-  const std::filesystem::path path = goalpost::input_file(data, size, ".csv");
+  const std::filesystem::path path = goalpost::input_directory() / "actions.csv";
+  goalpost::write_input(path, data, size);
   for (const goalpost::EnvSpec* spec : {&continuous, &discrete}) {
     try {
       const Eigen::MatrixXd actions = goalpost::read_actions(path, *spec);

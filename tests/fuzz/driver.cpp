@@ -1,7 +1,7 @@
-// A small fuzzer for compilers without libFuzzer: mutates the files of a corpus for a bounded time and hands them to
-// the target. What crashes, or throws, is left in crash-<target>.bin below the working directory, because the input is
-// written there before it is tried. Usage: <target> CORPUS... [-max_total_time=SECONDS] [-seed=S]; the options are
-// libFuzzer's.
+// A small fuzzer for compilers without libFuzzer: hands the files of a corpus to the target, then mutations of them for
+// a bounded time. What crashes, throws, or takes longer than half a minute, is left in crash-<target>.bin in the
+// working directory, because the input is written there before it is tried.
+// Usage: <target> CORPUS... [-max_total_time=SECONDS] [-seed=S]; the options are libFuzzer's.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -80,17 +80,20 @@ int main(int argc, char** argv) {
       corpus.push_back(read(word));
     }
   }
-  for (const Bytes& bytes : corpus) LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
-
   const fs::path kept = "crash-" + fs::path(argv[0]).filename().string() + ".bin";
+  const auto try_input = [&](const Bytes& bytes) {
+    goalpost::write_input(kept, bytes.data(), bytes.size());
+    alarm(30);
+    LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
+  };
+  for (const Bytes& bytes : corpus) try_input(bytes);
+
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
   std::size_t inputs = 0;
   for (; std::chrono::steady_clock::now() < end; ++inputs) {
     Bytes bytes = corpus[random() % corpus.size()];
     mutate(bytes, corpus[random() % corpus.size()], random);
-    std::ofstream(kept, std::ios::binary)
-        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-    LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
+    try_input(bytes);
   }
   fs::remove(kept);
   std::printf("%zu inputs from %zu files, nothing found\n", inputs, corpus.size() - 1);

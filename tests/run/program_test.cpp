@@ -33,6 +33,25 @@ class Program : public testing::Test {
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, content(here_ / "out"), content(here_ / "err")};
   }
 
+  // On a disk that takes no file beyond so many KiB. HDF5 loses memory when it cannot close a file.
+  Outcome run_on_full_disk(int kib, const std::string& arguments) {
+    const std::string command = "export ASAN_OPTIONS=detect_leaks=0; trap '' XFSZ; ulimit -f " + std::to_string(kib) +
+                                "; cd '" + here_.path().string() + "' && exec '" GOALPOST_PROGRAM "' " + arguments +
+                                " > out 2> err";
+    const int status = std::system(("exec bash -c \"" + command + "\"").c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, content(here_ / "out"), content(here_ / "err")};
+  }
+  // What a run computed: all but the times it took.
+  void expect_same_curve(const std::string& one, const std::string& other) {
+    const CsvTable a = read_csv(here_ / one / "eval.csv"), b = read_csv(here_ / other / "eval.csv");
+    ASSERT_EQ(a.names, b.names);
+    for (const std::string& name : a.names) {
+      if (name == "wall_seconds") continue;
+      EXPECT_EQ(a.column(name), b.column(name)) << name;
+    }
+    EXPECT_TRUE(content(here_ / one / "policy.h5") == content(here_ / other / "policy.h5"));
+  }
+
   // A wrong request: exit status 2, the sentence, and nothing created.
   void expect_refusal(const std::string& arguments, const std::string& sentence) {
     const Outcome o = run(arguments);
@@ -73,13 +92,7 @@ TEST_F(Program, TrainsAndEvaluates) {
 TEST_F(Program, RepeatsARunFromItsConfigurationWithAnyNumberOfThreads) {
   ASSERT_EQ(run(std::string(kShort) + "--out one --threads 1").status, 0);
   ASSERT_EQ(run("train one/config.toml --out two --threads 2").status, 0);
-  const CsvTable a = read_csv(here_ / "one" / "eval.csv"), b = read_csv(here_ / "two" / "eval.csv");
-  ASSERT_EQ(a.names, b.names);
-  for (const std::string& name : a.names) {
-    if (name == "wall_seconds") continue;
-    EXPECT_EQ(a.column(name), b.column(name)) << name;
-  }
-  EXPECT_TRUE(content(here_ / "one" / "policy.h5") == content(here_ / "two" / "policy.h5"));
+  expect_same_curve("one", "two");
 }
 
 TEST_F(Program, RefusesWhatItDoesNotKnow) {
@@ -245,6 +258,91 @@ TEST_F(Program, RecordsExchangesAndReplaysEpisodes) {
   expect_refusal("dataset export e.h5 --format d4rl", "dataset export: --out is missing");
   expect_refusal("train bit_flip_her --set env.bits=5 --set agent.replay.dataset=e.h5",
                  "agent.replay.dataset: e.h5: the observation's dimension = 4; expected 5, as BitFlip-v0 has");
+}
+
+constexpr char kTiny[] =
+    "train bit_flip_her --quiet --set env.bits=4 --set train.lanes=4 --set agent.dqn.q.hidden=[16] --set "
+    "train.eval_every=640 --set "
+    "train.eval_episodes=5 --set train.final_eval_episodes=5 --set train.stop_success=0 ";
+
+TEST_F(Program, FindsNothingWrongWithWhatItWrites) {
+  for (const std::string record : {"train", "eval", "all"}) {
+    ASSERT_EQ(run(std::string(kTiny) + "--steps 1280 --out " + record + " --set train.record=" + record).status, 0);
+    const Outcome o = run("dataset check " + record);
+    EXPECT_EQ(o.status, 0) << o.err;
+    EXPECT_THAT(o.out, testing::AllOf(HasSubstr(record + "/checkpoint.h5: a goalpost run, "),
+                                      HasSubstr(record + "/policy.h5: a goalpost policy, "), HasSubstr(record + ": ")));
+    EXPECT_THAT(run("dataset check " + record + "/episodes.h5").out, HasSubstr("steps, nothing wrong"));
+  }
+  ASSERT_EQ(run("rollout BitFlip-v0 --policy all --episodes 7 --record r.h5 --out r.csv").status, 0);
+  EXPECT_THAT(run("dataset check r.h5").out, HasSubstr("r.h5: 7 episodes, "));
+  for (const char* how : {"", " --compressed"}) {
+    ASSERT_EQ(run(std::string("dataset export all --format minari --out bits-v0") + how).status, 0);
+    ASSERT_EQ(run(std::string("dataset export all --format d4rl --out bits.hdf5") + how).status, 0);
+    const std::string sound = run("dataset check all/episodes.h5").out;
+    const std::string counts = sound.substr(sound.find(": "));
+    for (const std::string name : {"bits-v0", "bits.hdf5"}) {
+      EXPECT_EQ(run("dataset check " + name + " --env BitFlip-v0 --set env.bits=4").out, name + counts);
+      EXPECT_EQ(run("dataset check " + name).status, 2) << "without --env";
+      std::filesystem::remove_all(here_ / name);
+    }
+  }
+  // Numbers that are damaged inside a file whose structure is sound.
+  std::string damaged = content(here_ / "all/policy.h5");
+  damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] ^ 1);
+  set_content(here_ / "all/policy.h5", damaged);
+  expect_refusal("dataset check all/policy.h5", "policy.h5");
+  expect_refusal("evaluate all --episodes 5", "policy.h5");
+}
+
+TEST_F(Program, ExportsWhatAnotherReaderOfMinariAccepts) {
+  if (std::system("python3 -c 'import h5py' 2> /dev/null") != 0) GTEST_SKIP() << "python3-h5py is not installed";
+  for (const std::string env : {"BitFlip-v0 --set env.bits=4", "FetchReach-v4", "Pendulum-v1"}) {
+    ASSERT_EQ(run("rollout " + env + " --random --episodes 6 --record e.h5 --out e.csv").status, 0);
+    ASSERT_EQ(run("dataset export e.h5 --format minari --out x-v0 --compressed").status, 0);
+    const CsvTable table = read_csv(here_ / "e.csv");
+    double rewards = 0;
+    for (const double r : table.column("reward")) rewards += r;
+    const std::string command = "cd '" + here_.path().string() +
+                                "' && python3 " GOALPOST_SOURCE "/tests/storage/read_minari.py x-v0 > out 2> err";
+    EXPECT_EQ(std::system(command.c_str()), 0) << env << ": " << content(here_ / "err");
+    int episodes = 0, steps = 0;
+    double read = 0;
+    EXPECT_EQ(
+        std::sscanf(content(here_ / "out").c_str(), "%d episodes, %d steps, rewards %lf", &episodes, &steps, &read), 3);
+    EXPECT_EQ(episodes, 6);
+    EXPECT_EQ(static_cast<std::size_t>(steps), table.rows());
+    EXPECT_NEAR(read, rewards, 1e-3 * (1 + std::abs(rewards)));
+    for (const char* name : {"e.h5", "e.csv", "x-v0"}) std::filesystem::remove_all(here_ / name);
+  }
+}
+
+TEST_F(Program, TrainsOnWhenTheDiskTakesNoMoreEpisodes) {
+  const std::string training =
+      std::string(kTiny) + "--steps 6400 --set agent.replay.capacity=640 --set train.record=all ";
+  ASSERT_EQ(run(training + "--out whole").status, 0);
+  const Outcome o = run_on_full_disk(200, training + "--out full");
+  ASSERT_EQ(o.status, 0) << o.err;
+  const std::string sentence = "recording of episodes stops: ";
+  EXPECT_THAT(o.err, testing::AllOf(HasSubstr(sentence), HasSubstr("File too large"), HasSubstr("full/episodes")));
+  EXPECT_EQ(o.err.find(sentence), o.err.rfind(sentence));
+  expect_same_curve("whole", "full");
+  // One file for all does not fit, but the parts of which it would have been made do.
+  EXPECT_FALSE(std::filesystem::exists(here_ / "full/episodes.h5"));
+  const std::string counts = run("dataset check whole/episodes.h5").out, parts = run("dataset check full/episodes").out;
+  EXPECT_EQ(parts.substr(parts.find(": ")), counts.substr(counts.find(": ")));
+  EXPECT_EQ(run("dataset check full").status, 0);
+}
+
+TEST_F(Program, ResumesWhereTheDiskWasFull) {
+  const std::string training = std::string(kTiny) + "--steps 6400 --set train.checkpoint_every=640 ";
+  ASSERT_EQ(run(training + "--out whole").status, 0);
+  const Outcome o = run_on_full_disk(400, training + "--out full");
+  EXPECT_EQ(o.status, 1) << o.err;
+  EXPECT_THAT(o.err, testing::AllOf(HasSubstr("checkpoint.h5"), HasSubstr("File too large")));
+  EXPECT_EQ(run("dataset check full/checkpoint.h5").status, 0);
+  ASSERT_EQ(run("train --quiet --resume full").status, 0);
+  expect_same_curve("whole", "full");
 }
 
 TEST_F(Program, ListsAndDescribes) {

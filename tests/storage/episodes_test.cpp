@@ -96,6 +96,24 @@ TEST(Episodes, CanBeReadWhileTheyAreRecorded) {
   EXPECT_EQ(read_all(dir.path()).episodes(), r.recorder.episodes());
 }
 
+TEST(Episodes, MayLieInMorePartsThanFilesMayBeOpen) {
+  const TemporaryDirectory dir;
+  Recording r(dir.path());
+  r.run(10);
+  r.recorder.seal();
+  const std::uint64_t episodes = r.recorder.episodes();
+  constexpr int kParts = 100;
+  for (int i = 1; i < kParts; ++i)
+    std::filesystem::create_hard_link(episode_parts(dir.path()) / "000000.h5",
+                                      episode_parts(dir.path()) / ("1000" + std::to_string(10 + i) + ".h5"));
+  rlimit old{};
+  ::getrlimit(RLIMIT_NOFILE, &old);
+  const rlimit few{50, old.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &few);
+  EXPECT_EQ(read_all(dir.path()).episodes(), kParts * episodes);
+  ::setrlimit(RLIMIT_NOFILE, &old);
+}
+
 TEST(Episodes, OfAResumedRunAreThoseOfAnUninterruptedOne) {
   const TemporaryDirectory whole, cut;
   {

@@ -5,6 +5,7 @@
 namespace goalpost {
 bool allocations_are_counted() { return false; }
 std::uint64_t allocation_count() { return 0; }
+std::uint64_t thread_allocation_count() { return 0; }
 }  // namespace goalpost
 
 #else
@@ -15,7 +16,11 @@ std::uint64_t allocation_count() { return 0; }
 
 namespace {
 constinit std::atomic<std::uint64_t> allocations{0};
-void count() { allocations.fetch_add(1, std::memory_order_relaxed); }
+constinit thread_local std::uint64_t thread_allocations = 0;
+void count() {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  ++thread_allocations;
+}
 }  // namespace
 
 // operator new of libstdc++ comes through malloc and aligned_alloc; free stays the C library's own.
@@ -57,6 +62,7 @@ int posix_memalign(void** memory, std::size_t alignment, std::size_t size) {
 namespace goalpost {
 bool allocations_are_counted() { return true; }
 std::uint64_t allocation_count() { return allocations.load(std::memory_order_relaxed); }
+std::uint64_t thread_allocation_count() { return thread_allocations; }
 }  // namespace goalpost
 
 #endif
