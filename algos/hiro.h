@@ -310,6 +310,8 @@ class Hiro final : public Agent {
   const Matrix& candidates() const { return candidates_; }
   /// [1 x batch*candidates] their scores, -½ Σᵢ ‖aᵢ − μ_lo(sᵢ, g̃ᵢ)‖².
   const Matrix& scores() const { return scores_; }
+  Learner& low() { return *low_.learner; }
+  Learner& high() { return *high_.learner; }
   const ReplayBuffer& transitions() const { return transitions_; }
   SegmentBuffer& segments() { return segments_; }
 

@@ -47,8 +47,8 @@ class Give final : public NamedVisitor {
     if (found == from_.end()) throw UsageError(fmt::format("it has no {}, which this policy is made of", full));
     const Matrix& m = found->second;
     if (m.rows() != values.rows() || m.cols() != values.cols())
-      throw UsageError(fmt::format("its {} is {}x{}; expected {}x{}", full, m.rows(), m.cols(), values.rows(),
-                                   values.cols()));
+      throw UsageError(
+          fmt::format("its {} is {}x{}; expected {}x{}", full, m.rows(), m.cols(), values.rows(), values.cols()));
     values = m;
     given_.insert(full);
   }
