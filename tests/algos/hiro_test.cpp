@@ -347,8 +347,11 @@ TEST(HiroCorrection, TakesTheCandidateThatMakesTheActionsLikeliest) {
           best_score = score;
         }
       }
-      if (&aim == &aims[0]) EXPECT_EQ(best, 10 * j + 1);
-      if (&aim == &aims[1]) EXPECT_EQ(best, 10 * j);
+      if (&aim == &aims[0]) {
+        EXPECT_EQ(best, 10 * j + 1);
+      } else if (&aim == &aims[1]) {
+        EXPECT_EQ(best, 10 * j);
+      }
       EXPECT_NEAR(b.a(0, j), g(0, best) / 10, 1e-6);
       EXPECT_NEAR(b.a(1, j), g(1, best) / 0.5, 1e-6);
     }
@@ -485,8 +488,11 @@ TEST(HiroLearning, AFrozenLevelNeitherLearnsNorExplores) {
     Metrics metrics;
     for (int t = 1; t < 8; ++t) {
       toy.move(matrix({{Scalar(t)}, {0}, {0}}));
-      if (low) EXPECT_EQ(toy.action(0, 0), 0) << "the low level explores";
-      if (!low && t <= 3) EXPECT_NEAR(toy.agent.points(Mode::explore)(0, 0), 5, 1e-5) << "the high level explores";
+      if (low) {
+        EXPECT_EQ(toy.action(0, 0), 0) << "the low level explores";
+      } else if (t <= 3) {
+        EXPECT_NEAR(toy.agent.points(Mode::explore)(0, 0), 5, 1e-5) << "the high level explores";
+      }
       toy.agent.update(metrics);
     }
     EXPECT_EQ(hash_of(toy.agent, frozen), before);
