@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "core/check.h"
 
@@ -222,13 +223,17 @@ void Hiro::act(const ObsBatch& obs, const std::vector<std::uint8_t>& first, Mode
   if (mode == Mode::explore) acted_ = true;
 }
 
+// g = point − φ(s): h, where the point aimed at is kept.
+void Hiro::change_left(ConstVectorRef point, ConstVectorRef s, VectorRef g) const {
+  for (Index i = 0; i < subgoal_dim_; ++i) g(i) = point(i) - s(c_.subgoal.dims[static_cast<std::size_t>(i)]);
+}
+
 // g_t ~ μ_hi(s_t) if t ≡ 0 (mod c), else g_t = h(s_{t−1}, g_{t−1}, s_t)                                section 3.1
 void Hiro::begin_step(const ObsBatch& obs, Mode mode, Lanes& lanes) {
   lanes.due.clear();
   for (std::size_t i = 0; i < lanes.k.size(); ++i) {
     const Index lane = static_cast<Index>(i);
-    for (Index d = 0; d < subgoal_dim_; ++d)  // the point stays where it is
-      lanes.subgoal(d, lane) = lanes.point(d, lane) - obs.obs(c_.subgoal.dims[static_cast<std::size_t>(d)], lane);
+    change_left(lanes.point.col(lane), obs.obs.col(lane), lanes.subgoal.col(lane));
     const bool over = lanes.k[i] == static_cast<std::uint64_t>(c_.c) ||
                       (c_.intrinsic.at_subgoal == AtSubgoal::end_segment && reached(lanes.subgoal.col(lane)));
     if (mode == Mode::explore && lanes.k[i] == 0) lanes.pretraining[i] = episodes_begun_++ < c_.pretraining.episodes;
@@ -298,7 +303,7 @@ void Hiro::observe(const StepBatch& step) {
     const auto s = step.before.obs.col(lane), s2 = step.after.obs.col(lane);
     const auto g = training_.subgoal.col(lane);
     const bool ended = step.ended(i);
-    goal_transition(s, g, s2, left_);
+    change_left(training_.point.col(lane), s2, left_);  // h(s, g, s')
 
     // (s_t‖g_t, a_t, r_lo, s_{t+1}‖h(s_t, g_t, s_{t+1}))                                             section 3.1
     low_step_.before.obs.col(lane) << s, g;

@@ -25,9 +25,9 @@
 //                 hidden_from_low = [0, 1], correction.clip; of both learners td3.huber_delta = 1,
 //                 td3.target_noise_in_units, td3.clip_target_actions = false, td3.pi.output_init and td3.q.output_init
 //                 = 0.003, initializer = "fan_in_zero_bias".
-//              2. The released code feeds the action to the critic's second layer once more; not here. It gives zeros
-//              as
-//                 the first sub-goal of an episode; here the high level decides at t = 0.
+//              2. Critics see actions, the high level's sub-goals among them, in units of their range [-1, 1]; those of
+//                 the released code in their own unit, and once more at the second layer. Its first sub-goal of an
+//                 episode is zero; here the high level decides at t = 0.
 //              3. A sub-goal is kept as the point φ(s) + g, so that applying h many times loses no digits.
 //              4. An episode's last segment may be shorter than c: it is kept with its length, or dropped
 //                 (short_segments). Time limits end neither level's task (d marks task ends only).
@@ -40,7 +40,6 @@
 
 #include <array>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -342,6 +341,7 @@ class Hiro final : public Agent {
 
   const Lanes& lanes(Mode mode) const { return mode == Mode::explore ? training_ : exploiting_; }
   Lanes make_lanes(Index n) const;
+  void change_left(ConstVectorRef point, ConstVectorRef s, VectorRef g) const;
   void begin_step(const ObsBatch& obs, Mode mode, Lanes& lanes);
   void decide(const ObsBatch& obs, Mode mode, Lanes& lanes);
   void draw_random_subgoal(VectorRef g);
