@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "algos/batch.h"
@@ -30,6 +32,14 @@ class Learner {
 const EnvSpec& discrete(const char* learner, const EnvSpec& spec);
 const EnvSpec& continuous(const char* learner, const EnvSpec& spec);
 
+/// A part of an agent's policy that begins as what an earlier run has learnt.
+struct InitialPolicy {
+  std::string setting;  ///< that asks for it, for messages
+  std::string run;      ///< directory of the earlier run; {seed} stands for the seed of this one
+  std::string part;     ///< name of the part: taken from a policy that has a part of this name, else the whole is
+  std::function<void(StateVisitor&)> visit;
+};
+
 /// A learner with its memory: decides what to store and what to learn from.
 class Agent {
  public:
@@ -45,6 +55,8 @@ class Agent {
   virtual void update(Metrics& metrics) = 0;
   virtual void visit_policy(StateVisitor& v) = 0;
   virtual void visit_state(StateVisitor& v) = 0;
+  /// What is to be loaded before the first step of a run.
+  virtual std::vector<InitialPolicy> initial_policies() { return {}; }
   /// visit_state without what was collected: how an agent goes on that fills its memory anew.
   virtual void visit_without_memory(StateVisitor& v) { visit_state(v); }
 };

@@ -2,6 +2,7 @@
 
 #include "algos/ddpg.h"
 #include "algos/dqn.h"
+#include "algos/hiro.h"
 #include "algos/sac.h"
 #include "algos/td3.h"
 #include "core/names.h"
@@ -49,6 +50,19 @@ constexpr AlgorithmEntry off_policy_entry(std::string_view doc) {
           .action_kind = kind};
 }
 
+// [agent.hiro] holds everything.
+class HiroSettings final : public Settings {
+ public:
+  void visit(ConfigVisitor& visitor) override {
+    visitor.enter({"hiro", "both levels", "", 0, 0});
+    visit_fields(config, visitor);
+    visitor.leave();
+  }
+  std::unique_ptr<Settings> clone() const override { return std::make_unique<HiroSettings>(*this); }
+  HiroConfig config;
+};
+const HiroConfig& hiro_config(const Settings& settings) { return dynamic_cast<const HiroSettings&>(settings).config; }
+
 constexpr ActionSpace::Kind kContinuous = ActionSpace::Kind::continuous, kDiscrete = ActionSpace::Kind::discrete;
 
 constexpr AlgorithmEntry kAlgorithms[] = {
@@ -56,6 +70,16 @@ constexpr AlgorithmEntry kAlgorithms[] = {
         "deep deterministic policy gradient (Lillicrap et al. 2016), with the HER papers' settings"),
     off_policy_entry<Dqn, DqnConfig, kDqn, kDiscrete>(
         "deep Q-network, discrete actions; double Q-learning as an option (Mnih et al. 2015)"),
+    {.name = "hiro",
+     .doc = "two levels: sub-goals every c steps, with off-policy correction (Nachum et al. 2018)",
+     .settings = [] { return std::unique_ptr<Settings>(new HiroSettings); },
+     .make = [](const Settings& settings, const EnvSpec& spec, int lanes, Rng rng) -> std::unique_ptr<Agent> {
+       return std::make_unique<Hiro>(spec, hiro_config(settings), lanes, rng);
+     },
+     .off_policy = [](const Settings&) -> const OffPolicyConfig* { return nullptr; },
+     .action_kind = kContinuous,
+     .problem = [](const Settings& settings, const EnvSpec& spec,
+                   int lanes) { return hiro_problem(hiro_config(settings), spec, lanes); }},
     off_policy_entry<Sac, SacConfig, kSac, kContinuous>(
         "soft actor-critic, learned or fixed temperature (Haarnoja et al. 2018b)"),
     off_policy_entry<Td3, Td3Config, kTd3, kContinuous>(

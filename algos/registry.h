@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "algos/agent.h"
@@ -18,6 +19,8 @@ struct AlgorithmEntry {
   /// The memory and sampling part of the settings, for checks; null if the algorithm has none.
   const OffPolicyConfig* (*off_policy)(const Settings& settings);
   ActionSpace::Kind action_kind;  ///< which kind of actions it is made for
+  /// What is wrong with the settings for an environment, as a sentence; empty if nothing is. Null: nothing to ask.
+  std::string (*problem)(const Settings& settings, const EnvSpec& spec, int lanes) = nullptr;
 };
 
 /// Every algorithm, sorted by name.

@@ -7,7 +7,8 @@ namespace goalpost {
 
 Td3::Td3(const EnvSpec& spec, const Td3Config& config, Rng rng)
     : c_(config),
-      pi_(continuous("td3", spec).state_dim(), spec.action.dim, c_.pi, rng.stream("pi")),
+      half_range_((continuous("td3", spec).action.high - spec.action.low) / 2),
+      pi_(spec.state_dim(), spec.action.dim, c_.pi, rng.stream("pi")),
       pi_target_(pi_),
       q1_(spec.state_dim() + spec.action.dim, 1, c_.q, rng.stream("q", 1)),
       q2_(spec.state_dim() + spec.action.dim, 1, c_.q, rng.stream("q", 2)),
@@ -35,12 +36,16 @@ Var Td3::critic_loss(const Batch& batch, Rng& rng) {
   {
     Tape::NoGrad hold(tape_);  // y is a number
     Var eps = clamp(normal(tape_, a.rows(), a.cols(), 0, c_.target_noise, rng), -c_.noise_clip, c_.noise_clip);
-    Var sa2 = concat(s2, clamp(tanh(pi_target_.frozen(s2)) + eps, -1, 1));
+    if (c_.target_noise_in_units) eps.value().array().colwise() /= half_range_.array();
+    Var a2 = tanh(pi_target_.frozen(s2)) + eps;
+    if (c_.clip_target_actions) a2 = clamp(a2, -1, 1);
+    Var sa2 = concat(s2, a2);
     y = r + c_.gamma * ((1 - d) * min(q1_target_.frozen(sa2), q2_target_.frozen(sa2)));
     if (c_.clip_targets) y = clamp(y, -1 / (1 - c_.gamma), 0);
   }
   Var sa = concat(s, a);
-  return mean(square(q1_(sa) - y)) + mean(square(q2_(sa) - y));
+  const auto loss = [&](Var error) { return mean(c_.huber_delta > 0 ? huber(error, c_.huber_delta) : square(error)); };
+  return loss(q1_(sa) - y) + loss(q2_(sa) - y);
 }
 
 // ∇_φ J = E ∇_a Q_θ1(s,a)|a=π_φ(s) ∇_φ π_φ(s)                                        Algorithm 1

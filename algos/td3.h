@@ -10,6 +10,7 @@
 //                 appendix.
 //              3. The robotics settings of the HER papers may be switched on: clip_targets, action_penalty,
 //                 random_action.
+//              4. So may those of HIRO's released code: huber_delta, target_noise_in_units, clip_target_actions.
 // Order        critics; every policy_delay updates the policy and all targets.
 #pragma once
 
@@ -28,6 +29,9 @@ struct Td3Config {
   double random_action = 0;
   Scalar target_noise = Scalar(0.2);
   Scalar noise_clip = Scalar(0.5);
+  bool target_noise_in_units = false;
+  bool clip_target_actions = true;
+  Scalar huber_delta = 0;
   int policy_delay = 2;
   MlpConfig pi = {};
   MlpConfig q = {};
@@ -52,6 +56,15 @@ constexpr auto fields(const Td3Config*) {
             "Fujimoto et al. 2018, 6.1"),
       field("noise_clip", &Td3Config::noise_clip, "target noise is cut to plus or minus this", 0, 10,
             "Fujimoto et al. 2018, 6.1"),
+      field(
+          "target_noise_in_units", &Td3Config::target_noise_in_units,
+          "target_noise and noise_clip are in the environment's unit of each action, not in that of the range [-1, 1]",
+          "released code of Nachum et al. 2018 (there true)"),
+      field("clip_target_actions", &Td3Config::clip_target_actions, "cut noisy target actions to the range",
+            "Fujimoto et al. 2018, authors' code; false in the released code of Nachum et al. 2018"),
+      field("huber_delta", &Td3Config::huber_delta,
+            "critic errors beyond this count linearly; 0: squared error throughout", 0, 1e9,
+            "released code of Nachum et al. 2018 (there 1)"),
       field("policy_delay", &Td3Config::policy_delay, "critic updates per policy update", 1, 1000,
             "Fujimoto et al. 2018, 6.1"),
       field("pi", &Td3Config::pi, "the policy's network"),
@@ -80,6 +93,7 @@ class Td3 final : public Learner {
 
  private:
   Td3Config c_;
+  Vector half_range_;  // [act] of the actions, in the environment's unit
   Tape tape_;
   Mlp pi_, pi_target_, q1_, q2_, q1_target_, q2_target_;
   ParameterList q_, online_, target_;

@@ -6,6 +6,7 @@
 
 #include "algos/ddpg.h"
 #include "algos/dqn.h"
+#include "algos/hiro.h"
 #include "algos/noise.h"
 #include "algos/off_policy_agent.h"
 #include "algos/sac.h"
@@ -293,7 +294,83 @@ void add_update(const char* algorithm, const ActorCritic& size) {
   }
 }
 
+// ---- HIRO on the ant (Nachum et al. 2018, appendix): observation 30, target 2, sub-goal 15, action 8, 2 x 300, batch
+// 100
+
+struct Ant {
+  std::string name;
+  int threads = 1;
+};
+
+// Filled with the experience of a world that moves at random.
+Hiro& ant_hiro() {
+  static const std::unique_ptr<Hiro> hiro = [] {
+    const EnvSpec spec = {
+        .name = "Ant",
+        .obs_dim = 30,
+        .action = {.dim = 8, .choices = 0, .low = Vector::Constant(8, -30), .high = Vector::Constant(8, 30)},
+        .goal = {.dim = 2},
+        .max_steps = 500,
+        .dt = 0.1};
+    auto agent = std::make_unique<Hiro>(spec, HiroConfig{.hidden_from_low = {0, 1}}, 1, Rng(1));
+    const std::vector<std::uint8_t> no(1);
+    const ObsBatch obs = {random_matrix(30, 1), random_matrix(2, 1), random_matrix(2, 1)};
+    StepBatch step = {obs, Matrix(8, 1), Matrix::Constant(1, 1, -10), no, no, no, no, obs};
+    for (std::uint64_t t = 0; t < 20'000; ++t) {  // as many as lie in no cache
+      step.before = step.after;
+      step.after.obs = random_matrix(30, 1, t);
+      step.truncated[0] = t % 500 == 499;
+      agent->act(step.before, {std::uint8_t(t % 500 == 0)}, Mode::explore, step.action);
+      agent->observe(step);
+    }
+    return agent;
+  }();
+  return *hiro;
+}
+
+template <class Body>
+void measure_threads(State& state, int threads, double items, Body body) {
+  set_compute_threads(threads);
+  measure(state, items, body);
+  set_compute_threads(1);
+}
+
+// Sampling with the rewards of now, and an update of TD3; every second one has a policy's. Items are updates.
+void BM_hiro_low_update(State& state, const Ant& c) {
+  Hiro& hiro = ant_hiro();
+  Rng rng(1);
+  Metrics metrics;
+  measure_threads(state, c.threads, 2, [&] {
+    for (int i = 0; i < 2; ++i) hiro.low().update(hiro.sample_low(), rng, metrics);
+  });
+}
+
+// The same with the correction of every segment. Items are updates.
+void BM_hiro_high_update(State& state, const Ant& c) {
+  Hiro& hiro = ant_hiro();
+  Rng rng(1);
+  Metrics metrics;
+  measure_threads(state, c.threads, 2, [&] {
+    for (int i = 0; i < 2; ++i) hiro.high().update(hiro.sample_high(), rng, metrics);
+  });
+}
+
+// Sampling and correction alone: 100 segments of 10 steps with 10 candidates, 10,000 columns through the low level's
+// policy. Items are candidates.
+void BM_hiro_relabelling(State& state, const Ant& c) {
+  Hiro& hiro = ant_hiro();
+  measure_threads(state, c.threads, 1000, [&] { hiro.sample_high(); });
+  const Network policy = {"", 45, 300, 2, 8, 10'000};
+  report_flops(state, policy.forward_flops());
+}
+
 const bool registered = [] {
+  for (const int threads : {1, 2}) {
+    const Ant ant{"30+15-300-300-8/100/threads:" + std::to_string(threads), threads};
+    add("BM_hiro_low_update", ant, BM_hiro_low_update)->UseRealTime();
+    add("BM_hiro_high_update", ant, BM_hiro_high_update)->UseRealTime();
+    add("BM_hiro_relabelling", ant, BM_hiro_relabelling)->UseRealTime();
+  }
   add_update<Ddpg, DdpgConfig>("ddpg", kHerDdpg);
   add_update<Ddpg, DdpgConfig>("ddpg", kRoboticsDdpg);
   add_update<Td3, Td3Config>("td3", kReach);

@@ -27,9 +27,13 @@ EnvSpec make_spec(EnvSpec spec, const GoalTaskConfig& c) {
 class GoalTask final : public Env {
  public:
   GoalTask(std::unique_ptr<Env> env, const GoalTaskConfig& c, std::shared_ptr<const Offsets> offsets)
-      : env_(std::move(env)), spec_(make_spec(env_->spec(), c)), offsets_(std::move(offsets)) {
+      : env_(std::move(env)),
+        spec_(make_spec(env_->spec(), c)),
+        offsets_(std::move(offsets)),
+        subtasks_(static_cast<std::uint64_t>(c.subtasks)),
+        waypoints_(static_cast<std::uint64_t>(c.waypoints)) {
     obs_ = Vector::Zero(spec_.obs_dim);
-    achieved_ = own_goal_ = goal_ = Vector::Zero(spec_.goal.dim);
+    achieved_ = own_goal_ = goal_ = start_ = way_ = Vector::Zero(spec_.goal.dim);
     look();
     goal_ = own_goal_;
   }
@@ -37,21 +41,30 @@ class GoalTask final : public Env {
   const EnvSpec& spec() const override { return spec_; }
 
   void reset(Rng& rng) override {
-    env_->reset(rng);
+    if (!goes_on_) return reset_world(rng);
+    ++link_;
+    if (waypoints_ == 0) set_way(rng);
+    set_goal();
+  }
+
+  void reset_world(Rng& rng) override {
+    env_->reset_world(rng);
     look();
-    if (offsets_->empty())
-      goal_ = own_goal_;
-    else
-      goal_ = achieved_ + (*offsets_)[rng.below(static_cast<std::uint32_t>(offsets_->size()))];
+    link_ = 0;
+    set_way(rng);
+    set_goal();
   }
 
   StepResult step(ActionRef action) override {
     StepResult result = env_->step(action);
     look();
+    goes_on_ = 0;
     if (spec_.goal.dim == 0 || result.failed) return result;
     result.reward = spec_.goal.reward(achieved_, goal_, spec_.goal.radius);
     result.success = spec_.goal.reached(achieved_, goal_);
     result.terminated = spec_.goal.ends_at_goal && result.success;
+    // If the episode ends here, whether the next one is in the same world.
+    goes_on_ = waypoints_ > 0 ? result.success && link_ + 1 < waypoints_ : link_ + 1 < subtasks_;
     return result;
   }
 
@@ -66,7 +79,13 @@ class GoalTask final : public Env {
       const StateVisitor::Scope scope(v, "world");
       env_->visit_state(v);
     }
-    if (spec_.goal.dim > 0) v.visit("goal", goal_);
+    if (spec_.goal.dim > 0) {
+      v.visit("goal", goal_);
+      v.visit("start", start_);
+      v.visit("way", way_);
+    }
+    v.visit("link", link_);
+    v.visit("goes_on", goes_on_);
     look();  // after a load it shows the restored state
   }
 
@@ -79,11 +98,30 @@ class GoalTask final : public Env {
 
  private:
   void look() { env_->observe({obs_, achieved_, own_goal_}); }
+  void set_way(Rng& rng) {
+    start_ = achieved_;
+    if (offsets_->empty())
+      way_ = own_goal_ - start_;
+    else
+      way_ = (*offsets_)[rng.below(static_cast<std::uint32_t>(offsets_->size()))];
+  }
+  void set_goal() {
+    if (waypoints_ > 0)
+      goal_ = start_ + Scalar(link_ + 1) / Scalar(waypoints_) * way_;
+    else if (offsets_->empty())
+      goal_ = own_goal_;
+    else
+      goal_ = start_ + way_;
+    goes_on_ = 0;  // until a step says otherwise
+  }
 
   std::unique_ptr<Env> env_;
   EnvSpec spec_;
   std::shared_ptr<const Offsets> offsets_;  // empty: the environment's own goals
+  std::uint64_t subtasks_, waypoints_;
+  std::uint64_t link_ = 0, goes_on_ = 0;  // of the chain: which sub-task this is, whether the next is in the same world
   Vector obs_, achieved_, own_goal_, goal_;
+  Vector start_, way_;  // where the line to the goal begins, and its length
 };
 
 Offsets make_offsets(Env& env, const GoalTaskConfig& c, Rng rng) {
@@ -106,7 +144,8 @@ Offsets make_offsets(Env& env, const GoalTaskConfig& c, Rng rng) {
 }  // namespace
 
 std::string goal_task_problem(const GoalTaskConfig& c, const EnvSpec& spec) {
-  const bool about_goals = !c.offset.empty() || c.offsets > 0 || c.reward != TaskReward::own;
+  const bool about_goals =
+      !c.offset.empty() || c.offsets > 0 || c.reward != TaskReward::own || c.subtasks > 1 || c.waypoints > 0;
   if (about_goals && spec.goal.dim == 0)
     return detail::concatenate("env.task sets goals or their reward, but ", spec.name, " has no goals");
   if (!c.offset.empty() && static_cast<int>(c.offset.size()) != spec.goal.dim)
@@ -117,11 +156,20 @@ std::string goal_task_problem(const GoalTaskConfig& c, const EnvSpec& spec) {
   if (c.max_offset > 0 && c.offsets == 0)
     return detail::concatenate("env.task.max_offset = ", c.max_offset,
                                " shortens drawn offsets, but env.task.offsets = 0");
+  if (c.subtasks > 1 && c.waypoints > 0)
+    return detail::concatenate("env.task.subtasks = ", c.subtasks, " and env.task.waypoints = ", c.waypoints,
+                               " are both given; expected one");
+  if (c.subtasks > 1 && c.offset.empty() && c.offsets == 0)
+    return detail::concatenate("env.task.subtasks = ", c.subtasks,
+                               " issues an offset again, but there is none; expected env.task.offset or "
+                               "env.task.offsets");
   return "";
 }
 
 EnvFactory with_goal_task(EnvFactory make, const GoalTaskConfig& c, Rng rng) {
-  if (c.offset.empty() && c.offsets == 0 && c.reward == TaskReward::own && c.max_steps == 0) return make;
+  if (c.offset.empty() && c.offsets == 0 && c.reward == TaskReward::own && c.max_steps == 0 && c.subtasks == 1 &&
+      c.waypoints == 0)
+    return make;
   const std::unique_ptr<Env> env = make();
   const std::string problem = goal_task_problem(c, env->spec());
   GP_CHECK(problem.empty(), problem);

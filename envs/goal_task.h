@@ -1,5 +1,11 @@
 // The same world with other tasks: goals at given or drawn offsets from where an episode starts, a reward for arriving,
-// another time limit. Settings of every environment, below [env.task].
+// another time limit, chains of sub-tasks. Settings of every environment, below [env.task].
+//
+// In a chain the world is not reset between two episodes: each is a sub-task, so that success is counted, and
+// bootstrapped, per sub-task.
+//   subtasks    the offset is issued again from wherever the last episode has ended
+//   waypoints   equidistant points on the line from the start to the goal; the next one becomes the goal when the last
+//               one is reached, and the world is reset when one is missed
 #pragma once
 
 #include <array>
@@ -21,6 +27,8 @@ struct GoalTaskConfig {
   double max_offset = 0;
   TaskReward reward = TaskReward::own;
   int max_steps = 0;
+  int subtasks = 1;
+  int waypoints = 0;
 };
 constexpr auto fields(const GoalTaskConfig*) {
   return std::tuple{
@@ -35,6 +43,14 @@ constexpr auto fields(const GoalTaskConfig*) {
       field("reward", &GoalTaskConfig::reward,
             "own: the environment's; arrival: 1 within the radius, which ends the episode, else -distance"),
       field("max_steps", &GoalTaskConfig::max_steps, "time limit; 0: the environment's own", 0, 1e9),
+      field("subtasks", &GoalTaskConfig::subtasks,
+            "episodes from one reset of the world to the next; each takes its offset from where the last has ended", 1,
+            1e6),
+      field(
+          "waypoints", &GoalTaskConfig::waypoints,
+          "points on the line to the goal, one per episode; after one that is missed, or the last, the world is reset; "
+          "0: the goal itself",
+          0, 1e6),
   };
 }
 static_assert(complete<GoalTaskConfig>);

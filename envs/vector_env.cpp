@@ -52,7 +52,7 @@ void VectorEnv::reset(Rng rng) {
 }
 
 void VectorEnv::reset() {
-  parallel_for(lanes(), threads_, [&](int i) { restart(i); });
+  parallel_for(lanes(), threads_, [&](int i) { restart(i, true); });
 }
 
 template <class F>
@@ -71,12 +71,15 @@ void VectorEnv::in_lane(Index i, F f) {
   }
 }
 
-void VectorEnv::restart(Index i) {
+void VectorEnv::restart(Index i, bool anew) {
   const std::size_t lane = static_cast<std::size_t>(i);
   steps_[lane] = 0;
   first_[lane] = 1;
   in_lane(i, [&](Env& env) {
-    env.reset(rngs_[lane]);
+    if (anew)
+      env.reset_world(rngs_[lane]);
+    else
+      env.reset(rngs_[lane]);
     env.observe(column(obs_, i));
   });
 }

@@ -61,7 +61,7 @@ class VectorEnv {
  private:
   void take_action(Index i, ConstVectorRef action);  // writes step_.action and unit_action_
   void step_lane(Index i);                           // uses unit_action_
-  void restart(Index i);
+  void restart(Index i, bool anew = false);
   template <class F>
   void in_lane(Index i, F f);  // f(environment), with its errors told with seed, lane and step
 

@@ -21,6 +21,10 @@ Mlp::Mlp(Index in, Index out, const MlpConfig& config, Rng rng) {
                 {}};
     initialize_weights(layer.W.value, config.initializer, rng);
     initialize_bias(layer.b.value, sizes[i], config.initializer, rng);
+    if (last && config.output_init > 0) {
+      rng.fill_uniform(Scalar(-config.output_init), Scalar(config.output_init), layer.W.value);
+      layer.b.value.setZero();
+    }
     if (config.layer_norm || (config.input_norm && i == 0)) {
       layer.norm = {Parameter("norm_gain" + suffix, sizes[i], 1), Parameter("norm_bias" + suffix, sizes[i], 1)};
       layer.norm[0].value.setOnes();

@@ -10,7 +10,7 @@ namespace goalpost {
 
 inline constexpr std::array kActivationNames = {"identity", "relu", "tanh"};
 constexpr EnumNames enum_names(Activation) { return kActivationNames; }
-inline constexpr std::array kInitializerNames = {"fan_in", "xavier", "he", "zeros"};
+inline constexpr std::array kInitializerNames = {"fan_in", "xavier", "he", "zeros", "fan_in_zero_bias"};
 constexpr EnumNames enum_names(Initializer) { return kInitializerNames; }
 
 struct MlpConfig {
@@ -19,6 +19,7 @@ struct MlpConfig {
   bool layer_norm = false;
   bool input_norm = false;
   Initializer initializer = Initializer::fan_in;
+  double output_init = 0;
 };
 constexpr auto fields(const MlpConfig*) {
   return std::tuple{
@@ -27,6 +28,9 @@ constexpr auto fields(const MlpConfig*) {
       field("layer_norm", &MlpConfig::layer_norm, "layer normalisation of the input of every layer"),
       field("input_norm", &MlpConfig::input_norm, "layer normalisation of the network's input only"),
       field("initializer", &MlpConfig::initializer, "how weights and biases start"),
+      field("output_init", &MlpConfig::output_init,
+            "weights of the output layer start uniform in plus or minus this, its bias at 0; 0: as the other layers", 0,
+            1e3, "Lillicrap et al. 2016, section 7 (there 0.003)"),
   };
 }
 static_assert(complete<MlpConfig>);

@@ -15,7 +15,8 @@ ParameterList join(const ParameterList& a, const ParameterList& b) {
 void initialize_weights(Matrix& W, Initializer initializer, Rng& rng) {
   const double n = static_cast<double>(W.cols()), m = static_cast<double>(W.rows());
   switch (initializer) {
-    case Initializer::fan_in: {
+    case Initializer::fan_in:
+    case Initializer::fan_in_zero_bias: {
       const Scalar bound = Scalar(1 / std::sqrt(n));
       rng.fill_uniform(-bound, bound, W);
       break;

@@ -57,7 +57,8 @@ enum class Initializer : int {
   fan_in,  ///< uniform in ±1/√n, biases too: the default of Torch's linear layers, and LeCun et al. 1998
   xavier,  ///< uniform in ±√(6/(n+m)), zero biases: Glorot & Bengio 2010, (16)
   he,      ///< normal with deviation √(2/n), zero biases: He et al. 2015, arXiv:1502.01852v1, (10)
-  zeros
+  zeros,
+  fan_in_zero_bias  ///< as fan_in, with zero biases: variance scaling by 1/3, as in the released code of HIRO
 };
 /// Fills a weight matrix. @shape W [out x in]
 void initialize_weights(Matrix& W, Initializer initializer, Rng& rng);

@@ -106,6 +106,9 @@ void check_relations(const Experiment& e, ConfigReader& reader) {
     reader.report("train.overlap",
                   "train.overlap = true spreads updates over steps, but train.cycle_episodes > 0 keeps "
                   "them apart; expected one of them");
+  if (algorithm.problem != nullptr && algorithm.action_kind == spec.action.kind)
+    if (const std::string problem = algorithm.problem(*e.agent_settings, spec, t.lanes); !problem.empty())
+      reader.report("agent." + e.algorithm, problem);
   const OffPolicyConfig* c = algorithm.off_policy(*e.agent_settings);
   if (c == nullptr) return;
   if (c->batch_size > c->replay.capacity)

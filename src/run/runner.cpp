@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "core/parallel.h"
+#include "run/initial_policy.h"
 #include "run/interrupt.h"
 #include "run/progress.h"
 #include "storage/checkpoint.h"
@@ -58,7 +60,16 @@ class RunRecorder {
       row.push_back(
           {"updates_per_second", static_cast<double>(p.updates - last_.updates) / seconds, "time/updates_per_second"});
     }
-    for (const Metrics::Slot& m : metrics) row.push_back({m.name().substr(m.name().find('/') + 1), m.mean(), m.name()});
+    // Columns are train/loss -> loss, but lo/loss -> lo_loss: two levels have one each.
+    std::deque<std::string> names;
+    for (const Metrics::Slot& m : metrics) {
+      const std::size_t slash = m.name().find('/');
+      const std::string_view group = m.name().substr(0, slash);
+      std::string name(m.name());
+      if (slash != std::string::npos) name[slash] = '_';
+      if (group == "train" || group == "rollout") name = name.substr(slash + 1);
+      row.push_back({names.emplace_back(name), m.mean(), m.name()});
+    }
     log_.write("train", p.step, row);
     last_ = p;
   }
@@ -347,6 +358,7 @@ std::filesystem::path default_directory(const Experiment& e) {
 std::optional<RunResult> train_in_directory(Experiment& e, const std::filesystem::path& directory, bool quiet) {
   RunLog::check_unused(directory);
   RunParts parts(e);
+  load_initial_policies(*parts.agent, e.seed);
   fill_memory(parts);
   const std::string config = e.to_toml();
   RunLog log(directory, config);
@@ -376,6 +388,7 @@ std::optional<RunResult> resume_in_directory(const std::filesystem::path& direct
     std::filesystem::remove_all(episode_parts(directory));
     std::filesystem::remove(episode_file(directory));
   }
+  if (!saved) load_initial_policies(*parts.agent, e.seed);
   if (!saved || !e.train.checkpoint_replay) fill_memory(parts);
   parts.record_in(directory);
   if (saved) load_checkpoint(parts, directory, any_build);

@@ -1,5 +1,6 @@
 // The losses of the actor-critics against central differences, in double: the whole of them, noise included.
 #include "algos/ddpg.h"
+#include "algos/hiro.h"
 #include "algos/sac.h"
 #include "algos/td3.h"
 #include "envs/classic/pendulum.h"
@@ -84,6 +85,23 @@ TEST(Td3Gradient, CriticLossWithAndWithoutClippedTargets) {
   }
 }
 
+TEST(Td3Gradient, CriticLossOfHirosReleasedCode) {
+  Td3 td3(point_reach(),
+          {.target_noise_in_units = true,
+           .clip_target_actions = false,
+           .huber_delta = Scalar(0.3),
+           .pi = kNetwork,
+           .q = kNetwork},
+          Rng(1));
+  const Batch b = batch(6);
+  expect_parameter_gradient(
+      [&] {
+        Rng rng(3);
+        return td3.critic_loss(b, rng);
+      },
+      td3.tape(), td3.critic_parameters());
+}
+
 TEST(Td3Gradient, PolicyLossWithTheActionPenalty) {
   for (const double penalty : {0.0, 0.7}) {
     Td3 td3(point_reach(), {.action_penalty = Scalar(penalty), .pi = kNetwork, .q = kNetwork}, Rng(1));
@@ -106,6 +124,39 @@ TEST(DdpgGradient, PolicyLossWithTheActionPenalty) {
     const Batch b = batch(4);
     expect_parameter_gradient([&] { return ddpg.policy_loss(b); }, ddpg.tape(), ddpg.policy_parameters());
   }
+}
+
+// The losses of both levels on batches of HIRO's own making, sub-goals in the low level's state, actions beyond the
+// range at the high level.
+TEST(HiroGradient, BothLevelsLosses) {
+  HiroConfig c;
+  c.c = 3;
+  c.subgoal = {.dims = {0, 1}, .limits = {1, 0.5}};
+  c.hidden_from_low = {0, 1};
+  c.correction.clip = false;
+  for (LevelConfig* level : {&c.low, &c.high}) {
+    level->batch_size = 5;
+    level->td3.pi = level->td3.q = kNetwork;
+  }
+  VectorEnv env(make_point_reach, 2, Rng(1));
+  Hiro hiro(env.spec(), c, 2, Rng(2));
+  Matrix action(2, 2);
+  for (int t = 0; t < 12; ++t) {
+    hiro.act(env.obs(), env.first(), Mode::explore, action);
+    hiro.observe(env.step(action));
+  }
+  const auto check = [&](Learner& learner, const Batch& b) {
+    Td3& td3 = dynamic_cast<Td3&>(learner);
+    expect_parameter_gradient(
+        [&] {
+          Rng rng(3);
+          return td3.critic_loss(b, rng);
+        },
+        td3.tape(), td3.critic_parameters());
+    expect_parameter_gradient([&] { return td3.policy_loss(b); }, td3.tape(), td3.policy_parameters());
+  };
+  check(hiro.low(), hiro.sample_low());
+  check(hiro.high(), hiro.sample_high());
 }
 
 }  // namespace

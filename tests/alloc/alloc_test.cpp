@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "algos/dqn.h"
+#include "algos/hiro.h"
 #include "algos/off_policy_agent.h"
 #include "algos/registry.h"
 #include "envs/classic/bit_flip.h"
@@ -16,6 +17,7 @@
 #include "storage/episodes.h"
 #include "support/matrices.h"
 #include "support/script.h"
+#include "support/settings.h"
 #include "support/temporary_directory.h"
 
 namespace goalpost::test {
@@ -236,7 +238,10 @@ TEST_P(AlgorithmAlloc, ActsObservesAndUpdates) {
   const bool discrete = algorithm.action_kind == ActionSpace::Kind::discrete;
   VectorEnv env(discrete ? EnvFactory([] { return make_bit_flip({.bits = 6}); }) : EnvFactory(make_point_reach), 2,
                 Rng(1));
-  const auto agent = algorithm.make(*algorithm.settings(), env.spec(), 2, Rng(2));
+  const std::unique_ptr<Settings> settings = algorithm.settings();
+  FitPointReach fit;
+  settings->visit(fit);
+  const auto agent = algorithm.make(*settings, env.spec(), 2, Rng(2));
   Matrix action = Matrix::Zero(env.spec().action.dim, 2);
   Metrics metrics;
   const auto live = [&] {
@@ -246,6 +251,39 @@ TEST_P(AlgorithmAlloc, ActsObservesAndUpdates) {
     agent->update(metrics);
   };
   EXPECT_EQ(allocations_after_three_calls(live), 0u);
+}
+
+// HIRO with everything that may happen: every update corrects and relabels, segments end at goals and at ends of
+// episodes, lanes decide at different times, the memories wrap.
+TEST_F(Alloc, HiroLives) {
+  for (const NextSubgoal next : {NextSubgoal::transition, NextSubgoal::decision}) {
+    VectorEnv env(make_point_reach, 3, Rng(1));
+    HiroConfig c;
+    c.learning_starts = 0;
+    c.next_subgoal = next;
+    c.low_relabelled = 0.5;
+    c.hidden_from_low = {0};
+    c.subgoal = {.dims = {0, 1}, .limits = {0.2, 0.2}};
+    c.intrinsic = {.reached = 0.1, .at_subgoal = AtSubgoal::end_segment};
+    c.pretraining.episodes = 4;
+    c.low.capacity = 300;
+    c.low.learner = LearnerKind::sac;
+    c.high.capacity = 20;
+    c.high.updates = 1;
+    for (LevelConfig* level : {&c.low, &c.high})
+      level->sac.pi.hidden = level->sac.q.hidden = level->td3.pi.hidden = level->td3.q.hidden = {32, 32};
+    const std::unique_ptr<Agent> agent = std::make_unique<Hiro>(env.spec(), c, 3, Rng(2));
+    Matrix action = Matrix::Zero(2, 3);
+    Metrics metrics;
+    const auto live = [&](bool learn) {
+      agent->act(env.obs(), env.first(), Mode::explore, action);
+      agent->observe(env.step(action));
+      agent->act(env.obs(), env.first(), Mode::exploit, action);
+      if (learn) agent->update(metrics);
+    };
+    for (int t = 0; t < 250; ++t) live(false);  // beyond pre-training, with some segments stored
+    EXPECT_EQ(allocations_after_three_calls([&] { live(true); }, 120), 0u);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Registry, AlgorithmAlloc, ::testing::ValuesIn([] {

@@ -11,6 +11,7 @@
 #include "envs/classic/point_reach.h"
 #include "envs/registry.h"
 #include "support/matrices.h"
+#include "support/settings.h"
 #include "support/state.h"
 
 namespace goalpost::test {
@@ -90,27 +91,6 @@ TEST(Determinism, ARunThatIsResumedEqualsTheUninterruptedOne) {
   }
 }
 
-// Makes networks and batches small: the bits do not depend on sizes, the thread sanitizer's patience does.
-class Shrink final : public ConfigVisitor {
- public:
-  void visit(const FieldInfo&, bool&) override {}
-  void visit(const FieldInfo& info, int& value) override {
-    if (info.name == "batch_size") value = 16;
-    if (info.name == "capacity") value = 1000;
-  }
-  void visit(const FieldInfo&, std::int64_t&) override {}
-  void visit(const FieldInfo&, float&) override {}
-  void visit(const FieldInfo&, double&) override {}
-  void visit(const FieldInfo&, std::optional<double>&) override {}
-  void visit(const FieldInfo&, std::string&) override {}
-  void visit(const FieldInfo&, std::vector<int>& hidden) override { hidden = {12, 8}; }
-  void visit(const FieldInfo&, std::vector<double>&) override {}
-  void visit(const FieldInfo&, std::vector<std::string>&) override {}
-  void visit_enum(const FieldInfo&, int&, EnumNames) override {}
-  void enter(const FieldInfo&) override {}
-  void leave() override {}
-};
-
 // Every algorithm for continuous actions, on three lanes of point reach.
 class ActorCritic : public ::testing::TestWithParam<std::string> {
  protected:
@@ -172,7 +152,7 @@ TEST_P(ActorCritic, GivesTheSameBitsForAnyThreadsWhileItLearnsAndStepsAtOnce) {
   EXPECT_NE(train_overlapped(1, 9), one);
 }
 
-INSTANTIATE_TEST_SUITE_P(Registry, ActorCritic, ::testing::Values("ddpg", "sac", "td3"),
+INSTANTIATE_TEST_SUITE_P(Registry, ActorCritic, ::testing::Values("ddpg", "hiro", "sac", "td3"),
                          [](const auto& info) { return info.param; });
 
 // Worlds of a simulator, whose lanes share a model.

@@ -5,6 +5,7 @@
 #include "envs/classic/bit_flip.h"
 #include "envs/classic/pendulum.h"
 #include "envs/classic/point_reach.h"
+#include "envs/vector_env.h"
 #include "support/matrices.h"
 #include "support/state.h"
 
@@ -121,6 +122,107 @@ TEST(GoalTask, ContinuesFromARestoredState) {
   EXPECT_EQ(state_hash(*env), state_hash(*other));
 }
 
+// Pushes the mass to its goal: a spring and a damper.
+Matrix push(const ObsBatch& o) { return (3 * (o.desired - o.achieved) - 2 * o.obs.bottomRows(2)) / 2; }
+
+TEST(GoalTaskChain, WalksOverWaypointsAndCountsEach) {
+  const GoalTaskConfig c{.offset = {0.8, -0.4}, .reward = TaskReward::arrival, .max_steps = 60, .waypoints = 4};
+  VectorEnv env(with_goal_task(make_point_reach, c, Rng(1)), 1, Rng(2));
+  const Vector way = matrix({{0.8}, {-0.4}});
+  std::vector<int> reached(4);
+  for (int chain = 0; chain < 3; ++chain) {
+    const Vector start = env.obs().achieved;
+    EXPECT_TRUE(env.obs().obs.bottomRows(2).isZero()) << "the world was not reset";
+    for (int j = 0; j < 4; ++j) {
+      EXPECT_EQ(env.first()[0], 1);
+      expect_close(env.obs().desired, start + Scalar(j + 1) / 4 * way, 1e-5);
+      for (bool ended = false; !ended;) {
+        const Vector goal = env.obs().desired;
+        const StepBatch& step = env.step(push(env.obs()));
+        EXPECT_EQ(step.after.desired.col(0), goal) << "the goal changes before the episode has ended";
+        EXPECT_EQ(step.terminated[0], step.success[0]);
+        ended = step.ended(0);
+        if (!ended) continue;
+        reached[static_cast<std::size_t>(j)] += step.success[0];
+        if (j == 3) continue;
+        EXPECT_EQ(step.after.achieved.col(0), env.obs().achieved.col(0)) << "the mass has jumped";
+      }
+    }
+  }
+  EXPECT_EQ(reached, (std::vector<int>{3, 3, 3, 3}));
+}
+
+TEST(GoalTaskChain, AMissedWaypointResetsTheWorld) {
+  const GoalTaskConfig c{.offset = {0.8, 0}, .reward = TaskReward::arrival, .max_steps = 5, .waypoints = 2};
+  VectorEnv env(with_goal_task(make_point_reach, c, Rng(1)), 1, Rng(2));
+  const Vector start = env.obs().achieved;
+  for (int t = 0; t < 5; ++t) env.step(Matrix::Constant(2, 1, -1));
+  EXPECT_EQ(env.first()[0], 1);
+  EXPECT_TRUE(env.obs().obs.bottomRows(2).isZero());
+  expect_close(env.obs().desired - env.obs().achieved, matrix({{0.4}, {0}}), 1e-5);
+  EXPECT_GT((env.obs().achieved - start).norm(), Scalar(0.01));
+}
+
+TEST(GoalTaskChain, TwentyLinesAreDrawnOnce) {
+  const GoalTaskConfig c{.offsets = 20, .reward = TaskReward::arrival, .max_steps = 100, .waypoints = 5};
+  const EnvFactory make = with_goal_task(make_point_reach, c, Rng(1));
+  std::vector<Vector> lines;
+  const std::unique_ptr<Env> env = make();
+  Rng rng(3);
+  for (int e = 0; e < 400; ++e) {
+    env->reset_world(rng);
+    const Seen s = look(*env);
+    const Vector first = s.desired - s.achieved;  // a fifth of a line
+    if (std::none_of(lines.begin(), lines.end(), [&](const Vector& l) { return (l - first).norm() < Scalar(1e-5); }))
+      lines.push_back(first);
+  }
+  EXPECT_EQ(lines.size(), 20u);
+}
+
+TEST(GoalTaskChain, IssuesTheOffsetAgainFromWhereverTheMassIs) {
+  const GoalTaskConfig c{.offset = {0.3, 0.1}, .reward = TaskReward::arrival, .max_steps = 4, .subtasks = 3};
+  VectorEnv env(with_goal_task(make_point_reach, c, Rng(1)), 1, Rng(2));
+  for (int chain = 0; chain < 2; ++chain) {
+    EXPECT_TRUE(env.obs().obs.bottomRows(2).isZero());
+    for (int j = 0; j < 3; ++j) {
+      EXPECT_EQ(env.first()[0], 1);
+      expect_close(env.obs().desired - env.obs().achieved, matrix({{0.3}, {0.1}}), 1e-5);
+      for (int t = 0; t < 4; ++t) {
+        EXPECT_EQ(env.first()[0], t == 0);
+        const StepBatch& step = env.step(Matrix::Constant(2, 1, 1));
+        if (t < 3 || j == 2) continue;
+        EXPECT_EQ(step.after.obs.col(0), env.obs().obs.col(0)) << "the world was reset";
+      }
+    }
+  }
+}
+
+TEST(GoalTaskChain, ANewStartOfAllLanesBeginsTheWorldAnew) {
+  const GoalTaskConfig c{.offset = {0.3, 0.1}, .max_steps = 4, .subtasks = 3};
+  const EnvFactory make = with_goal_task(make_point_reach, c, Rng(1));
+  VectorEnv env(make, 2, Rng(2)), other(make, 2, Rng(3));
+  for (int t = 0; t < 5; ++t) env.step(Matrix::Ones(2, 2));
+  env.reset(Rng(7));
+  other.reset(Rng(7));
+  EXPECT_EQ(env.obs().obs, other.obs().obs);
+  EXPECT_EQ(env.obs().desired, other.obs().desired);
+}
+
+TEST(GoalTaskChain, ContinuesFromARestoredState) {
+  for (const GoalTaskConfig& c : {GoalTaskConfig{.offsets = 5, .max_steps = 4, .subtasks = 3},
+                                  GoalTaskConfig{.reward = TaskReward::arrival, .max_steps = 40, .waypoints = 3}}) {
+    const EnvFactory make = with_goal_task(make_point_reach, c, Rng(1));
+    VectorEnv env(make, 2, Rng(2)), other(make, 2, Rng(3));
+    for (int t = 0; t < 50; ++t) env.step(push(env.obs()));
+    restore(other, snapshot(env));
+    for (int t = 0; t < 100; ++t) {
+      const Matrix a = push(env.obs());
+      EXPECT_EQ(env.step(a).after.desired, other.step(a).after.desired);
+    }
+    EXPECT_EQ(state_hash(env), state_hash(other));
+  }
+}
+
 TEST(GoalTask, RefusesWhatMakesNoSense) {
   const EnvSpec& point = make_point_reach()->spec();
   EXPECT_EQ(goal_task_problem({}, point), "");
@@ -130,6 +232,13 @@ TEST(GoalTask, RefusesWhatMakesNoSense) {
             "env.task.offset and env.task.offsets = 3 are both given; expected one");
   EXPECT_EQ(goal_task_problem({.max_offset = 1}, point),
             "env.task.max_offset = 1 shortens drawn offsets, but env.task.offsets = 0");
+  EXPECT_EQ(goal_task_problem({.subtasks = 2}, point),
+            "env.task.subtasks = 2 issues an offset again, but there is none; expected env.task.offset or "
+            "env.task.offsets");
+  EXPECT_EQ(goal_task_problem({.offset = {1, 2}, .subtasks = 2, .waypoints = 3}, point),
+            "env.task.subtasks = 2 and env.task.waypoints = 3 are both given; expected one");
+  EXPECT_EQ(goal_task_problem({.waypoints = 3}, make_pendulum()->spec()),
+            "env.task sets goals or their reward, but Pendulum-v1 has no goals");
   EXPECT_EQ(goal_task_problem({.reward = TaskReward::arrival}, make_pendulum()->spec()),
             "env.task sets goals or their reward, but Pendulum-v1 has no goals");
 }

@@ -7,8 +7,8 @@
 namespace goalpost {
 namespace {
 
-double success_of(const std::vector<std::string>& set) {
-  TomlValues values = load_experiment("bit_flip_her");
+double success_of(const std::vector<std::string>& set, const std::string& experiment = "bit_flip_her") {
+  TomlValues values = load_experiment(experiment);
   for (const std::string& s : set) values.set(s);
   const Experiment e = make_experiment(values);
   const Rng rng(7);
@@ -36,6 +36,13 @@ TEST(Learning, DqnWithoutHerStaysAtChance) {
 }
 
 TEST(Learning, DqnWithoutHerFlipsSixBits) { EXPECT_GE(success_of({"env.bits=6", "agent.her.strategy=none"}), 0.99); }
+
+TEST(Learning, HiroReachesPointsOverSubgoals) { EXPECT_GE(success_of({}, "point_reach_hiro"), 0.95); }
+
+// Sub-goals that the low level is not paid for lead nowhere.
+TEST(Learning, WithoutALowLevelThatLearnsTheHighLevelStaysNearChance) {
+  EXPECT_LE(success_of({"agent.hiro.low.learns=never", "train.total_steps=20_000"}, "point_reach_hiro"), 0.3);
+}
 
 }  // namespace
 }  // namespace goalpost

@@ -82,6 +82,33 @@ normalizer.enabled = true
 sac.pi.hidden = [8]
 sac.q.hidden = [8]
 )"},
+    {"hiro", R"([env]
+name = "PointReach-v0"
+task.max_steps = 17
+[agent]
+algorithm = "hiro"
+hiro.c = 5
+hiro.learning_starts = 40
+hiro.next_subgoal = "decision"
+hiro.low_relabelled = 0.3
+hiro.subgoal = { dims = [0, 1], limits = [1, 1] }
+hiro.intrinsic.reached = 0.3
+hiro.intrinsic.at_subgoal = "end_segment"
+hiro.pretraining.episodes = 2
+hiro.low = { batch_size = 8, capacity = 90, td3.pi.hidden = [8], td3.q.hidden = [8] }
+hiro.high = { batch_size = 4, capacity = 12, updates = 0.5, learner = "sac", sac.pi.hidden = [8], sac.q.hidden = [8] }
+)"},
+    {"hiro_warmup", R"(overlap = true
+[env]
+name = "Pendulum-v1"
+[agent]
+algorithm = "hiro"
+hiro.c = 7
+hiro.learning_starts = 0
+hiro.subgoal = { dims = [0, 1, 2], limits = [1, 1, 2] }
+hiro.low = { batch_size = 8, capacity = 1000, learner = "ddpg", ddpg.pi.hidden = [8], ddpg.q.hidden = [8] }
+hiro.high = { batch_size = 4, capacity = 12, td3.pi.hidden = [8], td3.q.hidden = [8] }
+)"},
     {"sac_fetch", R"([env]
 name = "FetchPickAndPlace-v4"
 task.max_steps = 9

@@ -1,0 +1,99 @@
+#include "run/initial_policy.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "run/runner.h"
+
+namespace goalpost {
+namespace {
+
+// Full names of what is visited.
+class NamedVisitor : public StateVisitor {
+ protected:
+  std::string path(std::string_view name) const {
+    std::string text;
+    for (const std::string& scope : scopes_) text += scope + "/";
+    return text + std::string(name);
+  }
+
+ private:
+  void enter(std::string_view name) final { scopes_.emplace_back(name); }
+  void leave() final { scopes_.pop_back(); }
+  std::vector<std::string> scopes_;
+};
+
+// All numbers of a policy by their names.
+class Collect final : public NamedVisitor {
+ public:
+  void visit(std::string_view name, MatrixRef values) override { matrices[path(name)] = values; }
+  void visit(std::string_view name, std::span<double>) override { others.insert(path(name)); }
+  void visit(std::string_view name, std::span<std::uint64_t>) override { others.insert(path(name)); }
+  std::map<std::string, Matrix> matrices;
+  std::set<std::string> others;
+};
+
+// Writes them into a policy that has the same names below a part's.
+class Give final : public NamedVisitor {
+ public:
+  Give(const std::map<std::string, Matrix>& from, std::string part) : from_(from), part_(std::move(part)) {}
+  void visit(std::string_view name, MatrixRef values) override {
+    const std::string full = part_ + path(name);
+    const auto found = from_.find(full);
+    if (found == from_.end()) throw UsageError(fmt::format("it has no {}, which this policy is made of", full));
+    const Matrix& m = found->second;
+    if (m.rows() != values.rows() || m.cols() != values.cols())
+      throw UsageError(
+          fmt::format("its {} is {}x{}; expected {}x{}", full, m.rows(), m.cols(), values.rows(), values.cols()));
+    values = m;
+    given_.insert(full);
+  }
+  void visit(std::string_view name, std::span<double>) override { none(name); }
+  void visit(std::string_view name, std::span<std::uint64_t>) override { none(name); }
+  const std::set<std::string>& given() const { return given_; }
+
+ private:
+  void none(std::string_view name) const {
+    throw UsageError(fmt::format("it has no {}, which this policy is made of", path(name)));
+  }
+  const std::map<std::string, Matrix>& from_;
+  std::string part_;
+  std::set<std::string> given_;
+};
+
+void load(const InitialPolicy& wanted, const std::string& directory) {
+  const LoadedRun run = load_run(directory);
+  Collect there;
+  run.agent->visit_policy(there);
+  std::set<std::string> names = there.others;
+  for (const auto& [name, values] : there.matrices) names.insert(name);
+  const std::string part = wanted.part + "/";
+  const auto begin = names.lower_bound(part);
+  const bool has_part = begin != names.end() && begin->starts_with(part);
+  Give give(there.matrices, has_part ? part : "");
+  wanted.visit(give);
+  for (const std::string& name : names)
+    if ((!has_part || name.starts_with(part)) && !give.given().contains(name))
+      throw UsageError(fmt::format("it acts with {}, which this policy has no place for", name));
+}
+
+}  // namespace
+
+void load_initial_policies(Agent& agent, std::int64_t seed) {
+  for (const InitialPolicy& wanted : agent.initial_policies()) {
+    std::string directory = wanted.run;
+    if (const std::size_t at = directory.find("{seed}"); at != std::string::npos)
+      directory.replace(at, 6, std::to_string(seed));
+    try {
+      load(wanted, directory);
+    } catch (const std::exception& e) {
+      throw UsageError(fmt::format("{} = \"{}\": {}", wanted.setting, directory, e.what()));
+    }
+  }
+}
+
+}  // namespace goalpost

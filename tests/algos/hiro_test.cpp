@@ -1,0 +1,646 @@
+#include "algos/hiro.h"
+
+#include <cmath>
+#include <cstring>
+#include <set>
+
+#include "algos/registry.h"
+#include "envs/classic/point_reach.h"
+#include "support/matrices.h"
+#include "support/state.h"
+
+namespace goalpost::test {
+namespace {
+
+// Observations (x, y, z) are what a test says, sub-goals are about x and z; one action in ±2.
+EnvSpec toy_spec() {
+  return {.name = "Toy",
+          .obs_dim = 3,
+          .action = {.dim = 1, .choices = 0, .low = Vector::Constant(1, -2), .high = Vector::Constant(1, 2)},
+          .goal = {.dim = 1, .radius = 1, .ends_at_goal = false, .reward = nullptr},
+          .max_steps = 7,
+          .dt = 1};
+}
+
+// Linear networks, so that what they do can be worked out by hand, and no noise.
+HiroConfig toy_config() {
+  HiroConfig c;
+  c.c = 3;
+  c.learning_starts = 0;
+  c.subgoal = {.dims = {0, 2}, .limits = {10, 0.5}};
+  for (LevelConfig* level : {&c.low, &c.high}) {
+    level->batch_size = 4;
+    level->capacity = 100;
+    level->exploration_noise = 0;
+    level->td3.pi.hidden = {};
+    level->td3.q.hidden = {4};
+  }
+  c.high.reward_scale = Scalar(0.1);
+  return c;
+}
+
+constexpr Scalar kAtanhHalf = Scalar(0.54930614433405484570);
+
+struct Toy {
+  HiroConfig config;
+  int n;
+  Hiro agent;
+  ObsBatch now;
+  std::vector<std::uint8_t> first;
+  StepBatch step;
+  Matrix action;
+
+  explicit Toy(const HiroConfig& c, int lanes = 1)
+      : config(c),
+        n(lanes),
+        agent(toy_spec(), c, lanes, Rng(3)),
+        now{Matrix::Zero(3, lanes), Matrix::Zero(1, lanes), Matrix::Constant(1, lanes, 9)},
+        first(static_cast<std::size_t>(lanes), 1),
+        action(Matrix::Zero(1, lanes)) {
+    const std::vector<std::uint8_t> no(first.size());
+    step = {now, action, Matrix::Zero(1, lanes), no, no, no, no, now};
+    // The high level always asks for half of what it may: (5, 0.25).
+    set_state(agent, "high/learner/pi/W0", Matrix::Zero(2, 4));
+    set_state(agent, "high/learner/pi/b0", Matrix::Constant(2, 1, kAtanhHalf));
+    set_low(matrix({{0, 0, 0, 0, 0}}));
+  }
+  // a = tanh(W [s; g])
+  void set_low(const Matrix& W) {
+    set_state(agent, "low/learner/pi/W0", W);
+    set_state(agent, "low/learner/pi/b0", Matrix::Zero(1, 1));
+  }
+  // One step of all lanes to the given states; lanes that end begin again at the origin.
+  void move(const Matrix& to, Scalar reward = 0, std::vector<std::uint8_t> terminated = {},
+            std::vector<std::uint8_t> truncated = {}) {
+    agent.act(now, first, Mode::explore, action);
+    take(to, reward, terminated, truncated);
+  }
+  void take(const Matrix& to, Scalar reward, std::vector<std::uint8_t> terminated,
+            std::vector<std::uint8_t> truncated) {
+    terminated.resize(first.size());
+    truncated.resize(first.size());
+    step.before = now;
+    step.after = now;
+    step.after.obs = to;
+    step.action = action;
+    step.reward.setConstant(reward);
+    step.terminated = terminated;
+    step.truncated = truncated;
+    agent.observe(step);
+    now.obs = to;
+    for (std::size_t i = 0; i < first.size(); ++i) {
+      first[i] = step.ended(i);
+      if (first[i]) now.obs.col(static_cast<Index>(i)).setZero();
+    }
+  }
+  // A segment of c steps from the origin along x and z, with the given actions.
+  void segment(Scalar dx, Scalar dz, const std::vector<Scalar>& actions, bool truncated_at_end = false) {
+    for (std::size_t t = 0; t < actions.size(); ++t) {
+      agent.act(now, first, Mode::explore, action);
+      action(0, 0) = actions[t];
+      const Scalar k = Scalar(t + 1);
+      take(matrix({{k * dx}, {7}, {k * dz}}), -1, {}, {truncated_at_end && t + 1 == actions.size()});
+    }
+  }
+};
+
+TEST(Hiro, GoalTransitionKeepsThePointThatIsAimedAt) {
+  const Toy toy(toy_config());
+  const Vector s = matrix({{1}, {9}, {2}}), g = matrix({{0.5}, {-1}}), s2 = matrix({{1.25}, {7}, {0.5}});
+  Vector g2(2);
+  toy.agent.goal_transition(s, g, s2, g2);
+  EXPECT_EQ(g2, Vector(matrix({{0.25}, {0.5}})));  // 1 + 0.5 - 1.25, 2 - 1 - 0.5
+}
+
+TEST(Hiro, IntrinsicRewardIsMinusTheDistanceOrTheMeanSquare) {
+  HiroConfig c = toy_config();
+  c.intrinsic.reached = 0.56;
+  const Vector g2 = matrix({{0.25}, {0.5}});
+  const Toy distance(c);
+  EXPECT_NEAR(distance.agent.intrinsic_reward(g2), -std::sqrt(0.3125), 1e-6);
+  EXPECT_TRUE(distance.agent.reached(g2));
+  EXPECT_FALSE(distance.agent.reached(Vector(2 * g2)));
+  c.intrinsic = {.reward = IntrinsicReward::mean_square, .reached = 0.15};
+  const Toy square(c);
+  EXPECT_NEAR(square.agent.intrinsic_reward(g2), -0.15625, 1e-7);
+  EXPECT_FALSE(square.agent.reached(g2));
+  c.intrinsic.reached = 0;
+  EXPECT_FALSE(Toy(c).agent.reached(Vector::Zero(2))) << "0 means that nobody asks";
+}
+
+TEST(Hiro, DecidesEveryCStepsAndAtTheStartOfEpisodesLaneByLane) {
+  Toy toy(toy_config(), 2);
+  const auto points = [&] { return toy.agent.points(Mode::explore); };
+  const auto left = [&] { return toy.agent.subgoals(Mode::explore); };
+  toy.move(matrix({{1, 2}, {0, 0}, {0.5, 1}}));
+  expect_close(points(), matrix({{5, 5}, {0.25, 0.25}}), 1e-6);
+  expect_close(left(), points(), 1e-6);
+  toy.move(matrix({{2, 4}, {0, 0}, {1, 2}}), 0, {}, {0, 1});  // lane 1 ends after two steps
+  expect_close(points(), matrix({{5, 5}, {0.25, 0.25}}), 1e-6);
+  expect_close(left(), matrix({{4, 3}, {-0.25, -0.75}}), 1e-6);  // the point less where the lanes are
+  toy.move(matrix({{3, 1}, {0, 0}, {1.5, 0}}));
+  expect_close(points(), matrix({{5, 5}, {0.25, 0.25}}), 1e-6);
+  expect_close(left(), matrix({{3, 5}, {-0.75, 0.25}}), 1e-6);  // lane 1 was asked anew, at the origin
+  toy.move(matrix({{4, 2}, {0, 0}, {2, 0}}));
+  expect_close(points(), matrix({{8, 5}, {1.75, 0.25}}), 1e-6);  // lane 0 was asked anew, at (3, 1.5)
+  toy.move(matrix({{4, 3}, {0, 0}, {2, 0}}));
+  toy.move(matrix({{4, 3}, {0, 0}, {2, 0}}));  // lane 1 after three steps: at (3, 0)
+  expect_close(points(), matrix({{8, 8}, {1.75, 0.25}}), 1e-6);
+}
+
+TEST(Hiro, AnEvaluationHasSubgoalsOfItsOwn) {
+  Toy toy(toy_config(), 2);
+  toy.move(matrix({{1, 2}, {0, 0}, {0.5, 1}}));
+  const Matrix points = toy.agent.points(Mode::explore);
+  ObsBatch obs{Matrix::Ones(3, 5), Matrix::Zero(1, 5), Matrix::Zero(1, 5)};
+  Matrix action(1, 5);
+  const std::vector<std::uint8_t> begin(5, 1), go_on(5, 0);
+  for (int t = 0; t < 4; ++t) {
+    toy.agent.act(obs, t == 0 ? begin : go_on, Mode::exploit, action);
+    obs.obs.row(0).array() += 1;
+    EXPECT_EQ(toy.agent.points(Mode::exploit).cols(), 5);
+    EXPECT_NEAR(toy.agent.points(Mode::exploit)(0, 3), t < 3 ? 6 : 9, 1e-5);
+  }
+  EXPECT_EQ(toy.agent.points(Mode::explore), points);
+  toy.move(matrix({{2, 3}, {0, 0}, {1, 1}}));
+  EXPECT_EQ(toy.agent.points(Mode::explore), points);
+}
+
+TEST(Hiro, ASegmentHoldsStatesActionsAndTheSumOfRewards) {
+  Toy toy(toy_config());
+  toy.segment(1, 0.5, {Scalar(0.1), Scalar(0.2), Scalar(0.3)});
+  ASSERT_EQ(toy.agent.segments().size(), 1);
+  const Segment segment = toy.agent.segments().at(0);
+  EXPECT_EQ(segment.length(), 3);
+  expect_close(segment.obs(), matrix({{0, 1, 2, 3}, {0, 7, 7, 7}, {0, 0.5, 1, 1.5}}), 1e-6);
+  expect_close(segment.actions(), matrix({{0.1, 0.2, 0.3}}), 1e-6);
+  expect_close(segment.subgoal(), matrix({{5}, {0.25}}), 1e-6);
+  EXPECT_EQ(segment.reward(), -3);
+  EXPECT_EQ(segment.terminated(), 0);
+  EXPECT_EQ(segment.desired()(0), 9);
+  const Batch& b = toy.agent.sample_high();
+  expect_close(b.s.col(0), matrix({{0}, {0}, {0}, {9}}), 1e-6);
+  expect_close(b.s2.col(0), matrix({{3}, {7}, {1.5}, {9}}), 1e-6);
+  EXPECT_NEAR(b.r(0, 0), -0.3, 1e-6);
+}
+
+TEST(Hiro, AnEpisodesLastSegmentIsKeptWithItsLengthOrDropped) {
+  for (const ShortSegments kind : {ShortSegments::keep, ShortSegments::drop}) {
+    HiroConfig c = toy_config();
+    c.short_segments = kind;
+    Toy toy(c);
+    toy.segment(1, 0, {0, 0}, true);
+    ASSERT_EQ(toy.agent.segments().size(), kind == ShortSegments::keep ? 1 : 0);
+    toy.segment(1, 0, {0, 0, 0}, true);  // as long as any other: kept
+    ASSERT_EQ(toy.agent.segments().size(), kind == ShortSegments::keep ? 2 : 1);
+    if (kind == ShortSegments::drop) continue;
+    const Segment segment = toy.agent.segments().at(0);
+    EXPECT_EQ(segment.length(), 2);
+    expect_close(segment.last_obs(), matrix({{2}, {7}, {0}}), 1e-6);
+    EXPECT_TRUE(segment.obs().col(3).isZero()) << "rows of an earlier segment are left";
+    EXPECT_EQ(segment.reward(), -2);
+  }
+}
+
+TEST(Hiro, TimeLimitsEndNeitherTaskAndTaskEndsBoth) {
+  for (const bool terminated : {false, true}) {
+    for (const bool low_too : {false, true}) {
+      HiroConfig c = toy_config();
+      c.task_end_ends_low = low_too;
+      Toy toy(c);
+      const std::vector<std::uint8_t> yes = {1}, no = {0};
+      toy.move(matrix({{1}, {0}, {0}}), -1, terminated ? yes : no, terminated ? no : yes);
+      EXPECT_EQ(toy.agent.segments().at(0).terminated(), terminated);
+      EXPECT_EQ(toy.agent.sample_high().d(0, 0), terminated);
+      EXPECT_EQ(toy.agent.sample_low().d(0, 0), terminated && low_too);
+    }
+  }
+}
+
+TEST(Hiro, TheLowLevelLearnsFromTransitionsOfItsOwn) {
+  Toy toy(toy_config());
+  toy.agent.act(toy.now, toy.first, Mode::explore, toy.action);
+  toy.action(0, 0) = Scalar(0.75);
+  toy.take(matrix({{2}, {7}, {1}}), -1, {}, {});
+  const Batch& b = toy.agent.sample_low();
+  expect_close(b.s.col(0), matrix({{0}, {0}, {0}, {5}, {0.25}}), 1e-6);
+  expect_close(b.s2.col(0), matrix({{2}, {7}, {1}, {3}, {-0.75}}), 1e-6);
+  EXPECT_NEAR(b.a(0, 0), 0.75, 1e-6);
+  EXPECT_NEAR(b.r(0, 0), -std::sqrt(3 * 3 + 0.75 * 0.75), 1e-5);
+  EXPECT_EQ(b.d(0, 0), 0);
+}
+
+TEST(Hiro, AcrossADecisionTheNextSubgoalIsTheOldOneOrTheNewOne) {
+  for (const NextSubgoal kind : {NextSubgoal::transition, NextSubgoal::decision}) {
+    HiroConfig c = toy_config();
+    c.c = 1;
+    c.next_subgoal = kind;
+    Toy toy(c);
+    toy.move(matrix({{2}, {0}, {0}}));
+    EXPECT_EQ(toy.agent.transitions().size(), kind == NextSubgoal::transition ? 1 : 0);
+    toy.move(matrix({{4}, {0}, {0}}), 0, {}, {1});
+    EXPECT_EQ(toy.agent.transitions().size(), 2) << "the end of an episode is stored at once";
+    bool seen = false;
+    for (int i = 0; i < 20; ++i) {
+      const Batch& b = toy.agent.sample_low();
+      for (Index j = 0; j < b.size(); ++j) {
+        if (b.s(0, j) != 0) continue;
+        seen = true;
+        EXPECT_NEAR(b.s2(3, j), kind == NextSubgoal::transition ? 3 : 5, 1e-5);  // of 5, 2 are done
+        EXPECT_NEAR(b.r(0, j), -std::sqrt(9 + 0.0625), 1e-5) << "the reward is of the old one";
+      }
+    }
+    EXPECT_TRUE(seen);
+  }
+}
+
+TEST(Hiro, HidesNumbersFromTheLowLevelOnlyAndShowsPoints) {
+  HiroConfig c = toy_config();
+  c.hidden_from_low = {0};
+  c.subgoal_input = SubgoalInput::point;
+  Toy toy(c);
+  toy.set_low(matrix({{0.5, 0, 0, 0.01, 0}}));
+  toy.now.obs = matrix({{3}, {1}, {1}});
+  toy.move(matrix({{4}, {2}, {2}}));
+  EXPECT_NEAR(toy.action(0, 0), std::tanh(0.01 * 8), 1e-6);  // x = 3 is not seen, the point 3 + 5 is
+  const Batch& b = toy.agent.sample_low();
+  expect_close(b.s.col(0), matrix({{0}, {1}, {1}, {8}, {1.25}}), 1e-6);
+  expect_close(b.s2.col(0), matrix({{0}, {2}, {2}, {8}, {1.25}}), 1e-6);
+  toy.move(matrix({{4}, {2}, {2}}), 0, {}, {1});
+  EXPECT_EQ(toy.agent.sample_high().s(0, 0), 3);
+}
+
+TEST(Hiro, ReachedSubgoalsEndTheLowLevelsTaskOrTheSegmentIfAsked) {
+  for (const AtSubgoal kind : {AtSubgoal::go_on, AtSubgoal::end, AtSubgoal::end_segment}) {
+    HiroConfig c = toy_config();
+    c.intrinsic = {.reward = IntrinsicReward::mean_square, .reached = 0.01, .at_subgoal = kind};
+    Toy toy(c);
+    toy.move(matrix({{5}, {0}, {0.25}}));  // exactly there
+    const Batch& b = toy.agent.sample_low();
+    EXPECT_NEAR(b.r(0, 0), 0, 1e-6);
+    EXPECT_EQ(b.d(0, 0), kind == AtSubgoal::go_on ? 0 : 1);
+    EXPECT_EQ(toy.agent.segments().size(), kind == AtSubgoal::end_segment ? 1 : 0);
+    toy.move(matrix({{6}, {0}, {0.25}}));
+    EXPECT_NEAR(toy.agent.points(Mode::explore)(0, 0), kind == AtSubgoal::end_segment ? 10 : 5, 1e-5);
+  }
+}
+
+// ---- off-policy correction ------------------------------------------------------------------------------------------
+
+TEST(HiroCorrection, CandidatesAreTheGivenTheReachedAndDrawsAroundIt) {
+  HiroConfig c = toy_config();
+  c.correction.candidates = 1000;
+  c.correction.clip = false;
+  c.high.batch_size = 1;
+  Toy toy(c);
+  toy.segment(1, 2, {0, 0, 0});
+  toy.agent.sample_high();
+  const Matrix& g = toy.agent.candidates();
+  expect_close(g.col(0), matrix({{5}, {0.25}}), 1e-6);
+  expect_close(g.col(1), matrix({{3}, {6}}), 1e-6);  // from (0, 0) to s_{t+c} = (3, 6)
+  const Matrix draws = g.rightCols(998);
+  const Vector mean = draws.rowwise().mean();
+  EXPECT_NEAR(mean(0), 3, 4 * 5 / std::sqrt(998.0));
+  EXPECT_NEAR(mean(1), 6, 4 * 0.25 / std::sqrt(998.0));
+  for (Index d = 0; d < 2; ++d) {
+    const double variance = (draws.row(d).array() - mean(d)).square().mean();
+    EXPECT_NEAR(std::sqrt(variance), d == 0 ? 5 : 0.25, d == 0 ? 0.5 : 0.025);  // half of the limits
+  }
+}
+
+TEST(HiroCorrection, CutsCandidatesToTheLimits) {
+  Toy toy(toy_config());
+  toy.segment(1, 2, {0, 0, 0});
+  toy.agent.sample_high();
+  const Matrix& g = toy.agent.candidates();
+  expect_close(g.col(1), matrix({{3}, {0.5}}), 1e-6);
+  EXPECT_LE(g.row(0).cwiseAbs().maxCoeff(), 10);
+  EXPECT_LE(g.row(1).cwiseAbs().maxCoeff(), Scalar(0.5));
+}
+
+// With a = tanh(g_x / 10) the score of a candidate g is −½ Σᵢ (aᵢ − tanh((g_x − xᵢ) / 10))², xᵢ = 0, 1, 2.
+TEST(HiroCorrection, TakesTheCandidateThatMakesTheActionsLikeliest) {
+  const auto mu = [](double g, int i) { return std::tanh((g - i) / 10); };
+  // The policy was heading for 3, and reached it; then for the 5 that it was given; then it did nothing of the kind.
+  const std::vector<std::vector<double>> aims = {{3, 3, 3}, {5, 5, 5}, {4, -8, 2}};
+  for (const auto& aim : aims) {
+    SCOPED_TRACE(testing::PrintToString(aim));
+    Toy one(toy_config());
+    one.set_low(matrix({{0, 0, 0, 0.1, 0}}));
+    std::vector<Scalar> actions;
+    for (int i = 0; i < 3; ++i) actions.push_back(Scalar(mu(aim[static_cast<std::size_t>(i)], i)));
+    one.segment(1, 0.1, actions);
+    const Batch& b = one.agent.sample_high();
+    const Matrix& g = one.agent.candidates();
+    for (Index j = 0; j < b.size(); ++j) {
+      Index best = -1;
+      double best_score = -1e9;
+      for (Index n = 10 * j; n < 10 * j + 10; ++n) {
+        double score = 0;
+        for (int i = 0; i < 3; ++i) {
+          const double error = actions[static_cast<std::size_t>(i)] - mu(g(0, n), i);
+          score -= error * error / 2;
+        }
+        EXPECT_NEAR(one.agent.scores()(0, n), score, 1e-6);
+        if (score > best_score) {
+          best = n;
+          best_score = score;
+        }
+      }
+      if (&aim == &aims[0]) {
+        EXPECT_EQ(best, 10 * j + 1);
+      } else if (&aim == &aims[1]) {
+        EXPECT_EQ(best, 10 * j);
+      }
+      EXPECT_NEAR(b.a(0, j), g(0, best) / 10, 1e-6);
+      EXPECT_NEAR(b.a(1, j), g(1, best) / 0.5, 1e-6);
+    }
+  }
+}
+
+TEST(HiroCorrection, AShortSegmentIsScoredOverItsOwnSteps) {
+  Toy toy(toy_config());
+  toy.set_low(matrix({{0, 0, 0, 0.1, 0}}));
+  toy.segment(1, 0.1, {Scalar(std::tanh(0.2)), Scalar(std::tanh(0.1))}, true);  // heading for 2, two steps
+  toy.agent.sample_high();
+  EXPECT_NEAR(toy.agent.candidates()(0, 1), 2, 1e-6);
+  EXPECT_NEAR(toy.agent.scores()(0, 1), 0, 1e-9);
+}
+
+TEST(HiroCorrection, LooksAtWhatTheLowLevelSees) {
+  HiroConfig c = toy_config();
+  c.hidden_from_low = {0};
+  Toy toy(c);
+  toy.set_low(matrix({{0.5, 0, 0, 0, 0}}));
+  toy.segment(1, 0, {0, 0, 0});
+  toy.agent.sample_high();
+  EXPECT_TRUE(toy.agent.scores().isZero()) << "x is not hidden";
+}
+
+TEST(HiroCorrection, Ablations) {
+  HiroConfig c = toy_config();
+  c.correction.kind = Correction::none;
+  Toy none(c);
+  none.segment(1, 0.1, {0, 0, 0});
+  expect_close(none.agent.sample_high().a.col(0), matrix({{0.5}, {0.5}}), 1e-6);
+  EXPECT_EQ(none.agent.candidates().size(), 0);
+
+  c.correction = {.kind = Correction::one_draw, .stddev = 0.1, .clip = false};
+  c.high.batch_size = 1000;
+  Toy one(c);
+  one.segment(1, 0.1, {0, 0, 0});
+  const Matrix a = one.agent.sample_high().a;
+  const Vector mean = a.rowwise().mean();
+  EXPECT_NEAR(mean(0), 0.3, 0.015);  // reached (3, 0.3) in units of (10, 0.5)
+  EXPECT_NEAR(mean(1), 0.6, 0.015);
+  for (Index d = 0; d < 2; ++d) EXPECT_NEAR(std::sqrt((a.row(d).array() - mean(d)).square().mean()), 0.1, 0.01);
+}
+
+TEST(HiroRelabelling, TheLowLevelsSubgoalsBecomeTheWayToOtherStates) {
+  HiroConfig c = toy_config();
+  c.low_relabelled = 1;
+  c.low_relabel_stddev = 0;
+  c.low.batch_size = 20;
+  Toy toy(c);
+  for (int t = 1; t <= 6; ++t) toy.move(matrix({{Scalar(t * t)}, {0}, {Scalar(-t)}}));
+  const Batch& b = toy.agent.sample_low();
+  for (Index j = 0; j < b.size(); ++j) {
+    bool found = false;
+    for (Index k = 0; k < b.size(); ++k)
+      found = found || (k != j && std::abs(b.s(0, j) + b.s(3, j) - b.s(0, k)) < 1e-5 &&
+                        std::abs(b.s(2, j) + b.s(4, j) - b.s(2, k)) < 1e-5);
+    EXPECT_TRUE(found) << "column " << j;
+    EXPECT_NEAR(b.s2(3, j), b.s(0, j) + b.s(3, j) - b.s2(0, j), 1e-5);
+    EXPECT_NEAR(b.s2(4, j), b.s(2, j) + b.s(4, j) - b.s2(2, j), 1e-5);
+    EXPECT_NEAR(b.r(0, j), -std::hypot(b.s2(3, j), b.s2(4, j)), 1e-5);
+  }
+}
+
+// ---- when levels learn ----------------------------------------------------------------------------------------------
+
+std::uint64_t hash_of(Hiro& agent, const std::string& begin) {
+  Snapshot state = snapshot(agent);
+  std::erase_if(state, [&](const StateEntry& e) { return !e.name.starts_with(begin); });
+  EXPECT_FALSE(state.empty());
+  return hash(state);
+}
+std::uint64_t updates_of(Hiro& agent, const std::string& level) {
+  for (const StateEntry& e : snapshot(agent))
+    if (e.name == level + "/learner/updates") {
+      std::uint64_t n;
+      std::memcpy(&n, e.bytes.data(), sizeof n);
+      return n;
+    }
+  return 0;
+}
+
+TEST(HiroLearning, EachLevelHasItsRateOfUpdates) {
+  HiroConfig c = toy_config();
+  c.high.updates = 0.1;
+  c.low.updates = 2;
+  Toy toy(c);
+  Metrics metrics;
+  toy.segment(1, 0, {0, 0, 0});
+  for (int i = 0; i < 30; ++i) toy.agent.update(metrics);
+  EXPECT_EQ(updates_of(toy.agent, "low"), 60u);
+  EXPECT_EQ(updates_of(toy.agent, "high"), 3u);
+  std::set<std::string> names;
+  for (const Metrics::Slot& m : metrics) names.emplace(m.name());
+  for (const char* name : {"lo/critic_loss", "lo/actor_loss", "lo/reward", "hi/critic_loss", "hi/actor_loss",
+                           "hi/reward", "hi/kept_subgoals"})
+    EXPECT_TRUE(names.contains(name)) << name;
+}
+
+TEST(HiroLearning, TheDocumentsNamesOfMetrics) {
+  HiroConfig c = toy_config();
+  c.low.learner = c.high.learner = LearnerKind::sac;
+  c.low.sac.pi.hidden = c.low.sac.q.hidden = c.high.sac.pi.hidden = c.high.sac.q.hidden = {4};
+  c.intrinsic.reached = 0.1;
+  c.high.updates = 1;
+  Hiro agent(toy_spec(), c, 1, Rng(1));
+  Metrics metrics;
+  Matrix action(1, 1);
+  const Toy source(toy_config());
+  ObsBatch now{Matrix::Zero(3, 1), Matrix::Zero(1, 1), Matrix::Zero(1, 1)};
+  for (int t = 0; t < 4; ++t) {
+    agent.act(now, {std::uint8_t(t == 0)}, Mode::explore, action);
+    StepBatch step = source.step;
+    step.before = step.after = now;
+    step.action = action;
+    agent.observe(step);
+  }
+  agent.update(metrics);
+  std::set<std::string> names;
+  for (const Metrics::Slot& m : metrics) names.emplace(m.name());
+  for (const char* name : {"lo/alpha", "lo/suc_ratio", "lo/alpha_loss", "hi/alpha", "hi/critic_loss"})
+    EXPECT_TRUE(names.contains(name)) << name;
+}
+
+TEST(HiroLearning, AFrozenLevelNeitherLearnsNorExplores) {
+  for (const bool low : {true, false}) {
+    HiroConfig c = toy_config();
+    (low ? c.low : c.high).learns = Learns::never;
+    c.low.exploration_noise = c.high.exploration_noise = 1;
+    c.high.updates = 1;
+    Toy toy(c);
+    const std::string frozen = low ? "low/learner" : "high/learner", other = low ? "high/learner" : "low/learner";
+    const std::uint64_t before = hash_of(toy.agent, frozen), other_before = hash_of(toy.agent, other);
+    Metrics metrics;
+    for (int t = 1; t < 8; ++t) {
+      toy.move(matrix({{Scalar(t)}, {0}, {0}}));
+      if (low) {
+        EXPECT_EQ(toy.action(0, 0), 0) << "the low level explores";
+      } else if (t <= 3) {
+        EXPECT_NEAR(toy.agent.points(Mode::explore)(0, 0), 5, 1e-5) << "the high level explores";
+      }
+      toy.agent.update(metrics);
+    }
+    EXPECT_EQ(hash_of(toy.agent, frozen), before);
+    EXPECT_NE(hash_of(toy.agent, other), other_before);
+  }
+}
+
+TEST(HiroLearning, PretrainingGivesRandomSubgoalsAndTheHighLevelWaits) {
+  HiroConfig c = toy_config();
+  c.pretraining = {.episodes = 2, .low = 0.1, .high = 0.2};
+  c.low.learns = Learns::pretraining;
+  c.high.updates = 1;
+  Toy toy(c);
+  const std::uint64_t high = hash_of(toy.agent, "high/learner");
+  Metrics metrics;
+  int negative = 0;
+  for (int t = 0; t < 14; ++t) {  // two episodes of seven steps: decisions at 0, 3, 6
+    EXPECT_TRUE(toy.agent.pretraining());
+    toy.move(Matrix::Zero(3, 1), 0, {}, {std::uint8_t(t % 7 == 6)});
+    const Vector g = toy.agent.subgoals(Mode::explore);
+    for (Index d = 0; d < 2; ++d) {
+      EXPECT_GE(std::abs(g(d)), Scalar(0.1));
+      EXPECT_LE(std::abs(g(d)), Scalar(0.2));
+      negative += g(d) < 0;
+    }
+    toy.agent.update(metrics);
+  }
+  EXPECT_GT(negative, 0);
+  EXPECT_LT(negative, 28);
+  EXPECT_EQ(toy.agent.segments().size(), 0);
+  EXPECT_EQ(hash_of(toy.agent, "high/learner"), high);
+  EXPECT_EQ(updates_of(toy.agent, "low"), 14u);
+  for (int t = 0; t < 4; ++t) {
+    toy.move(Matrix::Zero(3, 1));
+    toy.agent.update(metrics);
+    EXPECT_FALSE(toy.agent.pretraining());
+    EXPECT_EQ(updates_of(toy.agent, "low"), 14u) << "it learns after pre-training";
+  }
+  EXPECT_GT(updates_of(toy.agent, "high"), 0u);
+}
+
+TEST(HiroLearning, StartsWhenItIsSaid) {
+  HiroConfig c = toy_config();
+  c.learning_starts = 3;
+  Toy toy(c);
+  for (int t = 0; t < 3; ++t) {
+    EXPECT_FALSE(toy.agent.ready());
+    toy.move(Matrix::Zero(3, 1));
+  }
+  EXPECT_TRUE(toy.agent.ready());
+}
+
+TEST(HiroLearning, ActionsOfOthersAreRememberedWithSubgoals) {
+  Toy toy(toy_config());
+  for (int t = 0; t < 3; ++t) {  // act is not called: the loop's random actions
+    toy.action(0, 0) = Scalar(0.1 * (t + 1));
+    toy.take(matrix({{Scalar(t + 1)}, {0}, {0}}), -1, {}, {});
+  }
+  ASSERT_EQ(toy.agent.segments().size(), 1);
+  expect_close(toy.agent.segments().at(0).actions(), matrix({{0.1, 0.2, 0.3}}), 1e-6);
+  expect_close(toy.agent.segments().at(0).subgoal(), matrix({{5}, {0.25}}), 1e-6);
+}
+
+TEST(HiroLearning, AnyTwoLearnersWork) {
+  for (const LearnerKind low : {LearnerKind::ddpg, LearnerKind::sac, LearnerKind::td3}) {
+    for (const LearnerKind high : {LearnerKind::ddpg, LearnerKind::sac, LearnerKind::td3}) {
+      HiroConfig c = toy_config();
+      c.low.learner = low;
+      c.high.learner = high;
+      c.high.updates = 1;
+      for (LevelConfig* level : {&c.low, &c.high})
+        level->ddpg.pi.hidden = level->ddpg.q.hidden = level->sac.pi.hidden = level->sac.q.hidden = {4};
+      VectorEnv env(make_point_reach, 2, Rng(1));
+      c.subgoal = {.dims = {0, 1}, .limits = {1, 1}};
+      c.low.capacity = 200;
+      Hiro agent(env.spec(), c, 2, Rng(2));
+      Matrix action(2, 2);
+      Metrics metrics;
+      for (int t = 0; t < 8; ++t) {
+        agent.act(env.obs(), env.first(), Mode::explore, action);
+        EXPECT_LE(action.cwiseAbs().maxCoeff(), 1);
+        agent.observe(env.step(action));
+        agent.update(metrics);
+      }
+      EXPECT_FALSE(std::isnan(metrics.mean("hi/critic_loss", NAN)));
+    }
+  }
+}
+
+// ---- settings -------------------------------------------------------------------------------------------------------
+
+TEST(HiroSettings, WhatIsWrongIsASentence) {
+  const auto problem = [](auto change) {
+    HiroConfig c = toy_config();
+    change(c);
+    return hiro_problem(c, toy_spec(), 2);
+  };
+  EXPECT_EQ(problem([](HiroConfig&) {}), "");
+  EXPECT_EQ(problem([](HiroConfig& c) { c.subgoal.limits = {1}; }),
+            "agent.hiro.subgoal.dims names 2 numbers of an observation, subgoal.limits holds 1; expected equally many, "
+            "and at least one");
+  EXPECT_EQ(problem([](HiroConfig& c) {
+              c.subgoal.dims = {0, 3};
+            }),
+            "agent.hiro.subgoal.dims holds 3, but an observation of Toy has 3 numbers; expected 0 to 2");
+  EXPECT_EQ(problem([](HiroConfig& c) {
+              c.subgoal.dims = {1, 1};
+            }),
+            "agent.hiro.subgoal.dims holds 1 more than once; expected different numbers");
+  EXPECT_EQ(problem([](HiroConfig& c) {
+              c.subgoal.limits = {1, 0};
+            }),
+            "agent.hiro.subgoal.limits holds 0; expected positive numbers");
+  EXPECT_EQ(problem([](HiroConfig& c) { c.hidden_from_low = {4}; }),
+            "agent.hiro.hidden_from_low holds 4, but an observation of Toy has 3 numbers; expected 0 to 2");
+  EXPECT_EQ(problem([](HiroConfig& c) { c.low.capacity = 13; }),
+            "agent.hiro.low.capacity = 13 over 2 lanes holds no whole episode of 7 steps; expected at least 14");
+  EXPECT_EQ(problem([](HiroConfig& c) { c.intrinsic.at_subgoal = AtSubgoal::end; }),
+            "agent.hiro.intrinsic.at_subgoal = \"end\" needs to know when a sub-goal is reached; expected "
+            "intrinsic.reached > 0");
+  EXPECT_EQ(problem([](HiroConfig& c) { c.low.learns = Learns::pretraining; }),
+            "agent.hiro.low.learns = \"pretraining\", but pretraining.episodes = 0; expected some episodes");
+  EXPECT_EQ(problem([](HiroConfig& c) { c.high.learns = Learns::pretraining; }),
+            "agent.hiro.high.learns = \"pretraining\", when the high level waits; expected \"always\" or \"never\"");
+  EXPECT_THROW_MESSAGE(Hiro(toy_spec(), HiroConfig{}, 1, Rng(1)), std::invalid_argument,
+                       "agent.hiro.subgoal.dims holds 3, but an observation of Toy has 3 numbers");
+}
+
+TEST(SegmentBuffer, OverwritesTheOldestAndRefusesBadLengths) {
+  const SegmentShape shape{.obs = 2, .action = 1, .desired = 1, .subgoal = 1, .steps = 3};
+  SegmentBuffer buffer(shape, 2, 1);
+  for (int i = 1; i <= 3; ++i) {
+    buffer.clear(0);
+    buffer.open(0).reward() = Scalar(i);
+    buffer.open(0).set_length(i);
+    buffer.add(0);
+  }
+  ASSERT_EQ(buffer.size(), 2);
+  EXPECT_EQ(buffer.at(0).reward(), 3);
+  EXPECT_EQ(buffer.at(1).reward(), 2);
+  SegmentBuffer other(shape, 2, 1);
+  restore(other, snapshot(buffer));
+  EXPECT_EQ(other.at(0).length(), 3);
+  buffer.open(0).set_length(4);
+  buffer.add(0);
+  EXPECT_THROW(restore(other, snapshot(buffer)), std::runtime_error);
+  EXPECT_THROW_MESSAGE(SegmentBuffer(shape, 0, 1), std::invalid_argument, "SegmentBuffer: capacity = 0");
+}
+
+}  // namespace
+}  // namespace goalpost::test
