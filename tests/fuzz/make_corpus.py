@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes corpus/episodes: small valid files in HDF5's earliest format, which Python writes by default. Unlike ours it has
-no check sums, so what a fuzzer changes reaches the readers. Needs h5py; run it only to change the corpus."""
+"""Writes corpus/episodes: small valid files in HDF5's earliest format, which Python writes by default. Unlike ours it
+has no check sums, so what a fuzzer changes reaches the readers. Needs h5py; run it only to change the corpus."""
 import pathlib
 
 import h5py

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Reads an exported dataset as Minari 0.5 does, with h5py and without anything of goalpost's, and checks what Minari's
-loader takes on trust. Prints episodes, steps and the sum of the rewards; ends with an assertion if something is wrong."""
+"""Reads an exported dataset as Minari 0.5 does, with h5py and nothing of goalpost's, and checks what Minari's loader
+takes on trust. Prints episodes, steps and the sum of the rewards; ends with an assertion if something is wrong."""
 import json
 import pathlib
 import sys
