@@ -139,11 +139,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
 
-// Called before a report. The memory is HDF5's if it allocated it; without memory the code decides.
+// Called before a report. The memory is HDF5's if it allocated it; without memory the code decides. It decides too
+// where the memory has been freed: HDF5 keeps nothing of ours longer than a call, so what it reads there is anybody's.
 extern "C" void __asan_on_error() {
   void* frames[64];
   int thread = 0;
-  std::size_t n = __asan_get_alloc_stack(__asan_get_report_address(), frames, std::size(frames), &thread);
+  const bool freed = std::strcmp(__asan_get_report_description(), "heap-use-after-free") == 0;
+  std::size_t n = freed ? 0 : __asan_get_alloc_stack(__asan_get_report_address(), frames, std::size(frames), &thread);
   if (n == 0) n = static_cast<std::size_t>(backtrace(frames, static_cast<int>(std::size(frames))));
   for (void* frame : std::span(frames).first(n)) {
     Dl_info where;
