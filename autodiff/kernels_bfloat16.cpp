@@ -11,20 +11,11 @@ namespace {
 // A register holds 16 sums in float32, or 16 pairs of bfloat16 numbers; moving and broadcasting leaves their bits
 // alone.
 struct Bfloat16Pairs {
-  static constexpr int width = 16, rows = 3, columns = 8;
-  using Register = __m512;
-  using Mask = __mmask16;
-  static Mask first(int count) { return static_cast<Mask>((1u << count) - 1); }
-  static Register load(const float* p) { return _mm512_loadu_ps(p); }
-  static Register load(const float* p, Mask mask) { return _mm512_maskz_loadu_ps(mask, p); }
-  static void store(float* p, Register x, Mask mask) { _mm512_mask_storeu_ps(p, mask, x); }
+#include "autodiff/kernels_registers16.h"
   static Register broadcast(const float* p) { return _mm512_castsi512_ps(_mm512_set1_epi32(std::bit_cast<int>(*p))); }
-  static Register zero() { return _mm512_setzero_ps(); }
   static Register multiply_add(Register a, Register b, Register c) {
     return _mm512_dpbf16_ps(c, std::bit_cast<__m512bh>(a), std::bit_cast<__m512bh>(b));
   }
-  static Register add(Register a, Register b) { return _mm512_add_ps(a, b); }
-  static Register max(Register a, Register b) { return _mm512_max_ps(a, b); }
 };
 
 using V = Bfloat16Pairs;
