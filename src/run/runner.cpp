@@ -449,9 +449,10 @@ std::optional<RunResult> read_result(const std::filesystem::path& directory) {
 LoadedRun load_run(const std::filesystem::path& directory, const std::vector<std::string>& set) {
   for (const std::string& change : set)
     if (!change.starts_with("env.") || change.starts_with("env.name"))
-      throw UsageError(fmt::format("--set {}: of a trained policy only settings of its environment can be changed; "
-                                   "expected env.<setting>=<value>",
-                                   change));
+      throw UsageError(
+          fmt::format("--set {}: of a trained policy only settings of its environment can be changed; "
+                      "expected env.<setting>=<value>",
+                      change));
   const std::filesystem::path policy = directory / kPolicyFile;
   Experiment experiment = load_config(directory, {});
   experiment.train.eval_env.insert(experiment.train.eval_env.end(), set.begin(), set.end());
