@@ -758,7 +758,8 @@ TEST_P(AntRandom, StepsRaiseNoWarning) {
   if (!hiro) return;
   EXPECT_LT(speed, 12);
   EXPECT_GT(low, 0.15);
-  EXPECT_LT(high, 1.6);
+  // The original's RK4 stays below 1.08. For Euler there is no figure: AntPushEuler-v0 came to 1.43 in 100,000 steps.
+  EXPECT_LT(high, name.find("Euler") == name.npos ? 1.2 : 1.6);
   if (episodes < 20) return;
   // Means of 20 episodes of the original with random actions.
   const std::map<std::string, std::pair<double, double>> original = {
