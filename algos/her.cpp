@@ -37,6 +37,12 @@ ReplayBuffer::Slot HerSampler::draw_goal(ReplayBuffer::Slot slot, Rng& rng) cons
   return slot;
 }
 
+// What was achieved in s_0 is not stored: of an episode's first transition this is never true.
+bool HerSampler::reached_before(ReplayBuffer::Slot slot, ReplayBuffer::Slot goal) const {
+  return slot.t > buffer_.episode_begin(slot) &&
+         goal_.reached(buffer_.achieved_after({slot.lane, slot.t - 1}), buffer_.achieved_after(goal));
+}
+
 // Replay (s_t‖g', a_t, r', s_{t+1}‖g') with r' = r(achieved after the step, g')                        Algorithm 1
 // In three passes, so that the memory's answers to one column are waited for while others are asked for.
 void HerSampler::sample(Rng& rng, Batch& out) const {
@@ -52,6 +58,11 @@ void HerSampler::sample(Rng& rng, Batch& out) const {
     d.relabelled = rng.uniform() < relabelled;
     if (!d.relabelled) continue;
     d.goal = draw_goal(d.slot, rng);
+    for (int redrawn = 0; c_.redraw_reached > 0 && reached_before(d.slot, d.goal); ++redrawn) {
+      d.relabelled = redrawn < c_.redraw_reached;
+      if (!d.relabelled) break;
+      d.goal = draw_goal(d.slot, rng);
+    }
     buffer_.prefetch(d.goal);
   }
   for (Index j = 0; j < out.size(); ++j) {

@@ -6,6 +6,7 @@
 //              2. Where an episode ends at its goal (GoalSpace::ends_at_goal), the end is recomputed with the reward:
 //                 recompute_end.
 //              3. Where an episode ends by a failure (StepResult::failed), end and reward stay: relabel_failures.
+//              4. Goals that were reached before the transition may be drawn again: redraw_reached.
 #pragma once
 
 #include <vector>
@@ -24,6 +25,7 @@ struct HerConfig {
   int k = 4;
   bool recompute_end = true;
   bool relabel_failures = false;
+  int redraw_reached = 0;
 };
 constexpr auto fields(const HerConfig*) {
   return std::tuple{
@@ -36,6 +38,10 @@ constexpr auto fields(const HerConfig*) {
       field("relabel_failures", &HerConfig::relabel_failures,
             "recompute the reward of a step that ended in a failure too, so that a crash becomes an arrival: a common "
             "fault, kept to measure it"),
+      field("redraw_reached", &HerConfig::redraw_reached,
+            "so many times a goal is drawn again that had been reached before the transition; then the original goal "
+            "stays. Such goals say nothing about the way to anywhere, and where steps are short most are such",
+            0, 1000),
   };
 }
 static_assert(complete<HerConfig>);
@@ -50,6 +56,7 @@ class HerSampler final : public Sampler {
 
  private:
   ReplayBuffer::Slot draw_goal(ReplayBuffer::Slot slot, Rng& rng) const;
+  bool reached_before(ReplayBuffer::Slot slot, ReplayBuffer::Slot goal) const;
 
   struct Drawn {
     ReplayBuffer::Slot slot, goal;

@@ -1,5 +1,6 @@
 #include "nn/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -24,15 +25,19 @@ void visit_moments(StateVisitor& visitor, const char* name, std::vector<Matrix>&
 Adam::Adam(ParameterList parameters, const AdamConfig& config)
     : Optimizer(std::move(parameters)), c_(config), m_(zeros_like(parameters_)), v_(zeros_like(parameters_)) {
   GP_CHECK(c_.lr >= 0, "Adam: lr = ", c_.lr, "; expected a number >= 0");
+  GP_CHECK(c_.lr_end >= 0, "Adam: lr_end = ", c_.lr_end, "; expected a number >= 0");
 }
 
 void Adam::step() {
+  double lr = static_cast<double>(c_.lr);
+  if (c_.lr_steps > 0)
+    lr += (static_cast<double>(c_.lr_end) - lr) *
+          std::min(1.0, static_cast<double>(t_) / static_cast<double>(c_.lr_steps));
   ++t_;
   // α_t = lr √(1 − β₂ᵗ) / (1 − β₁ᵗ) and ε̂ = ε √(1 − β₂ᵗ): Algorithm 1 with the two corrections moved into the step size
   const double t = static_cast<double>(t_);
   const double correction2 = std::sqrt(1 - std::pow(static_cast<double>(c_.beta2), t));
-  const Scalar alpha =
-      Scalar(static_cast<double>(c_.lr) * correction2 / (1 - std::pow(static_cast<double>(c_.beta1), t)));
+  const Scalar alpha = Scalar(lr * correction2 / (1 - std::pow(static_cast<double>(c_.beta1), t)));
   const Scalar epsilon = Scalar(static_cast<double>(c_.epsilon) * correction2);
   for_slices(parameters_, [&](std::size_t i, Index first, Index count) {
     auto theta = slice(parameters_[i]->value, first, count), g = slice(parameters_[i]->grad, first, count);

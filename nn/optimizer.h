@@ -27,6 +27,8 @@ struct AdamConfig {
   Scalar beta1 = Scalar(0.9);
   Scalar beta2 = Scalar(0.999);
   Scalar epsilon = Scalar(1e-8);
+  std::int64_t lr_steps = 0;
+  Scalar lr_end = 0;
 };
 constexpr auto fields(const AdamConfig*) {
   return std::tuple{
@@ -34,6 +36,10 @@ constexpr auto fields(const AdamConfig*) {
       field("beta1", &AdamConfig::beta1, "decay of the mean of the gradient", 0, 0.999999, "Kingma & Ba 2015, Alg. 1"),
       field("beta2", &AdamConfig::beta2, "decay of the mean of its square", 0, 0.999999, "Kingma & Ba 2015, Alg. 1"),
       field("epsilon", &AdamConfig::epsilon, "added to the root of the mean square", 0, 1, "Kingma & Ba 2015, Alg. 1"),
+      field("lr_steps", &AdamConfig::lr_steps,
+            "steps of the optimiser over which the rate goes linearly from lr to lr_end, and stays; 0: always lr", 0,
+            1e15),
+      field("lr_end", &AdamConfig::lr_end, "see lr_steps", 0, 1),
   };
 }
 static_assert(complete<AdamConfig>);
@@ -49,7 +55,7 @@ class Adam final : public Optimizer {
  private:
   AdamConfig c_;
   std::vector<Matrix> m_, v_;
-  std::uint64_t t_ = 0;
+  std::uint64_t t_ = 0;  // steps done
 };
 
 struct RmsPropConfig {

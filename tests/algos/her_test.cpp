@@ -165,6 +165,44 @@ TEST(HerSampler, FutureGoalsAreUniformOverTheRestOfTheEpisode) {
   for (int step = 1; step <= 5; ++step) EXPECT_NEAR(counts[step] / n, 0.2, 4 * std::sqrt(0.16 / n)) << "state " << step;
 }
 
+TEST(HerSampler, DrawsGoalsThatHadBeenReachedAgainOnRequest) {
+  EnvSpec spec = script_spec(12, true);
+  spec.goal.radius = Scalar(3.5);  // states up to three steps apart reach each other
+  ReplayBuffer buffer(spec, {.capacity = 10'000}, 1);
+  Script script(spec, 1);
+  for (int i = 0; i < 3'000; ++i) buffer.add(script.next());
+  for (const int times : {0, 1, 1'000}) {
+    const HerSampler sampler(buffer, spec.goal, {.strategy = HerStrategy::future, .k = 1, .redraw_reached = times});
+    Rng rng(1);
+    Batch batch(spec, 20'000);
+    sampler.sample(rng, batch);
+    int reached = 0, near_the_end = 0;   // of the transitions after an episode's first
+    double far = 0, relabelled_far = 0;  // those that have a goal left that had not been reached
+    for (Index j = 0; j < batch.size(); ++j) {
+      const int episode = static_cast<int>(batch.s(1, j)), t = static_cast<int>(batch.s(2, j));
+      const bool relabelled = batch.s(5, j) >= 0;
+      if (t == 0) continue;
+      reached += relabelled && batch.s(5, j) - batch.s(2, j) < 3.5;
+      const bool near = Script::length(0, episode, 12) - t <= 3;
+      near_the_end += near && relabelled;
+      far += !near;
+      relabelled_far += !near && relabelled;
+    }
+    const double share = relabelled_far / far, deviation = 4 * std::sqrt(0.25 / far);
+    if (times == 0) {
+      EXPECT_GT(reached, 3'000);
+      EXPECT_NEAR(share, 0.5, deviation);
+      continue;
+    }
+    EXPECT_EQ(reached, 0);
+    EXPECT_EQ(near_the_end, 0) << "the original goal stays";
+    if (times == 1)
+      EXPECT_LT(share, 0.5 - deviation) << "some were drawn twice in vain";
+    else
+      EXPECT_NEAR(share, 0.5, deviation);
+  }
+}
+
 // The published faults that can be switched on, to measure what they cost.
 class HerFault : public ::testing::Test {
  protected:

@@ -37,6 +37,18 @@ TEST(Adam, StepsAgreeWithPython) {
                        {-0.4047619048, -0.3170896533, -0.2502141271, -0.2712669510}}));
 }
 
+// With a constant gradient and no ε every step is the learning rate itself.
+TEST(Adam, TheLearningRateFallsLinearlyAndStays) {
+  Parameter theta("theta", 1, 1);
+  Adam adam({&theta}, {.lr = Scalar(0.4), .epsilon = 0, .lr_steps = 3, .lr_end = Scalar(0.1)});
+  for (const double expected : {0.4, 0.3, 0.2, 0.1, 0.1}) {
+    const double before = static_cast<double>(theta.value(0, 0));
+    theta.grad(0, 0) = 2;
+    adam.step();
+    EXPECT_NEAR(before - static_cast<double>(theta.value(0, 0)), expected, 1e-5);
+  }
+}
+
 // Python: m = d*m + (1-d)*g; v = d*v + (1-d)*g*g; x -= lr*g / sqrt(v - m*m + eps) with lr 0.1, d 0.95, eps 0.01
 TEST(RmsProp, CentredStepsAgreeWithPython) {
   Parameter theta = start();
@@ -75,6 +87,7 @@ TEST(RmsProp, ResumesFromItsState) { expect_resume_equals_uninterrupted<RmsProp>
 
 TEST(Optimizers, RefuseANegativeLearningRate) {
   EXPECT_THROW_MESSAGE(Adam({}, {.lr = -1}), std::invalid_argument, "Adam: lr = -1; expected a number >= 0");
+  EXPECT_THROW_MESSAGE(Adam({}, {.lr_end = -1}), std::invalid_argument, "Adam: lr_end = -1; expected a number >= 0");
   EXPECT_THROW_MESSAGE(RmsProp({}, {.lr = -1}), std::invalid_argument, "RmsProp: lr = -1; expected a number >= 0");
 }
 
