@@ -117,6 +117,8 @@ TEST_F(Program, RefusesWhatItDoesNotKnow) {
   expect_refusal("report nowhere", "nowhere is not a directory");
   expect_refusal("rollout BitFlip --random", "did you mean BitFlip-v0?");
   expect_refusal("rollout BitFlip-v0", "actions");
+  expect_refusal("rollout FetchReach-v4 --random --set env.object_x=1.3", "expected neither: there is no object");
+  expect_refusal("train fetch_reach_fast --set env.object_x=1.3", "expected neither: there is no object");
 }
 
 TEST_F(Program, NamesAllProblemsOfAConfigurationAtOnce) {
