@@ -43,10 +43,10 @@ auto& find_named(const TomlValues& values, const std::string& path, const char* 
   }
 }
 
-// What an environment says of itself. @throws UsageError if its settings do not fit each other
-EnvSpec spec_of(const EnvFactory& world) {
+// An environment without its goal task. @throws UsageError if its settings do not fit each other
+EnvSpec world_spec(const EnvEntry& entry, const EnvSettings& settings) {
   try {
-    return world()->spec();
+    return entry.world(settings)()->spec();
   } catch (const std::invalid_argument& e) {
     throw UsageError(e.what());
   }
@@ -60,7 +60,7 @@ void put_over(EnvSettings& settings, const EnvEntry& entry, const std::vector<st
   in_table(reader, "env", "", [&] { settings.visit(reader); });
   const std::vector<std::string> problems = reader.problems();
   if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "\n")));
-  if (const std::string problem = goal_task_problem(settings.task, spec_of(entry.world(settings))); !problem.empty())
+  if (const std::string problem = goal_task_problem(settings.task, world_spec(entry, settings)); !problem.empty())
     throw UsageError(problem);
 }
 
@@ -87,10 +87,11 @@ void check_eval_env(const Experiment& e, const EnvSpec& spec, ConfigReader& read
 
 // Relations between fields that no single range can express.
 void check_relations(const Experiment& e, ConfigReader& reader) {
-  const EnvFactory world = find_environment(e.env_name).world(*e.env_settings);
-  if (const std::string problem = goal_task_problem(e.env_settings->task, spec_of(world)); !problem.empty())
+  const EnvEntry& entry = find_environment(e.env_name);
+  if (const std::string problem = goal_task_problem(e.env_settings->task, world_spec(entry, *e.env_settings));
+      !problem.empty())
     return reader.report("env.task", problem);
-  const EnvSpec spec = with_goal_task(world, e.env_settings->task, Rng(0))()->spec();
+  const EnvSpec spec = entry.factory(*e.env_settings, Rng(0))()->spec();
   check_eval_env(e, spec, reader);
   const TrainConfig& t = e.train;
   const AlgorithmEntry& algorithm = find_algorithm(e.algorithm);
