@@ -45,6 +45,8 @@ class Env {
   /// @param action in the environment's unit, inside its range. @alloc none
   virtual StepResult step(ActionRef action) = 0;
   virtual void observe(ObsOut out) const = 0;  ///< @alloc none
+  /// Which of spec().kinds the episode is.
+  virtual std::size_t kind() const { return 0; }
   /// All that step depends on; restore, then step, repeats exactly.
   virtual void visit_state(StateVisitor& v) = 0;
 

@@ -21,6 +21,10 @@ EnvSpec make_spec(EnvSpec spec, const GoalTaskConfig& c) {
     spec.goal.reward = &arrival;
     spec.goal.ends_at_goal = true;
   }
+  const int links = c.waypoints > 0 ? c.waypoints : c.subtasks;
+  if (links > 1) spec.kinds.clear();  // an episode's kind is its place in the chain
+  for (int i = 1; i <= links && links > 1; ++i)
+    spec.kinds.push_back(detail::concatenate(c.waypoints > 0 ? "waypoint_" : "subtask_", i));
   return spec;
 }
 
@@ -66,6 +70,10 @@ class GoalTask final : public Env {
     // If the episode ends here, whether the next one is in the same world.
     goes_on_ = waypoints_ > 0 ? result.success && link_ + 1 < waypoints_ : link_ + 1 < subtasks_;
     return result;
+  }
+
+  std::size_t kind() const override {
+    return waypoints_ > 1 || subtasks_ > 1 ? static_cast<std::size_t>(link_) : env_->kind();
   }
 
   void observe(ObsOut out) const override {

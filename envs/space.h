@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "core/matrix.h"
 
@@ -36,6 +37,8 @@ struct EnvSpec {
   int max_steps = 0;  ///< time limit, applied by VectorEnv
   /// Whether steps may fail (StepResult::failed), so that episodes may end at any time.
   bool can_fail = false;
+  /// Kinds of episode whose success evaluations tell apart, e.g. one per goal; empty: all are of one kind.
+  std::vector<std::string> kinds = {};
   double dt = 0;  ///< seconds of simulated time per step; 0 where time has no unit
 
   /// Rows of what networks see: the observation and, if there is one, the desired goal.

@@ -32,6 +32,7 @@ VectorEnv::VectorEnv(const EnvFactory& make, int lanes, Rng rng, int threads) : 
   const std::size_t n = static_cast<std::size_t>(lanes);
   steps_.assign(n, 0);
   first_.assign(n, 1);
+  kinds_.assign(n, 0);
   obs_ = make_obs(s, lanes);
   step_ = {.before = make_obs(s, lanes),
            .action = Matrix::Zero(s.action.dim, lanes),
@@ -140,6 +141,7 @@ void VectorEnv::step_lane(Index i) {
   ++steps_[lane];
   in_lane(i, [&](Env& env) {
     const EnvSpec& s = env.spec();
+    kinds_[lane] = env.kind();
     const StepResult result = env.step(unit_action_.col(i));
     env.observe(column(step_.after, i));
     if (!std::isfinite(result.reward) || !step_.after.obs.col(i).allFinite() ||

@@ -47,6 +47,8 @@ class VectorEnv {
   const StepBatch& step(ConstMatrixRef action, const std::function<void()>& meanwhile);
   /// The same with actions in the environment's unit, in double precision and not cut to the range.
   const StepBatch& step_in_unit(const Eigen::Ref<const Eigen::MatrixXd>& action);
+  /// [N] Env::kind of the episodes that the last step belonged to.
+  const std::vector<std::size_t>& kinds() const { return kinds_; }
   /// [act x N]: the actions of the last step in the environment's unit.
   const Eigen::MatrixXd& action_in_unit() const { return unit_action_; }
   /// [coordinates x N] of the worlds after the last step, before restarts (Env::get_coordinates). Takes time: only
@@ -69,6 +71,7 @@ class VectorEnv {
   std::vector<Rng> rngs_;
   std::vector<std::uint64_t> steps_;  // of the running episode, per lane
   std::vector<std::uint8_t> first_;
+  std::vector<std::size_t> kinds_;
   int threads_;
   ObsBatch obs_;
   StepBatch step_;

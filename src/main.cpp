@@ -146,13 +146,16 @@ int evaluate(const std::string& directory, const std::vector<std::string>& set, 
                                       {"success", e.success},
                                       {"success_any", e.success_any},
                                       {"return", e.reward},
-                                      {"length", e.length}};
+                                      {"length", e.length},
+                                      {"kinds", to_json(e.kinds)}};
     fmt::print("{}\n", j.dump());
   } else {
     fmt::print(
         "{} episodes of {} (seed {}): success at the last step {:.4f}, at any step {:.4f}, return {:.3f}, length "
         "{:.1f}\n",
         e.episodes, run.spec.name, seed, e.success, e.success_any, e.reward, e.length);
+    for (const Evaluation::Kind& k : e.kinds)
+      fmt::print("  {:<22} {} episodes: success {:.4f}\n", k.name, k.episodes, k.success);
   }
   return 0;
 }

@@ -96,6 +96,7 @@ ordered_json summary_json(const Summary& s) {
                      {"success_any", r.final.success_any},
                      {"return", r.final.reward},
                      {"length", r.final.length},
+                     {"kinds", to_json(r.final.kinds)},
                      {"episodes_evaluated", r.final.episodes},
                      {"steps", r.progress.step},
                      {"episodes", r.progress.episodes},

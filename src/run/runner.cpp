@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <deque>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -23,6 +24,13 @@
 
 namespace goalpost {
 
+nlohmann::ordered_json to_json(const std::vector<Evaluation::Kind>& kinds) {
+  nlohmann::ordered_json j = nlohmann::ordered_json::object();
+  for (const Evaluation::Kind& k : kinds)
+    j[k.name] = {{"episodes", k.episodes}, {"success", k.success}};  // NaN is written as null
+  return j;
+}
+
 int evaluation_lanes(int episodes) { return std::min(episodes, 100); }
 
 namespace {
@@ -38,14 +46,18 @@ class RunRecorder {
 
   void write(const TrainProgress& p, const Evaluation& e, const Metrics& metrics) {
     const double episodes = static_cast<double>(p.episodes), updates = static_cast<double>(p.updates);
-    log_.write("eval", p.step,
-               std::vector<RunLog::Column>{{"updates", updates, ""},
-                                           {"episodes", episodes, ""},
-                                           {"wall_seconds", p.wall_seconds, ""},
-                                           {"success", e.success, "eval/success_rate"},
-                                           {"success_any", e.success_any, "eval/success_any_rate"},
-                                           {"return", e.reward, "eval/mean_reward"},
-                                           {"length", e.length, "eval/mean_ep_length"}});
+    std::vector<RunLog::Column> evaluation = {{"updates", updates, ""},
+                                              {"episodes", episodes, ""},
+                                              {"wall_seconds", p.wall_seconds, ""},
+                                              {"success", e.success, "eval/success_rate"},
+                                              {"success_any", e.success_any, "eval/success_any_rate"},
+                                              {"return", e.reward, "eval/mean_reward"},
+                                              {"length", e.length, "eval/mean_ep_length"}};
+    std::deque<std::string> names;
+    for (const Evaluation::Kind& k : e.kinds)
+      evaluation.push_back(
+          {names.emplace_back("success_" + k.name), k.success, names.emplace_back("eval/success_rate_" + k.name)});
+    log_.write("eval", p.step, evaluation);
     std::vector<RunLog::Column> row = {
         {"updates", updates, ""}, {"episodes", episodes, ""}, {"wall_seconds", p.wall_seconds, ""}};
     if (p.episodes > 0) {
@@ -61,7 +73,6 @@ class RunRecorder {
           {"updates_per_second", static_cast<double>(p.updates - last_.updates) / seconds, "time/updates_per_second"});
     }
     // Columns are train/loss -> loss, but lo/loss -> lo_loss: two levels have one each.
-    std::deque<std::string> names;
     for (const Metrics::Slot& m : metrics) {
       const std::size_t slash = m.name().find('/');
       const std::string_view group = m.name().substr(0, slash);
@@ -111,7 +122,8 @@ nlohmann::ordered_json to_json(const RunResult& r) {
             {"success", r.final.success},
             {"success_any", r.final.success_any},
             {"return", r.final.reward},
-            {"length", r.final.length}}},
+            {"length", r.final.length},
+            {"kinds", to_json(r.final.kinds)}}},
           {"revision", r.revision},
           {"cpu", r.cpu}};
 }
@@ -438,6 +450,12 @@ std::optional<RunResult> read_result(const std::filesystem::path& directory) {
                .success_any = f.at("success_any"),
                .reward = f.at("return"),
                .length = f.at("length")};
+    const nlohmann::json kinds = f.value("kinds", nlohmann::json::object());
+    for (const auto& [name, kind] : kinds.items())
+      r.final.kinds.push_back(
+          {.name = name,
+           .episodes = kind.at("episodes"),
+           .success = kind.at("success").is_null() ? std::nan("") : kind.at("success").get<double>()});
     r.revision = j.at("revision");
     r.cpu = j.at("cpu");
     return r;

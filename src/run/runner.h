@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -67,6 +68,9 @@ struct LoadedRun {
 /// @param set changes of its environment, e.g. env.bits=40
 /// @throws UsageError if the directory is no run, its policy does not fit its configuration, or set is no such change
 LoadedRun load_run(const std::filesystem::path& directory, const std::vector<std::string>& set = {});
+
+/// {"goal_3_3": {"episodes": 100, "success": 1.0}, ...}
+nlohmann::ordered_json to_json(const std::vector<Evaluation::Kind>& kinds);
 
 /// Lanes that an evaluation of so many episodes uses.
 int evaluation_lanes(int episodes);

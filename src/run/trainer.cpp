@@ -119,6 +119,7 @@ Evaluation evaluate(Agent& agent, VectorEnv& env, int episodes, Rng rng, const s
   for (std::size_t i = 0; i < static_cast<std::size_t>(episodes % env.lanes()); ++i) ++left[i];
   EpisodeSums sums(env.lanes());
   Evaluation total;
+  for (const std::string& kind : env.spec().kinds) total.kinds.push_back({.name = kind});
   Matrix action(env.spec().action.dim, env.lanes());
   env.reset(rng);
   while (total.episodes < episodes && !stop()) {
@@ -130,6 +131,11 @@ Evaluation evaluate(Agent& agent, VectorEnv& env, int episodes, Rng rng, const s
       sums.add(step, i);
       if (!step.ended(i)) continue;
       total.success += step.success[i];
+      if (!total.kinds.empty()) {
+        Evaluation::Kind& kind = total.kinds[env.kinds()[i]];
+        kind.episodes += 1;
+        kind.success += step.success[i];
+      }
       total.success_any += static_cast<double>(sums.success_any[i]);
       total.reward += sums.reward[i];
       total.length += static_cast<double>(sums.length[i]);
@@ -143,6 +149,7 @@ Evaluation evaluate(Agent& agent, VectorEnv& env, int episodes, Rng rng, const s
   total.success_any *= scale;
   total.reward *= scale;
   total.length *= scale;
+  for (Evaluation::Kind& kind : total.kinds) kind.success /= static_cast<double>(kind.episodes);
   return total;
 }
 

@@ -94,6 +94,13 @@ struct Evaluation {
   double success_any = 0;  ///< share with a success at any step
   double reward = 0;       ///< mean undiscounted return
   double length = 0;       ///< mean number of steps
+  /// One of EnvSpec::kinds.
+  struct Kind {
+    std::string name;
+    int episodes = 0;
+    double success = 0;  ///< share of these episodes; NaN if there were none
+  };
+  std::vector<Kind> kinds = {};
 };
 
 /// Runs episodes without exploration, from fresh episodes drawn from rng. Each lane runs its share of the episodes, so

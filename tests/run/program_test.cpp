@@ -89,6 +89,25 @@ TEST_F(Program, TrainsAndEvaluates) {
   expect_refusal("evaluate r --set train.lanes=2", "expected env.<setting>=<value>");
 }
 
+TEST_F(Program, TellsTheKindsOfEpisodesApart) {
+  const Outcome trained =
+      run("train point_reach_hiro --quiet --out r --steps 400 --set env.task.waypoints=2 --set train.warmup_steps=400 "
+          "--set train.eval_episodes=20 --set train.final_eval_episodes=30");
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  const CsvTable curve = read_csv(here_ / "r" / "eval.csv");
+  EXPECT_EQ(curve.column("success_waypoint_1").size(), curve.rows());
+  EXPECT_EQ(curve.column("success_waypoint_2").size(), curve.rows());
+  const std::optional<RunResult> result = read_result(here_ / "r");
+  ASSERT_TRUE(result);
+  ASSERT_EQ(result->final.kinds.size(), 2u);
+  EXPECT_EQ(result->final.kinds[0].name, "waypoint_1");
+  EXPECT_EQ(result->final.kinds[0].episodes + result->final.kinds[1].episodes, 30);
+  EXPECT_GT(result->final.kinds[0].episodes, 0);
+  const nlohmann::json j = nlohmann::json::parse(run("evaluate r --episodes 20 --json").out);
+  EXPECT_GT(j.at("kinds").at("waypoint_1").at("episodes"), 0);
+  EXPECT_THAT(run("evaluate r --episodes 20").out, HasSubstr("waypoint_1"));
+}
+
 TEST_F(Program, RepeatsARunFromItsConfigurationWithAnyNumberOfThreads) {
   ASSERT_EQ(run(std::string(kShort) + "--out one --threads 1").status, 0);
   ASSERT_EQ(run("train one/config.toml --out two --threads 2").status, 0);

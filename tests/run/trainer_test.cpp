@@ -5,6 +5,8 @@
 
 #include "core/check.h"
 #include "envs/classic/bit_flip.h"
+#include "envs/classic/point_reach.h"
+#include "envs/goal_task.h"
 
 namespace goalpost {
 namespace {
@@ -168,6 +170,21 @@ TEST(Evaluate, TellsSuccessAtTheEndFromSuccessAtAnyStep) {
   EXPECT_EQ(e.length, 2);
   EXPECT_NEAR(e.success_any, 1.0 / 3, 0.05);  // one of the three goals that are not the start
   EXPECT_EQ(e.success, 0);                    // after two flips the state is the start, which is never the goal
+}
+
+TEST(Evaluate, CountsTheKindsOfEpisodesApart) {
+  // An agent that stands still reaches the first way-point alone, which is where it stands.
+  FixedAgent agent;
+  const GoalTaskConfig c{.offset = {0.08, 0}, .reward = TaskReward::arrival, .max_steps = 3, .waypoints = 2};
+  VectorEnv env(with_goal_task(make_point_reach, c, Rng(1)), 5, Rng(1));
+  const Evaluation e = evaluate(agent, env, 21, Rng(5));
+  ASSERT_EQ(e.kinds.size(), 2u);
+  EXPECT_EQ(e.kinds[0].name, "waypoint_1");
+  EXPECT_EQ(e.kinds[0].episodes, 11);  // first and second in turn, in one lane five episodes, in the others four
+  EXPECT_EQ(e.kinds[1].episodes, 10);
+  EXPECT_EQ(e.kinds[0].success, 1);
+  EXPECT_EQ(e.kinds[1].success, 0);
+  EXPECT_NEAR(e.success, 11. / 21, 1e-12);
 }
 
 TEST(Evaluate, RepeatsItselfForOneSeed) {
