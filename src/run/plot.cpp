@@ -25,7 +25,7 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
 // the figure's own, so that several figures fit into one page.
 void adapt(const std::filesystem::path& file, const Plot& plot) {
   std::string svg = read_file(file);
-  for (const char* black : {"'black'", "\"black\"", "'rgb(  0,   0,   0)'", "\"rgb(  0,   0,   0)\""})
+  for (const char* black : {"'black'", "\"black\"", "'rgb(  0,   0,   0)'", "\"rgb(  0,   0,   0)\"", "\"rgb(0,0,0)\""})
     replace_all(svg, black, "'currentColor'");
   for (const char* grid : {"stroke='rgb(221, 221, 221)'", "stroke=\"rgb(221, 221, 221)\""})
     replace_all(svg, grid, "stroke='currentColor' stroke-opacity='0.15'");

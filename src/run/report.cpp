@@ -136,6 +136,12 @@ ordered_json summary_json(const Summary& s) {
           {"seeds", seeds}};
 }
 
+// Whether a directory holds recorded results, rather than somebody's own summary.json.
+bool is_recorded(const std::filesystem::path& directory) {
+  const std::filesystem::path file = directory / "summary.json";
+  return std::filesystem::is_regular_file(file) && read_file(file).find("\"settings\"") != std::string::npos;
+}
+
 // The runs of a recorded experiment: of all its settings, or of the one in the folder `only`. Their configuration is
 // that of the experiment's file with the recorded changes.
 // @throws UsageError
@@ -203,32 +209,31 @@ std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& dir
   std::set<std::filesystem::path> seen;
   for (const std::filesystem::path& top : directories) {
     if (!std::filesystem::is_directory(top)) throw UsageError(fmt::format("{} is not a directory", top.string()));
-    const std::size_t before = runs.size();
-    const auto take_recorded = [&](const std::filesystem::path& directory, const std::string& only) {
-      for (FinishedRun& run : recorded_runs(directory, only))
-        if (seen.insert(std::filesystem::canonical(run.curve)).second) runs.push_back(std::move(run));
-    };
-    const auto consider = [&](const std::filesystem::path& directory) {
-      if (std::filesystem::exists(directory / "summary.json")) return take_recorded(directory, "");
-      if (!std::filesystem::exists(directory / "config.toml") ||
-          !seen.insert(std::filesystem::canonical(directory)).second)
-        return;
-      const std::optional<RunResult> result = read_result(directory);
-      if (!result) return;
-      FinishedRun run{.directory = directory,
-                      .curve = directory / "eval.csv",
-                      .experiment = make_experiment(TomlValues::from_file(directory / "config.toml")),
-                      .result = *result};
-      name_variant(run);
+    bool found = false;  // what was given twice counts once, but is found
+    const auto take = [&](FinishedRun run) {
+      found = true;
+      if (!seen.insert(std::filesystem::canonical(run.curve.parent_path()) / run.curve.filename()).second) return;
+      if (!run.recorded) name_variant(run);
       runs.push_back(std::move(run));
     };
+    const auto consider = [&](const std::filesystem::path& directory) {
+      if (is_recorded(directory))
+        for (FinishedRun& run : recorded_runs(directory, "")) take(std::move(run));
+      if (!std::filesystem::exists(directory / "config.toml")) return;
+      const std::optional<RunResult> result = read_result(directory);
+      if (!result) return;
+      take({.directory = directory,
+            .curve = directory / "eval.csv",
+            .experiment = make_experiment(TomlValues::from_file(directory / "config.toml")),
+            .result = *result});
+    };
     consider(top);
-    const std::filesystem::path above = std::filesystem::canonical(top).parent_path();
-    if (std::filesystem::exists(above / "summary.json"))
-      take_recorded(above, std::filesystem::canonical(top).filename().string());
     for (const auto& entry : std::filesystem::recursive_directory_iterator(top))
       if (entry.is_directory()) consider(entry.path());
-    if (runs.size() == before) throw UsageError(fmt::format("{} holds no finished run", top.string()));
+    const std::filesystem::path whole = std::filesystem::canonical(top), above = whole.parent_path();
+    if (!found && is_recorded(above))
+      for (FinishedRun& run : recorded_runs(above, whole.filename().string())) take(std::move(run));
+    if (!found) throw UsageError(fmt::format("{} holds no finished run", top.string()));
   }
   std::stable_sort(runs.begin(), runs.end(), [](const FinishedRun& a, const FinishedRun& b) {
     if (a.experiment.name != b.experiment.name) return a.experiment.name < b.experiment.name;

@@ -88,14 +88,21 @@ std::string data_link(std::string_view text) {
   return result;
 }
 
-std::string csv_cell(const std::string& text) { return text.find(',') == text.npos ? text : "\"" + text + "\""; }
+// Cells have no quotes, and so no commas.
+std::string csv_cell(std::string text) {
+  std::replace(text.begin(), text.end(), ',', ';');
+  return text;
+}
 
 // 1,800,000
 std::string thousands(double count) {
-  std::string digits = fmt::format("{:.0f}", count);
-  for (std::size_t i = digits.size(); i > 3 && std::isdigit(static_cast<unsigned char>(digits[i - 4]));)
-    digits.insert(i -= 3, ",");
-  return digits;
+  const std::string digits = fmt::format("{:.0f}", count);
+  std::string result;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0 && digits[i - 1] != '-') result += ',';
+    result += digits[i];
+  }
+  return result;
 }
 
 std::string number(const Family& family, double value) { return fmt::format("{:.{}f}", value, family.returns ? 2 : 3); }
@@ -303,40 +310,49 @@ std::vector<CurvePoint> curve_of(const Group& group, bool by_time, bool returns)
   return points;
 }
 
-struct TimeUnit {
-  double seconds;
+struct Unit {
+  double size;
   const char* name;
 };
-TimeUnit unit_of(double longest) {
+Unit time_unit(double longest) {
   if (longest < 600) return {1, "s"};
   if (longest < 3 * 3600) return {60, "min"};
   return {3600, "h"};
 }
+Unit step_unit(double longest) {
+  if (longest < 10'000) return {1, ""};
+  if (longest < 1e6) return {1e3, " [thousand]"};
+  return {1e6, " [million]"};
+}
 
 // Axes of a learning curve. Where the shortest run is a small part of the longest, x is logarithmic.
-std::string learning_axes(const Family& family, const std::vector<const Group*>& groups, bool by_time, double& scale,
-                          bool& logarithmic) {
+struct LearningAxes {
+  std::string settings;
+  double scale;  // of x
+  bool logarithmic;
+};
+LearningAxes learning_axes(const Family& family, const std::vector<const Group*>& groups, bool by_time) {
   double longest = 0, shortest = std::numeric_limits<double>::infinity();
   for (const Group* g : groups)
     for (const Curve& c : by_time ? g->by_time : g->by_step) {
       longest = std::max(longest, c.x.back());
       shortest = std::min(shortest, c.x.back());
     }
-  logarithmic = shortest > 0 && longest > 12 * shortest;
-  const TimeUnit unit = unit_of(longest);
-  scale = by_time ? unit.seconds : 1;
+  const bool logarithmic = shortest > 0 && longest > 12 * shortest;
+  const Unit unit = by_time ? time_unit(longest) : step_unit(longest);
   std::string text =
       fmt::format("set ylabel '{}'\nset key bmargin left vertical maxcols 1 Left reverse\n", family.measure());
-  text += by_time ? fmt::format("set xlabel 'wall time [{}]{}'\n", unit.name, logarithmic ? ", logarithmic" : "")
-                  : fmt::format("set xlabel 'environment steps{}'\nset format x '%.0s%c'\n",
-                                logarithmic ? ", logarithmic" : "");
-  if (logarithmic) text += "set logscale x\n";
-  if (!logarithmic) text += fmt::format("set xrange [0:{}]\n", 1.02 * longest / scale);
+  text += by_time ? fmt::format("set xlabel 'wall time [{}]'\n", unit.name)
+                  : fmt::format("set xlabel 'environment steps{}'\n", unit.name);
+  text +=
+      logarithmic ? std::string("set logscale x\n") : fmt::format("set xrange [0:{}]\n", 1.02 * longest / unit.size);
   if (!family.returns) text += "set yrange [-0.03:1.05]\n";
-  return text;
+  return {text, unit.size, logarithmic};
 }
 
-int figure_height(std::size_t key_lines) { return 330 + 17 * static_cast<int>(key_lines); }
+// Learning curves stand side by side.
+constexpr int kCurveWidth = 520;
+int curve_height(std::size_t key_lines) { return 300 + 18 * static_cast<int>(key_lines); }
 
 std::string expected_lines(const std::set<double>& values) {
   std::string text;
@@ -363,16 +379,16 @@ std::string carried_note(const std::vector<const Group*>& groups) {
         static_cast<std::size_t>(std::count_if(g->summary->runs.begin(), g->summary->runs.end(),
                                                [](const FinishedRun* run) { return run->result.end == "success"; }));
     if (stopped == 0 && first == last && same_steps) continue;
-    text += fmt::format("{}{}: ", text.empty() ? "" : " ", escaped(g->label));
+    text += fmt::format("<li>{}: ", escaped(g->label));
     if (stopped > 0)
       text += fmt::format("{} of {} ended early at train.stop_success", stopped, plural(g->seeds(), "seed"));
     if (first != last)
-      text += fmt::format("{}last evaluations at {} to {} steps, carried forward (thin) until the last seed ends",
+      text += fmt::format("{}last evaluations at {} to {} steps, carried forward until the last one",
                           stopped > 0 ? ", " : "", thousands(first), thousands(last));
     if (!same_steps)
       text += fmt::format("{}evaluated at different steps, the last value holds until the next",
                           stopped > 0 || first != last ? "; " : "");
-    text += ".";
+    text += "</li>";
   }
   return text;
 }
@@ -380,15 +396,16 @@ std::string carried_note(const std::vector<const Group*>& groups) {
 Figure learning_figure(const Family& family, const Chunk& chunk, const std::vector<const Group*>& groups,
                        const std::string& title, bool by_time) {
   Figure f;
-  double scale = 1;
-  bool logarithmic = false;
-  f.plot.settings = learning_axes(family, groups, by_time, scale, logarithmic);
+  const LearningAxes axes = learning_axes(family, groups, by_time);
+  f.plot.settings = axes.settings;
   f.csv = fmt::format("method,{},value,low,high,seeds,ended\n", by_time ? "seconds" : "steps");
   f.plot.name = slug(fmt::format("{}_{}", by_time ? "time" : "steps", title));
   f.plot.title = title;
   std::string bands, lines;
+  bool carried = false;
   for (const Group* g : groups) {
     const std::vector<CurvePoint> points = curve_of(*g, by_time, family.returns);
+    carried |= points.back().ended > 0;
     std::size_t measured = 0;
     for (const CurvePoint& p : points) {
       f.csv += fmt::format("{},{},{:.6g},{:.6g},{:.6g},{},{}\n", csv_cell(g->method), shortest(p.x), p.value, p.low,
@@ -397,9 +414,9 @@ Figure learning_figure(const Family& family, const Chunk& chunk, const std::vect
     }
     const std::size_t style = style_of(chunk, g->method);
     const std::string data = fmt::format("'{}.csv' using (strcol(1) eq {} ? $2/{} : NaN)", f.plot.name,
-                                         gnuplot_string(g->method), scale),
+                                         gnuplot_string(csv_cell(g->method)), axes.scale),
                       whole = fmt::format("'{}.csv' using (strcol(1) eq {} && $7 == 0 ? $2/{} : NaN)", f.plot.name,
-                                          gnuplot_string(g->method), scale);
+                                          gnuplot_string(csv_cell(g->method)), axes.scale);
     bands += fmt::format("{}{}:4:5 with filledcurves fs transparent solid 0.18 noborder lc rgb '{}' notitle",
                          bands.empty() ? "" : ", ", data, curve_style(style).colour);
     lines += fmt::format(", {}:3 with lines lw 1 {} notitle", data,
@@ -410,23 +427,24 @@ Figure learning_figure(const Family& family, const Chunk& chunk, const std::vect
   }
   const std::set<double> expected = expectations(groups);
   f.plot.drawing = "plot " + bands + lines + expected_lines(expected) + "\n";
-  f.plot.height = figure_height(groups.size() + expected.size() + (title.empty() ? 0 : 1));
+  f.plot.width = kCurveWidth;
+  f.plot.height = curve_height(groups.size() + expected.size() + (title.empty() ? 0 : 1));
+  const bool single = std::any_of(groups.begin(), groups.end(), [](const Group* g) { return g->seeds() == 1; });
   f.caption = fmt::format(
-      "Interquartile mean over seeds{}, band: 95 % bootstrap interval{}. {}{}",
-      by_time ? " against the wall time since the run's beginning, on the machine that it ran on" : "",
-      std::any_of(groups.begin(), groups.end(), [](const Group* g) { return g->seeds() == 1; })
-          ? (family.returns ? " (none for a single seed)" : " (of a single seed: Wilson's, of its episodes)")
-          : "",
-      carried_note(groups), logarithmic ? " The evaluation before training, at 0, is left of the axis." : "");
+      "Interquartile mean over seeds{}, band: 95 % bootstrap interval{}{}.{}", by_time ? ", against wall time" : "",
+      !single          ? ""
+      : family.returns ? " (none for a single seed)"
+                       : " (for a single seed: Wilson's, of its episodes)",
+      carried ? "; thin: some seeds have ended, their last values are carried forward" : "",
+      axes.logarithmic ? " The evaluation before training, at 0, is left of the logarithmic axis." : "");
   return f;
 }
 
 Figure seeds_figure(const Family& family, const Chunk& chunk, const std::vector<const Group*>& groups,
                     const std::string& title) {
   Figure f;
-  double scale = 1;
-  bool logarithmic = false;
-  f.plot.settings = learning_axes(family, groups, false, scale, logarithmic);
+  const LearningAxes axes = learning_axes(family, groups, false);
+  f.plot.settings = axes.settings;
   f.plot.name = slug("seeds_" + title);
   f.plot.title = title;
   f.csv = "method,seed,steps,seconds,value,last\n";
@@ -439,19 +457,20 @@ Figure seeds_figure(const Family& family, const Chunk& chunk, const std::vector<
       for (std::size_t k = 0; k < steps.x.size(); ++k)
         f.csv += fmt::format("{},{},{},{},{},{}\n", csv_cell(g->method), seed, shortest(steps.x[k]),
                              shortest(seconds.x[k]), shortest(steps.y[k]), k + 1 == steps.x.size() ? 1 : 0);
-      const std::string data =
-          fmt::format("'{}.csv' using (strcol(1) eq {} && $2 == {}", f.plot.name, gnuplot_string(g->method), seed);
-      lines += fmt::format("{}{} ? $3 : NaN):5 with lines lw 1 lc rgb '{}' dt {} notitle", lines.empty() ? "" : ", ",
-                           data, curve_style(style).colour, curve_style(style).dash);
-      lines += fmt::format(", {} && $6 == 1 ? $3 : NaN):5 with points ps 0.9 pt {} lc rgb '{}' notitle", data,
-                           curve_style(style).point, curve_style(style).colour);
+      const std::string data = fmt::format("'{}.csv' using (strcol(1) eq {} && $2 == {}", f.plot.name,
+                                           gnuplot_string(csv_cell(g->method)), seed);
+      lines += fmt::format("{}{} ? $3/{} : NaN):5 with lines lw 1 lc rgb '{}' dt {} notitle", lines.empty() ? "" : ", ",
+                           data, axes.scale, curve_style(style).colour, curve_style(style).dash);
+      lines += fmt::format(", {} && $6 == 1 ? $3/{} : NaN):5 with points ps 0.9 pt {} lc rgb '{}' notitle", data,
+                           axes.scale, curve_style(style).point, curve_style(style).colour);
     }
     lines += fmt::format(", NaN with linespoints lw 1 ps 0.9 {} title {}", line_style(style),
                          gnuplot_string(fmt::format("{} ({})", shortened(g->label, 70), plural(g->seeds(), "seed"))));
   }
   const std::set<double> expected = expectations(groups);
   f.plot.drawing = "plot " + lines + expected_lines(expected) + "\n";
-  f.plot.height = figure_height(groups.size() + expected.size() + (title.empty() ? 0 : 1));
+  f.plot.width = kCurveWidth;
+  f.plot.height = curve_height(groups.size() + expected.size() + (title.empty() ? 0 : 1));
   f.caption = "Every seed's evaluations, with a mark where its training ended.";
   return f;
 }
@@ -464,7 +483,6 @@ Figure final_figure(const Family& family, const Chunk& chunk, const std::string&
   std::string tics;
   int row = 0;
   bool expected = false;
-  std::set<std::size_t> styles;
   for (const std::string& task : family.tasks) {
     for (const Group* g : shown(family, chunk, task)) {
       const std::string head = fmt::format("{},{},{}", row, csv_cell(task), csv_cell(g->method));
@@ -474,15 +492,15 @@ Figure final_figure(const Family& family, const Chunk& chunk, const std::string&
       f.csv += fmt::format("{},IQM,{},{},{},{}\n", head, shortest(g->summary->value), shortest(g->summary->low),
                            shortest(g->summary->high), g->first().expected ? shortest(*g->first().expected) : "");
       expected |= g->first().expected.has_value();
-      const std::string label =
-          fmt::format("{}{}{} ({})", task, task.empty() ? "" : " · ", g->label, plural(runs.size(), "seed"));
-      tics += fmt::format("{}{} {}", row == 0 ? "" : ", ", gnuplot_string(shortened(label, 70)), -row);
+      const std::string label = fmt::format("{}{}{} ({})", task, task.empty() ? "" : " · ", shortened(g->label, 56),
+                                            plural(runs.size(), "seed"));
+      tics += fmt::format("{}{} {}", row == 0 ? "" : ", ", gnuplot_string(label), -row);
       ++row;
     }
   }
   f.plot.settings = fmt::format(
       "set xlabel '{} of the final evaluation'\nset yrange [{}:0.7]\nset ytics ({})\nset grid noytics\n"
-      "set key outside bottom center horizontal\n",
+      "set bmargin 6\nset key at screen 0.01, screen 0.01 left bottom horizontal maxrows 1 Left reverse width -6\n",
       family.measure(), 0.3 - row, tics);
   if (!family.returns) f.plot.settings += "set xrange [-0.02:1.02]\n";
   f.plot.drawing = fmt::format(
@@ -496,7 +514,7 @@ Figure final_figure(const Family& family, const Chunk& chunk, const std::string&
         "with vectors nohead lw 1.6 dt (3,2) lc rgb 'black' title 'expected: at least'",
         f.plot.name);
   f.plot.drawing += "\n";
-  f.plot.height = 120 + 26 * row;
+  f.plot.height = 130 + 26 * row;
   f.caption = "The final evaluation: new episodes after training, without exploration.";
   return row > 0 ? f : Figure{};
 }
@@ -510,7 +528,7 @@ struct Comparison {
 };
 
 std::vector<Comparison> comparisons(const Family& family) {
-  std::vector<Comparison> result;
+  std::vector<Comparison> result, changes;
   std::vector<const Group*> methods;  // one group of each
   for (const Group& g : family.groups)
     if (std::none_of(methods.begin(), methods.end(), [&](const Group* m) { return m->method == g.method; }))
@@ -544,9 +562,10 @@ std::vector<Comparison> comparisons(const Family& family) {
                    probability_of_improvement_interval(a, b)};
       for (const std::vector<double>& runs : a) c.runs_x += runs.size();
       for (const std::vector<double>& runs : b) c.runs_y += runs.size();
-      result.push_back(c);
+      (x->changed || y->changed ? changes : result).push_back(c);
     }
   }
+  result.insert(result.end(), changes.begin(), changes.end());
   return result;
 }
 
@@ -561,13 +580,13 @@ Figure improvement_figure(const std::vector<Comparison>& comparisons, const std:
     f.csv += fmt::format("{},{},{},{},{},{},{:.6g},{:.6g},{:.6g}\n", row, csv_cell(c.x), csv_cell(c.y), c.tasks,
                          c.runs_x, c.runs_y, c.probability, c.interval.low, c.interval.high);
     tics += fmt::format("{}{} {}", row == 0 ? "" : ", ",
-                        gnuplot_string(fmt::format("{}  over  {}", shortened(c.x, 45), shortened(c.y, 45))),
+                        gnuplot_string(fmt::format("{}  over  {}", shortened(c.x, 52), shortened(c.y, 52))),
                         -static_cast<int>(row));
   }
   f.plot.settings = fmt::format(
-      "set xlabel 'probability that a run of the first is better than one of the second'\nset xrange [-0.02:1.02]\n"
+      "set xlabel 'probability of improvement'\nset xrange [-0.02:1.02]\n"
       "set yrange [{0}:0.6]\nset ytics ({1})\nset grid noytics\nunset key\n"
-      "set arrow from 0.5,{0} to 0.5,0.6 nohead dt (3,3) lc rgb 'black'\n",
+      "set arrow from 0.5,{0} to 0.5,0.6 nohead dt 2 lc rgb 'black'\n",
       0.4 - static_cast<double>(comparisons.size()), tics);
   f.plot.drawing =
       fmt::format("plot '{}.csv' every ::1 using 7:(-$1):8:9 with xerrorbars pt 7 ps 0.9 lw 2 lc rgb '{}'\n",
@@ -576,7 +595,7 @@ Figure improvement_figure(const std::vector<Comparison>& comparisons, const std:
   f.caption =
       "P(X &gt; Y) + P(X = Y)/2 over all pairs of runs (Mann–Whitney), averaged over the tasks that both were run on "
       "with "
-      "several seeds; bar: 95 % stratified bootstrap interval. The dashed line at 0.5 is no difference.";
+      "several seeds; bar: 95 % stratified bootstrap interval. At 0.5 (the line) there is no difference.";
   return f;
 }
 
@@ -870,6 +889,8 @@ void add_family(Page& page, const Family& family) {
       page.add(learning_figure(family, chunk, groups, title, true));
       page.add(seeds_figure(family, chunk, groups, title));
       page.add("</div>\n");
+      if (const std::string note = carried_note(groups); !note.empty())
+        page.add(fmt::format("<ul class=note>{}</ul>\n", note));
     }
   }
 }
@@ -885,10 +906,11 @@ p, li { max-width: 60rem }
 a { color: var(--link) }
 figure { margin: 1rem 0 } figure svg { width: 100%; height: auto; display: block } figure svg text { font-family: system-ui, sans-serif }
 figcaption { color: var(--soft); font-size: 0.85rem; line-height: 1.35 } .links { white-space: nowrap }
-.row { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 27rem), 1fr)); gap: 0 1.5rem }
+.row { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 0 1.5rem }
 .table { overflow-x: auto } table { border-collapse: collapse; font-size: 0.85rem; margin: 0.6rem 0 }
 th, td { border-bottom: 1px solid var(--line); padding: 0.2rem 0.6rem; text-align: left; vertical-align: top }
 th { color: var(--soft); font-weight: 600 } td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
+.note { color: var(--soft); font-size: 0.85rem; margin: 0 0 1.5rem; padding-left: 1.2rem }
 summary { cursor: pointer; margin: 0.6rem 0 } code { font-size: 0.92em }
 </style>
 )";
