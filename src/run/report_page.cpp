@@ -23,7 +23,7 @@ constexpr std::size_t kCurvesPerFigure = 6;
 // The runs of one method on one task: a curve.
 struct Group {
   const Summary* summary;
-  std::string task;    // what its environment has that others of the family have not, "env.bits=50"; may be empty
+  std::string task;    // what its environment has that others of the family have not, "bits=50"; may be empty
   std::string method;  // the experiment, and what is changed in it: one curve in every figure
   std::string label;   // the same for readers, in figures
   bool changed;        // the method differs from its experiment's file
@@ -119,7 +119,7 @@ std::string shortened(const std::string& text, std::size_t bytes) {
 
 // A file's name without separators and signs that a shell or a link would need quotes for.
 std::string slug(const std::string& text) {
-  std::string result = text;
+  std::string result = text.substr(0, 60);
   for (char& c : result)
     if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '.') c = '_';
   return result;
@@ -220,7 +220,8 @@ std::vector<Family> families_of(const std::vector<Summary>& summaries) {
                                             [](const auto& a, const auto& b) { return a.second < b.second; });
         const std::string& value = settings[i][g][path];
         if (value != usual->first || on_axis({path, value, false}))
-          group.task += fmt::format("{}{}={}", group.task.empty() ? "" : ", ", path, value);
+          group.task += fmt::format("{}{}={}", group.task.empty() ? "" : ", ", path.substr(path.find('.') + 1),
+                                    value);  // without "env."
       }
       if (std::find(family.tasks.begin(), family.tasks.end(), group.task) == family.tasks.end())
         family.tasks.push_back(group.task);
@@ -249,6 +250,13 @@ std::vector<Chunk> chunks_of(const Family& family) {
       changed.push_back({g.summary->experiment, {}});
     add(changed.back().second, g.method);
   }
+  const auto task_of = [&](const std::string& method) {  // the first: what is measured on one task stands together
+    const auto of =
+        std::find_if(family.groups.begin(), family.groups.end(), [&](const Group& g) { return g.method == method; });
+    return std::find(family.tasks.begin(), family.tasks.end(), of->task) - family.tasks.begin();
+  };
+  std::stable_sort(plain.begin(), plain.end(),
+                   [&](const std::string& a, const std::string& b) { return task_of(a) < task_of(b); });
   std::vector<Chunk> chunks;
   for (std::size_t i = 0; i < plain.size(); i += kCurvesPerFigure)
     chunks.push_back({"",
@@ -400,7 +408,7 @@ Figure learning_figure(const Family& family, const Chunk& chunk, const std::vect
   f.plot.settings = axes.settings;
   f.csv = fmt::format("method,{},value,low,high,seeds,ended\n", by_time ? "seconds" : "steps");
   f.plot.name = slug(fmt::format("{}_{}", by_time ? "time" : "steps", title));
-  f.plot.title = title;
+  f.plot.title = shortened(title, 70);
   std::string bands, lines;
   bool carried = false;
   for (const Group* g : groups) {
@@ -446,7 +454,7 @@ Figure seeds_figure(const Family& family, const Chunk& chunk, const std::vector<
   const LearningAxes axes = learning_axes(family, groups, false);
   f.plot.settings = axes.settings;
   f.plot.name = slug("seeds_" + title);
-  f.plot.title = title;
+  f.plot.title = shortened(title, 70);
   f.csv = "method,seed,steps,seconds,value,last\n";
   std::string lines;
   for (const Group* g : groups) {
@@ -492,8 +500,8 @@ Figure final_figure(const Family& family, const Chunk& chunk, const std::string&
       f.csv += fmt::format("{},IQM,{},{},{},{}\n", head, shortest(g->summary->value), shortest(g->summary->low),
                            shortest(g->summary->high), g->first().expected ? shortest(*g->first().expected) : "");
       expected |= g->first().expected.has_value();
-      const std::string label = fmt::format("{}{}{} ({})", task, task.empty() ? "" : " · ", shortened(g->label, 56),
-                                            plural(runs.size(), "seed"));
+      const std::string label = fmt::format("{}{}{} ({})", shortened(task, 36), task.empty() ? "" : " · ",
+                                            shortened(g->label, 56), plural(runs.size(), "seed"));
       tics += fmt::format("{}{} {}", row == 0 ? "" : ", ", gnuplot_string(label), -row);
       ++row;
     }
@@ -502,7 +510,7 @@ Figure final_figure(const Family& family, const Chunk& chunk, const std::string&
       "set xlabel '{} of the final evaluation'\nset yrange [{}:0.7]\nset ytics ({})\nset grid noytics\n"
       "set bmargin 6\nset key at screen 0.01, screen 0.01 left bottom horizontal maxrows 1 Left reverse width -6\n",
       family.measure(), 0.3 - row, tics);
-  if (!family.returns) f.plot.settings += "set xrange [-0.02:1.02]\n";
+  f.plot.settings += family.returns ? "set offsets graph 0.03, graph 0.03, 0, 0\n" : "set xrange [-0.02:1.02]\n";
   f.plot.drawing = fmt::format(
       "plot '{0}.csv' every ::1 using (strcol(4) eq 'IQM' ? NaN : $5):(-$1+0.22) with points pt 6 ps 0.9 lc rgb '{1}' "
       "title 'each seed', '{0}.csv' every ::1 using (strcol(4) eq 'IQM' ? $5 : NaN):(-$1-0.1):6:7 with xerrorbars pt 7 "

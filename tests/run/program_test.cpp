@@ -115,6 +115,7 @@ TEST_F(Program, RefusesWhatItDoesNotKnow) {
   expect_refusal("evaluate nowhere", "nowhere is not a run directory");
   expect_refusal("evaluate nowhere --episodes 0", "--episodes");
   expect_refusal("report nowhere", "nowhere is not a directory");
+  expect_refusal("report nowhere --out page", "nowhere is not a directory");
   expect_refusal("rollout BitFlip --random", "did you mean BitFlip-v0?");
   expect_refusal("rollout BitFlip-v0", "actions");
 }
@@ -234,6 +235,9 @@ TEST_F(Program, ReproducesAFigureAndGoesOnWithWhatIsMissing) {
   const Outcome report = run("report f");
   EXPECT_EQ(report.status, 0) << report.out;
   EXPECT_THAT(report.out, HasSubstr("env.bits=2"));
+  const Outcome page = run("report f --out page");
+  EXPECT_EQ(page.status, 0) << page.err;
+  EXPECT_EQ(page.out, report.out + "page: page/index.html\n");
 }
 
 TEST_F(Program, RecordsExchangesAndReplaysEpisodes) {
