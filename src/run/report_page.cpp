@@ -41,7 +41,8 @@ struct Group {
 // All that is measured alike in one environment.
 struct Family {
   std::string env;
-  bool returns;  // the measure is the return, else success
+  bool returns;                // the measure is the return, else success
+  std::vector<Change> common;  // what all runs have otherwise than their experiments' files
   std::vector<Group> groups;
   std::vector<std::string> tasks;  // in the order of their first appearance
 
@@ -138,6 +139,8 @@ Fields fields_of(const Experiment& experiment) {
   return fields;
 }
 
+bool same(const Change& a, const Change& b) { return a.path == b.path && a.value == b.value; }
+
 // Whether a setting lies along the x axis of a figure: its values are tasks, not changes of a method.
 bool on_axis(const Change& c) {
   static const std::set<std::string> keys = [] {
@@ -148,13 +151,22 @@ bool on_axis(const Change& c) {
   return c.axis || keys.contains(c.path);
 }
 
-// The fields of a run with those changes taken back that are no place on a figure's axis.
-Fields fields_without_changes(const FinishedRun& run) {
-  Fields fields = fields_of(run.experiment);
-  if (std::all_of(run.changes.begin(), run.changes.end(), on_axis)) return fields;
-  Fields plain = fields_of(make_experiment(load_experiment(run.experiment.name)));
+// The changes by which a method differs from its experiment: neither places on an axis, nor common to the whole family.
+std::vector<Change> changes_of_method(const FinishedRun& run, const std::vector<Change>& common) {
+  std::vector<Change> changes;
   for (const Change& c : run.changes)
-    if (!on_axis(c)) fields[c.path] = plain[c.path];
+    if (!on_axis(c) && std::none_of(common.begin(), common.end(), [&](const Change& other) { return same(c, other); }))
+      changes.push_back(c);
+  return changes;
+}
+
+// The fields of a run with those changes taken back.
+Fields fields_without_changes(const FinishedRun& run, const std::vector<Change>& common) {
+  Fields fields = fields_of(run.experiment);
+  const std::vector<Change> changes = changes_of_method(run, common);
+  if (changes.empty()) return fields;
+  Fields plain = fields_of(make_experiment(load_experiment(run.experiment.name)));
+  for (const Change& c : changes) fields[c.path] = plain[c.path];
   return fields;
 }
 
@@ -173,63 +185,83 @@ void read_curves(Group& group, bool returns) {
   }
 }
 
+Group group_of(const Summary& summary, const Family& family) {
+  const FinishedRun& first = *summary.runs.front();
+  std::string changes, label;
+  for (const Change& c : changes_of_method(first, family.common)) {
+    const char* comma = changes.empty() ? "" : ", ";
+    changes += fmt::format("{}{}={}", comma, c.path, c.value);
+    label += fmt::format("{}{}={}", comma, c.path.substr(c.path.find('.') + 1), c.value);  // without "agent."
+  }
+  if (label.empty()) label = first.experiment.label.empty() ? summary.experiment : first.experiment.label;
+  Group group{.summary = &summary,
+              .task = "",
+              .method = changes.empty() ? summary.experiment : fmt::format("{} {}", summary.experiment, changes),
+              .label = label,
+              .changed = !changes.empty(),
+              .by_step = {},
+              .by_time = {}};
+  read_curves(group, family.returns);
+  return group;
+}
+
+// Names the tasks by those settings in which they differ from the usual one, and by their place on an axis.
+void name_tasks(Family& family) {
+  std::vector<Fields> settings;                              // of every group
+  std::map<std::string, std::map<std::string, int>> values;  // by path, how often each
+  for (const Group& g : family.groups) {
+    settings.push_back(fields_without_changes(g.first(), family.common));
+    for (const auto& [path, value] : settings.back())
+      if (part_of_task(path)) ++values[path][value];
+  }
+  for (std::size_t i = 0; i < family.groups.size(); ++i) {
+    std::string& task = family.groups[i].task;
+    for (const auto& [path, counts] : values) {
+      if (counts.size() < 2) continue;
+      const auto usual = std::max_element(counts.begin(), counts.end(),
+                                          [](const auto& a, const auto& b) { return a.second < b.second; });
+      const std::string& value = settings[i][path];
+      if (value != usual->first || on_axis({path, value, false}))
+        task += fmt::format("{}{}={}", task.empty() ? "" : ", ", path.substr(path.find('.') + 1), value);
+    }
+    if (std::find(family.tasks.begin(), family.tasks.end(), task) == family.tasks.end()) family.tasks.push_back(task);
+  }
+}
+
+// Labels that several experiments have get the experiment's name.
+void tell_labels_apart(Family& family) {
+  std::map<std::string, std::set<std::string>> experiments;
+  for (const Group& g : family.groups)
+    if (!g.changed) experiments[g.label].insert(g.summary->experiment);
+  for (Group& g : family.groups)
+    if (!g.changed && experiments[g.label].size() > 1) g.label += fmt::format(" ({})", g.summary->experiment);
+}
+
 std::vector<Family> families_of(const std::vector<Summary>& summaries) {
   std::vector<Family> families;
-  std::vector<std::vector<Fields>> settings;  // of every group
+  std::vector<std::vector<const Summary*>> members;
   for (const Summary& s : summaries) {
     const FinishedRun& first = *s.runs.front();
-    const std::string& env = first.experiment.env_name;
-    auto family = std::find_if(families.begin(), families.end(),
-                               [&](const Family& f) { return f.env == env && f.returns == first.measures_return(); });
-    if (family == families.end()) {
-      families.push_back({env, first.measures_return(), {}, {}});
-      settings.emplace_back();
-      family = families.end() - 1;
+    std::size_t i = 0;
+    while (i < families.size() &&
+           (families[i].env != first.experiment.env_name || families[i].returns != first.measures_return()))
+      ++i;
+    if (i == families.size()) {
+      families.push_back({first.experiment.env_name, first.measures_return(), {}, {}, {}});
+      for (const Change& c : first.changes)
+        if (!on_axis(c)) families.back().common.push_back(c);
+      members.emplace_back();
     }
-    std::string changes, label;
-    for (const Change& c : first.changes) {
-      if (on_axis(c)) continue;
-      const char* comma = changes.empty() ? "" : ", ";
-      changes += fmt::format("{}{}={}", comma, c.path, c.value);
-      label += fmt::format("{}{}={}", comma, c.path.substr(c.path.find('.') + 1), c.value);  // without "agent."
-    }
-    if (label.empty()) label = first.experiment.label.empty() ? s.experiment : first.experiment.label;
-    Group group{.summary = &s,
-                .task = "",
-                .method = changes.empty() ? s.experiment : fmt::format("{} {}", s.experiment, changes),
-                .label = label,
-                .changed = !changes.empty(),
-                .by_step = {},
-                .by_time = {}};
-    read_curves(group, first.measures_return());
-    family->groups.push_back(std::move(group));
-    settings[static_cast<std::size_t>(family - families.begin())].push_back(fields_without_changes(first));
+    members[i].push_back(&s);
+    std::erase_if(families[i].common, [&](const Change& c) {
+      return std::none_of(first.changes.begin(), first.changes.end(),
+                          [&](const Change& other) { return same(c, other); });
+    });
   }
   for (std::size_t i = 0; i < families.size(); ++i) {
-    Family& family = families[i];
-    std::map<std::string, std::map<std::string, int>> values;  // by path, how often each
-    for (const Fields& fields : settings[i])
-      for (const auto& [path, value] : fields)
-        if (part_of_task(path)) ++values[path][value];
-    std::map<std::string, std::set<std::string>> named;  // experiments by label
-    for (std::size_t g = 0; g < family.groups.size(); ++g) {
-      Group& group = family.groups[g];
-      for (const auto& [path, counts] : values) {
-        if (counts.size() < 2) continue;
-        const auto usual = std::max_element(counts.begin(), counts.end(),
-                                            [](const auto& a, const auto& b) { return a.second < b.second; });
-        const std::string& value = settings[i][g][path];
-        if (value != usual->first || on_axis({path, value, false}))
-          group.task += fmt::format("{}{}={}", group.task.empty() ? "" : ", ", path.substr(path.find('.') + 1),
-                                    value);  // without "env."
-      }
-      if (std::find(family.tasks.begin(), family.tasks.end(), group.task) == family.tasks.end())
-        family.tasks.push_back(group.task);
-      if (!group.changed) named[group.label].insert(group.summary->experiment);
-    }
-    for (Group& group : family.groups)
-      if (!group.changed && named[group.label].size() > 1)
-        group.label += fmt::format(" ({})", group.summary->experiment);
+    for (const Summary* s : members[i]) families[i].groups.push_back(group_of(*s, families[i]));
+    name_tasks(families[i]);
+    tell_labels_apart(families[i]);
   }
   return families;
 }
@@ -264,7 +296,7 @@ std::vector<Chunk> chunks_of(const Family& family) {
                        plain.begin() + static_cast<std::ptrdiff_t>(std::min(i + kCurvesPerFigure, plain.size()))}});
   for (const auto& [experiment, methods] : changed) {
     for (std::size_t i = 0; i < methods.size(); i += kCurvesPerFigure - 1) {
-      Chunk chunk{fmt::format("{} with single changes", experiment), {}};
+      Chunk chunk{fmt::format("{} with changes", experiment), {}};
       if (std::find(plain.begin(), plain.end(), experiment) != plain.end()) chunk.methods.push_back(experiment);
       for (std::size_t k = i; k < std::min(i + kCurvesPerFigure - 1, methods.size()); ++k)
         chunk.methods.push_back(methods[k]);
@@ -346,6 +378,7 @@ LearningAxes learning_axes(const Family& family, const std::vector<const Group*>
       longest = std::max(longest, c.x.back());
       shortest = std::min(shortest, c.x.back());
     }
+  if (longest == 0) longest = 1;  // there is only the evaluation before training
   const bool logarithmic = shortest > 0 && longest > 12 * shortest;
   const Unit unit = by_time ? time_unit(longest) : step_unit(longest);
   std::string text =
@@ -783,7 +816,7 @@ std::string settings_table(const Family& family) {
       if (on_axis(c)) axes.insert(c.path);
     if (std::find(experiments.begin(), experiments.end(), g.summary->experiment) != experiments.end()) continue;
     experiments.push_back(g.summary->experiment);
-    fields.push_back(fields_without_changes(g.first()));
+    fields.push_back(fields_without_changes(g.first(), family.common));
   }
   if (experiments.size() < 2) return "";
   std::set<std::string> paths;
@@ -829,20 +862,23 @@ std::string builds_table(const std::vector<Summary>& summaries) {
          rows + "</table></div>\n";
 }
 
-// The figures of papers of which the report holds at least two points.
+// The figures of papers of which the report holds at least two points, all with the same changes besides.
 void add_paper_figures(Page& page, const std::vector<Summary>& summaries) {
   for (const std::string& name : figure_names()) {
     const FigureConfig config = load_figure(name);
     std::vector<Summary> points;
     std::set<std::string> places;
+    std::optional<std::string> besides;
     for (const Summary& s : summaries) {
-      const auto& changes = s.runs.front()->changes;
-      const bool on_axis = config.key.empty() ? changes.empty() : changes.size() == 1 && changes[0].path == config.key;
-      if (!on_axis ||
-          std::find(config.experiments.begin(), config.experiments.end(), s.experiment) == config.experiments.end())
+      if (std::find(config.experiments.begin(), config.experiments.end(), s.experiment) == config.experiments.end())
         continue;
+      std::string place = config.key.empty() ? s.experiment : "", rest;
+      for (const Change& c : s.runs.front()->changes)
+        (c.path == config.key ? place : rest) += fmt::format("{}={} ", c.path, c.value);
+      if (!besides) besides = rest;
+      if (rest != *besides || place.empty()) continue;
       points.push_back(s);
-      places.insert(config.key.empty() ? s.experiment : s.variant);
+      places.insert(place);
     }
     if (places.size() < 2) continue;
     MeasuredFigure m = measured_figure(config, points, slug("figure_" + name));
@@ -861,6 +897,12 @@ void add_paper_figures(Page& page, const std::vector<Summary>& summaries) {
 
 void add_family(Page& page, const Family& family) {
   page.add(fmt::format("<h2>{}: {}</h2>\n", escaped(family.env), family.measure()));
+  if (!family.common.empty()) {
+    std::string text;
+    for (const Change& c : family.common)
+      text += fmt::format("{}<code>{}={}</code>", text.empty() ? "" : ", ", c.path, escaped(c.value));
+    page.add(fmt::format("<p>All runs differ from their experiments' files in {}.</p>\n", text));
+  }
   page.add(sources_table(family));
   const std::vector<Chunk> chunks = chunks_of(family);
   const std::string name = family.env + (family.returns ? "_return" : "");
