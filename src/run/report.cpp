@@ -49,10 +49,8 @@ void name_variant(FinishedRun& run) {
   std::map<std::string, std::string> expected;
   for (const FieldText& f : list(plain)) expected[f.path] = f.value;
   for (const FieldText& f : list(run.experiment)) {
-    const bool affects_results = f.path.starts_with("env.") || f.path.starts_with("agent.") ||
-                                 (f.path.starts_with("train.") && f.path != "train.threads");
     const bool differs = expected[f.path] != f.value, axis = axes.contains(f.path);
-    if (!affects_results || (!differs && !axis)) continue;
+    if (!affects_results(f.path) || (!differs && !axis)) continue;
     std::string value = f.value.empty() ? "none" : f.value;
     std::erase(value, '"');
     run.variant += fmt::format("{}{}={}", run.variant.empty() ? "" : ",", f.path, value);
@@ -203,6 +201,11 @@ std::vector<FinishedRun> recorded_runs(const std::filesystem::path& top, const s
 }
 
 }  // namespace
+
+bool affects_results(const std::string& path) {
+  return path.starts_with("env.") || path.starts_with("agent.") ||
+         (path.starts_with("train.") && path != "train.threads" && path != "train.histograms");
+}
 
 std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& directories) {
   std::vector<FinishedRun> runs;

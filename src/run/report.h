@@ -19,6 +19,9 @@ struct Change {
   bool axis;
 };
 
+/// Whether a setting may affect what a run results in.
+bool affects_results(const std::string& path);
+
 /// A finished run, or a recorded one, and what sets it apart from its experiment's file.
 struct FinishedRun {
   std::filesystem::path directory;

@@ -133,9 +133,7 @@ Fields fields_of(const Experiment& experiment) {
   Experiment& e = const_cast<Experiment&>(experiment);  // visiting writes nothing here
   Fields fields;
   for (const FieldText& f : describe_fields([&](ConfigVisitor& v) { e.visit(v); }))
-    if ((f.path.starts_with("env.") || f.path.starts_with("agent.") || f.path.starts_with("train.")) &&
-        f.path != "train.threads")
-      fields[f.path] = f.value;
+    if (affects_results(f.path)) fields[f.path] = f.value;
   return fields;
 }
 
@@ -828,7 +826,8 @@ std::string settings_table(const Family& family) {
     std::string cells;
     for (const Fields& f : fields) {
       const auto it = f.find(path);
-      const std::string value = it == f.end() ? "–" : it->second.empty() ? "none" : it->second;
+      std::string value = it == f.end() ? "–" : it->second.empty() ? "none" : it->second;
+      std::erase(value, '"');
       values.insert(value);
       cells += fmt::format("<td>{}</td>", escaped(value));
     }

@@ -324,6 +324,50 @@ TEST_F(Program, ExportsWhatAnotherReaderOfMinariAccepts) {
   }
 }
 
+TEST_F(Program, WritesEventFilesThatAnotherReaderOfThemAccepts) {
+  const auto read = [&](const std::string& directory) {
+    const std::string command = "cd '" + here_.path().string() +
+                                "' && python3 " GOALPOST_SOURCE "/tests/storage/read_events.py " + directory +
+                                " > out 2> err";
+    EXPECT_EQ(std::system(command.c_str()), 0) << content(here_ / "err");
+    return content(here_ / "out");
+  };
+  ASSERT_EQ(run(std::string(kTiny) + "--steps 1280 --out plain").status, 0);
+  ASSERT_EQ(run(std::string(kTiny) + "--steps 1280 --out seen --set train.histograms=true").status, 0);
+  expect_same_curve("plain", "seen");  // looking changes nothing
+  const std::string plain = read("plain"), seen = read("seen");
+  EXPECT_EQ(plain.find("histogram"), plain.npos);
+  for (const std::string& text : {plain, seen}) {
+    EXPECT_THAT(text, testing::ContainsRegex("0 _hparams_/experiment hparams [0-9]+ columns of types \\[1, 2, 3\\], "
+                                             "metrics eval/success_rate eval/mean_reward\n"));
+    EXPECT_THAT(text, HasSubstr("0 _hparams_/session_start_info hparams group 'bit_flip_her "));
+    EXPECT_THAT(text, HasSubstr("seed 1.0, algorithm 'dqn'\n"));
+    EXPECT_THAT(text, HasSubstr("1280 _hparams_/session_end_info hparams status 1\n"));
+    EXPECT_THAT(text, HasSubstr("0 config text "));
+    for (const char* tag :
+         {"eval/success_rate", "eval/mean_reward", "eval/mean_ep_length", "rollout/success_rate", "rollout/ep_rew_mean",
+          "rollout/ep_len_mean", "rollout/exploration_rate", "train/loss", "time/fps"})
+      EXPECT_THAT(text, HasSubstr(std::string("1280 ") + tag + " scalar ")) << tag;
+  }
+  EXPECT_THAT(seen, HasSubstr("1280 train/q_values histogram 128 numbers, "));
+  // The group is the configuration without the seed.
+  ASSERT_EQ(run(std::string(kTiny) + "--steps 1280 --seed 2 --out other").status, 0);
+  const auto group = [](const std::string& text) {
+    const std::size_t at = text.find("group '");
+    return text.substr(at, text.find(',', at) - at);
+  };
+  EXPECT_EQ(group(read("other")), group(plain));
+  EXPECT_THAT(read("other"), HasSubstr("seed 2.0, algorithm 'dqn'"));
+
+  const Outcome hiro =
+      run("train point_reach_hiro --quiet --steps 4000 --set train.eval_every=2000 --set train.eval_episodes=5 --set "
+          "train.final_eval_episodes=5 --set agent.hiro.learning_starts=500 --set train.histograms=true --out hiro");
+  ASSERT_EQ(hiro.status, 0) << hiro.err;
+  const std::string levels = read("hiro");
+  for (const char* tag : {"lo/q_values", "hi/q_values", "hi/subgoal_0", "hi/subgoal_1"})
+    EXPECT_THAT(levels, HasSubstr(std::string("4000 ") + tag + " histogram ")) << tag;
+}
+
 TEST_F(Program, TrainsOnWhenTheDiskTakesNoMoreEpisodes) {
   const std::string training =
       std::string(kTiny) + "--steps 6400 --set agent.replay.capacity=640 --set train.record=all ";
