@@ -21,6 +21,7 @@
 #include "run/progress.h"
 #include "run/report.h"
 #include "run/runner.h"
+#include "storage/csv.h"
 #include "storage/file.h"
 #include "storage/toml.h"
 
@@ -88,34 +89,83 @@ pid_t start(const Task& task) {
   return pid;
 }
 
+// A task that a process works at, and how far it has come: as of its last evaluation.
+struct Job {
+  const Task* task;
+  std::string name;
+  std::int64_t total;
+  bool by_episodes;
+  std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+  std::string postfix = "starting";
+  std::int64_t done = 0;
+  double rate = 0;
+
+  explicit Job(const Task& t) : task(&t) {
+    name = fmt::format("{}{}{} seed {}", t.experiment, t.setting.empty() ? "" : " ", t.setting, t.seed);
+    const TrainConfig train = experiment_of(t).train;
+    by_episodes = train.total_episodes > 0;
+    total = by_episodes ? train.total_episodes : train.total_steps;
+  }
+  void look() {
+    const std::filesystem::path file = task->directory / "eval.csv";
+    if (!std::filesystem::exists(file)) return;
+    const CsvTable curve = read_csv(file);
+    if (curve.rows() == 0) return;
+    done = static_cast<std::int64_t>(curve.column(by_episodes ? "episodes" : "step").back());
+    const double seconds = curve.column("wall_seconds").back();
+    rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
+    postfix = fmt::format("success={:.2f}", curve.column("success").back());
+  }
+  ProgressState state() const {
+    return {.name = name,
+            .unit = by_episodes ? "episode" : "step",
+            .done = done,
+            .total = total,
+            .elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
+            .rate = rate,
+            .postfix = postfix};
+  }
+};
+
 // Runs the tasks, some at a time. Returns how many failed.
 int run_tasks(const std::vector<Task>& tasks, int jobs) {
-  std::map<pid_t, const Task*> running;
+  std::map<pid_t, Job> running;
   std::size_t next = 0, done = 0;
   int failed = 0;
   bool told = false;
   Progress bar("runs", static_cast<std::int64_t>(tasks.size()), "run");
+  auto looked = std::chrono::steady_clock::now();
+  const auto show = [&] {
+    std::vector<ProgressState> states;
+    for (auto& [pid, job] : running) {
+      if (bar.on_terminal()) job.look();
+      states.push_back(job.state());
+    }
+    looked = std::chrono::steady_clock::now();
+    bar.update(static_cast<std::int64_t>(done), "", states);
+  };
   while (next < tasks.size() || !running.empty()) {
     if (interrupted()) {
       next = tasks.size();
       if (!told)
-        for (const auto& [pid, task] : running) kill(pid, SIGTERM);
+        for (const auto& [pid, job] : running) kill(pid, SIGTERM);
       told = true;
     }
     while (next < tasks.size() && static_cast<int>(running.size()) < jobs) {
-      running[start(tasks[next])] = &tasks[next];
+      running.emplace(start(tasks[next]), Job(tasks[next]));
       ++next;
     }
     int status = 0;
     const pid_t pid = waitpid(-1, &status, WNOHANG);
     if (pid == 0) {
+      if (bar.on_terminal() && std::chrono::steady_clock::now() - looked > std::chrono::milliseconds(500)) show();
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
       continue;
     }
     if (pid < 0 && errno == EINTR) continue;
     const auto it = running.find(pid);
     if (it == running.end()) continue;
-    const Task& task = *it->second;
+    const Task& task = *it->second.task;
     running.erase(it);
     ++done;
     const std::optional<RunResult> r = read_result(task.directory);
@@ -129,7 +179,7 @@ int run_tasks(const std::vector<Task>& tasks, int jobs) {
       bar.line(fmt::format("{} {} seed {}: failed, see {}", task.experiment, task.setting, task.seed,
                            task.directory.string()));
     }
-    bar.update(static_cast<std::int64_t>(done));
+    show();
   }
   bar.finish();
   return failed;
@@ -286,6 +336,7 @@ int reproduce(const ReproduceOptions& o) {
     if (drawn) write_file_atomically(place / (o.figure + ".svg"), read_file(out / "figure.svg"));
     fmt::print("recorded in {}\n", results_directory().string());
   }
+  fmt::print("runs: {0}; next: `goalpost report {0} --out {0}/report` compares them on a page\n", out.string());
   return failed > 0 ? 1 : 0;
 }
 
