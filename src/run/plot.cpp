@@ -74,7 +74,7 @@ bool draw(std::span<const Plot> plots, const std::filesystem::path& directory, c
     text += p.settings;
     text += fmt::format(
         "set terminal svg noenhanced size {0},{1} font 'sans,12'\nset output '{2}.svg'\n{3}"
-        "set terminal pngcairo noenhanced size {4},{5} font 'sans,12' fontscale 1.5 linewidth 1.5 pointscale 1.5\n"
+        "set terminal pngcairo noenhanced size {4},{5} font 'sans,9' fontscale 1.5 linewidth 1.5 pointscale 1.5\n"
         "set output '{2}.png'\n{3}",
         p.width, p.height, p.name, p.drawing, p.width * 3 / 2, p.height * 3 / 2);
   }

@@ -381,8 +381,8 @@ LearningAxes learning_axes(const Family& family, const std::vector<const Group*>
   const Unit unit = by_time ? time_unit(longest) : step_unit(longest);
   std::string text =
       fmt::format("set ylabel '{}'\nset key bmargin left vertical maxcols 1 Left reverse\n", family.measure());
-  text += by_time ? fmt::format("set xlabel 'wall time [{}]'\n", unit.name)
-                  : fmt::format("set xlabel 'environment steps{}'\n", unit.name);
+  text += by_time ? fmt::format("set xlabel 'wall time [{}]' offset 0,0.5\n", unit.name)
+                  : fmt::format("set xlabel 'environment steps{}' offset 0,0.5\n", unit.name);
   text +=
       logarithmic ? std::string("set logscale x\n") : fmt::format("set xrange [0:{}]\n", 1.02 * longest / unit.size);
   if (!family.returns) text += "set yrange [-0.03:1.05]\n";
@@ -452,10 +452,12 @@ Figure learning_figure(const Family& family, const Chunk& chunk, const std::vect
       measured += p.ended == 0 ? 1 : 0;
     }
     const std::size_t style = style_of(chunk, g->method);
-    const std::string data = fmt::format("'{}.csv' using (strcol(1) eq {} ? $2/{} : NaN)", f.plot.name,
-                                         gnuplot_string(csv_cell(g->method)), axes.scale),
-                      whole = fmt::format("'{}.csv' using (strcol(1) eq {} && $7 == 0 ? $2/{} : NaN)", f.plot.name,
-                                          gnuplot_string(csv_cell(g->method)), axes.scale);
+    const auto where = [&](const char* condition) {
+      return fmt::format("'{}.csv' using (strcol(1) eq {}{}{} ? $2/{} : NaN)", f.plot.name,
+                         gnuplot_string(csv_cell(g->method)), axes.logarithmic ? " && $2 > 0" : "", condition,
+                         axes.scale);
+    };
+    const std::string data = where(""), whole = where(" && $7 == 0");
     bands += fmt::format("{}{}:4:5 with filledcurves fs transparent solid 0.18 noborder lc rgb '{}' notitle",
                          bands.empty() ? "" : ", ", data, curve_style(style).colour);
     lines += fmt::format(", {}:3 with lines lw 1 {} notitle", data,
@@ -496,8 +498,9 @@ Figure seeds_figure(const Family& family, const Chunk& chunk, const std::vector<
       for (std::size_t k = 0; k < steps.x.size(); ++k)
         f.csv += fmt::format("{},{},{},{},{},{}\n", csv_cell(g->method), seed, shortest(steps.x[k]),
                              shortest(seconds.x[k]), shortest(steps.y[k]), k + 1 == steps.x.size() ? 1 : 0);
-      const std::string data = fmt::format("'{}.csv' using (strcol(1) eq {} && $2 == {}", f.plot.name,
-                                           gnuplot_string(csv_cell(g->method)), seed);
+      const std::string data =
+          fmt::format("'{}.csv' using (strcol(1) eq {} && $2 == {}{}", f.plot.name, gnuplot_string(csv_cell(g->method)),
+                      seed, axes.logarithmic ? " && $3 > 0" : "");
       lines += fmt::format("{}{} ? $3/{} : NaN):5 with lines lw 1 lc rgb '{}' dt {} notitle", lines.empty() ? "" : ", ",
                            data, axes.scale, curve_style(style).colour, curve_style(style).dash);
       lines += fmt::format(", {} && $6 == 1 ? $3/{} : NaN):5 with points ps 0.9 pt {} lc rgb '{}' notitle", data,
