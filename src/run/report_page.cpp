@@ -172,14 +172,24 @@ bool part_of_task(const std::string& path) {
   return (path.starts_with("env.") && path != "env.name") || path == "train.eval_env";
 }
 
-// How often, and after what, the policy was evaluated: the curves of every run.
+// The evaluations of every run. @throws UsageError
 void read_curves(Group& group, bool returns) {
   for (const FinishedRun* run : group.summary->runs) {
-    const CsvTable table = read_csv(run->curve);
-    const std::vector<double>& y = table.column(returns ? "return" : "success");
-    if (y.empty()) throw UsageError(fmt::format("{} holds no evaluation", run->curve.string()));
-    group.by_step.push_back({table.column("step"), y});
-    group.by_time.push_back({table.column("wall_seconds"), y});
+    try {
+      const CsvTable table = read_csv(run->curve);
+      const std::vector<double>& y = table.column(returns ? "return" : "success");
+      group.by_step.push_back({table.column("step"), y});
+      group.by_time.push_back({table.column("wall_seconds"), y});
+    } catch (const std::runtime_error& e) {
+      throw UsageError(e.what());
+    }
+    const Curve& steps = group.by_step.back();
+    if (steps.x.empty()) throw UsageError(fmt::format("{} holds no evaluation", run->curve.string()));
+    const auto numbers = [](const std::vector<double>& v) {
+      return std::none_of(v.begin(), v.end(), [](double x) { return std::isnan(x); });
+    };
+    if (!numbers(steps.x) || !numbers(steps.y) || !numbers(group.by_time.back().x))
+      throw UsageError(fmt::format("{}: a number of an evaluation is missing", run->curve.string()));
   }
 }
 

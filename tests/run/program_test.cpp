@@ -359,10 +359,13 @@ TEST_F(Program, WritesEventFilesThatAnotherReaderOfThemAccepts) {
   EXPECT_EQ(group(read("other")), group(plain));
   EXPECT_THAT(read("other"), HasSubstr("seed 2.0, algorithm 'dqn'"));
 
-  const Outcome hiro =
-      run("train point_reach_hiro --quiet --steps 4000 --set train.eval_every=2000 --set train.eval_episodes=5 --set "
-          "train.final_eval_episodes=5 --set agent.hiro.learning_starts=500 --set train.histograms=true --out hiro");
+  const std::string levels_of =
+      "train point_reach_hiro --quiet --steps 4000 --set train.eval_every=2000 --set train.eval_episodes=5 --set "
+      "train.final_eval_episodes=5 --set agent.hiro.learning_starts=500 ";
+  const Outcome hiro = run(levels_of + "--set train.histograms=true --out hiro");
   ASSERT_EQ(hiro.status, 0) << hiro.err;
+  ASSERT_EQ(run(levels_of + "--out hiro_plain").status, 0);
+  expect_same_curve("hiro_plain", "hiro");
   const std::string levels = read("hiro");
   for (const char* tag : {"lo/q_values", "hi/q_values", "hi/subgoal_0", "hi/subgoal_1"})
     EXPECT_THAT(levels, HasSubstr(std::string("4000 ") + tag + " histogram ")) << tag;

@@ -239,6 +239,10 @@ TEST(ReportPage, SaysWhyItCannotBeWritten) {
   EXPECT_EQ(content(here / "thesis/index.html"), "mine");
   set_content(here / "run/eval.csv", "step,wall_seconds,success,success_any,return\n");
   EXPECT_THAT(message(here / "out"), HasSubstr("eval.csv holds no evaluation"));
+  set_content(here / "run/eval.csv", "step,wall_seconds,success,success_any,return\n0,0,much,1,-3\n");
+  EXPECT_THAT(message(here / "out"), HasSubstr("eval.csv:2"));
+  set_content(here / "run/eval.csv", "step,wall_seconds,success,success_any,return\n0,0,,1,-3\n");
+  EXPECT_THAT(message(here / "out"), HasSubstr("eval.csv: a number of an evaluation is missing"));
 }
 
 TEST(Report, TheReadmesTableIsTheRecordedOne) {
