@@ -29,7 +29,7 @@ void adapt(const std::filesystem::path& file, const Plot& plot) {
     replace_all(svg, black, "'currentColor'");
   for (const char* grid : {"stroke='rgb(221, 221, 221)'", "stroke=\"rgb(221, 221, 221)\""})
     replace_all(svg, grid, "stroke='currentColor' stroke-opacity='0.15'");
-  for (const char* id : {"gpPt", "gpDot", "textbox", "greybox", "gnuplot_canvas"})
+  for (const char* id : {"gpPt", "gpDot", "textbox", "greybox", "gnuplot_"})
     for (const char* before : {"id='", "id=\"", "href='#", "href=\"#", "url(#"})
       replace_all(svg, std::string(before) + id, fmt::format("{}{}_{}", before, plot.name, id));
   replace_all(svg, "<title>Gnuplot</title>", fmt::format("<title>{}</title>", plot.name));
