@@ -23,6 +23,9 @@ class Learner {
   virtual void act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) = 0;
   /// @throws NumericsError if a loss is not finite @alloc none after the first
   virtual void update(const Batch& batch, Rng& rng, Metrics& metrics) = 0;
+  /// Q of the transitions of a batch, to be looked at; empty if there is no such thing. Learning does not depend on it.
+  /// @shape -> [1 x N]
+  virtual Matrix action_values(const Batch&) { return {}; }
   virtual void visit_policy(StateVisitor& v) = 0;  ///< what acting in Mode::exploit needs
   virtual void visit_state(StateVisitor& v) = 0;   ///< everything: networks, optimisers, counters
 };
@@ -40,6 +43,12 @@ struct InitialPolicy {
   std::function<void(StateVisitor&)> visit;
 };
 
+/// Numbers of which the distribution is of interest.
+struct Distribution {
+  std::string name;  ///< group/name, as of metrics
+  Matrix values;
+};
+
 /// A learner with its memory: decides what to store and what to learn from.
 class Agent {
  public:
@@ -53,6 +62,8 @@ class Agent {
   /// Whether there is enough data for update.
   virtual bool ready() const = 0;
   virtual void update(Metrics& metrics) = 0;
+  /// Of the batch of the last update since the program began. Learning does not depend on it.
+  virtual std::vector<Distribution> distributions() { return {}; }
   virtual void visit_policy(StateVisitor& v) = 0;
   virtual void visit_state(StateVisitor& v) = 0;
   /// What is to be loaded before the first step of a run.

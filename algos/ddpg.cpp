@@ -52,6 +52,12 @@ void Ddpg::update(const Batch& batch, Rng&, Metrics& metrics) {
   if (++updates_ % static_cast<std::uint64_t>(c_.target_every) == 0) polyak(c_.tau, online_, target_);
 }
 
+Matrix Ddpg::action_values(const Batch& batch) {
+  tape_.rewind();
+  const Tape::NoGrad hold(tape_);
+  return q_.frozen(concat(tape_.alias(batch.s, "s"), tape_.alias(batch.a, "a"))).value();
+}
+
 void Ddpg::visit_policy(StateVisitor& v) { visit_part(v, "pi", pi_); }
 
 void Ddpg::visit_state(StateVisitor& v) {

@@ -50,6 +50,12 @@ void Dqn::update(const Batch& batch, Rng&, Metrics& metrics) {
   metrics.add("rollout/exploration_rate", c_.epsilon.at(explored_));
 }
 
+Matrix Dqn::action_values(const Batch& batch) {
+  tape_.rewind();
+  const Tape::NoGrad hold(tape_);
+  return select_rows(q_.frozen(tape_.alias(batch.s, "s")), batch.a).value();
+}
+
 void Dqn::visit_policy(StateVisitor& v) { visit_part(v, "q", q_); }
 
 void Dqn::visit_state(StateVisitor& v) {

@@ -69,6 +69,7 @@ class Dqn final : public Learner {
   Dqn(const EnvSpec& spec, const DqnConfig& config, Rng rng);
   void act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) override;
   void update(const Batch& batch, Rng& rng, Metrics& metrics) override;
+  Matrix action_values(const Batch& batch) override;
   void visit_policy(StateVisitor& v) override;
   void visit_state(StateVisitor& v) override;
 

@@ -369,7 +369,19 @@ void Hiro::update(Metrics& metrics) {
 void Hiro::learn(Level& level, std::string_view prefix, Metrics& metrics) {
   level.metrics.clear();
   level.learner->update(level.batch, update_rng_, level.metrics);
+  level.updated = true;
   for (const Metrics::Slot& m : level.metrics) add_as(prefix, m, metrics);
+}
+
+std::vector<Distribution> Hiro::distributions() {
+  std::vector<Distribution> list;
+  if (low_.updated) list.push_back({"lo/q_values", low_.learner->action_values(low_.batch)});
+  if (!high_.updated) return list;
+  list.push_back({"hi/q_values", high_.learner->action_values(high_.batch)});
+  for (Index d = 0; d < subgoal_dim_; ++d)
+    list.push_back({detail::concatenate("hi/subgoal_", c_.subgoal.dims[static_cast<std::size_t>(d)]),
+                    limits_(d) * high_.batch.a.row(d)});
+  return list;
 }
 
 const Batch& Hiro::sample_low() {

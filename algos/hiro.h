@@ -280,6 +280,9 @@ class Hiro final : public Agent {
   void observe(const StepBatch& step) override;
   bool ready() const override;
   void update(Metrics& metrics) override;
+  /// Q of both levels, and the sub-goals that the high level learnt from, after the correction, by number of the
+  /// observation and in its unit.
+  std::vector<Distribution> distributions() override;
   void visit_policy(StateVisitor& v) override;
   void visit_state(StateVisitor& v) override;
   void visit_without_memory(StateVisitor& v) override;
@@ -322,7 +325,8 @@ class Hiro final : public Agent {
     std::unique_ptr<Learner> learner;
     Batch batch;
     Metrics metrics;
-    double due = 0;  // updates
+    double due = 0;        // updates
+    bool updated = false;  // from batch
 
     Level(const LevelConfig& config, EnvSpec level_spec, Rng rng);
     bool learns(bool pretraining) const;

@@ -52,6 +52,12 @@ class OffPolicyAgent final : public Agent {
       normalizer_.apply(batch_.s2);
     }
     learner_->update(batch_, update_rng_, metrics);
+    updated_ = true;
+  }
+
+  std::vector<Distribution> distributions() override {
+    if (!updated_) return {};
+    return {{"train/q_values", learner_->action_values(batch_)}};
   }
 
   void visit_policy(StateVisitor& v) override {
@@ -88,6 +94,7 @@ class OffPolicyAgent final : public Agent {
   Batch batch_;
   Matrix state_, exploit_state_;  // two: training and evaluation may have different numbers of lanes
   Rng act_rng_, sample_rng_, update_rng_;
+  bool updated_ = false;  // batch_ has been learnt from
 };
 
 }  // namespace

@@ -72,6 +72,13 @@ void Sac::update(const Batch& batch, Rng& rng, Metrics& metrics) {
   polyak(c_.tau, q_, q_target_);  // θ̄ ← τθ + (1 − τ)θ̄
 }
 
+Matrix Sac::action_values(const Batch& batch) {
+  tape_.rewind();
+  const Tape::NoGrad hold(tape_);
+  Var sa = concat(tape_.alias(batch.s, "s"), tape_.alias(batch.a, "a"));
+  return min(q1_.frozen(sa), q2_.frozen(sa)).value();
+}
+
 void Sac::visit_policy(StateVisitor& v) { visit_part(v, "pi", pi_); }
 
 void Sac::visit_state(StateVisitor& v) {

@@ -56,6 +56,7 @@ class Sac final : public Learner {
   Sac(const EnvSpec& spec, const SacConfig& config, Rng rng);
   void act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) override;
   void update(const Batch& batch, Rng& rng, Metrics& metrics) override;
+  Matrix action_values(const Batch& batch) override;
   void visit_policy(StateVisitor& v) override;
   void visit_state(StateVisitor& v) override;
 

@@ -63,6 +63,12 @@ void Td3::update(const Batch& batch, Rng& rng, Metrics& metrics) {
   polyak(c_.tau, online_, target_);
 }
 
+Matrix Td3::action_values(const Batch& batch) {
+  tape_.rewind();
+  const Tape::NoGrad hold(tape_);
+  return q1_.frozen(concat(tape_.alias(batch.s, "s"), tape_.alias(batch.a, "a"))).value();
+}
+
 void Td3::visit_policy(StateVisitor& v) { visit_part(v, "pi", pi_); }
 
 void Td3::visit_state(StateVisitor& v) {

@@ -81,6 +81,7 @@ class Td3 final : public Learner {
   Td3(const EnvSpec& spec, const Td3Config& config, Rng rng);
   void act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) override;
   void update(const Batch& batch, Rng& rng, Metrics& metrics) override;
+  Matrix action_values(const Batch& batch) override;
   void visit_policy(StateVisitor& v) override;
   void visit_state(StateVisitor& v) override;
 

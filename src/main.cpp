@@ -13,6 +13,7 @@
 #include "run/figure.h"
 #include "run/interrupt.h"
 #include "run/report.h"
+#include "run/report_page.h"
 #include "run/rollout.h"
 #include "run/runner.h"
 #include "storage/dataset.h"
@@ -112,10 +113,10 @@ int tell(const std::optional<RunResult>& r, const std::filesystem::path& directo
   if (!quiet)
     fmt::print(
         "success {:.3f}, at any step {:.3f}, return {:.2f}, length {:.1f} over {} episodes, after {} steps and {} "
-        "updates ({}); saved in {}\n",
+        "updates ({}); saved in {}\nnext: `goalpost evaluate {}`, or `goalpost report {} --out DIR` for a page\n",
         r->final.success, r->final.success_any, r->final.reward, r->final.length, r->final.episodes, r->progress.step,
         r->progress.updates, r->end == "success" ? "stopped at train.stop_success" : "all steps done",
-        directory.string());
+        directory.string(), directory.string(), directory.string());
   return 0;
 }
 
@@ -160,7 +161,7 @@ int evaluate(const std::string& directory, const std::vector<std::string>& set, 
   return 0;
 }
 
-int report(const std::vector<std::string>& directories, bool recorded) {
+int report(const std::vector<std::string>& directories, const std::string& out, bool recorded) {
   const std::vector<FinishedRun> runs = find_runs({directories.begin(), directories.end()});
   const std::vector<Summary> summaries = summarise(runs);
   fmt::print("{}", summary_table(summaries));
@@ -169,6 +170,7 @@ int report(const std::vector<std::string>& directories, bool recorded) {
     renew_readme();
     fmt::print("recorded in {}\n", results_directory().string());
   }
+  if (!out.empty()) fmt::print("page: {}\n", write_report_page(summaries, out).string());
   return std::all_of(summaries.begin(), summaries.end(), [](const Summary& s) { return s.meets_expectation; }) ? 0 : 1;
 }
 
@@ -318,9 +320,11 @@ int run(int argc, char** argv) {
 
   CLI::App* report_command = app.add_subcommand("report", "summarise finished runs over their seeds");
   bool recorded = false;
-  report_command->add_option("runs", directories, "run directories, or directories above them")->required();
+  report_command->add_option("runs", directories, "run directories or recorded results, or directories above them")
+      ->required();
+  report_command->add_option("--out", out, "directory: also write a page with curves and comparisons, index.html");
   report_command->add_flag("--record", recorded, "also write src/experiments/results and the README's table");
-  report_command->callback([&] { status = report(directories, recorded); });
+  report_command->callback([&] { status = report(directories, out, recorded); });
 
   CLI::App* rollout_command = app.add_subcommand("rollout", "step an environment and write a row per step");
   RolloutOptions o;

@@ -21,6 +21,7 @@
 #include "run/progress.h"
 #include "run/report.h"
 #include "run/runner.h"
+#include "storage/csv.h"
 #include "storage/file.h"
 #include "storage/toml.h"
 
@@ -88,34 +89,83 @@ pid_t start(const Task& task) {
   return pid;
 }
 
+// A task that a process works at, and how far it has come: as of its last evaluation.
+struct Job {
+  const Task* task;
+  std::string name;
+  std::int64_t total;
+  bool by_episodes;
+  std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+  std::string postfix = "starting";
+  std::int64_t done = 0;
+  double rate = 0;
+
+  explicit Job(const Task& t) : task(&t) {
+    name = fmt::format("{}{}{} seed {}", t.experiment, t.setting.empty() ? "" : " ", t.setting, t.seed);
+    const TrainConfig train = experiment_of(t).train;
+    by_episodes = train.total_episodes > 0;
+    total = by_episodes ? train.total_episodes : train.total_steps;
+  }
+  void look() {
+    const std::filesystem::path file = task->directory / "eval.csv";
+    if (!std::filesystem::exists(file)) return;
+    const CsvTable curve = read_csv(file);
+    if (curve.rows() == 0) return;
+    done = static_cast<std::int64_t>(curve.column(by_episodes ? "episodes" : "step").back());
+    const double seconds = curve.column("wall_seconds").back();
+    rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
+    postfix = fmt::format("success={:.2f}", curve.column("success").back());
+  }
+  ProgressState state() const {
+    return {.name = name,
+            .unit = by_episodes ? "episode" : "step",
+            .done = done,
+            .total = total,
+            .elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
+            .rate = rate,
+            .postfix = postfix};
+  }
+};
+
 // Runs the tasks, some at a time. Returns how many failed.
 int run_tasks(const std::vector<Task>& tasks, int jobs) {
-  std::map<pid_t, const Task*> running;
+  std::map<pid_t, Job> running;
   std::size_t next = 0, done = 0;
   int failed = 0;
   bool told = false;
   Progress bar("runs", static_cast<std::int64_t>(tasks.size()), "run");
+  auto looked = std::chrono::steady_clock::now();
+  const auto show = [&] {
+    std::vector<ProgressState> states;
+    for (auto& [pid, job] : running) {
+      if (bar.on_terminal()) job.look();
+      states.push_back(job.state());
+    }
+    looked = std::chrono::steady_clock::now();
+    bar.update(static_cast<std::int64_t>(done), "", states);
+  };
   while (next < tasks.size() || !running.empty()) {
     if (interrupted()) {
       next = tasks.size();
       if (!told)
-        for (const auto& [pid, task] : running) kill(pid, SIGTERM);
+        for (const auto& [pid, job] : running) kill(pid, SIGTERM);
       told = true;
     }
     while (next < tasks.size() && static_cast<int>(running.size()) < jobs) {
-      running[start(tasks[next])] = &tasks[next];
+      running.emplace(start(tasks[next]), Job(tasks[next]));
       ++next;
     }
     int status = 0;
     const pid_t pid = waitpid(-1, &status, WNOHANG);
     if (pid == 0) {
+      if (bar.on_terminal() && std::chrono::steady_clock::now() - looked > std::chrono::milliseconds(500)) show();
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
       continue;
     }
     if (pid < 0 && errno == EINTR) continue;
     const auto it = running.find(pid);
     if (it == running.end()) continue;
-    const Task& task = *it->second;
+    const Task& task = *it->second.task;
     running.erase(it);
     ++done;
     const std::optional<RunResult> r = read_result(task.directory);
@@ -129,7 +179,7 @@ int run_tasks(const std::vector<Task>& tasks, int jobs) {
       bar.line(fmt::format("{} {} seed {}: failed, see {}", task.experiment, task.setting, task.seed,
                            task.directory.string()));
     }
-    bar.update(static_cast<std::int64_t>(done));
+    show();
   }
   bar.finish();
   return failed;
@@ -142,58 +192,42 @@ double x_of(const FinishedRun& run, const std::string& key) {
   throw std::runtime_error(fmt::format("{} has no field {}", run.directory.string(), key));
 }
 
-struct Plot {
-  std::string setting, drawing;  // gnuplot's commands before and for the drawing
-  int height;                    // pixels, of a width of 820
-};
-
-Plot curves(const FigureConfig& figure, const std::vector<std::string>& labels, double x_max) {
-  const std::vector<std::string> colours = {"#888888", "#dd8452", "#1f5fa8", "#55a868", "#8172b3"};
-  std::string script = fmt::format(
-      "set xlabel '{0}'\nset ylabel 'success rate'\nset yrange [-0.04:1.08]\nset xrange [0:{1}]\nset key "
+// The settings and the drawing of a plot of success against the figure's key.
+void draw_curves(const FigureConfig& figure, const std::vector<std::string>& labels, double x_max, Plot& plot) {
+  plot.settings = fmt::format(
+      "set xlabel {0}\nset ylabel 'success rate'\nset yrange [-0.04:1.08]\nset xrange [0:{1}]\nset key "
       "outside bottom center horizontal\nset style fill transparent solid 0.2 noborder\n",
-      figure.x_label, 1.02 * x_max);
+      gnuplot_string(figure.x_label), 1.02 * x_max);
   for (std::size_t i = 0; i < figure.paper_limit.size() && i < labels.size(); ++i)
-    script += fmt::format("set arrow from {0},-0.04 to {0},1.04 nohead dt 2 lc rgb '{1}'\n", figure.paper_limit[i],
-                          colours[i % colours.size()]);
-  std::string plots = "plot ";
+    plot.settings += fmt::format("set arrow from {0},-0.04 to {0},1.04 nohead dt 2 lc rgb '{1}'\n",
+                                 figure.paper_limit[i], curve_style(i).colour);
+  plot.drawing = "plot ";
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    const std::string data = fmt::format("'figure.csv' using (strcol(1) eq '{}' ? $2 : NaN)", figure.experiments[i]);
-    const std::string colour = colours[i % colours.size()];
-    plots += fmt::format("{}{}:5:6 with filledcurves lc rgb '{}' notitle, ", i == 0 ? "" : ", ", data, colour);
+    const std::string data =
+        fmt::format("'{}.csv' using (strcol(1) eq '{}' ? $2 : NaN)", plot.name, figure.experiments[i]);
+    plot.drawing += fmt::format("{}:5:6 with filledcurves lc rgb '{}' notitle, ", data, curve_style(i).colour);
     // Earlier curves are wider, so that curves on top of each other are all seen.
-    plots += fmt::format("{}:4 with linespoints pt 7 ps 0.5 lw {} lc rgb '{}' title '{}'", data,
-                         1.5 + 1.2 * static_cast<double>(labels.size() - 1 - i), colour, labels[i]);
+    plot.drawing +=
+        fmt::format("{}:4 with linespoints ps 0.5 lw {} {} title {}, ", data,
+                    1.5 + 1.2 * static_cast<double>(labels.size() - 1 - i), line_style(i), gnuplot_string(labels[i]));
   }
-  plots += ", NaN with lines dt 2 lc rgb '#444444' title 'largest value solved in the paper'\n";
-  return {script, plots, 420};
+  plot.drawing += "NaN with lines dt 2 lc rgb 'black' title 'largest value solved in the paper'\n";
 }
 
-// From above to below, in the order of the experiments.
-Plot bars(const std::vector<std::string>& labels) {
+// A bar for each experiment, from above to below.
+void draw_bars(const std::vector<std::string>& labels, Plot& plot) {
   std::string tics;
   for (std::size_t i = 0; i < labels.size(); ++i)
-    tics += fmt::format("{}'{}' {}", i == 0 ? "" : ", ", labels[i], -static_cast<int>(i));
-  return {fmt::format("set xlabel 'success rate, with the 95 % interval'\nset xrange [0:1.04]\nset yrange [{}:0.6]\n"
-                      "set ytics ({})\nset style fill solid 0.7 noborder\nunset key\n",
-                      0.4 - static_cast<double>(labels.size()), tics),
-          "plot 'figure.csv' every ::1 using 4:(-$2):(0):4:(-$2-0.3):(-$2+0.3) with boxxyerror lc rgb '#1f5fa8', "
-          "'' every ::1 using 4:(-$2):5:6 with xerrorbars pt 7 ps 0.5 lw 1.5 lc rgb '#222222'\n",
-          110 + 30 * static_cast<int>(labels.size())};
-}
-
-// Draws figure.svg and figure.png with gnuplot, from figure.csv beside them.
-bool draw(const std::string& title, const Plot& plot, const std::filesystem::path& out) {
-  std::string script = fmt::format(
-      "set datafile separator ','\nset title '{}'\nset grid lc rgb '#dddddd'\nset border 3\nset tics nomirror\n{}",
-      title, plot.setting);
-  script += fmt::format(
-      "set terminal svg size 820,{} font 'sans,12' background 'white'\nset output 'figure.svg'\n{}"
-      "set terminal pngcairo size 1230,{} font 'sans,13'\nset output 'figure.png'\n{}",
-      plot.height, plot.drawing, plot.height * 3 / 2, plot.drawing);
-  write_file_atomically(out / "figure.gp", script);
-  const std::string command = fmt::format("cd '{}' && gnuplot figure.gp > figure.log 2>&1", out.string());
-  return std::system(command.c_str()) == 0;
+    tics += fmt::format("{}{} {}", i == 0 ? "" : ", ", gnuplot_string(labels[i]), -static_cast<int>(i));
+  plot.settings = fmt::format(
+      "set xlabel 'success rate, with the 95 % interval'\nset xrange [0:1.04]\nset yrange [{}:0.6]\n"
+      "set ytics ({})\nset style fill solid 0.7 noborder\nunset key\n",
+      0.4 - static_cast<double>(labels.size()), tics);
+  plot.drawing = fmt::format(
+      "plot '{0}.csv' every ::1 using 4:(-$2):(0):4:(-$2-0.3):(-$2+0.3) with boxxyerror lc rgb '{1}', "
+      "'' every ::1 using 4:(-$2):5:6 with xerrorbars pt 7 ps 0.5 lw 1.5 lc rgb 'black'\n",
+      plot.name, curve_style(0).colour);
+  plot.height = 110 + 30 * static_cast<int>(labels.size());
 }
 
 }  // namespace
@@ -220,6 +254,34 @@ FigureConfig load_figure(const std::string& name) {
   const std::vector<std::string> problems = reader.problems();
   if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "\n")));
   return figure;
+}
+
+MeasuredFigure measured_figure(const FigureConfig& figure, const std::vector<Summary>& summaries,
+                               const std::string& name) {
+  MeasuredFigure m{.plot = {.name = name, .title = figure.title, .width = 820},
+                   .csv = "experiment,x,seeds,success,low,high,steps\n",
+                   .labels = figure.experiments,
+                   .solved = std::vector<double>(figure.experiments.size(), 0)};
+  double x_max = 1;
+  for (std::size_t i = 0; i < figure.experiments.size(); ++i) {
+    std::vector<std::pair<double, const Summary*>> points;
+    for (const Summary& s : summaries)
+      if (s.experiment == figure.experiments[i])
+        points.emplace_back(figure.key.empty() ? static_cast<double>(i) : x_of(*s.runs.front(), figure.key), &s);
+    std::sort(points.begin(), points.end());
+    for (const auto& [x, s] : points) {
+      m.labels[i] = s->runs.front()->experiment.label;
+      m.csv += fmt::format("{},{},{},{:.4f},{:.4f},{:.4f},{:.0f}\n", s->experiment, x, s->runs.size(), s->value, s->low,
+                           s->high, s->steps);
+      if (s->value >= 0.99) m.solved[i] = x;
+      x_max = std::max(x_max, x);
+    }
+  }
+  if (figure.key.empty())
+    draw_bars(m.labels, m.plot);
+  else
+    draw_curves(figure, m.labels, x_max, m.plot);
+  return m;
 }
 
 int reproduce(const ReproduceOptions& o) {
@@ -251,27 +313,9 @@ int reproduce(const ReproduceOptions& o) {
 
   const std::vector<FinishedRun> runs = find_runs({out});
   const std::vector<Summary> summaries = summarise(runs);
-  std::string csv = "experiment,x,seeds,success,low,high,steps\n";
-  std::vector<std::string> labels(figure.experiments.size());
-  std::vector<double> solved(figure.experiments.size(), 0);
-  double x_max = 1;
-  for (std::size_t i = 0; i < figure.experiments.size(); ++i) {
-    std::vector<std::pair<double, const Summary*>> points;
-    for (const Summary& s : summaries)
-      if (s.experiment == figure.experiments[i])
-        points.emplace_back(figure.key.empty() ? static_cast<double>(i) : x_of(*s.runs.front(), figure.key), &s);
-    std::sort(points.begin(), points.end());
-    labels[i] = figure.experiments[i];
-    for (const auto& [x, s] : points) {
-      labels[i] = s->runs.front()->experiment.label;
-      csv += fmt::format("{},{},{},{:.4f},{:.4f},{:.4f},{:.0f}\n", s->experiment, x, s->runs.size(), s->value, s->low,
-                         s->high, s->steps);
-      if (s->value >= 0.99) solved[i] = x;
-      x_max = std::max(x_max, x);
-    }
-  }
+  const auto [plot, csv, labels, solved] = measured_figure(figure, summaries, "figure");
   write_file_atomically(out / "figure.csv", csv);
-  const bool drawn = draw(figure.title, figure.key.empty() ? bars(labels) : curves(figure, labels, x_max), out);
+  const bool drawn = draw({&plot, 1}, out, "figure");
 
   fmt::print("{}\n", summary_table(summaries));
   fmt::print("The paper: {}\n", figure.claim);
@@ -292,6 +336,7 @@ int reproduce(const ReproduceOptions& o) {
     if (drawn) write_file_atomically(place / (o.figure + ".svg"), read_file(out / "figure.svg"));
     fmt::print("recorded in {}\n", results_directory().string());
   }
+  fmt::print("runs: {0}; next: `goalpost report {0} --out {0}/report` compares them on a page\n", out.string());
   return failed > 0 ? 1 : 0;
 }
 

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "core/config.h"
+#include "run/plot.h"
+#include "run/report.h"
 
 namespace goalpost {
 
@@ -37,6 +39,17 @@ static_assert(complete<FigureConfig>);
 std::vector<std::string> figure_names();
 /// @throws UsageError for an unknown name or a wrong file
 FigureConfig load_figure(const std::string& name);
+
+/// A figure over measured results.
+struct MeasuredFigure {
+  Plot plot;                        ///< draws <name>.csv
+  std::string csv;                  ///< the data
+  std::vector<std::string> labels;  ///< one per experiment of the figure
+  std::vector<double> solved;       ///< per experiment the largest value of the key with success >= 0.99
+};
+/// @param name of the plot and its data
+MeasuredFigure measured_figure(const FigureConfig& figure, const std::vector<Summary>& summaries,
+                               const std::string& name);
 
 struct ReproduceOptions {
   std::string figure;

@@ -17,6 +17,12 @@ namespace {
 
 constexpr double kSmoothing = 0.3;  // weight of the newest interval in the rate, as tqdm
 
+// 24 where nothing is known.
+std::size_t terminal_height(int descriptor) {
+  winsize size{};
+  return ::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : 24;
+}
+
 int terminal_width(int descriptor) {
   winsize size{};
   if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
@@ -124,26 +130,28 @@ Progress::Progress(std::string name, std::int64_t total, std::string unit, Progr
 
 Progress::~Progress() { finish(); }
 
-void Progress::update(std::int64_t done, std::string_view postfix) {
+void Progress::update(std::int64_t done, std::string_view postfix, std::span<const ProgressState> parts) {
   if (finished_ || options_.quiet) return;
   done_ = done;
   postfix_ = postfix;
   const Clock::time_point now = Clock::now();
   if (now - last_ < (terminal_ ? std::chrono::milliseconds(100) : std::chrono::seconds(10))) return;
   measure(now);
+  if (terminal_) show_parts(parts);
   draw(now);
 }
 
 void Progress::line(std::string_view text) {
   if (options_.quiet) return;
   if (!terminal_ || finished_) return print(fmt::format("{}\n", text));
-  print(fmt::format("\r\033[K{}\n", text));
+  print(fmt::format("\r\033[{}{}\n", drawn_below_ > 0 ? "J" : "K", text));
   draw(last_);
 }
 
 void Progress::finish() {
   if (finished_) return;
   finished_ = true;
+  below_.clear();
   const Clock::time_point now = Clock::now();
   const double elapsed_s = std::chrono::duration<double>(now - start_).count();
   smooth_steps_ = static_cast<double>(done_ - options_.first);  // the last rate shown is the mean of the whole
@@ -172,10 +180,24 @@ ProgressState Progress::state(Clock::time_point now) const {
           .postfix = postfix_};
 }
 
+// As many as fit on the screen.
+void Progress::show_parts(std::span<const ProgressState> parts) {
+  const std::size_t room = std::max<std::size_t>(terminal_height(options_.descriptor), 2) - 2;
+  below_.clear();
+  for (const ProgressState& part : parts.first(std::min(parts.size(), room)))
+    below_.push_back(format_bar(part, terminal_width(options_.descriptor) - 1, unicode_));
+}
+
 void Progress::draw(Clock::time_point now) {
   if (!terminal_) return print(format_progress_line(state(now)) + "\n");
   // One column stays free: a terminal that wraps at once would start a new line.
-  print(fmt::format("\r{}\033[K", format_bar(state(now), terminal_width(options_.descriptor) - 1, unicode_)));
+  std::string text =
+      fmt::format("\r{}\033[K", format_bar(state(now), terminal_width(options_.descriptor) - 1, unicode_));
+  for (const std::string& line : below_) text += fmt::format("\n{}\033[K", line);
+  if (drawn_below_ > below_.size()) text += "\033[J";  // what is left of earlier lines
+  if (!below_.empty()) text += fmt::format("\r\033[{}A", below_.size());
+  drawn_below_ = below_.size();
+  print(text);
 }
 
 void Progress::print(std::string_view text) const {

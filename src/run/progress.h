@@ -4,8 +4,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace goalpost {
 
@@ -42,7 +44,9 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   /// Shows `done` of `total`; on a terminal at most every 0.1 s, elsewhere a line at most every 10 s.
-  void update(std::int64_t done, std::string_view postfix = {});
+  /// @param parts of the work that are under way: a bar each below, on a terminal only
+  void update(std::int64_t done, std::string_view postfix = {}, std::span<const ProgressState> parts = {});
+  bool on_terminal() const { return terminal_ && !options_.quiet; }
   /// Prints a line of text, above the bar if there is one.
   void line(std::string_view text);
   /// Shows the last state and leaves it on the screen. Later calls do nothing.
@@ -53,10 +57,13 @@ class Progress {
 
   ProgressState state(Clock::time_point now) const;
   void measure(Clock::time_point now);
+  void show_parts(std::span<const ProgressState> parts);
   void draw(Clock::time_point now);
   void print(std::string_view text) const;
 
   std::string name_, unit_, postfix_;
+  std::vector<std::string> below_;        // lines below the bar
+  std::size_t drawn_below_ = 0;           // of these, on the screen
   std::int64_t total_, done_, measured_;  // measured_: `done` at the last measurement of the rate
   ProgressOptions options_;
   bool terminal_, unicode_, finished_ = false;

@@ -49,15 +49,35 @@ void name_variant(FinishedRun& run) {
   std::map<std::string, std::string> expected;
   for (const FieldText& f : list(plain)) expected[f.path] = f.value;
   for (const FieldText& f : list(run.experiment)) {
-    const bool affects_results = f.path.starts_with("env.") || f.path.starts_with("agent.") ||
-                                 (f.path.starts_with("train.") && f.path != "train.threads");
     const bool differs = expected[f.path] != f.value, axis = axes.contains(f.path);
-    if (!affects_results || (!differs && !axis)) continue;
+    if (!affects_results(f.path) || (!differs && !axis)) continue;
     std::string value = f.value.empty() ? "none" : f.value;
     std::erase(value, '"');
     run.variant += fmt::format("{}{}={}", run.variant.empty() ? "" : ",", f.path, value);
+    run.changes.push_back({f.path, value, axis});
     if (!axis) run.expected.reset();
   }
+}
+
+// "env.bits=40,agent.dqn.q.hidden=[64, 64]" taken apart: commas inside brackets belong to a value.
+std::vector<Change> changes_of(const std::string& variant, const std::set<std::string>& axes) {
+  std::vector<Change> changes;
+  int depth = 0;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i <= variant.size(); ++i) {
+    if (i < variant.size()) {
+      depth += variant[i] == '[' ? 1 : variant[i] == ']' ? -1 : 0;
+      if (variant[i] != ',' || depth > 0) continue;
+    }
+    const std::string one = variant.substr(begin, i - begin);
+    begin = i + 1;
+    if (one.empty()) continue;
+    const std::size_t equals = one.find('=');
+    if (equals == one.npos) throw UsageError(fmt::format("\"{}\" is no setting; expected key=value", one));
+    const std::string path = one.substr(0, equals);
+    changes.push_back({path, one.substr(equals + 1), axes.contains(path)});
+  }
+  return changes;
 }
 
 // Numbers inside names in numeric order: env.bits=9 before env.bits=10.
@@ -115,28 +135,109 @@ ordered_json summary_json(const Summary& s) {
           {"seeds", seeds}};
 }
 
+// Whether a directory holds recorded results, rather than somebody's own summary.json.
+bool is_recorded(const std::filesystem::path& directory) {
+  const std::filesystem::path file = directory / "summary.json";
+  return std::filesystem::is_regular_file(file) && read_file(file).find("\"settings\"") != std::string::npos;
+}
+
+// The runs of a recorded experiment: of all its settings, or of the one in the folder `only`. Their configuration is
+// that of the experiment's file with the recorded changes.
+// @throws UsageError
+std::vector<FinishedRun> recorded_runs(const std::filesystem::path& top, const std::string& only) {
+  const std::filesystem::path file = top / "summary.json";
+  std::vector<FinishedRun> runs;
+  try {
+    const ordered_json summary = ordered_json::parse(read_file(file));
+    const std::string name = summary.at("experiment");
+    const std::set<std::string> axes = axes_of(name);
+    for (const ordered_json& setting : summary.at("settings")) {
+      const std::string variant = setting.at("variant");
+      if (!only.empty() && folder(variant) != only) continue;
+      const std::filesystem::path place = variant.empty() ? top : top / folder(variant);
+      const std::vector<Change> changes = changes_of(variant, axes);
+      TomlValues values = load_experiment(name);
+      for (const Change& c : changes) values.set(fmt::format("{}={}", c.path, c.value));
+      for (const ordered_json& seed : setting.at("seeds")) {
+        FinishedRun run{.directory = place,
+                        .curve = place / fmt::format("seed_{}.csv", seed.at("seed").get<std::int64_t>()),
+                        .recorded = true,
+                        .experiment = make_experiment(values),
+                        .result = {},
+                        .changes = changes,
+                        .variant = variant};
+        if (!std::filesystem::exists(run.curve))
+          throw UsageError(fmt::format("{} names {}, which is missing", file.string(), run.curve.string()));
+        Experiment& e = run.experiment;
+        e.seed = seed.at("seed");
+        e.label = summary.at("label");
+        e.source.row = summary.at("row");
+        e.source.paper = summary.at("paper");
+        e.source.claim = summary.at("claim");
+        if (!setting.at("expected").is_null()) run.expected = setting.at("expected").get<double>();
+        e.source.expected_return.reset();
+        if (setting.at("measure") == "return") e.source.expected_return = run.expected.value_or(0);
+        RunResult& r = run.result;
+        r.experiment = name;
+        r.seed = e.seed;
+        r.revision = seed.at("revision");
+        r.cpu = seed.at("cpu");
+        r.end = seed.at("end");
+        r.progress.step = seed.at("steps");
+        r.progress.episodes = seed.at("episodes");
+        r.progress.updates = seed.at("updates");
+        r.progress.wall_seconds = seed.at("wall_seconds");
+        r.final = {.episodes = seed.at("episodes_evaluated"),
+                   .success = seed.at("success"),
+                   .success_any = seed.at("success_any"),
+                   .reward = seed.at("return"),
+                   .length = seed.at("length")};
+        runs.push_back(std::move(run));
+      }
+    }
+  } catch (const nlohmann::json::exception& e) {
+    throw UsageError(fmt::format("{}: not a summary of `goalpost report --record`: {}", file.string(), e.what()));
+  }
+  return runs;
+}
+
 }  // namespace
+
+bool affects_results(const std::string& path) {
+  return path.starts_with("env.") || path.starts_with("agent.") ||
+         (path.starts_with("train.") && path != "train.threads" && path != "train.histograms");
+}
 
 std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& directories) {
   std::vector<FinishedRun> runs;
   std::set<std::filesystem::path> seen;
   for (const std::filesystem::path& top : directories) {
     if (!std::filesystem::is_directory(top)) throw UsageError(fmt::format("{} is not a directory", top.string()));
-    const std::size_t before = runs.size();
+    bool found = false;  // what was given twice counts once, but is found
+    const auto take = [&](FinishedRun run) {
+      found = true;
+      if (!seen.insert(std::filesystem::canonical(run.curve.parent_path()) / run.curve.filename()).second) return;
+      if (!run.recorded) name_variant(run);
+      runs.push_back(std::move(run));
+    };
     const auto consider = [&](const std::filesystem::path& directory) {
-      if (!std::filesystem::exists(directory / "config.toml") ||
-          !seen.insert(std::filesystem::canonical(directory)).second)
-        return;
+      if (is_recorded(directory))
+        for (FinishedRun& run : recorded_runs(directory, "")) take(std::move(run));
+      if (!std::filesystem::exists(directory / "config.toml")) return;
       const std::optional<RunResult> result = read_result(directory);
       if (!result) return;
-      FinishedRun run{directory, make_experiment(TomlValues::from_file(directory / "config.toml")), *result, "", {}};
-      name_variant(run);
-      runs.push_back(std::move(run));
+      take({.directory = directory,
+            .curve = directory / "eval.csv",
+            .experiment = make_experiment(TomlValues::from_file(directory / "config.toml")),
+            .result = *result});
     };
     consider(top);
     for (const auto& entry : std::filesystem::recursive_directory_iterator(top))
       if (entry.is_directory()) consider(entry.path());
-    if (runs.size() == before) throw UsageError(fmt::format("{} holds no finished run", top.string()));
+    const std::filesystem::path whole = std::filesystem::canonical(top), above = whole.parent_path();
+    if (!found && is_recorded(above))
+      for (FinishedRun& run : recorded_runs(above, whole.filename().string())) take(std::move(run));
+    if (!found) throw UsageError(fmt::format("{} holds no finished run", top.string()));
   }
   std::stable_sort(runs.begin(), runs.end(), [](const FinishedRun& a, const FinishedRun& b) {
     if (a.experiment.name != b.experiment.name) return a.experiment.name < b.experiment.name;
@@ -195,7 +296,10 @@ std::filesystem::path results_directory() { return experiment_directory() / "res
 void record(const std::vector<Summary>& summaries, const std::filesystem::path& directory) {
   for (const Summary& s : summaries)
     for (const FinishedRun* run : s.runs)
-      if (run->result.revision.ends_with("-dirty") || run->result.revision == "unknown")
+      if (run->recorded)
+        throw UsageError(
+            fmt::format("{} is recorded already; --record takes run directories", run->directory.string()));
+      else if (run->result.revision.ends_with("-dirty") || run->result.revision == "unknown")
         throw UsageError(fmt::format("{} was made by source revision {}; only runs of committed code are recorded",
                                      run->directory.string(), run->result.revision));
   for (const Summary& s : summaries) {
@@ -203,7 +307,7 @@ void record(const std::vector<Summary>& summaries, const std::filesystem::path& 
                                 place = s.variant.empty() ? top : top / folder(s.variant);
     std::filesystem::create_directories(place);
     for (const FinishedRun* run : s.runs) {
-      const CsvTable curve = read_csv(run->directory / "eval.csv");
+      const CsvTable curve = read_csv(run->curve);
       std::string text = "step,wall_seconds,success,success_any,return\n";
       const std::vector<std::string> names = {"step", "wall_seconds", "success", "success_any", "return"};
       for (std::size_t row = 0; row < curve.rows(); ++row) {

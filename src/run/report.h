@@ -13,21 +13,34 @@
 
 namespace goalpost {
 
-/// A finished run and what sets it apart from its experiment's file.
+/// A setting of a run that its experiment's file has otherwise, or that lies along the x axis of a figure.
+struct Change {
+  std::string path, value;
+  bool axis;
+};
+
+/// Whether a setting may affect what a run results in.
+bool affects_results(const std::string& path);
+
+/// A finished run, or a recorded one, and what sets it apart from its experiment's file.
 struct FinishedRun {
   std::filesystem::path directory;
+  std::filesystem::path curve;  ///< the CSV file of its evaluations
+  bool recorded = false;        ///< read from src/experiments/results: there is no run directory
   Experiment experiment;
   RunResult result;
-  std::string variant;             ///< "env.bits=40", several joined by ","; empty if nothing differs
-  std::optional<double> expected;  ///< of the experiment's file; none if more differs than the place in a figure
+  std::vector<Change> changes = {};
+  std::string variant = {};             ///< "env.bits=40", several joined by ","; empty if nothing differs
+  std::optional<double> expected = {};  ///< of the experiment's file; none if more differs than the place in a figure
 
   /// What is measured: the final success, or the final mean return where the experiment's file expects one.
   bool measures_return() const { return experiment.source.expected_return.has_value(); }
   double measured() const { return measures_return() ? result.final.reward : result.final.success; }
 };
 
-/// All finished runs below the directories, sorted by experiment, variant and seed.
-/// @throws UsageError if a directory holds none
+/// All finished runs and recorded results below the directories, sorted by experiment, variant and seed. A recorded
+/// result is a directory with summary.json (all settings of an experiment), or one of a single setting below it.
+/// @throws UsageError if a directory holds none, or a recorded result cannot be read
 std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& directories);
 
 /// What one setting has reached over its seeds: success, or the return (FinishedRun::measures_return).
@@ -48,7 +61,7 @@ std::filesystem::path results_directory();
 
 /// Writes <experiment>[/<variant>]/seed_<s>.csv below the directory, and one summary.json per experiment. Settings that
 /// were recorded earlier stay.
-/// @throws UsageError if a run is of a source revision with uncommitted changes
+/// @throws UsageError if a run is of a source revision with uncommitted changes, or is itself a recorded one
 void record(const std::vector<Summary>& summaries, const std::filesystem::path& directory = results_directory());
 
 /// The README's table of reproduced experiments, made from the recorded summaries.

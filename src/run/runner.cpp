@@ -90,6 +90,11 @@ class RunRecorder {
   TrainProgress last_;
 };
 
+std::string without_quotes(std::string text) {
+  std::erase(text, '"');
+  return text;
+}
+
 // For TensorBoard's HPARAMS tab; runs that differ in nothing but the seed form a group.
 void log_hparams(Experiment& e, RunLog& log) {
   std::vector<EventFile::Hparam> hparams;
@@ -98,15 +103,23 @@ void log_hparams(Experiment& e, RunLog& log) {
     if (!f.path.starts_with("env.") && !f.path.starts_with("train.") && !f.path.starts_with("agent.") &&
         f.path != "seed")
       continue;
-    if (f.is_number)
+    if (f.is_number && !f.value.empty())
       hparams.push_back({f.path, std::stod(f.value)});
+    else if (f.value == "true" || f.value == "false")
+      hparams.push_back({f.path, f.value == "true"});
     else
-      hparams.push_back({f.path, f.value});
+      hparams.push_back({f.path, without_quotes(f.value)});
     if (f.path != "seed") group += f.path + "=" + f.value + " ";
   }
-  const std::string metric = "eval/success_rate";
-  log.events().add_hparams(hparams, std::span(&metric, 1),
-                           fmt::format("{} {:016x}", e.name, std::hash<std::string>()(group)));
+  const std::vector<std::string> metrics = {"eval/success_rate", "eval/mean_reward"};
+  log.events().add_hparams(hparams, metrics, fmt::format("{} {:016x}", e.name, std::hash<std::string>()(group)));
+}
+
+void write_histograms(Agent& agent, std::int64_t step, RunLog& log) {
+  for (const Distribution& d : agent.distributions()) {
+    const std::vector<double> values(d.values.data(), d.values.data() + d.values.size());
+    log.events().add_histogram(step, d.name, values);
+  }
 }
 
 nlohmann::ordered_json to_json(const RunResult& r) {
@@ -244,6 +257,7 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool qui
     last = evaluation;
     save_policy();
     recorder.write(p, evaluation, metrics);
+    if (c.histograms) write_histograms(agent, p.step, log);
   };
   int calls = 0;
   run.on_step = [&](const TrainProgress& p) {
@@ -263,7 +277,13 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool qui
       checkpoints.save(run.progress().step, kCheckpointKind, parts.state(c.checkpoint_replay), config);
   };
 
-  const TrainEnd end = train(run, c);
+  TrainEnd end;
+  try {
+    end = train(run, c);
+  } catch (const NumericsError&) {
+    log.events().add_hparams_end(false);
+    throw;
+  }
   if (end == TrainEnd::interrupted) {
     bar.finish();
     return std::nullopt;
@@ -282,6 +302,7 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool qui
   bar.finish();
   if (result.final.episodes < c.final_eval_episodes) return std::nullopt;
   write_file_atomically(directory / kResultFile, to_json(result).dump(2) + "\n");
+  log.events().add_hparams_end(true);
   CheckpointSeries::remove_older(directory);
   return result;
 }
@@ -299,7 +320,8 @@ bool matters_to_resume(const std::string& path) {
                                              "train.stop_evals",
                                              "train.checkpoint_every",
                                              "train.checkpoints_kept",
-                                             "train.checkpoint_replay"};
+                                             "train.checkpoint_replay",
+                                             "train.histograms"};
   return !path.starts_with("source.") && !free.contains(path);
 }
 

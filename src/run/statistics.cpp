@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <vector>
 
@@ -56,15 +57,107 @@ double quantile(std::span<const double> values, double p) {
 
 Interval bootstrap_interval(std::span<const double> values, double (*statistic)(std::span<const double>),
                             int replicates) {
-  check_values("bootstrap_interval", values);
-  GP_CHECK(replicates > 0, "bootstrap_interval: replicates = ", replicates, "; expected a positive number");
+  return stratified_bootstrap_interval(
+      {{values.begin(), values.end()}}, [&](const Strata& sample) { return statistic(sample.front()); }, replicates);
+}
+
+double pooled_interquartile_mean(const Strata& tasks) {
+  std::vector<double> pool;
+  for (const std::vector<double>& runs : tasks) pool.insert(pool.end(), runs.begin(), runs.end());
+  return interquartile_mean(pool);
+}
+
+Interval stratified_bootstrap_interval(const Strata& tasks, const std::function<double(const Strata&)>& statistic,
+                                       int replicates) {
+  GP_CHECK(!tasks.empty(), "stratified_bootstrap_interval: there are no tasks; expected at least one");
+  for (const std::vector<double>& runs : tasks) check_values("stratified_bootstrap_interval", runs);
+  GP_CHECK(replicates > 0, "stratified_bootstrap_interval: replicates = ", replicates, "; expected a positive number");
   Rng rng(0);
-  std::vector<double> sample(values.size()), results(static_cast<std::size_t>(replicates));
+  Strata sample = tasks;
+  std::vector<double> results(static_cast<std::size_t>(replicates));
   for (double& result : results) {
-    for (double& value : sample) value = values[rng.below(static_cast<std::uint32_t>(values.size()))];
+    for (std::size_t t = 0; t < tasks.size(); ++t)
+      for (double& value : sample[t]) value = tasks[t][rng.below(static_cast<std::uint32_t>(tasks[t].size()))];
     result = statistic(sample);
   }
   return {quantile(results, 0.025), quantile(results, 0.975)};
+}
+
+namespace {
+
+// Of tasks 0 ... n-1 against tasks n ... 2n-1.
+double improvement(const Strata& both) {
+  const std::size_t n = both.size() / 2;
+  double total = 0;
+  for (std::size_t t = 0; t < n; ++t) {
+    double wins = 0;
+    for (const double x : both[t])
+      for (const double y : both[n + t]) wins += x > y ? 1 : x == y ? 0.5 : 0;
+    total += wins / static_cast<double>(both[t].size() * both[n + t].size());
+  }
+  return total / static_cast<double>(n);
+}
+
+Strata both_of(const char* function, const Strata& x, const Strata& y) {
+  GP_CHECK(!x.empty() && x.size() == y.size(), function, ": x has ", x.size(), " tasks and y has ", y.size(),
+           "; expected the same ones, at least one");
+  Strata both = x;
+  both.insert(both.end(), y.begin(), y.end());
+  for (const std::vector<double>& runs : both) check_values(function, runs);
+  return both;
+}
+
+}  // namespace
+
+double probability_of_improvement(const Strata& x, const Strata& y) {
+  return improvement(both_of("probability_of_improvement", x, y));
+}
+
+Interval probability_of_improvement_interval(const Strata& x, const Strata& y, int replicates) {
+  return stratified_bootstrap_interval(both_of("probability_of_improvement_interval", x, y), improvement, replicates);
+}
+
+std::vector<CurvePoint> interquartile_curve(std::span<const Curve> curves, std::size_t points, int replicates) {
+  GP_CHECK(!curves.empty() && points > 1, "interquartile_curve: ", curves.size(), " curves and points = ", points,
+           "; expected at least one curve and two points");
+  double first = -std::numeric_limits<double>::infinity();
+  std::vector<double> grid;
+  for (const Curve& c : curves) {
+    check_values("interquartile_curve", c.x);
+    check_values("interquartile_curve", c.y);
+    GP_CHECK(c.x.size() == c.y.size(), "interquartile_curve: a curve has ", c.x.size(), " x and ", c.y.size(),
+             " y; expected as many");
+    first = std::max(first, c.x.front());
+    grid.insert(grid.end(), c.x.begin(), c.x.end());
+  }
+  grid.push_back(first);
+  std::sort(grid.begin(), grid.end());
+  grid.erase(std::unique(grid.begin(), grid.end()), grid.end());
+  grid.erase(grid.begin(), std::lower_bound(grid.begin(), grid.end(), first));
+  if (grid.size() > points) {
+    std::vector<double> chosen(points);
+    for (std::size_t i = 0; i < points; ++i) chosen[i] = grid[i * (grid.size() - 1) / (points - 1)];
+    grid = std::move(chosen);
+  }
+  std::vector<CurvePoint> result;
+  std::vector<double> values(curves.size());
+  for (const double x : grid) {
+    CurvePoint point{x, 0, 0, 0, 0};
+    for (std::size_t i = 0; i < curves.size(); ++i) {
+      const Curve& c = curves[i];
+      const auto after = std::upper_bound(c.x.begin(), c.x.end(), x) - c.x.begin();  // >= 1, for x >= first
+      values[i] = c.y[static_cast<std::size_t>(after - 1)];
+      point.ended += x > c.x.back() ? 1 : 0;
+    }
+    point.value = interquartile_mean(values);
+    const auto [least, greatest] = std::minmax_element(values.begin(), values.end());
+    const Interval interval = *least == *greatest ? Interval{point.value, point.value}
+                                                  : bootstrap_interval(values, interquartile_mean, replicates);
+    point.low = interval.low;
+    point.high = interval.high;
+    result.push_back(point);
+  }
+  return result;
 }
 
 Interval wilson_interval(std::int64_t successes, std::int64_t n) {

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
+#include <vector>
 
 namespace goalpost {
 
@@ -31,6 +33,42 @@ struct Interval {
 /// @source Efron & Tibshirani 1993, chapter 13; Agarwal et al. 2021, section 4.1; 50,000 replicates as rliable
 Interval bootstrap_interval(std::span<const double> values, double (*statistic)(std::span<const double>),
                             int replicates = 50'000);
+
+/// The values of runs, one list per task.
+using Strata = std::vector<std::vector<double>>;
+
+/// The interquartile mean of all runs of all tasks in one pool. @source Agarwal et al. 2021, section 4.3
+double pooled_interquartile_mean(const Strata& tasks);
+
+/// 95 % percentile bootstrap interval of a statistic over tasks and runs: runs are drawn with replacement within each
+/// task, so that every task keeps its weight. With one task the same bits as bootstrap_interval.
+/// @source Agarwal et al. 2021, section 4.1; 50,000 replicates as rliable
+/// @throws std::invalid_argument also if one task has no values
+Interval stratified_bootstrap_interval(const Strata& tasks, const std::function<double(const Strata&)>& statistic,
+                                       int replicates = 50'000);
+
+/// How probable it is that a run of x is better than one of y on the same task: the mean over the tasks of
+/// P(X > Y) + P(X = Y)/2 over all pairs of runs, which is the statistic U of Mann & Whitney over the number of pairs.
+/// @source Agarwal et al. 2021, section 4.3
+/// @throws std::invalid_argument unless x and y have the same number of tasks, at least one
+double probability_of_improvement(const Strata& x, const Strata& y);
+/// Its stratified bootstrap interval: the runs of x and those of y are drawn independently. 2,000 replicates as rliable
+Interval probability_of_improvement_interval(const Strata& x, const Strata& y, int replicates = 2'000);
+
+/// A quantity of one run as it was measured: x (steps or seconds) increases.
+struct Curve {
+  std::vector<double> x, y;
+};
+struct CurvePoint {
+  double x, value, low, high;  ///< interquartile mean over the curves, with its 95 % bootstrap interval
+  int ended;                   ///< curves that ended before x: their last value is carried forward
+};
+/// The interquartile mean over curves, wherever one of them was measured, from the first x that all have. A curve's
+/// value between two measurements, and after the last, is the one before: nothing is interpolated.
+/// @param points at most so many, evenly chosen
+/// @throws std::invalid_argument if a curve is empty, or holds x and y of different sizes
+std::vector<CurvePoint> interquartile_curve(std::span<const Curve> curves, std::size_t points = 300,
+                                            int replicates = 2'000);
 
 /// 95 % score interval of a probability from n independent trials:
 ///   (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n),  p = successes/n,  z = 1.96

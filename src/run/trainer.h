@@ -40,6 +40,7 @@ struct TrainConfig {
   bool checkpoint_replay = true;
   RecordMode record = RecordMode::none;
   bool record_compressed = false;
+  bool histograms = false;
 };
 constexpr auto fields(const TrainConfig*) {
   return std::tuple{
@@ -83,6 +84,8 @@ constexpr auto fields(const TrainConfig*) {
             "which episodes are recorded, in episodes.h5: none, those of training, of evaluations, or all"),
       field("record_compressed", &TrainConfig::record_compressed,
             "shuffle and deflate them: smaller by a third and more, and written far slower"),
+      field("histograms", &TrainConfig::histograms,
+            "for TensorBoard, at every evaluation: of Q over the last batch, and of the sub-goals of a hierarchy"),
   };
 }
 static_assert(complete<TrainConfig>);

@@ -8,8 +8,11 @@
 #include <array>
 #include <bit>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
+#include <vector>
 
 #include "event.pb.h"
 
@@ -93,6 +96,36 @@ void EventFile::add_scalars(std::int64_t step, std::span<const ScalarValue> valu
   tb::Event event;
   event.mutable_summary();
   for (const ScalarValue& v : values) add_value(event, v.tag)->set_simple_value(static_cast<float>(v.value));
+  write(step, event);
+}
+
+void EventFile::add_histogram(std::int64_t step, std::string_view tag, std::span<const double> values) {
+  constexpr std::size_t kBuckets = 30;
+  std::vector<double> finite;
+  std::copy_if(values.begin(), values.end(), std::back_inserter(finite), [](double x) { return std::isfinite(x); });
+  if (finite.empty()) return;
+  const auto [min, max] = std::minmax_element(finite.begin(), finite.end());
+  tb::Event event;
+  tb::HistogramProto& h = *add_value(event, tag)->mutable_histo();
+  h.set_min(*min);
+  h.set_max(*max);
+  h.set_num(static_cast<double>(finite.size()));
+  const std::size_t buckets = *min < *max ? kBuckets : 1;
+  const double width = (*max - *min) / static_cast<double>(buckets);
+  std::vector<double> counts(buckets, 0);
+  double sum = 0, squares = 0;
+  for (const double x : finite) {
+    sum += x;
+    squares += x * x;
+    const auto place = buckets == 1 ? 0 : static_cast<std::size_t>((x - *min) / width);
+    ++counts[std::min(place, buckets - 1)];
+  }
+  h.set_sum(sum);
+  h.set_sum_squares(squares);
+  for (std::size_t i = 0; i < buckets; ++i) {
+    h.add_bucket_limit(i + 1 == buckets ? *max : *min + static_cast<double>(i + 1) * width);
+    h.add_bucket(counts[i]);
+  }
   write(step, event);
 }
 

@@ -45,6 +45,8 @@ class EventFile {
   /// All values as one event. Steps must not decrease from one call to the next, and a tag has one value per step:
   /// TensorBoard removes what it has at and after a step that comes again.
   void add_scalars(std::int64_t step, std::span<const ScalarValue> values);
+  /// How numbers are distributed, in 30 buckets of equal width; what is not finite is left out. Steps as add_scalars.
+  void add_histogram(std::int64_t step, std::string_view tag, std::span<const double> values);
   /// A Markdown text, at the step of the last event.
   void add_text(std::string_view tag, std::string_view markdown);
   /// The row of this run in the HPARAMS tab. The tab averages over runs with the same group name (the configuration

@@ -134,6 +134,7 @@ TEST_F(Program, RefusesWhatItDoesNotKnow) {
   expect_refusal("evaluate nowhere", "nowhere is not a run directory");
   expect_refusal("evaluate nowhere --episodes 0", "--episodes");
   expect_refusal("report nowhere", "nowhere is not a directory");
+  expect_refusal("report nowhere --out page", "nowhere is not a directory");
   expect_refusal("rollout BitFlip --random", "did you mean BitFlip-v0?");
   expect_refusal("rollout BitFlip-v0", "actions");
   expect_refusal("rollout FetchReach-v4 --random --set env.object_x=1.3", "expected neither: there is no object");
@@ -255,6 +256,9 @@ TEST_F(Program, ReproducesAFigureAndGoesOnWithWhatIsMissing) {
   const Outcome report = run("report f");
   EXPECT_EQ(report.status, 0) << report.out;
   EXPECT_THAT(report.out, HasSubstr("env.bits=2"));
+  const Outcome page = run("report f --out page");
+  EXPECT_EQ(page.status, 0) << page.err;
+  EXPECT_EQ(page.out, report.out + "page: page/index.html\n");
 }
 
 TEST_F(Program, RecordsExchangesAndReplaysEpisodes) {
@@ -339,6 +343,53 @@ TEST_F(Program, ExportsWhatAnotherReaderOfMinariAccepts) {
     EXPECT_NEAR(read, rewards, 1e-3 * (1 + std::abs(rewards)));
     for (const char* name : {"e.h5", "e.csv", "x-v0"}) std::filesystem::remove_all(here_ / name);
   }
+}
+
+TEST_F(Program, WritesEventFilesThatAnotherReaderOfThemAccepts) {
+  const auto read = [&](const std::string& directory) {
+    const std::string command = "cd '" + here_.path().string() +
+                                "' && python3 " GOALPOST_SOURCE "/tests/storage/read_events.py " + directory +
+                                " > out 2> err";
+    EXPECT_EQ(std::system(command.c_str()), 0) << content(here_ / "err");
+    return content(here_ / "out");
+  };
+  ASSERT_EQ(run(std::string(kTiny) + "--steps 1280 --out plain").status, 0);
+  ASSERT_EQ(run(std::string(kTiny) + "--steps 1280 --out seen --set train.histograms=true").status, 0);
+  expect_same_curve("plain", "seen");  // looking changes nothing
+  const std::string plain = read("plain"), seen = read("seen");
+  EXPECT_EQ(plain.find("histogram"), plain.npos);
+  for (const std::string& text : {plain, seen}) {
+    EXPECT_THAT(text, testing::ContainsRegex("0 _hparams_/experiment hparams [0-9]+ columns of types \\[1, 2, 3\\], "
+                                             "metrics eval/success_rate eval/mean_reward\n"));
+    EXPECT_THAT(text, HasSubstr("0 _hparams_/session_start_info hparams group 'bit_flip_her "));
+    EXPECT_THAT(text, HasSubstr("seed 1.0, algorithm 'dqn'\n"));
+    EXPECT_THAT(text, HasSubstr("1280 _hparams_/session_end_info hparams status 1\n"));
+    EXPECT_THAT(text, HasSubstr("0 config text "));
+    for (const char* tag :
+         {"eval/success_rate", "eval/mean_reward", "eval/mean_ep_length", "rollout/success_rate", "rollout/ep_rew_mean",
+          "rollout/ep_len_mean", "rollout/exploration_rate", "train/loss", "time/fps"})
+      EXPECT_THAT(text, HasSubstr(std::string("1280 ") + tag + " scalar ")) << tag;
+  }
+  EXPECT_THAT(seen, HasSubstr("1280 train/q_values histogram 128 numbers, "));
+  // The group is the configuration without the seed.
+  ASSERT_EQ(run(std::string(kTiny) + "--steps 1280 --seed 2 --out other").status, 0);
+  const auto group = [](const std::string& text) {
+    const std::size_t at = text.find("group '");
+    return text.substr(at, text.find(',', at) - at);
+  };
+  EXPECT_EQ(group(read("other")), group(plain));
+  EXPECT_THAT(read("other"), HasSubstr("seed 2.0, algorithm 'dqn'"));
+
+  const std::string levels_of =
+      "train point_reach_hiro --quiet --steps 4000 --set train.eval_every=2000 --set train.eval_episodes=5 --set "
+      "train.final_eval_episodes=5 --set agent.hiro.learning_starts=500 ";
+  const Outcome hiro = run(levels_of + "--set train.histograms=true --out hiro");
+  ASSERT_EQ(hiro.status, 0) << hiro.err;
+  ASSERT_EQ(run(levels_of + "--out hiro_plain").status, 0);
+  expect_same_curve("hiro_plain", "hiro");
+  const std::string levels = read("hiro");
+  for (const char* tag : {"lo/q_values", "hi/q_values", "hi/subgoal_0", "hi/subgoal_1"})
+    EXPECT_THAT(levels, HasSubstr(std::string("4000 ") + tag + " histogram ")) << tag;
 }
 
 TEST_F(Program, TrainsOnWhenTheDiskTakesNoMoreEpisodes) {

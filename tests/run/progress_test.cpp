@@ -125,6 +125,40 @@ TEST(Progress, RedrawsALineOnATerminal) {
   ::close(controller);
 }
 
+TEST(Progress, RedrawsALineForEachPartBelow) {
+  const int controller = ::posix_openpt(O_RDWR | O_NOCTTY);
+  ASSERT_GE(controller, 0);
+  ASSERT_EQ(::grantpt(controller), 0);
+  ASSERT_EQ(::unlockpt(controller), 0);
+  const int terminal = ::open(::ptsname(controller), O_RDWR | O_NOCTTY);
+  ASSERT_GE(terminal, 0);
+  const ProgressState one{.name = "one", .unit = "step", .done = 5, .total = 10};
+  const ProgressState other{.name = "other", .unit = "step", .done = 2, .total = 10};
+  {
+    Progress progress("runs", 3, "run", {.descriptor = terminal});
+    EXPECT_TRUE(progress.on_terminal());
+    ::usleep(110'000);
+    progress.update(0, "", std::array{one, other});
+    progress.line("saved");
+    ::usleep(110'000);
+    progress.update(1, "", std::array{other});
+  }
+  ::close(terminal);
+  std::string text;
+  std::array<char, 4096> buffer;
+  for (ssize_t size; (size = ::read(controller, buffer.data(), buffer.size())) > 0;)
+    text.append(buffer.data(), static_cast<std::size_t>(size));
+  auto expect_next = [&text, at = std::size_t{0}](std::string_view piece) mutable {
+    at = text.find(piece, at);
+    EXPECT_NE(at, text.npos) << piece << "\n" << text;
+  };
+  for (const char* piece : {"\rruns:   0%|", "\r\none:  50%|", "\r\nother:  20%|", "\r\033[2A", "\r\033[Jsaved\r\n",
+                            "\rruns:   0%|", "\r\none:  50%|", "\r\nother:  20%|", "\033[2A", "\rruns:  33%|",
+                            "\r\nother:  20%|", "\033[J\r\033[1A", "\rruns:  33%|", "\033[K\033[J\r\n"})
+    expect_next(piece);
+  ::close(controller);
+}
+
 TEST(Progress, IgnoresThatItCannotWrite) {
   const int full = ::open("/dev/full", O_WRONLY);
   Progress progress("train", 10, "step", {.descriptor = full});

@@ -3,9 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstdlib>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "core/check.h"
+#include "run/plot.h"
+#include "run/report_page.h"
 #include "storage/file.h"
 #include "support/temporary_directory.h"
 
@@ -115,6 +120,129 @@ TEST(Report, SaysWhereNothingIsFinished) {
   const TemporaryDirectory here;
   EXPECT_THROW(find_runs({here.path()}), UsageError);
   EXPECT_THROW(find_runs({here / "nowhere"}), UsageError);
+}
+
+// Puts a run's evaluations in the place of the one that make_run has written.
+void set_curve(const std::filesystem::path& directory, const std::vector<std::array<double, 3>>& rows) {
+  std::string text = "step,wall_seconds,success,success_any,return\n";
+  for (const auto& [step, seconds, success] : rows)
+    text += std::to_string(static_cast<int>(step)) + "," + std::to_string(seconds) + "," + std::to_string(success) +
+            ",1,-3\n";
+  set_content(directory / "eval.csv", text);
+}
+
+TEST(Report, ReadsRecordedResultsLikeRuns) {
+  const TemporaryDirectory here;
+  for (int seed = 1; seed <= 3; ++seed)
+    make_run(here / "runs" / std::to_string(seed), {"env.bits=9"}, seed, 0.3 * seed);
+  make_run(here / "runs" / "b", {"env.bits=10", "agent.dqn.q.hidden=[64,64]", "agent.her.strategy=final"}, 1, 0.5);
+  const std::vector<FinishedRun> runs = find_runs({here / "runs"});
+  record(summarise(runs), here / "results");
+
+  const std::filesystem::path top = here / "results/bit_flip_her";
+  const std::vector<FinishedRun> recorded = find_runs({top, top / "env.bits=9"});  // one of them twice
+  EXPECT_EQ(summary_table(summarise(recorded)), summary_table(summarise(runs)));
+  ASSERT_EQ(recorded.size(), 4u);
+  EXPECT_TRUE(recorded.front().recorded);
+  EXPECT_EQ(recorded.back().changes.size(), 3u);
+  EXPECT_EQ(find_runs({top / "env.bits=9"}).size(), 3u);
+  EXPECT_EQ(find_runs({here / "results"}).size(), 4u);
+  EXPECT_THAT(message_of<UsageError>([&] { record(summarise(recorded), here / "again"); }),
+              HasSubstr("is recorded already"));
+
+  std::filesystem::remove(top / "env.bits=9" / "seed_2.csv");
+  EXPECT_THAT(message_of<UsageError>([&] { find_runs({top}); }), HasSubstr("seed_2.csv, which is missing"));
+  set_content(top / "summary.json", "{\"settings\": 3}");
+  EXPECT_THAT(message_of<UsageError>([&] { find_runs({top}); }), HasSubstr("not a summary of"));
+}
+
+// The statistics of kept results do not move under them.
+TEST(Report, RecordedResultsHaveTheRecordedStatistics) {
+  const std::vector<FinishedRun> runs = find_runs({results_directory()});
+  std::map<std::string, nlohmann::json> files;
+  std::size_t settings = 0;
+  for (const Summary& s : summarise(runs)) {
+    nlohmann::json& file = files[s.experiment];
+    if (file.is_null()) {
+      file = nlohmann::json::parse(content(results_directory() / s.experiment / "summary.json"));
+      settings += file.at("settings").size();
+    }
+    for (const nlohmann::json& one : file.at("settings")) {
+      if (one.at("variant") != s.variant) continue;
+      EXPECT_EQ(one.at("interquartile_mean"), s.value) << s.experiment << " " << s.variant;
+      EXPECT_EQ(one.at("interval_95")[0], s.low) << s.experiment << " " << s.variant;
+      EXPECT_EQ(one.at("interval_95")[1], s.high) << s.experiment << " " << s.variant;
+      --settings;
+    }
+  }
+  EXPECT_EQ(settings, 0u);
+}
+
+TEST(ReportPage, HoldsEverythingItShows) {
+  if (!gnuplot_is_installed()) GTEST_SKIP() << "gnuplot is not installed";
+  const TemporaryDirectory here;
+  for (int seed = 1; seed <= 3; ++seed) {
+    const std::string s = std::to_string(seed);
+    make_run(here / "runs" / ("plain" + s), {"env.bits=9"}, seed, 0.5);
+    make_run(here / "runs" / ("other" + s), {"env.bits=9", "agent.dqn.gamma=0.5", "agent.her.strategy=final"}, seed, 1);
+    set_curve(here / "runs" / ("plain" + s), {{0, 0, 0}, {100, 1, 0.5}, {200, 2. + seed, 1}});
+    set_curve(here / "runs" / ("other" + s), {{0, 0, 0}, {100, 1, 0.25}, {100. + 50 * seed, 2, 1}});
+  }
+  const std::vector<FinishedRun> runs = find_runs({here / "runs"});
+  const std::filesystem::path out = here / "it's a report", index = write_report_page(summarise(runs), out);
+  EXPECT_EQ(index, out / "index.html");
+  const std::string page = content(index);
+  EXPECT_EQ(page.find("src="), page.npos);  // nothing is loaded
+  EXPECT_EQ(page.find("<link"), page.npos);
+  EXPECT_EQ(page.find("url(http"), page.npos);
+  EXPECT_THAT(page, HasSubstr("at least 0.99: <strong>missed</strong>"));
+  EXPECT_THAT(page, HasSubstr("last evaluations at 150 to 250 steps, carried forward"));
+  EXPECT_THAT(page, HasSubstr("arXiv:1707.01495v3"));
+  for (const char* figure : {"final_BitFlip-v0_1", "improvement_BitFlip-v0", "steps_BitFlip-v0", "time_BitFlip-v0",
+                             "seeds_BitFlip-v0", "steps_BitFlip-v0_2"}) {
+    const std::string name = figure;
+    EXPECT_GT(content(out / (name + ".png")).size(), 1000u) << figure;
+    const std::string svg = content(out / (name + ".svg"));
+    EXPECT_EQ(svg.find("black"), svg.npos) << figure;  // text and axes take the colour of what is around them
+    EXPECT_THAT(svg, HasSubstr("prefers-color-scheme: dark"));
+    EXPECT_THAT(page, HasSubstr("download=\"" + name + ".csv\" href=\"data:text/csv")) << figure;
+  }
+  // The middle curve of three has 1 at 200 steps; at 150 the first has ended.
+  EXPECT_THAT(content(out / "steps_BitFlip-v0_2.csv"),
+              HasSubstr("agent.her.strategy=final; agent.dqn.gamma=0.5,200,0.75,0.25,1,3,1\n"));
+  // Every pair is lost: 0.5 against 1 in every run.
+  EXPECT_THAT(content(out / "improvement_BitFlip-v0.csv"),
+              HasSubstr("0,her.strategy=final; dqn.gamma=0.5,DQN+HER; future,1,3,3,1,1,1\n"));
+
+  EXPECT_EQ(write_report_page(summarise(runs), out), index);  // an earlier report gives way
+  EXPECT_EQ(content(index), page);
+}
+
+TEST(ReportPage, SaysWhyItCannotBeWritten) {
+  const TemporaryDirectory here;
+  make_run(here / "run", {"env.bits=9"}, 1, 1);
+  const std::vector<FinishedRun> runs = find_runs({here / "run"});
+  const std::vector<Summary> summaries = summarise(runs);
+  const auto message = [&](const std::filesystem::path& out) {
+    return message_of<UsageError>([&] { write_report_page(summaries, out); });
+  };
+  const std::string path = std::getenv("PATH");
+  ::setenv("PATH", "/nowhere", 1);
+  EXPECT_THAT(message(here / "out"), HasSubstr("gnuplot, which draws the figures, is not installed"));
+  ::setenv("PATH", path.c_str(), 1);
+  EXPECT_FALSE(std::filesystem::exists(here / "out"));
+  if (!gnuplot_is_installed()) GTEST_SKIP() << "gnuplot is not installed";
+  EXPECT_THAT(message("/proc/goalpost"), HasSubstr("report --out /proc/goalpost: "));
+  std::filesystem::create_directories(here / "thesis");
+  set_content(here / "thesis/index.html", "mine");
+  EXPECT_THAT(message(here / "thesis"), HasSubstr("exists and is no report"));
+  EXPECT_EQ(content(here / "thesis/index.html"), "mine");
+  set_content(here / "run/eval.csv", "step,wall_seconds,success,success_any,return\n");
+  EXPECT_THAT(message(here / "out"), HasSubstr("eval.csv holds no evaluation"));
+  set_content(here / "run/eval.csv", "step,wall_seconds,success,success_any,return\n0,0,much,1,-3\n");
+  EXPECT_THAT(message(here / "out"), HasSubstr("eval.csv:2"));
+  set_content(here / "run/eval.csv", "step,wall_seconds,success,success_any,return\n0,0,,1,-3\n");
+  EXPECT_THAT(message(here / "out"), HasSubstr("eval.csv: a number of an evaluation is missing"));
 }
 
 TEST(Report, TheReadmesTableIsTheRecordedOne) {

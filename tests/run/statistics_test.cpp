@@ -62,6 +62,66 @@ TEST(Statistics, BootstrapIsReproducible) {
   EXPECT_GT(a.high, interquartile_mean(v));
 }
 
+// The bootstrap distributions below were enumerated, all resamples being equally likely:
+//   for a in product(A, repeat=3): for b in product(B, repeat=3): count[iqm(a + b)] += 1
+// with A, B the tasks and iqm the mean of what is left of sorted(v) without len(v)//4 at each end. The shares up to
+// each value are, of 3^6: 0.325 0.0219 | 0.35 0.0274 ... 0.775 0.9698 | 0.8 0.9822. So 0.35 and 0.8 are the quantiles.
+TEST(Statistics, StratifiedBootstrapResamplesWithinEachTask) {
+  const Strata tasks = {{0.1, 0.4, 0.9}, {0.5, 0.6, 0.8}};
+  EXPECT_DOUBLE_EQ(pooled_interquartile_mean(tasks), 0.575);  // 0.4, 0.5, 0.6, 0.8
+  const Interval i = stratified_bootstrap_interval(tasks, pooled_interquartile_mean);
+  EXPECT_NEAR(i.low, 0.35, 1e-12);
+  EXPECT_NEAR(i.high, 0.8, 1e-12);
+  // Pooled resampling would mix the tasks: with a task of zeros and one of ones every resample has half of each.
+  const Interval exact = stratified_bootstrap_interval({{0, 0, 0}, {1, 1, 1}}, pooled_interquartile_mean, 1000);
+  EXPECT_EQ(exact.low, 0.5);
+  EXPECT_EQ(exact.high, 0.5);
+}
+
+TEST(Statistics, StratifiedBootstrapOfOneTaskIsTheBootstrap) {
+  const Values v = {0.1, 0.5, 0.4, 0.9, 0.35};
+  const Interval a = bootstrap_interval(v, interquartile_mean),
+                 b = stratified_bootstrap_interval({v}, pooled_interquartile_mean);
+  EXPECT_EQ(a.low, b.low);
+  EXPECT_EQ(a.high, b.high);
+}
+
+// Pairs won plus half the ties: 3 < 4, 5, 7; 5 > 4, = 5, < 7 (twice); 8 > all: (0 + 1.5 + 1.5 + 3)/12 = 1/2;
+// 1 > 0, < 2, 2; 2 > 0, = 2, 2: (1 + 2)/6 = 1/2. Enumerated as above over 4^4 2^2 3^3 3^3 resamples, the shares up to:
+// 0.1458 0.0169 | 1/6 0.0269 ... 0.7917 0.9725 | 0.8125 0.9783.
+TEST(Statistics, ProbabilityOfImprovement) {
+  const Strata x = {{3, 5, 5, 8}, {1, 2}}, y = {{4, 5, 7}, {2, 2, 0}};
+  EXPECT_DOUBLE_EQ(probability_of_improvement(x, y), 0.5);
+  EXPECT_DOUBLE_EQ(probability_of_improvement({{3, 5, 5, 8}}, {{4, 5}}), 5.0 / 8);  // 0 + 1.5 + 1.5 + 2 of 8
+  EXPECT_DOUBLE_EQ(probability_of_improvement({{1, 1}}, {{0, 0, 0}}), 1);
+  EXPECT_DOUBLE_EQ(probability_of_improvement({{0}}, {{0, 1}}), 0.25);
+  const Interval i = probability_of_improvement_interval(x, y, 200'000);
+  EXPECT_NEAR(i.low, 1.0 / 6, 1e-12);
+  EXPECT_NEAR(i.high, 0.8125, 1e-12);
+}
+
+TEST(Statistics, CurvesAreHeldBetweenMeasurementsAndCarriedForward) {
+  const std::vector<Curve> curves = {{{0, 10, 20}, {0, 0.5, 1}}, {{5, 10, 30}, {0.25, 0.5, 0.75}}};
+  const std::vector<CurvePoint> points = interquartile_curve(curves);
+  // x:             5       10      20      30      from the first x that both have
+  // first curve    0       0.5     1       1       ended at 20
+  // second curve   0.25    0.5     0.5     0.75
+  ASSERT_EQ(points.size(), 4u);
+  const Values x = {5, 10, 20, 30}, mean = {0.125, 0.5, 0.75, 0.875}, low = {0, 0.5, 0.5, 0.75},
+               high = {0.25, 0.5, 1, 1};
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(points[i].x, x[i]);
+    EXPECT_DOUBLE_EQ(points[i].value, mean[i]);
+    EXPECT_DOUBLE_EQ(points[i].low, low[i]);  // of two runs each of the four resamples has a quarter
+    EXPECT_DOUBLE_EQ(points[i].high, high[i]);
+    EXPECT_EQ(points[i].ended, x[i] > 20 ? 1 : 0);
+  }
+  const std::vector<CurvePoint> fewer = interquartile_curve(curves, 2);
+  ASSERT_EQ(fewer.size(), 2u);
+  EXPECT_EQ(fewer.front().x, 5);
+  EXPECT_EQ(fewer.back().x, 30);
+}
+
 // p = 1/2, n = 4, z² = 3.841459: centre 1/2; half z √(1/16 + z²/64) / (1 + z²/4) = 1.959964 · 0.350016 / 1.960365.
 TEST(Statistics, WilsonInterval) {
   Interval i = wilson_interval(2, 4);
@@ -83,6 +143,11 @@ TEST(Statistics, RefuseEmptyListsAndNaN) {
   EXPECT_THROW(interquartile_mean(Values{1, std::nan("")}), std::invalid_argument);
   EXPECT_THROW(quantile(Values{1}, 1.5), std::invalid_argument);
   EXPECT_THROW(bootstrap_interval(Values{1}, mean, 0), std::invalid_argument);
+  EXPECT_THROW(stratified_bootstrap_interval({{1}, {}}, pooled_interquartile_mean), std::invalid_argument);
+  EXPECT_THROW(stratified_bootstrap_interval(Strata{}, pooled_interquartile_mean), std::invalid_argument);
+  EXPECT_THROW(probability_of_improvement({{1}}, {{1}, {2}}), std::invalid_argument);
+  EXPECT_THROW(interquartile_curve(std::vector<Curve>{}), std::invalid_argument);
+  EXPECT_THROW(interquartile_curve(std::vector<Curve>{{{0, 1}, {1}}}), std::invalid_argument);
   EXPECT_THROW(wilson_interval(1, 0), std::invalid_argument);
   EXPECT_THROW(wilson_interval(3, 2), std::invalid_argument);
 }

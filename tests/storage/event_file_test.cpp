@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <vector>
 
@@ -155,6 +156,44 @@ TEST(EventFile, WritesTheScalarsOfAStepAsOneEvent) {
   EXPECT_EQ(number<float>(field(parse(v->second), 2)), 0.0f);
   EXPECT_EQ(number<float>(field(parse((++v)->second), 2)), 0.1f);
   EXPECT_TRUE(std::isnan(number<float>(field(parse((++v)->second), 2))));
+}
+
+// 0, 1, 1, 3 and what is not finite. Buckets of width 0.1: the first has 0, the eleventh [1, 1.1) or, where rounding
+// puts the edge above 1, the tenth has both ones; the last has 3.
+TEST(EventFile, WritesHistograms) {
+  const TemporaryDirectory dir;
+  EventFile file(dir.path(), one);
+  const double inf = std::numeric_limits<double>::infinity();
+  file.add_histogram(9, "train/q_values", std::vector<double>{1, 0, inf, 3, std::nan(""), 1});
+  file.add_histogram(9, "same", std::vector<double>{2, 2});
+  file.add_histogram(9, "nothing", std::vector<double>{inf});
+  const std::vector<std::string> all = records(content(file.path()));
+  ASSERT_EQ(all.size(), 3u);
+  const auto doubles = [](const std::string& raw) {
+    std::vector<double> values(raw.size() / 8);
+    std::memcpy(values.data(), raw.data(), raw.size());
+    return values;
+  };
+  EXPECT_EQ(number<std::int64_t>(field(parse(all[1]), 2)), 9);
+  const Message value = parse(field(parse(field(parse(all[1]), 5)), 1));
+  EXPECT_EQ(field(value, 1), "train/q_values");
+  const Message h = parse(field(value, 5));
+  EXPECT_EQ(h.count(1), 0u);  // min: 0 is left out
+  EXPECT_EQ(number<double>(field(h, 2)), 3);
+  EXPECT_EQ(number<double>(field(h, 3)), 4);
+  EXPECT_EQ(number<double>(field(h, 4)), 5);
+  EXPECT_EQ(number<double>(field(h, 5)), 11);
+  const std::vector<double> limits = doubles(field(h, 6)), counts = doubles(field(h, 7));
+  ASSERT_EQ(limits.size(), 30u);
+  ASSERT_EQ(counts.size(), 30u);
+  EXPECT_NEAR(limits[0], 0.1, 1e-12);
+  EXPECT_EQ(limits[29], 3);
+  EXPECT_EQ(counts[0], 1);
+  EXPECT_EQ(counts[9] + counts[10], 2);
+  EXPECT_EQ(counts[29], 1);
+  const Message same = parse(field(parse(field(parse(field(parse(all[2]), 5)), 1)), 5));
+  EXPECT_EQ(doubles(field(same, 6)), std::vector<double>{2});
+  EXPECT_EQ(doubles(field(same, 7)), std::vector<double>{2});
 }
 
 TEST(EventFile, WritesText) {

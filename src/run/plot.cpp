@@ -1,0 +1,89 @@
+#include "run/plot.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdlib>
+
+#include "storage/file.h"
+
+namespace goalpost {
+namespace {
+
+constexpr std::array kStyles = {
+    CurveStyle{"#3a7fc1", "1", 7},       CurveStyle{"#d9722e", "(12,5)", 5},
+    CurveStyle{"#2a9d78", "(3,4)", 9},   CurveStyle{"#b05cc6", "(12,4,3,4)", 13},
+    CurveStyle{"#c29a1c", "(20,6)", 11}, CurveStyle{"#d1495b", "(6,6)", 4},
+    CurveStyle{"#6f8f2f", "(3,8)", 6},   CurveStyle{"#8a8a8a", "(16,4,3,4,3,4)", 8},
+};
+
+void replace_all(std::string& text, std::string_view from, std::string_view to) {
+  for (std::size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size()) text.replace(at, from.size(), to);
+}
+
+// gnuplot draws in black; here it becomes the colour of the text around the figure. Names of the point types are made
+// the figure's own, so that several figures fit into one page.
+void adapt(const std::filesystem::path& file, const Plot& plot) {
+  std::string svg = read_file(file);
+  for (const char* black : {"'black'", "\"black\"", "'rgb(  0,   0,   0)'", "\"rgb(  0,   0,   0)\"", "\"rgb(0,0,0)\""})
+    replace_all(svg, black, "'currentColor'");
+  for (const char* grid : {"stroke='rgb(221, 221, 221)'", "stroke=\"rgb(221, 221, 221)\""})
+    replace_all(svg, grid, "stroke='currentColor' stroke-opacity='0.15'");
+  for (const char* id : {"gpPt", "gpDot", "textbox", "greybox", "gnuplot_"})
+    for (const char* before : {"id='", "id=\"", "href='#", "href=\"#", "url(#"})
+      replace_all(svg, std::string(before) + id, fmt::format("{}{}_{}", before, plot.name, id));
+  replace_all(svg, "<title>Gnuplot</title>", fmt::format("<title>{}</title>", plot.name));
+  const std::size_t head = svg.find("<svg");
+  svg.insert(svg.find('>', head), fmt::format(" class=\"plot\" role=\"img\" style=\"background: none\""));
+  svg.insert(
+      svg.find('>', head) + 1,
+      "\n<style>svg.plot { color: #222 } @media (prefers-color-scheme: dark) { svg.plot { color: #ddd } }</style>");
+  write_file_atomically(file, svg);
+}
+
+std::string shell_quoted(const std::string& text) {
+  std::string result = text;
+  replace_all(result, "'", "'\\''");
+  return "'" + result + "'";
+}
+
+}  // namespace
+
+std::string gnuplot_string(std::string_view text) {
+  std::string result(text);
+  replace_all(result, "'", "''");
+  return "'" + result + "'";
+}
+
+CurveStyle curve_style(std::size_t i) { return kStyles[i % kStyles.size()]; }
+
+std::string line_style(std::size_t i) {
+  const CurveStyle s = curve_style(i);
+  return fmt::format("lc rgb '{}' dt {} pt {}", s.colour, s.dash, s.point);
+}
+
+bool gnuplot_is_installed() { return std::system("command -v gnuplot > /dev/null 2>&1") == 0; }
+
+bool draw(std::span<const Plot> plots, const std::filesystem::path& directory, const std::string& script) {
+  std::string text;
+  for (const Plot& p : plots) {
+    text += fmt::format(
+        "reset\nset datafile separator ','\nset encoding utf8\nset grid lc rgb '#dddddd' lt 1\nset border 3 lc rgb "
+        "'black'\nset tics nomirror\n");
+    if (!p.title.empty()) text += fmt::format("set title {}\n", gnuplot_string(p.title));
+    text += p.settings;
+    text += fmt::format(
+        "set terminal svg noenhanced size {0},{1} font 'sans,12'\nset output '{2}.svg'\n{3}"
+        "set terminal pngcairo noenhanced size {4},{5} font 'sans,9' fontscale 1.5 linewidth 1.5 pointscale 1.5\n"
+        "set output '{2}.png'\n{3}",
+        p.width, p.height, p.name, p.drawing, p.width * 3 / 2, p.height * 3 / 2);
+  }
+  write_file_atomically(directory / (script + ".gp"), text);
+  const std::string command =
+      fmt::format("cd {0} && gnuplot {1}.gp > {1}.log 2>&1", shell_quoted(directory.string()), shell_quoted(script));
+  if (std::system(command.c_str()) != 0) return false;
+  for (const Plot& p : plots) adapt(directory / (p.name + ".svg"), p);
+  return true;
+}
+
+}  // namespace goalpost

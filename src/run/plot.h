@@ -1,0 +1,41 @@
+// Figures drawn by gnuplot: the one place that calls it. Each becomes an SVG, whose text and axes take the colour of
+// the text around it, or of the reader's light or dark scheme where it stands alone, and a PNG on white.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace goalpost {
+
+/// A figure. Its commands find data files in the directory that it is drawn in.
+struct Plot {
+  std::string name = {};      ///< of the files <name>.svg and <name>.png
+  std::string title = {};     ///< may be empty
+  std::string settings = {};  ///< gnuplot's commands before the drawing
+  std::string drawing = {};   ///< the plot command
+  int width = 640, height = 420;
+};
+
+/// A text as gnuplot's string.
+std::string gnuplot_string(std::string_view text);
+
+/// How the i-th curve differs from the others, also without colour: the colour is one that is seen on white and on
+/// black.
+struct CurveStyle {
+  const char* colour;
+  const char* dash;
+  int point;
+};
+CurveStyle curve_style(std::size_t i);
+/// "lc rgb '#3a7fc1' dt 1 pt 7"
+std::string line_style(std::size_t i);
+
+bool gnuplot_is_installed();
+
+/// Draws into the directory, with <script>.gp and gnuplot's <script>.log beside the figures. Returns whether all were
+/// drawn.
+bool draw(std::span<const Plot> plots, const std::filesystem::path& directory, const std::string& script);
+
+}  // namespace goalpost

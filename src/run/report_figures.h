@@ -1,0 +1,32 @@
+// The figures of a report's page.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "run/comparison.h"
+#include "run/plot.h"
+
+namespace goalpost {
+
+/// A plot with the data that it draws, <plot.name>.csv, and a caption in HTML.
+struct Figure {
+  Plot plot;
+  std::string csv, caption;
+};
+
+/// Interquartile mean over seeds, with its interval, against environment steps or wall time.
+Figure learning_figure(const Family& family, const Chunk& chunk, const std::vector<const Group*>& groups,
+                       const std::string& title, bool by_time);
+/// Every seed as a line.
+Figure seeds_figure(const Family& family, const Chunk& chunk, const std::vector<const Group*>& groups,
+                    const std::string& title);
+/// The final evaluation of every seed, with mean, interval and what is expected. Without a name if there is nothing.
+Figure final_figure(const Family& family, const Chunk& chunk, const std::string& name);
+Figure improvement_figure(const std::vector<Comparison>& comparisons, const std::string& name);
+
+/// "1 seed", "2 seeds"
+std::string plural(std::size_t n, std::string_view what);
+
+}  // namespace goalpost
