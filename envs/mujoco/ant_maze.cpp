@@ -28,6 +28,7 @@
 
 #include <Eigen/Core>
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <span>
 
@@ -144,6 +145,15 @@ class AntMaze final : public Ant {
     sim_.visit_state(v);
     v.visit("steps", steps_);
     v.visit("goal", std::span(goal_.data(), static_cast<std::size_t>(spec_.goal.dim)));
+  }
+
+  // An observation begins with the torso's position.
+  void draw_subgoal(ConstVectorRef obs, Scene& scene) const override {
+    if (!obs.head<2>().allFinite()) return;
+    const double z = std::isfinite(obs(2)) ? double(obs(2)) : qpos().z();
+    mark_point(scene, {double(obs(0)), double(obs(1)), z}, 0.6, GoalMark::subgoal);
+    scene.connect(Shape::Kind::capsule, 0.05, qpos().head<3>(), {double(obs(0)), double(obs(1)), z},
+                  colour_of(GoalMark::subgoal));
   }
 
  private:

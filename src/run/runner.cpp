@@ -287,7 +287,8 @@ bool matters_to_resume(const std::string& path) {
                                              "train.stop_evals",
                                              "train.checkpoint_every",
                                              "train.checkpoints_kept",
-                                             "train.checkpoint_replay"};
+                                             "train.checkpoint_replay",
+                                             "train.film_every"};
   return !path.starts_with("source.") && !free.contains(path);
 }
 

@@ -40,6 +40,7 @@ struct TrainConfig {
   bool checkpoint_replay = true;
   RecordMode record = RecordMode::none;
   bool record_compressed = false;
+  std::int64_t film_every = 0;
 };
 constexpr auto fields(const TrainConfig*) {
   return std::tuple{
@@ -83,6 +84,10 @@ constexpr auto fields(const TrainConfig*) {
             "which episodes are recorded, in episodes.h5: none, those of training, of evaluations, or all"),
       field("record_compressed", &TrainConfig::record_compressed,
             "shuffle and deflate them: smaller by a third and more, and written far slower"),
+      field("film_every", &TrainConfig::film_every,
+            "transitions between two films of an evaluation episode, films/step_<n>.mp4, made after the next "
+            "evaluation; 0: none. Results do not depend on it",
+            0, 1e15),
   };
 }
 static_assert(complete<TrainConfig>);

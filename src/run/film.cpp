@@ -1,0 +1,267 @@
+#include "run/film.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "algos/noise.h"
+#include "core/check.h"
+#include "run/interrupt.h"
+#include "run/progress.h"
+#include "run/rollout.h"
+#include "run/runner.h"
+#include "run/video.h"
+
+namespace goalpost {
+
+FilmPace film_pace(const EnvSpec& spec, int every) {
+  constexpr double kMostPerSecond = 30, kWithoutTime = 2;  // pictures
+  if (spec.dt == 0) return {std::max(1, every), kWithoutTime / std::max(1, every)};
+  if (every == 0) every = std::max(1, static_cast<int>(std::ceil(1 / (kMostPerSecond * spec.dt) - 1e-6)));
+  return {every, 1 / (spec.dt * every)};
+}
+
+FilmSource film_source(Agent& agent) {
+  return {.step =
+              [&agent, action = Matrix()](VectorEnv& env) mutable {
+                action.resize(env.spec().action.dim, env.lanes());
+                agent.act(env.obs(), env.first(), Mode::exploit, action);
+                return &env.step(action);
+              },
+          .subgoal = [&agent](Index lane, VectorRef obs) { return agent.subgoal(Mode::exploit, lane, obs); }};
+}
+
+Film::Film(const EnvSpec& spec, const FilmConfig& config, int lanes)
+    : spec_(spec),
+      c_(config),
+      pace_(film_pace(spec, config.every)),
+      renderer_(config.width, config.height),
+      columns_(static_cast<int>(std::ceil(std::sqrt(lanes)))),
+      rows_((lanes + columns_ - 1) / columns_),
+      picture_(columns_ * config.width, rows_ * config.height),
+      lanes_(static_cast<std::size_t>(lanes)) {
+  std::fill(picture_.rgb.begin(), picture_.rgb.end(), std::uint8_t{255});
+}
+
+FilmOutcome Film::record(VectorEnv& env, const FilmSource& source, int episodes, const OnPicture& on_picture,
+                         const Stop& stop) {
+  return run(env, source, episodes, false, {}, on_picture, stop);
+}
+
+FilmOutcome Film::snap(VectorEnv& env, const FilmSource& source, int episodes, std::optional<int> step,
+                       const OnPicture& on_picture, const Stop& stop) {
+  return run(env, source, episodes, true, step, on_picture, stop);
+}
+
+Scene Film::scene_of(int lane, const Env& env, const FilmSource& source) {
+  Scene scene;
+  env.draw(scene);
+  if (scene.shapes.empty())
+    throw UsageError(fmt::format("{} does not draw itself, so that there is nothing to film", spec_.name));
+  env.draw_goals(scene);
+  const Lane& l = lanes_[static_cast<std::size_t>(lane)];
+  for (const Vector& achieved : l.trail) env.draw_goal(achieved, GoalMark::trail, scene);
+  Vector subgoal(spec_.obs_dim);
+  if (source.subgoal && source.subgoal(lane, subgoal)) env.draw_subgoal(subgoal, scene);
+
+  Camera& camera = scene.camera;
+  if (c_.view == View::follow)
+    camera = {.look_at = scene.subject,
+              .distance = 4 * scene.subject_size,
+              .azimuth = camera.azimuth,
+              .elevation = std::max(camera.elevation, -35.)};
+  if (c_.view == View::top) camera.elevation = -90;
+  camera.distance *= std::max(1., 4. / 3 * c_.height / c_.width);  // scenes are set up for pictures of 4:3
+  camera.azimuth = c_.azimuth.value_or(camera.azimuth);
+  camera.elevation = c_.elevation.value_or(camera.elevation);
+  camera.distance = c_.distance.value_or(camera.distance);
+  return scene;
+}
+
+void Film::draw(int lane, const Scene& scene, const std::string& outcome) {
+  Lane& l = lanes_[static_cast<std::size_t>(lane)];
+  std::string title = note.empty() ? "" : note + "\n";
+  title +=
+      l.share > 1 ? fmt::format("episode {} of {}, step {}", l.begun, l.share, l.step) : fmt::format("step {}", l.step);
+  title += fmt::format("\nreward {:.4g}, return {:.4g}", l.reward, l.total);
+  std::string caption = !outcome.empty() ? outcome : l.success ? "at the goal" : "";
+  if (l.share > 1 && spec_.goal.dim > 0 && l.episodes > 0)
+    caption += fmt::format("{}{} of {} succeeded", caption.empty() ? "" : "\n", l.successes, l.episodes);
+  place(lane, renderer_.draw(scene, title, caption));
+}
+
+void Film::place(int lane, const Picture& tile) {
+  const int left = lane % columns_ * tile.width, top = lane / columns_ * tile.height;
+  const std::size_t row = 3 * static_cast<std::size_t>(tile.width);
+  for (int y = 0; y < tile.height; ++y)
+    std::copy_n(tile.rgb.begin() + static_cast<std::ptrdiff_t>(row) * y, row,
+                picture_.rgb.begin() + 3 * (static_cast<std::ptrdiff_t>(top + y) * picture_.width + left));
+}
+
+FilmOutcome Film::run(VectorEnv& env, const FilmSource& source, int episodes, bool still, std::optional<int> last_step,
+                      const OnPicture& on_picture, const Stop& stop) {
+  const int n = env.lanes();
+  GP_CHECK(n == static_cast<int>(lanes_.size()), "Film: ", n, " lanes; expected ", lanes_.size());
+  const auto lane = [&](int i) -> Lane& { return lanes_[static_cast<std::size_t>(i)]; };
+  for (int i = 0; i < n; ++i) {
+    lane(i) = Lane{};
+    lane(i).share = episodes / n + (i < episodes % n ? 1 : 0);
+    lane(i).over = lane(i).share == 0;
+  }
+  const auto draw_running = [&] {
+    for (int i = 0; i < n; ++i)
+      if (Lane& l = lane(i); !l.over && !l.drawn) {
+        draw(i, scene_of(i, env.lane(i), l.step > 0 ? source : FilmSource{}), "");
+        l.drawn = true;
+      }
+  };
+
+  // An episode's end is looked at before the lane is restarted.
+  std::vector<Scene> ends(lanes_.size());
+  env.before_restart([&](int i, const Env& e) {
+    if (!lane(i).over) ends[static_cast<std::size_t>(i)] = scene_of(i, e, source);
+  });
+  const struct Restore {
+    VectorEnv& env;
+    ~Restore() { env.before_restart({}); }
+  } restore{env};
+
+  FilmOutcome outcome;
+  const int hold = std::max(1, static_cast<int>(std::lround(pace_.rate)));  // pictures of a second
+  bool shown = false;                                                       // the last step
+  if (!still) {
+    draw_running();
+    on_picture(picture_, 1);
+  }
+  for (int tick = 1; !last_step || tick <= *last_step; ++tick) {
+    if (stop(outcome)) break;
+    const StepBatch* step = source.step(env);
+    if (step == nullptr) break;
+    bool ended = false;
+    for (int i = 0; i < n; ++i) {
+      Lane& l = lane(i);
+      const auto k = static_cast<std::size_t>(i);
+      if (l.over) continue;
+      ++outcome.steps;
+      ++l.step;
+      l.reward = static_cast<double>(step->reward(0, i));
+      l.total += l.reward;
+      l.success = step->success[k] != 0;
+      l.drawn = false;
+      if (c_.trail && spec_.goal.dim > 0) l.trail.push_back(step->after.achieved.col(i));
+      if (!step->ended(k)) continue;
+      ended = true;
+      ++l.episodes;
+      ++outcome.episodes;
+      l.successes += l.success;
+      outcome.successes += l.success;
+      l.over = l.episodes == l.share;
+      const char* how = l.success              ? "success"
+                        : step->failed[k] != 0 ? "failed"
+                        : spec_.goal.dim == 0  ? "over"
+                                               : "time is up";
+      if (!still || l.over) draw(i, ends[k], how);
+      const int begun = l.begun + 1;
+      l = {.episodes = l.episodes, .successes = l.successes, .share = l.share, .begun = begun, .over = l.over};
+      l.drawn = n > 1;  // among others its end is seen until the next picture
+    }
+    const bool done = std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& l) { return l.over; });
+    shown = done || (ended && n == 1);
+    if (shown && (done || !still)) on_picture(picture_, still ? 1 : hold);
+    if (done) break;
+    if (still || (!shown && tick % pace_.every != 0)) continue;
+    draw_running();
+    on_picture(picture_, 1);
+    shown = true;
+  }
+  if (std::any_of(lanes_.begin(), lanes_.end(), [](const Lane& l) { return !l.over; }) && (still || !shown)) {
+    draw_running();
+    on_picture(picture_, still ? 1 : hold);
+  }
+  return outcome;
+}
+
+FilmOutcome film_episode(Film& film, Agent& agent, VectorEnv& env, const std::filesystem::path& file,
+                         const std::function<bool()>& stop) {
+  FilmWriter writer(file, film.width(), film.height(), film.pace().rate);
+  const FilmOutcome outcome = film.record(
+      env, film_source(agent), 1, [&](const Picture& p, int times) { writer.add(p, times); },
+      [&](const FilmOutcome&) { return stop(); });
+  writer.finish();
+  return outcome;
+}
+
+void render(const RenderOptions& o) {
+  const PictureFormat format = format_of(o.out);
+  if (o.out.has_parent_path() && !std::filesystem::is_directory(o.out.parent_path()))
+    throw UsageError(fmt::format("{}: there is no directory {}", o.out.string(), o.out.parent_path().string()));
+  if (o.step && format == PictureFormat::film)
+    throw UsageError(
+        fmt::format("--step {} is of a picture, but {} is a film; expected a file .png", *o.step, o.out.string()));
+  if (const std::string problem = renderer_problem(); !problem.empty()) throw UsageError(problem);
+
+  EnvFactory make_env;
+  std::unique_ptr<Agent> agent;
+  if (std::filesystem::is_directory(o.what)) {
+    if (o.random || !o.actions.empty())
+      throw UsageError(
+          fmt::format("{} is a run, which acts by its policy; expected neither --random nor --actions", o.what));
+    LoadedRun run = load_run(o.what, o.set);
+    make_env = run.experiment.eval_env_factory();
+    agent = std::move(run.agent);
+  } else {
+    make_env = make_environment(o.what, o.set, static_cast<std::uint64_t>(o.seed));
+    if (o.random == !o.actions.empty())
+      throw UsageError(fmt::format("{} is an environment; expected --random or --actions FILE to act in it", o.what));
+  }
+  if (!o.actions.empty() && (o.tiles > 1 || o.episodes > 0))
+    throw UsageError(
+        "--actions are those of one lane from one end to the other; expected neither --tile nor "
+        "--episodes");
+
+  const Rng rng(static_cast<std::uint64_t>(o.seed));
+  VectorEnv env(make_env, o.tiles, rng.stream("rollout"));
+  const EnvSpec& spec = env.spec();
+  const int episodes = !o.actions.empty() ? std::numeric_limits<int>::max() : std::max(o.episodes, o.tiles);
+  FilmSource source;
+  std::int64_t steps = 0;  // that there are, or at most
+  if (agent) {
+    source = film_source(*agent);
+    steps = static_cast<std::int64_t>(episodes) * spec.max_steps;
+  } else if (o.random) {
+    source.step = [&, draw = rng.stream("action"), action = Matrix(spec.action.dim, o.tiles)](VectorEnv& e) mutable {
+      random_actions(spec.action, draw, action);
+      return &e.step(action);
+    };
+    steps = static_cast<std::int64_t>(episodes) * spec.max_steps;
+  } else {
+    const Eigen::MatrixXd actions = read_actions(o.actions, spec);
+    steps = actions.cols();
+    source.step = [actions, row = Index{0}](VectorEnv& e) mutable {
+      return row == actions.cols() ? nullptr : &e.step_in_unit(actions.col(row++));
+    };
+  }
+
+  Film film(spec, o.film, o.tiles);
+  Progress bar(o.out.filename().string(), steps, "step", {.quiet = o.quiet});
+  const Film::Stop stop = [&](const FilmOutcome& so_far) {
+    bar.update(so_far.steps, spec.goal.dim > 0 ? fmt::format("success={}/{}", so_far.successes, so_far.episodes)
+                                               : fmt::format("episodes={}", so_far.episodes));
+    return interrupted();
+  };
+  FilmOutcome outcome;
+  if (format == PictureFormat::film) {
+    FilmWriter writer(o.out, film.width(), film.height(), film.pace().rate);
+    outcome = film.record(
+        env, source, episodes, [&](const Picture& p, int times) { writer.add(p, times); }, stop);
+    writer.finish();
+  } else {
+    outcome = film.snap(
+        env, source, episodes, o.step, [&](const Picture& p, int) { write_still(o.out, p); }, stop);
+  }
+  bar.finish();
+}
+
+}  // namespace goalpost
