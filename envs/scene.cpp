@@ -84,7 +84,7 @@ void mark_floor(Scene& scene, const Vector3d& at, double radius, double pin, Goa
   }
   const Vector3d up = Vector3d::UnitZ();
   if (radius > 0)
-    scene.add(Shape::Kind::cylinder, {radius, radius, 0.005 * pin}, at + 0.01 * pin * up, faded(colour, 0.35f));
+    scene.add(Shape::Kind::cylinder, {radius, radius, 0.01 * pin}, at + 0.03 * pin * up, faded(colour, 0.35f));
   scene.connect(Shape::Kind::cylinder, 0.03 * pin, at, at + pin * up, colour);
   scene.add(Shape::Kind::sphere, Vector3d::Constant(0.12 * pin), at + pin * up, colour);
 }

@@ -65,18 +65,18 @@ class BitFlip final : public Env {
     const double columns = std::min<double>(kColumns, static_cast<double>(bits_.size()));
     const double rows = std::ceil(static_cast<double>(bits_.size()) / kColumns);
     draw_bits(bits_, 0, {0.20f, 0.40f, 0.75f, 1}, scene);
-    scene.frame({-0.5, -kRowStep * rows + 0.7, -0.1}, {columns - 0.5, 0.5, 0.6}, 90, -52);
+    scene.frame({-0.5, -kRowStep * rows + 0.9, 0}, {columns - 0.5, 0.5, 0.4}, 90, -62);
     scene.subject = scene.camera.look_at;
     scene.subject_size = columns;
   }
-  // Bits that differ from the goal's are joined to them by a bar.
+  // A bit and its goal that differ lie on a common black plate.
   void draw_goal(ConstVectorRef goal, GoalMark mark, Scene& scene) const override {
     if (mark == GoalMark::trail) return;
     draw_bits(goal, 1, colour_of(mark), scene);
     for (Index i = 0; i < bits_.size(); ++i)
       if (std::abs(bits_(i) - goal(i)) > Scalar(0.5))
-        scene.add(Shape::Kind::box, {0.08, 0.22, 0.05}, place(i, 0) + Eigen::Vector3d(0, -0.5, 0.05),
-                  {0.1f, 0.1f, 0.1f, 1});
+        scene.add(Shape::Kind::box, {0.48, 0.95, 0.02}, place(i, 0) + Eigen::Vector3d(0, -0.5, -0.02),
+                  {0.05f, 0.05f, 0.05f, 1});
   }
 
  private:
@@ -89,8 +89,8 @@ class BitFlip final : public Env {
   static void draw_bits(ConstVectorRef bits, int row, Colour one, Scene& scene) {
     for (Index i = 0; i < bits.size(); ++i) {
       const bool set = bits(i) > Scalar(0.5);
-      const double height = set ? 0.3 : 0.05;
-      Shape& tile = scene.add(Shape::Kind::box, {0.4, 0.3, height}, place(i, row) + Eigen::Vector3d(0, 0, height),
+      const double height = set ? 0.2 : 0.04;
+      Shape& tile = scene.add(Shape::Kind::box, {0.4, 0.4, height}, place(i, row) + Eigen::Vector3d(0, 0, height),
                               set ? one : Colour{0.85f, 0.85f, 0.85f, 1});
       tile.label = set ? "1" : "0";
     }

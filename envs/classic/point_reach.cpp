@@ -59,12 +59,12 @@ class PointReach final : public Env {
     if (speed.norm() > 0.05)  // where it will be in half a second
       scene.connect(Shape::Kind::arrow, 0.012, at + Eigen::Vector3d(0, 0, 0.05),
                     at + Eigen::Vector3d(0, 0, 0.05) + 0.5 * speed, {0.2f, 0.2f, 0.2f, 1});
-    scene.frame({-1.2, -1.2, 0}, {1.2, 1.2, 0}, 90, -60);
+    scene.frame({-1.1, -1.1, 0}, {1.1, 1.1, 0}, 90, -60);
     scene.subject = at;
     scene.subject_size = 0.5;
   }
   void draw_goal(ConstVectorRef goal, GoalMark mark, Scene& scene) const override {
-    mark_floor(scene, on_floor(goal), static_cast<double>(spec().goal.radius), 0.2, mark);
+    mark_floor(scene, on_floor(goal), static_cast<double>(spec().goal.radius), 0.25, mark);
   }
   void draw_subgoal(ConstVectorRef obs, Scene& scene) const override {
     if (obs.head<2>().allFinite()) draw_goal(obs.head<2>(), GoalMark::subgoal, scene);

@@ -220,8 +220,8 @@ class Fetch final : public Env {
   void draw(Scene& scene) const override {
     sim_.draw(scene);
     const Task& t = world_->task;
-    scene.camera = {.look_at = world_->start + Vector3d(t.goal_offset / 2, 0, -0.1),
-                    .distance = t.goal_offset > 0 ? 1.9 : 1.5,
+    scene.camera = {.look_at = world_->start + Vector3d(t.goal_offset / 2 - 0.05, 0, 0),
+                    .distance = t.goal_offset > 0 ? 2.1 : 1.75,
                     .azimuth = 132,
                     .elevation = -22};
     scene.subject = site_position(sim_.data(), world_->grip);

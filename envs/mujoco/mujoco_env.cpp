@@ -181,8 +181,7 @@ std::pair<Eigen::Vector3d, Eigen::Vector3d> MujocoSimulation::fixed_bounds() con
   Eigen::Vector3d low = Eigen::Vector3d::Constant(mjMAXVAL), high = -low;
   for (int i = 0; i < m.ngeom; ++i) {
     if (m.geom_bodyid[i] != 0 || m.geom_type[i] != mjGEOM_BOX) continue;
-    const auto middle = Eigen::Vector3d::Map(data_->geom_xpos + 3 * i),
-               half = Eigen::Vector3d::Map(m.geom_size + 3 * i);
+    const Eigen::Vector3d middle = Eigen::Vector3d::Map(data_->geom_xpos + 3 * i), half(0, 0, m.geom_size[3 * i + 2]);
     low = low.cwiseMin(middle - half);
     high = high.cwiseMax(middle + half);
   }

@@ -52,7 +52,7 @@ class MujocoSimulation {
 
   /// Appends the visible geoms of the model where MuJoCo saw them last; meshes and height fields are left out.
   void draw(Scene& scene) const;
-  /// Two corners of the box around the fixed boxes of the model, m. @pre there are some, along the axes
+  /// Two corners of the box around the middles of the fixed boxes of the model, as high as these, m.
   std::pair<Eigen::Vector3d, Eigen::Vector3d> fixed_bounds() const;
 
  private:

@@ -246,9 +246,12 @@ void render(const RenderOptions& o) {
 
   Film film(spec, o.film, o.tiles);
   Progress bar(o.out.filename().string(), steps, "step", {.quiet = o.quiet});
-  const Film::Stop stop = [&](const FilmOutcome& so_far) {
+  const auto show = [&](const FilmOutcome& so_far) {
     bar.update(so_far.steps, spec.goal.dim > 0 ? fmt::format("success={}/{}", so_far.successes, so_far.episodes)
                                                : fmt::format("episodes={}", so_far.episodes));
+  };
+  const Film::Stop stop = [&](const FilmOutcome& so_far) {
+    show(so_far);
     return interrupted();
   };
   FilmOutcome outcome;
@@ -261,6 +264,7 @@ void render(const RenderOptions& o) {
     outcome = film.snap(
         env, source, episodes, o.step, [&](const Picture& p, int) { write_still(o.out, p); }, stop);
   }
+  show(outcome);
   bar.finish();
 }
 

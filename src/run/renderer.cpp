@@ -90,16 +90,16 @@ std::string stage(int width, int height) {
   <visual>
     <global offwidth="{}" offheight="{}"/>
     <quality shadowsize="2048" offsamples="4" numslices="24" numstacks="12" numquads="1"/>
-    <headlight ambient="0.35 0.35 0.35" diffuse="0.35 0.35 0.35" specular="0 0 0"/>
+    <headlight ambient="0.32 0.32 0.32" diffuse="0.35 0.35 0.35" specular="0 0 0"/>
     <map znear="0.01" zfar="100"/>
   </visual>
   <asset>
     <texture name="sky" type="skybox" builtin="gradient" rgb1="0.98 0.98 1" rgb2="0.70 0.78 0.88" width="64"
              height="384"/>
-    <texture name="floor" type="2d" builtin="checker" rgb1="1 1 1" rgb2="0.92 0.92 0.92" width="128" height="128"/>
+    <texture name="floor" type="2d" builtin="checker" rgb1="1 1 1" rgb2="0.88 0.88 0.88" width="128" height="128"/>
   </asset>
   <worldbody>
-    <light directional="true" dir="0.3 0.4 -1" diffuse="0.5 0.5 0.5" specular="0.1 0.1 0.1" castshadow="true"/>
+    <light directional="true" dir="0.3 0.4 -1" diffuse="0.45 0.45 0.45" specular="0.1 0.1 0.1" castshadow="true"/>
   </worldbody>
 </mujoco>)",
                      width, height);
@@ -129,7 +129,8 @@ void fill(const Shape& shape, mjvGeom& geom) {
   const Eigen::Matrix<mjtNum, 3, 3, Eigen::RowMajor> rotation = shape.rotation;
   const std::array<float, 4> rgba{shape.colour.r, shape.colour.g, shape.colour.b, shape.colour.a};
   std::array<mjtNum, 3> size{shape.size.x(), shape.size.y(), shape.size.z()};
-  if (shape.kind == Shape::Kind::arrow) size[2] *= 2;  // its whole length
+  if (shape.kind == Shape::Kind::capsule || shape.kind == Shape::Kind::cylinder) size[1] = size[2];  // half the length
+  if (shape.kind == Shape::Kind::arrow) size[2] *= 2;                                                // its whole length
   mjv_initGeom(&geom, geom_of(shape.kind), size.data(), shape.position.data(), rotation.data(), rgba.data());
   geom.category = mjCAT_DYNAMIC;
   geom.specular = 0.1f;
