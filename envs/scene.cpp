@@ -73,7 +73,7 @@ void mark_point(Scene& scene, const Vector3d& at, double radius, GoalMark mark) 
     return;
   }
   scene.add(Shape::Kind::sphere, Vector3d::Constant(0.3 * radius), at, colour);
-  scene.add(Shape::Kind::sphere, Vector3d::Constant(radius), at, faded(colour, 0.3f));
+  if (mark == GoalMark::desired) scene.add(Shape::Kind::sphere, Vector3d::Constant(radius), at, faded(colour, 0.3f));
 }
 
 void mark_floor(Scene& scene, const Vector3d& at, double radius, double pin, GoalMark mark) {
@@ -83,7 +83,7 @@ void mark_floor(Scene& scene, const Vector3d& at, double radius, double pin, Goa
     return;
   }
   const Vector3d up = Vector3d::UnitZ();
-  if (radius > 0)
+  if (mark == GoalMark::desired)
     scene.add(Shape::Kind::cylinder, {radius, radius, 0.01 * pin}, at + 0.03 * pin * up, faded(colour, 0.35f));
   scene.connect(Shape::Kind::cylinder, 0.03 * pin, at, at + pin * up, colour);
   scene.add(Shape::Kind::sphere, Vector3d::Constant(0.12 * pin), at + pin * up, colour);

@@ -56,9 +56,10 @@ enum class GoalMark : int {
 };
 Colour colour_of(GoalMark mark);
 
-/// A point that is to be reached: a dot, and what is within the radius of success around it.
+/// A dot, and around a desired goal the sphere of success.
 void mark_point(Scene& scene, const Eigen::Vector3d& at, double radius, GoalMark mark);
-/// The same on a floor of the height at.z(): a disc with a pin of a height, so that it is seen from afar.
+/// The same on a floor at the height at.z(): a pin that is seen from afar, and around a desired goal the disc of
+/// success.
 void mark_floor(Scene& scene, const Eigen::Vector3d& at, double radius, double pin, GoalMark mark);
 
 }  // namespace goalpost

@@ -278,7 +278,7 @@ int run(int argc, char** argv) {
   describe_command->callback([&] { status = describe(name, set); });
 
   CLI::App* train_command = app.add_subcommand("train", "train one run of an experiment");
-  std::string train_seed, steps, threads, resumed;
+  std::string train_seed, steps, threads, film_every, resumed;
   bool any_build = false;
   CLI::Option_group* which = train_command->add_option_group("run", "a new run or an unfinished one");
   which->add_option("experiment", name, "a name of `goalpost list experiments`, or a TOML file");
@@ -290,6 +290,8 @@ int run(int argc, char** argv) {
   train_command->add_option("--seed", train_seed, "of all random numbers; short for --set seed=S");
   train_command->add_option("--steps", steps, "transitions; short for --set train.total_steps=N");
   train_command->add_option("--threads", threads, "for environments and updates; short for --set train.threads=T");
+  train_command->add_option("--film-every", film_every,
+                            "transitions between two films of an episode; short for --set train.film_every=N");
   train_command->add_option("--out", out, "run directory; must be new. Default: runs/<experiment>/seed_<seed>")
       ->excludes(resume_option);
   train_command->add_option("--set", set, "put key=value over the file, e.g. env.bits=40")->allow_extra_args(false);
@@ -298,6 +300,7 @@ int run(int argc, char** argv) {
     if (!train_seed.empty()) set.push_back("seed=" + train_seed);
     if (!steps.empty()) set.push_back("train.total_steps=" + steps);
     if (!threads.empty()) set.push_back("train.threads=" + threads);
+    if (!film_every.empty()) set.push_back("train.film_every=" + film_every);
     status = resumed.empty() ? train(name, set, out, quiet) : resume(resumed, set, any_build, quiet);
   });
 

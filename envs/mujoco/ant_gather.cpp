@@ -110,7 +110,7 @@ class AntGather final : public Ant {
   }
   void draw_subgoal(ConstVectorRef obs, Scene& scene) const override {
     if (obs.head<2>().allFinite())
-      mark_point(scene, {double(obs(0)), double(obs(1)), qpos().z()}, 0.6, GoalMark::subgoal);
+      mark_point(scene, {double(obs(0)), double(obs(1)), qpos().z()}, 1, GoalMark::subgoal);
   }
 
  private:

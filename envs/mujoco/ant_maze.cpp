@@ -150,10 +150,9 @@ class AntMaze final : public Ant {
   // An observation begins with the torso's position.
   void draw_subgoal(ConstVectorRef obs, Scene& scene) const override {
     if (!obs.head<2>().allFinite()) return;
-    const double z = std::isfinite(obs(2)) ? double(obs(2)) : qpos().z();
-    mark_point(scene, {double(obs(0)), double(obs(1)), z}, 0.6, GoalMark::subgoal);
-    scene.connect(Shape::Kind::capsule, 0.05, qpos().head<3>(), {double(obs(0)), double(obs(1)), z},
-                  colour_of(GoalMark::subgoal));
+    const Vector3d at(double(obs(0)), double(obs(1)), std::isfinite(obs(2)) ? double(obs(2)) : qpos().z());
+    mark_point(scene, at, 1, GoalMark::subgoal);
+    scene.connect(Shape::Kind::capsule, 0.05, qpos().head<3>(), at, colour_of(GoalMark::subgoal));
   }
 
  private:

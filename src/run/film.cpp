@@ -212,6 +212,8 @@ void render(const RenderOptions& o) {
     make_env = run.experiment.eval_env_factory();
     agent = std::move(run.agent);
   } else {
+    if (o.what.find('/') != std::string::npos)
+      throw UsageError(fmt::format("{} is not a run directory: there is no such directory", o.what));
     make_env = make_environment(o.what, o.set, static_cast<std::uint64_t>(o.seed));
     if (o.random == !o.actions.empty())
       throw UsageError(fmt::format("{} is an environment; expected --random or --actions FILE to act in it", o.what));

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cinttypes>
+#include <cstdio>
 #include <deque>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -12,6 +14,7 @@
 #include <vector>
 
 #include "core/parallel.h"
+#include "run/film.h"
 #include "run/initial_policy.h"
 #include "run/interrupt.h"
 #include "run/progress.h"
@@ -161,6 +164,54 @@ class RunEpisodes final : public RunObserver {
   std::uint64_t before_evaluation_ = 0;
 };
 
+// The films of train.film_every: always the same start and goal, of an environment and with random numbers that the run
+// does not share.
+class RunFilms {
+ public:
+  /// @throws UsageError if nothing can be filmed here
+  RunFilms(const EnvFactory& make_env, std::int64_t every, Rng rng)
+      : every_(every), rng_(rng), env_(make_env, 1, rng), film_(env_.spec(), {}, 1) {
+    Scene scene;
+    env_.lane(0).draw(scene);
+    if (scene.shapes.empty())
+      throw UsageError(
+          fmt::format("train.film_every = {}, but {} does not draw itself; expected 0", every, env_.spec().name));
+  }
+
+  /// @param begin where this process takes the run up: what is filmed by then is not filmed again
+  void record_in(const std::filesystem::path& run_directory, std::int64_t begin) {
+    directory_ = run_directory / "films";
+    std::filesystem::create_directories(directory_);
+    for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
+      std::int64_t step = -1;
+      if (entry.path().extension() == ".mp4" &&
+          std::sscanf(entry.path().filename().c_str(), "step_%" SCNd64 ".mp4", &step) == 1 && step <= begin)
+        last_ = std::max(last_, step);
+    }
+  }
+
+  void on_evaluation(Agent& agent, std::int64_t step) {
+    if (last_ >= 0 && step / every_ == last_ / every_) return;
+    last_ = step;
+    film_.note = fmt::format("after {} steps of training", step);
+    env_.reset(rng_);
+    try {
+      film_episode(film_, agent, env_, file(step), interrupted);
+    } catch (const std::exception& e) {  // e.g. a full disk; the run is worth more
+      fmt::print(stderr, "goalpost: {}\n", e.what());
+    }
+  }
+
+ private:
+  std::filesystem::path file(std::int64_t step) const { return directory_ / fmt::format("step_{}.mp4", step); }
+
+  std::int64_t every_, last_ = -1;
+  Rng rng_;
+  VectorEnv env_;
+  Film film_;
+  std::filesystem::path directory_;
+};
+
 // What a run is made of, before anything is written: what can fail without leaving something behind fails here.
 struct RunParts {
   Experiment& experiment;
@@ -170,6 +221,7 @@ struct RunParts {
   std::unique_ptr<Agent> agent;
   Run run;
   std::unique_ptr<RunEpisodes> episodes;
+  std::unique_ptr<RunFilms> films;
 
   explicit RunParts(Experiment& e)
       : experiment(e),
@@ -181,6 +233,8 @@ struct RunParts {
         run{.agent = *agent, .env = env, .eval_env = eval_env, .rng = rng.stream("run"), .on_evaluation = {}} {
     set_compute_threads(e.train.threads);
     set_precision(e.train.precision);
+    if (e.train.film_every > 0)
+      films = std::make_unique<RunFilms>(make_eval_env, e.train.film_every, rng.stream("film"));
   }
 
   void record_in(const std::filesystem::path& directory) {
@@ -217,6 +271,7 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool qui
   const TrainProgress begin = run.progress();
   const std::string config = e.to_toml();
   RunRecorder recorder(log, begin);
+  if (parts.films) parts.films->record_in(directory, begin.step);
   CheckpointSeries checkpoints(directory, c.checkpoints_kept);
   checkpoints.continue_from(begin.step);
   const bool by_episodes = c.total_episodes > 0;
@@ -232,6 +287,7 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool qui
     last = evaluation;
     save_policy();
     recorder.write(p, evaluation, metrics);
+    if (parts.films) parts.films->on_evaluation(agent, p.step);
   };
   int calls = 0;
   run.on_step = [&](const TrainProgress& p) {

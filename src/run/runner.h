@@ -6,6 +6,8 @@
 //   events.out.tfevents.*   the same for TensorBoard
 //   policy.h5     the policy at the last evaluation
 //   episodes.h5   recorded episodes, if train.record asks for them; in parts below episodes/ while the run goes on
+//   films/        step_<n>.mp4: an evaluation episode of the policy after so many transitions, if train.film_every asks
+//                 for them
 //   checkpoint.h5 everything that the rest of the run depends on; checkpoint_<step>.h5 are older ones
 //   result.json   written at the end: why training ended, and the final evaluation
 #pragma once
