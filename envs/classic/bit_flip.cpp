@@ -92,7 +92,7 @@ class BitFlip final : public Env {
       const double height = set ? 0.2 : 0.04;
       Shape& tile = scene.add(Shape::Kind::box, {0.4, 0.4, height}, place(i, row) + Eigen::Vector3d(0, 0, height),
                               set ? one : Colour{0.85f, 0.85f, 0.85f, 1});
-      tile.label = set ? "1" : "0";
+      tile.label = std::string(1, set ? '1' : '0');
     }
   }
   static Scalar sparse(ConstVectorRef achieved, ConstVectorRef desired, Scalar radius) {

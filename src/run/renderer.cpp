@@ -129,8 +129,8 @@ void fill(const Shape& shape, mjvGeom& geom) {
   const Eigen::Matrix<mjtNum, 3, 3, Eigen::RowMajor> rotation = shape.rotation;
   const std::array<float, 4> rgba{shape.colour.r, shape.colour.g, shape.colour.b, shape.colour.a};
   std::array<mjtNum, 3> size{shape.size.x(), shape.size.y(), shape.size.z()};
-  if (shape.kind == Shape::Kind::capsule || shape.kind == Shape::Kind::cylinder) size[1] = size[2];  // half the length
-  if (shape.kind == Shape::Kind::arrow) size[2] *= 2;                                                // its whole length
+  if (shape.kind == Shape::Kind::capsule || shape.kind == Shape::Kind::cylinder) size[1] = size[2];
+  if (shape.kind == Shape::Kind::arrow) size[2] *= 4;  // MuJoCo draws arrows half as long as they are said to be
   mjv_initGeom(&geom, geom_of(shape.kind), size.data(), shape.position.data(), rotation.data(), rgba.data());
   geom.category = mjCAT_DYNAMIC;
   geom.specular = 0.1f;

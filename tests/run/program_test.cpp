@@ -405,8 +405,3 @@ TEST_F(Program, ListsAndDescribes) {
 
 }  // namespace
 }  // namespace goalpost
-/ root /.pyenv / libexec / pyenv -
-        hooks : line 24 : enable : cannot open shared object / root /.pyenv / libexec / pyenv -
-        realpath.dylib : / root /.pyenv / libexec / pyenv -
-        realpath.dylib : cannot open shared object file : No such file or
-    directory
