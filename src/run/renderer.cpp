@@ -21,7 +21,6 @@ constexpr int kProfile = 0x33, kCompatibleProfile = 0x35;
 constexpr unsigned kUnsignedByte = 0x1401;
 struct OsMesa {
   void* (*create_context)(const int* attributes, void* shared) = nullptr;
-  void (*destroy_context)(void* context) = nullptr;
   unsigned char (*make_current)(void* context, void* buffer, unsigned type, int width, int height) = nullptr;
   std::string problem;  // why the above are missing
 };
@@ -39,10 +38,9 @@ OsMesa load_os_mesa() {
   void* library = dlopen(name, RTLD_NOW | RTLD_GLOBAL);
   if (library != nullptr) {
     find(library, "OSMesaCreateContextAttribs", m.create_context);
-    find(library, "OSMesaDestroyContext", m.destroy_context);
     find(library, "OSMesaMakeCurrent", m.make_current);
   }
-  if (m.create_context == nullptr || m.destroy_context == nullptr || m.make_current == nullptr)
+  if (m.create_context == nullptr || m.make_current == nullptr)
     m.problem = fmt::format(
         "pictures need the graphics library {}, which cannot be loaded; on Debian `apt-get install libosmesa6` "
         "installs it",
@@ -55,33 +53,21 @@ const OsMesa& os_mesa() {
   return mesa;
 }
 
-// A current context for as long as it lives. What is drawn goes into a buffer of MuJoCo's, this one may be tiny.
-class Context {
- public:
-  Context() {
-    const OsMesa& m = os_mesa();
-    if (!m.problem.empty()) throw UsageError(m.problem);
+// Makes a graphics context current in this thread. There is one, kept until the process ends: OSMesa does not give back
+// all memory of one that is destroyed. What is drawn goes into buffers of MuJoCo's, this one may be tiny.
+void make_current() {
+  constexpr int kSide = 16;
+  static std::array<std::uint8_t, 4 * kSide * kSide> buffer{};
+  const OsMesa& m = os_mesa();
+  if (!m.problem.empty()) throw UsageError(m.problem);
+  static void* const context = [&] {
     const std::array<int, 11> attributes{kFormat, kRgba,    kDepthBits,         24, kStencilBits, 8, kAccumulationBits,
                                          0,       kProfile, kCompatibleProfile, 0};
-    context_ = m.create_context(attributes.data(), nullptr);
-    make_current();
-  }
-  ~Context() {
-    if (context_ != nullptr) os_mesa().destroy_context(context_);
-  }
-  Context(const Context&) = delete;
-  Context& operator=(const Context&) = delete;
-
-  void make_current() {
-    if (context_ == nullptr || os_mesa().make_current(context_, buffer_.data(), kUnsignedByte, kSide, kSide) == 0)
-      throw std::runtime_error("the graphics library OSMesa cannot make a context");
-  }
-
- private:
-  static constexpr int kSide = 16;
-  std::array<std::uint8_t, 4 * kSide * kSide> buffer_{};
-  void* context_ = nullptr;
-};
+    return m.create_context(attributes.data(), nullptr);
+  }();
+  if (context == nullptr || m.make_current(context, buffer.data(), kUnsignedByte, kSide, kSide) == 0)
+    throw std::runtime_error("the graphics library OSMesa cannot make a context");
+}
 
 // Light, sky and a pattern for floors; what is seen is appended to it.
 std::string stage(int width, int height) {
@@ -148,7 +134,6 @@ void fill(const Shape& shape, mjvGeom& geom) {
 std::string renderer_problem() { return os_mesa().problem; }
 
 struct Renderer::State {
-  Context context;
   std::shared_ptr<mjModel> model;
   std::unique_ptr<mjData, void (*)(mjData*)> data;
   mjvScene scene;
@@ -159,6 +144,7 @@ struct Renderer::State {
       : model(mj_copyModel(nullptr, parse_mujoco_model("stage", stage(width, height)).get()), mj_deleteModel),
         data(mj_makeData(model.get()), mj_deleteData),
         picture(width, height) {
+    make_current();
     mj_forward(model.get(), data.get());
     mjv_defaultScene(&scene);
     mjr_defaultContext(&graphics);
@@ -190,7 +176,8 @@ Renderer::~Renderer() = default;
 
 const Picture& Renderer::draw(const Scene& scene, const std::string& title, const std::string& caption) {
   State& s = *state_;
-  s.context.make_current();  // another renderer may have been at work
+  make_current();
+  mjr_restoreBuffer(&s.graphics);  // another renderer may have been at work
   s.make_room(scene.shapes.size());
   const Camera& c = scene.camera;
   mjvCamera camera;

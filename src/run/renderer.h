@@ -20,7 +20,7 @@ struct Picture {
   Picture(int w, int h) : width(w), height(h), rgb(3 * static_cast<std::size_t>(w) * static_cast<std::size_t>(h)) {}
 };
 
-/// Draws in the thread that made it.
+/// Several may exist, in one thread.
 class Renderer {
  public:
   /// @param width, height of its pictures, in points @throws UsageError naming the missing package, std::runtime_error

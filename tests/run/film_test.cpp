@@ -404,15 +404,16 @@ TEST_P(FilmedTraining, HasTheBitsOfTrainingWithoutFilms) {
 
 INSTANTIATE_TEST_SUITE_P(
     Algorithms, FilmedTraining,
-    testing::Values(Case{"dqn",
-                         "bit_flip_her",
-                         {"env.bits=6", "train.lanes=4", "train.warmup_steps=64", "agent.batch_size=16",
-                          "agent.replay.capacity=400", "agent.dqn.q.hidden=[16]"}},
-                    Case{"sac",
-                         "fetch_reach_sac",
-                         {"train.lanes=2", "train.warmup_steps=200", "train.updates_per_step=0.1",
-                          "agent.batch_size=16", "agent.sac.pi.hidden=[16]", "agent.sac.q.hidden=[16]"}},
-                    Case{"hiro", "point_reach_hiro", {"train.lanes=2", "train.warmup_steps=100"}}),
+    testing::Values(
+        Case{"dqn",
+             "bit_flip_her",
+             {"env.bits=6", "train.lanes=4", "train.warmup_steps=64", "agent.batch_size=16",
+              "agent.replay.capacity=400", "agent.dqn.q.hidden=[16]"}},
+        Case{"sac",
+             "fetch_reach_sac",
+             {"train.lanes=2", "env.task.max_steps=10", "train.warmup_steps=200", "train.updates_per_step=0.1",
+              "agent.batch_size=16", "agent.sac.pi.hidden=[16]", "agent.sac.q.hidden=[16]"}},
+        Case{"hiro", "point_reach_hiro", {"train.lanes=2", "env.task.max_steps=10", "train.warmup_steps=100"}}),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace
