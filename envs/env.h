@@ -66,7 +66,7 @@ class Env {
   /// Appends the goals of the running episode; here the desired one (envs/scene.cpp).
   virtual void draw_goals(Scene& scene) const;
   /// Appends a mark where what acts would be observed like this; NaN: numbers of which nothing is asked.
-  virtual void draw_subgoal(ConstVectorRef /*obs*/, Scene&) const {}
+  virtual void draw_subgoal(ConstVectorRef /*obs*/, GoalMark, Scene&) const {}
 };
 
 using EnvFactory = std::function<std::unique_ptr<Env>()>;

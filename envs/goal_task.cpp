@@ -107,7 +107,9 @@ class GoalTask final : public Env {
     for (std::uint64_t i = link_ + 1; i < waypoints_; ++i) env_->draw_goal(waypoint(i), GoalMark::waypoint, scene);
     env_->draw_goal(goal_, GoalMark::desired, scene);
   }
-  void draw_subgoal(ConstVectorRef obs, Scene& scene) const override { env_->draw_subgoal(obs, scene); }
+  void draw_subgoal(ConstVectorRef obs, GoalMark mark, Scene& scene) const override {
+    env_->draw_subgoal(obs, mark, scene);
+  }
 
  private:
   void look() { env_->observe({obs_, achieved_, own_goal_}); }

@@ -46,11 +46,15 @@ void Scene::frame(const Vector3d& low, const Vector3d& high, double azimuth, dou
 Colour colour_of(GoalMark mark) {
   switch (mark) {
     case GoalMark::desired:
+    case GoalMark::pursued:
       return {0.90f, 0.16f, 0.12f, 1};
     case GoalMark::waypoint:
+    case GoalMark::relabelled:
       return {0.95f, 0.62f, 0.10f, 1};
     case GoalMark::subgoal:
       return {0.10f, 0.45f, 0.95f, 1};
+    case GoalMark::past_subgoal:
+      return {0.55f, 0.75f, 1.00f, 1};
     case GoalMark::trail:
       break;
   }
@@ -64,12 +68,17 @@ Colour faded(Colour colour, float opacity) {
   return colour;
 }
 
+// Of which there may be many.
+bool is_small(GoalMark mark) {
+  return mark == GoalMark::trail || mark == GoalMark::relabelled || mark == GoalMark::past_subgoal;
+}
+
 }  // namespace
 
 void mark_point(Scene& scene, const Vector3d& at, double radius, GoalMark mark) {
   const Colour colour = colour_of(mark);
-  if (mark == GoalMark::trail) {
-    scene.add(Shape::Kind::box, Vector3d::Constant(0.1 * radius), at, colour);
+  if (is_small(mark)) {
+    scene.add(Shape::Kind::box, Vector3d::Constant((mark == GoalMark::trail ? 0.1 : 0.16) * radius), at, colour);
     return;
   }
   scene.add(Shape::Kind::sphere, Vector3d::Constant(0.3 * radius), at, colour);
@@ -78,8 +87,8 @@ void mark_point(Scene& scene, const Vector3d& at, double radius, GoalMark mark) 
 
 void mark_floor(Scene& scene, const Vector3d& at, double radius, double pin, GoalMark mark) {
   const Colour colour = colour_of(mark);
-  if (mark == GoalMark::trail) {
-    scene.add(Shape::Kind::box, {0.03 * pin, 0.03 * pin, 0.03 * pin}, at, colour);
+  if (is_small(mark)) {
+    scene.add(Shape::Kind::box, Vector3d::Constant((mark == GoalMark::trail ? 0.03 : 0.06) * pin), at, colour);
     return;
   }
   const Vector3d up = Vector3d::UnitZ();

@@ -49,10 +49,13 @@ struct Scene {
 
 /// Why a goal is shown.
 enum class GoalMark : int {
-  desired,   ///< the one pursued
-  waypoint,  ///< another of its episode's chain (envs/goal_task.h)
-  subgoal,   ///< what an agent has set itself
-  trail,     ///< achieved on the way
+  desired,       ///< the one pursued
+  waypoint,      ///< another of its episode's chain (envs/goal_task.h)
+  pursued,       ///< in another episode
+  relabelled,    ///< put in place of one that was pursued, by HER
+  subgoal,       ///< what an agent has set itself
+  past_subgoal,  ///< and had set itself before
+  trail,         ///< achieved on the way
 };
 Colour colour_of(GoalMark mark);
 

@@ -387,7 +387,13 @@ int run(int argc, char** argv) {
   render_command->add_option("--azimuth", p.film.azimuth, "degrees, of the camera; 90 looks along +y");
   render_command->add_option("--elevation", p.film.elevation, "degrees; -90 looks straight down");
   render_command->add_option("--distance", p.film.distance, "m, of the camera")->check(CLI::PositiveNumber);
-  render_command->add_flag("--trail", p.film.trail, "dots where goals were achieved on the way");
+  render_command->add_flag("--trail", p.film.trail, "dots where goals were achieved on the way, and at sub-goals");
+  render_command
+      ->add_option("--relabelled", p.relabelled,
+                   "a picture of the goals of the episodes (red), and of so many transitions that HER has relabelled "
+                   "(orange)")
+      ->check(CLI::Range(1, 10'000))
+      ->default_str("");
   render_command->add_option("--set", p.set, "environment setting, e.g. env.bits=40")->allow_extra_args(false);
   render_command->add_flag("--quiet", p.quiet, "no progress");
   render_command->callback([&] {

@@ -197,8 +197,8 @@ class RaceCar final : public Env {
   void draw_goal(ConstVectorRef goal, GoalMark mark, Scene& scene) const override {
     mark_floor(scene, {double(goal(0)), double(goal(1)), 0}, c_.goal_radius, 0.8, mark);
   }
-  void draw_subgoal(ConstVectorRef obs, Scene& scene) const override {
-    if (obs.head<2>().allFinite()) mark_floor(scene, {double(obs(0)), double(obs(1)), 0}, 0.2, 0.8, GoalMark::subgoal);
+  void draw_subgoal(ConstVectorRef obs, GoalMark mark, Scene& scene) const override {
+    if (obs.head<2>().allFinite()) mark_floor(scene, {double(obs(0)), double(obs(1)), 0}, 0.2, 0.8, mark);
   }
 
  private:

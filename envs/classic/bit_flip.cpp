@@ -71,7 +71,7 @@ class BitFlip final : public Env {
   }
   // A bit and its goal that differ lie on a common black plate.
   void draw_goal(ConstVectorRef goal, GoalMark mark, Scene& scene) const override {
-    if (mark == GoalMark::trail) return;
+    if (mark != GoalMark::desired) return;  // there is no other place
     draw_bits(goal, 1, colour_of(mark), scene);
     for (Index i = 0; i < bits_.size(); ++i)
       if (std::abs(bits_(i) - goal(i)) > Scalar(0.5))

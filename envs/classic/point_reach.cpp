@@ -66,8 +66,8 @@ class PointReach final : public Env {
   void draw_goal(ConstVectorRef goal, GoalMark mark, Scene& scene) const override {
     mark_floor(scene, on_floor(goal), static_cast<double>(spec().goal.radius), 0.25, mark);
   }
-  void draw_subgoal(ConstVectorRef obs, Scene& scene) const override {
-    if (obs.head<2>().allFinite()) draw_goal(obs.head<2>(), GoalMark::subgoal, scene);
+  void draw_subgoal(ConstVectorRef obs, GoalMark mark, Scene& scene) const override {
+    if (obs.head<2>().allFinite()) draw_goal(obs.head<2>(), mark, scene);
   }
 
  private:

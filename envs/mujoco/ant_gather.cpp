@@ -108,9 +108,8 @@ class AntGather final : public Ant {
         scene.add(Shape::Kind::box, Eigen::Vector3d::Constant(0.35), at, {0.80f, 0.15f, 0.15f, 1});
     }
   }
-  void draw_subgoal(ConstVectorRef obs, Scene& scene) const override {
-    if (obs.head<2>().allFinite())
-      mark_point(scene, {double(obs(0)), double(obs(1)), qpos().z()}, 1, GoalMark::subgoal);
+  void draw_subgoal(ConstVectorRef obs, GoalMark mark, Scene& scene) const override {
+    if (obs.head<2>().allFinite()) mark_point(scene, {double(obs(0)), double(obs(1)), qpos().z()}, 1, mark);
   }
 
  private:

@@ -148,11 +148,11 @@ class AntMaze final : public Ant {
   }
 
   // An observation begins with the torso's position.
-  void draw_subgoal(ConstVectorRef obs, Scene& scene) const override {
+  void draw_subgoal(ConstVectorRef obs, GoalMark mark, Scene& scene) const override {
     if (!obs.head<2>().allFinite()) return;
     const Vector3d at(double(obs(0)), double(obs(1)), std::isfinite(obs(2)) ? double(obs(2)) : qpos().z());
-    mark_point(scene, at, 1, GoalMark::subgoal);
-    scene.connect(Shape::Kind::capsule, 0.05, qpos().head<3>(), at, colour_of(GoalMark::subgoal));
+    mark_point(scene, at, 1, mark);
+    if (mark == GoalMark::subgoal) scene.connect(Shape::Kind::capsule, 0.05, qpos().head<3>(), at, colour_of(mark));
   }
 
  private:

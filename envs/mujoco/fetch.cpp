@@ -231,9 +231,9 @@ class Fetch final : public Env {
     mark_point(scene, goal.cast<double>(), static_cast<double>(spec_.goal.radius), mark);
   }
   // An observation begins with the gripper's position, and in tasks with an object with that of the object after it.
-  void draw_subgoal(ConstVectorRef obs, Scene& scene) const override {
+  void draw_subgoal(ConstVectorRef obs, GoalMark mark, Scene& scene) const override {
     for (int first = 0; first <= (world_->task.has_object ? 3 : 0); first += 3)
-      if (obs.segment<3>(first).allFinite()) draw_goal(obs.segment<3>(first), GoalMark::subgoal, scene);
+      if (obs.segment<3>(first).allFinite()) draw_goal(obs.segment<3>(first), mark, scene);
   }
 
  private:

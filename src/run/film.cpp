@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "algos/her.h"
 #include "algos/noise.h"
 #include "core/check.h"
 #include "run/interrupt.h"
@@ -32,6 +33,30 @@ FilmSource film_source(Agent& agent) {
               },
           .subgoal = [&agent](Index lane, VectorRef obs) { return agent.subgoal(Mode::exploit, lane, obs); }};
 }
+
+namespace {
+
+// Turns the camera as asked for.
+void aim(Scene& scene, const FilmConfig& c) {
+  Camera& camera = scene.camera;
+  if (c.view == View::follow)
+    camera = {.look_at = scene.subject,
+              .distance = 4 * scene.subject_size,
+              .azimuth = camera.azimuth,
+              .elevation = std::max(camera.elevation, -35.)};
+  if (c.view == View::top) camera.elevation = -90;
+  camera.distance *= std::max(1., 4. / 3 * c.height / c.width);  // scenes are set up for pictures of 4:3
+  camera.azimuth = c.azimuth.value_or(camera.azimuth);
+  camera.elevation = c.elevation.value_or(camera.elevation);
+  camera.distance = c.distance.value_or(camera.distance);
+}
+
+// NaN is NaN here.
+bool same_subgoal(const Vector& a, const Vector& b) {
+  return a.size() == b.size() && (a.array() == b.array() || (a.array().isNaN() && b.array().isNaN())).all();
+}
+
+}  // namespace
 
 Film::Film(const EnvSpec& spec, const FilmConfig& config, int lanes)
     : spec_(spec),
@@ -63,20 +88,10 @@ Scene Film::scene_of(int lane, const Env& env, const FilmSource& source) {
   env.draw_goals(scene);
   const Lane& l = lanes_[static_cast<std::size_t>(lane)];
   for (const Vector& achieved : l.trail) env.draw_goal(achieved, GoalMark::trail, scene);
+  for (const Vector& past : l.subgoals) env.draw_subgoal(past, GoalMark::past_subgoal, scene);
   Vector subgoal(spec_.obs_dim);
-  if (source.subgoal && source.subgoal(lane, subgoal)) env.draw_subgoal(subgoal, scene);
-
-  Camera& camera = scene.camera;
-  if (c_.view == View::follow)
-    camera = {.look_at = scene.subject,
-              .distance = 4 * scene.subject_size,
-              .azimuth = camera.azimuth,
-              .elevation = std::max(camera.elevation, -35.)};
-  if (c_.view == View::top) camera.elevation = -90;
-  camera.distance *= std::max(1., 4. / 3 * c_.height / c_.width);  // scenes are set up for pictures of 4:3
-  camera.azimuth = c_.azimuth.value_or(camera.azimuth);
-  camera.elevation = c_.elevation.value_or(camera.elevation);
-  camera.distance = c_.distance.value_or(camera.distance);
+  if (source.subgoal && source.subgoal(lane, subgoal)) env.draw_subgoal(subgoal, GoalMark::subgoal, scene);
+  aim(scene, c_);
   return scene;
 }
 
@@ -129,6 +144,7 @@ FilmOutcome Film::run(VectorEnv& env, const FilmSource& source, int episodes, bo
   } restore{env};
 
   FilmOutcome outcome;
+  Vector subgoal(spec_.obs_dim);
   const int hold = std::max(1, static_cast<int>(std::lround(pace_.rate)));  // pictures of a second
   bool shown = false;                                                       // the last step
   if (!still) {
@@ -151,6 +167,9 @@ FilmOutcome Film::run(VectorEnv& env, const FilmSource& source, int episodes, bo
       l.success = step->success[k] != 0;
       l.drawn = false;
       if (c_.trail && spec_.goal.dim > 0) l.trail.push_back(step->after.achieved.col(i));
+      if (c_.trail && source.subgoal && source.subgoal(i, subgoal) &&
+          (l.subgoals.empty() || !same_subgoal(l.subgoals.back(), subgoal)))
+        l.subgoals.push_back(subgoal);
       if (!step->ended(k)) continue;
       ended = true;
       ++l.episodes;
@@ -193,6 +212,44 @@ FilmOutcome film_episode(Film& film, Agent& agent, VectorEnv& env, const std::fi
   return outcome;
 }
 
+namespace {
+
+// The world at the start of an episode, the goals that were pursued in some, and those that HER puts in their place in
+// a batch of their transitions.
+Scene relabelled_scene(VectorEnv& env, const FilmSource& source, int episodes, int batch_size, const HerConfig& her,
+                       Rng rng, const Film::Stop& stop) {
+  const EnvSpec& spec = env.spec();
+  Scene scene;
+  const Env& world = env.lane(0);
+  world.draw(scene);
+  std::vector<Vector> pursued;
+  ReplayBuffer replay(spec, {.capacity = episodes * spec.max_steps}, 1);
+  for (FilmOutcome so_far; so_far.episodes < episodes && !stop(so_far);) {
+    const StepBatch* step = source.step(env);
+    if (step == nullptr) break;
+    replay.add(*step);
+    world.draw_goal(step->after.achieved.col(0), GoalMark::trail, scene);
+    if (step->ended(0)) {
+      pursued.emplace_back(step->before.desired.col(0));
+      world.draw_goal(pursued.back(), GoalMark::pursued, scene);
+    }
+    so_far.episodes += step->ended(0);
+    so_far.successes += step->ended(0) && step->success[0] != 0;
+    ++so_far.steps;
+  }
+  if (replay.finished_size() == 0) return scene;
+  Batch batch(spec, batch_size);
+  HerSampler(replay, spec.goal, her).sample(rng, batch);
+  for (Index i = 0; i < batch.size(); ++i) {
+    const Vector goal = batch.s.col(i).tail(spec.goal.dim);
+    if (std::find(pursued.begin(), pursued.end(), goal) == pursued.end())
+      world.draw_goal(goal, GoalMark::relabelled, scene);
+  }
+  return scene;
+}
+
+}  // namespace
+
 void render(const RenderOptions& o) {
   const PictureFormat format = format_of(o.out);
   if (o.out.has_parent_path() && !std::filesystem::is_directory(o.out.parent_path()))
@@ -202,8 +259,13 @@ void render(const RenderOptions& o) {
         fmt::format("--step {} is of a picture, but {} is a film; expected a file .png", *o.step, o.out.string()));
   if (const std::string problem = renderer_problem(); !problem.empty()) throw UsageError(problem);
 
+  if (o.relabelled > 0 && (format == PictureFormat::film || o.tiles > 1 || o.step || !o.actions.empty()))
+    throw UsageError(
+        "--relabelled is a picture of goals; expected a file .png, and none of --tile, --step and --actions");
+
   EnvFactory make_env;
   std::unique_ptr<Agent> agent;
+  HerConfig her;
   if (std::filesystem::is_directory(o.what)) {
     if (o.random || !o.actions.empty())
       throw UsageError(
@@ -211,6 +273,9 @@ void render(const RenderOptions& o) {
     LoadedRun run = load_run(o.what, o.set);
     make_env = run.experiment.eval_env_factory();
     agent = std::move(run.agent);
+    if (const OffPolicyConfig* c = find_algorithm(run.experiment.algorithm).off_policy(*run.experiment.agent_settings);
+        c != nullptr && c->her.strategy != HerStrategy::none)
+      her = c->her;
   } else {
     if (o.what.find('/') != std::string::npos)
       throw UsageError(fmt::format("{} is not a run directory: there is no such directory", o.what));
@@ -226,6 +291,8 @@ void render(const RenderOptions& o) {
   const Rng rng(static_cast<std::uint64_t>(o.seed));
   VectorEnv env(make_env, o.tiles, rng.stream("rollout"));
   const EnvSpec& spec = env.spec();
+  if (o.relabelled > 0 && spec.goal.dim == 0)
+    throw UsageError(fmt::format("--relabelled shows goals, but {} has none", spec.name));
   const int episodes = !o.actions.empty() ? std::numeric_limits<int>::max() : std::max(o.episodes, o.tiles);
   FilmSource source;
   std::int64_t steps = 0;  // that there are, or at most
@@ -246,7 +313,6 @@ void render(const RenderOptions& o) {
     };
   }
 
-  Film film(spec, o.film, o.tiles);
   Progress bar(o.out.filename().string(), steps, "step", {.quiet = o.quiet});
   const auto show = [&](const FilmOutcome& so_far) {
     bar.update(so_far.steps, spec.goal.dim > 0 ? fmt::format("success={}/{}", so_far.successes, so_far.episodes)
@@ -256,6 +322,13 @@ void render(const RenderOptions& o) {
     show(so_far);
     return interrupted();
   };
+  if (o.relabelled > 0) {
+    Scene scene = relabelled_scene(env, source, episodes, o.relabelled, her, rng.stream("batch"), stop);
+    aim(scene, o.film);
+    bar.finish();
+    return write_still(o.out, Renderer(o.film.width, o.film.height).draw(scene));
+  }
+  Film film(spec, o.film, o.tiles);
   FilmOutcome outcome;
   if (format == PictureFormat::film) {
     FilmWriter writer(o.out, film.width(), film.height(), film.pace().rate);

@@ -21,7 +21,7 @@ inline constexpr std::array kViewNames = {"overview", "top", "follow"};
 struct FilmConfig {
   int width = 640, height = 480;  ///< points of one episode's picture
   int every = 0;                  ///< steps between two pictures; 0: so many that there are at most 30 per second
-  bool trail = false;             ///< dots where goals were achieved on the way
+  bool trail = false;             ///< dots where goals were achieved on the way, and at the sub-goals of the episode
   View view = View::overview;
   std::optional<double> azimuth = {}, elevation = {}, distance = {};  ///< degrees, degrees, m; in place of the view's
 };
@@ -79,7 +79,7 @@ class Film {
     std::int64_t step = 0;
     double reward = 0, total = 0;         // of the last step; so far
     bool success = false, drawn = false;  // of the last step; it is in the picture
-    std::vector<Vector> trail = {};
+    std::vector<Vector> trail = {}, subgoals = {};
   };
 
   FilmOutcome run(VectorEnv& env, const FilmSource& source, int episodes, bool still, std::optional<int> last_step,
@@ -110,6 +110,7 @@ struct RenderOptions {
   int tiles = 1;     ///< episodes side by side
   std::int64_t seed = 0;
   std::optional<int> step;  ///< of a still; none: the last
+  int relabelled = 0;       ///< in place of the episodes: their goals, and those of so many relabelled transitions
   FilmConfig film;
   std::filesystem::path out;
   std::vector<std::string> set;  ///< env.key=value

@@ -200,10 +200,10 @@ TEST(DrawnSubgoal, StandsWhereTheObservationWouldBe) {
   const std::unique_ptr<Env> env = entry.world(*entry.settings())();
   Vector obs = Vector::Constant(env->spec().obs_dim, std::numeric_limits<Scalar>::quiet_NaN());
   Scene none, some;
-  env->draw_subgoal(obs, none);
+  env->draw_subgoal(obs, GoalMark::subgoal, none);
   EXPECT_TRUE(none.shapes.empty());
   obs.head<3>() << 3, -2, Scalar(0.5);
-  env->draw_subgoal(obs, some);
+  env->draw_subgoal(obs, GoalMark::subgoal, some);
   ASSERT_FALSE(some.shapes.empty());
   EXPECT_EQ(some.shapes[0].position, Vector3d(3, -2, 0.5));
   EXPECT_TRUE(same_colour(some.shapes[0].colour, colour_of(GoalMark::subgoal)));
