@@ -221,7 +221,7 @@ class Fetch final : public Env {
     sim_.draw(scene);
     const Task& t = world_->task;
     scene.camera = {.look_at = world_->start + Vector3d(t.goal_offset / 2 - 0.05, 0, 0),
-                    .distance = t.goal_offset > 0 ? 2.1 : 1.75,
+                    .distance = t.goal_offset > 0 ? 1.9 : 1.55,
                     .azimuth = 132,
                     .elevation = -22};
     scene.subject = site_position(sim_.data(), world_->grip);

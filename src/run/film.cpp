@@ -67,6 +67,12 @@ Film::Film(const EnvSpec& spec, const FilmConfig& config, int lanes)
       rows_((lanes + columns_ - 1) / columns_),
       picture_(columns_ * config.width, rows_ * config.height),
       lanes_(static_cast<std::size_t>(lanes)) {
+  constexpr int kMost = 8192;
+  if (std::max(picture_.width, picture_.height) > kMost)
+    throw UsageError(
+        fmt::format("{} episodes side by side make a picture of {} x {} points; expected at most {} each "
+                    "way",
+                    lanes, picture_.width, picture_.height, kMost));
   std::fill(picture_.rgb.begin(), picture_.rgb.end(), std::uint8_t{255});
 }
 

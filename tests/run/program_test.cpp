@@ -388,6 +388,45 @@ TEST_F(Program, FilmsAPolicyAndAnEnvironment) {
   EXPECT_FALSE(std::filesystem::exists(here_ / "c.mp4"));
 }
 
+TEST_F(Program, KeepsTheFilmSoFarWhenInterrupted) {
+  const std::string command = "cd '" + here_.path().string() +
+                              "' && exec '" GOALPOST_PROGRAM
+                              "' render Pendulum-v1 --random --episodes 10000 --size 64x48 --out a.mp4 2> err";
+  const pid_t child = fork();
+  if (child == 0) {
+    execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
+    _exit(127);
+  }
+  for (int i = 0; i < 3000 && !std::filesystem::exists(here_ / "a.mp4.tmp"); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  kill(child, SIGINT);
+  int status = 0;
+  waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 130);
+  EXPECT_FALSE(std::filesystem::exists(here_ / "a.mp4.tmp"));
+  EXPECT_THAT(content(here_ / "a.mp4"), HasSubstr("moov"));  // its table of contents, which is written last
+}
+
+TEST_F(Program, FilmsOnWhenItIsResumed) {
+  const std::string training =
+      "train pendulum_sac --set env.task.max_steps=5 --set train.warmup_steps=100 --set train.eval_every=100 "
+      "--set train.eval_episodes=2 --set train.final_eval_episodes=2 --set train.updates_per_step=0 --quiet ";
+  const auto films = [&] {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(here_ / "r/films"))
+      names.push_back(entry.path().filename());
+    std::sort(names.begin(), names.end());
+    return names;
+  };
+  const Outcome o = run(training + "--steps 300 --film-every 200 --out r");
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_THAT(films(), testing::ElementsAre("step_0.mp4", "step_200.mp4"));
+  std::filesystem::remove(here_ / "r/films/step_0.mp4");
+  ASSERT_EQ(run("train --quiet --resume r --set train.total_steps=500").status, 0);
+  EXPECT_THAT(films(), testing::ElementsAre("step_200.mp4", "step_400.mp4"));
+}
+
 TEST_F(Program, SaysWhichLibraryFilmsNeed) {
   ASSERT_EQ(::setenv("GOALPOST_OSMESA", "libNowhere.so", 1), 0);
   const char* sentence =
