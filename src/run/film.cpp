@@ -104,8 +104,8 @@ Scene Film::scene_of(int lane, const Env& env, const FilmSource& source) {
 void Film::draw(int lane, const Scene& scene, const std::string& outcome) {
   Lane& l = lanes_[static_cast<std::size_t>(lane)];
   std::string title = note.empty() ? "" : note + "\n";
-  title +=
-      l.share > 1 ? fmt::format("episode {} of {}, step {}", l.begun, l.share, l.step) : fmt::format("step {}", l.step);
+  title += l.share > 1 ? fmt::format("episode {}, step {}", l.episodes + (outcome.empty() ? 1 : 0), l.step)
+                       : fmt::format("step {}", l.step);
   title += fmt::format("\nreward {:.4g}, return {:.4g}", l.reward, l.total);
   std::string caption = !outcome.empty() ? outcome : l.success ? "at the goal" : "";
   if (l.share > 1 && spec_.goal.dim > 0 && l.episodes > 0)
@@ -157,8 +157,8 @@ FilmOutcome Film::run(VectorEnv& env, const FilmSource& source, int episodes, bo
     draw_running();
     on_picture(picture_, 1);
   }
-  for (int tick = 1; !last_step || tick <= *last_step; ++tick) {
-    if (stop(outcome)) break;
+  bool stopped = stop(outcome);
+  for (int tick = 1; !stopped && (!last_step || tick <= *last_step); ++tick) {
     const StepBatch* step = source.step(env);
     if (step == nullptr) break;
     bool ended = false;
@@ -187,21 +187,21 @@ FilmOutcome Film::run(VectorEnv& env, const FilmSource& source, int episodes, bo
                         : step->failed[k] != 0 ? "failed"
                         : spec_.goal.dim == 0  ? "over"
                                                : "time is up";
-      if (!still || l.over) draw(i, ends[k], how);
-      const int begun = l.begun + 1;
-      l = {.episodes = l.episodes, .successes = l.successes, .share = l.share, .begun = begun, .over = l.over};
-      l.drawn = n > 1;  // among others its end is seen until the next picture
+      draw(i, ends[k], how);
+      l = {.episodes = l.episodes, .successes = l.successes, .share = l.share, .over = l.over};
+      l.drawn = true;  // its end is seen until the next step
     }
     const bool done = std::all_of(lanes_.begin(), lanes_.end(), [](const Lane& l) { return l.over; });
-    shown = done || (ended && n == 1);
+    shown = done || (ended && n == 1 && !still);
     if (shown && (done || !still)) on_picture(picture_, still ? 1 : hold);
-    if (done) break;
-    if (still || (!shown && tick % pace_.every != 0)) continue;
+    stopped = done || stop(outcome);
+    if (stopped || still || (!shown && tick % pace_.every != 0)) continue;
+    if (shown) lane(0).drawn = false;  // now the start of the next episode
     draw_running();
     on_picture(picture_, 1);
     shown = true;
   }
-  if (std::any_of(lanes_.begin(), lanes_.end(), [](const Lane& l) { return !l.over; }) && (still || !shown)) {
+  if (still ? !shown : !shown && outcome.steps > 0) {
     draw_running();
     on_picture(picture_, still ? 1 : hold);
   }
@@ -326,7 +326,7 @@ void render(const RenderOptions& o) {
   };
   const Film::Stop stop = [&](const FilmOutcome& so_far) {
     show(so_far);
-    return interrupted();
+    return interrupted() || so_far.steps >= steps;
   };
   if (o.relabelled > 0) {
     Scene scene = relabelled_scene(env, source, episodes, o.relabelled, her, rng.stream("batch"), stop);

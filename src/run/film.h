@@ -52,7 +52,7 @@ struct FilmOutcome {
 class Film {
  public:
   using OnPicture = std::function<void(const Picture&, int times)>;  ///< with how often it is to be shown
-  using Stop = std::function<bool(const FilmOutcome&)>;              ///< asked before every step; what there is stays
+  using Stop = std::function<bool(const FilmOutcome&)>;              ///< asked between steps; what there is stays
 
   /// @throws as Renderer
   Film(const EnvSpec& spec, const FilmConfig& config, int lanes);
@@ -73,8 +73,7 @@ class Film {
  private:
   struct Lane {
     int episodes = 0, successes = 0, share = 0;  // ended; of them with success; to run
-    int begun = 1;
-    bool over = false;  // the share is done
+    bool over = false;                           // the share is done
     // Of the running episode:
     std::int64_t step = 0;
     double reward = 0, total = 0;         // of the last step; so far

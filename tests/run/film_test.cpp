@@ -331,6 +331,24 @@ TEST(Film, EndsWhereItIsStopped) {
   EXPECT_EQ(shown, 1);
 }
 
+TEST(Film, StoppedWithAnEpisodeItEndsWithTheEpisode) {
+  const auto stop = [](const FilmOutcome& o) { return o.steps == 2; };  // both bits were flipped: the time is up
+  std::vector<int> times;
+  Picture film_end, still;
+  {
+    VectorEnv env([] { return make_bit_flip({.bits = 2, .ends_at_goal = false}); }, 1, Rng(5));
+    Film film(env.spec(), {.width = 64, .height = 48}, 1);
+    film.record(
+        env, flipping(), 3, [&](const Picture& p, int t) { times.push_back(t), film_end = p; }, stop);
+  }
+  EXPECT_THAT(times, ElementsAre(1, 1, 2));
+  VectorEnv env([] { return make_bit_flip({.bits = 2, .ends_at_goal = false}); }, 1, Rng(5));
+  Film film(env.spec(), {.width = 64, .height = 48}, 1);
+  film.snap(
+      env, flipping(), 3, {}, [&](const Picture& p, int) { still = p; }, stop);
+  EXPECT_EQ(still.rgb, film_end.rgb);
+}
+
 TEST(Film, ShowsEverySoManySteps) {
   VectorEnv env([] { return make_pendulum(); }, 1, Rng(5));
   FilmConfig c{.width = 64, .height = 48, .every = 50};
