@@ -66,6 +66,9 @@ class Agent {
   virtual std::vector<Distribution> distributions() { return {}; }
   virtual void visit_policy(StateVisitor& v) = 0;
   virtual void visit_state(StateVisitor& v) = 0;
+  /// What a lane was on its way to at the last act, for pictures: the observation [obs] that it was to bring about, NaN
+  /// where nothing was asked. @returns false if the agent sets itself no sub-goals
+  virtual bool subgoal(Mode, Index /*lane*/, VectorRef /*obs*/) const { return false; }
   /// What is to be loaded before the first step of a run.
   virtual std::vector<InitialPolicy> initial_policies() { return {}; }
   /// visit_state without what was collected: how an agent goes on that fills its memory anew.

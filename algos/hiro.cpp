@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 
 #include "core/check.h"
@@ -187,6 +188,12 @@ Scalar Hiro::intrinsic_reward(ConstVectorRef g2) const {
 
 bool Hiro::reached(ConstVectorRef g2) const {
   return c_.intrinsic.reached > 0 && -intrinsic_reward(g2) <= Scalar(c_.intrinsic.reached);
+}
+
+bool Hiro::subgoal(Mode mode, Index lane, VectorRef obs) const {
+  obs.setConstant(std::numeric_limits<Scalar>::quiet_NaN());
+  for (Index i = 0; i < subgoal_dim_; ++i) obs(c_.subgoal.dims[static_cast<std::size_t>(i)]) = points(mode)(i, lane);
+  return true;
 }
 
 // ---- acting ---------------------------------------------------------------------------------------------------------

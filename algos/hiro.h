@@ -287,6 +287,7 @@ class Hiro final : public Agent {
   void visit_state(StateVisitor& v) override;
   void visit_without_memory(StateVisitor& v) override;
   std::vector<InitialPolicy> initial_policies() override;
+  bool subgoal(Mode mode, Index lane, VectorRef obs) const override;
 
   /// [subgoal x N] what each lane's low level was asked for at the last act: the change that was left.
   const Matrix& subgoals(Mode mode) const { return lanes(mode).subgoal; }

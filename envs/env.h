@@ -12,6 +12,9 @@
 
 namespace goalpost {
 
+struct Scene;  // envs/scene.h
+enum class GoalMark : int;
+
 struct StepResult {
   Scalar reward = 0;
   bool terminated = false;  ///< the task's own end; never the time limit
@@ -56,6 +59,16 @@ class Env {
   virtual void get_coordinates(std::span<double>) const {}
   /// Moves the world to these coordinates; everything that follows from them is computed anew, the goal stays.
   virtual void set_coordinates(std::span<const double>) {}
+
+  /// Appends the world as it stands to a scene and sets its camera; goals are left to the functions below. What draws
+  /// nothing, as here, cannot be rendered. Nothing that step depends on changes.
+  virtual void draw(Scene&) const {}
+  /// Appends a mark where a goal [goal.dim] lies in the world.
+  virtual void draw_goal(ConstVectorRef /*goal*/, GoalMark, Scene&) const {}
+  /// Appends the goals of the running episode; here the desired one (envs/scene.cpp).
+  virtual void draw_goals(Scene& scene) const;
+  /// Appends a mark where what acts would be observed like this; NaN: numbers of which nothing is asked.
+  virtual void draw_subgoal(ConstVectorRef /*obs*/, GoalMark, Scene&) const {}
 };
 
 using EnvFactory = std::function<std::unique_ptr<Env>()>;

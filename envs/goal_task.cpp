@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "envs/scene.h"
 
 namespace goalpost {
 namespace {
@@ -104,6 +105,20 @@ class GoalTask final : public Env {
     look();
   }
 
+  void draw(Scene& scene) const override { env_->draw(scene); }
+  void draw_goal(ConstVectorRef goal, GoalMark mark, Scene& scene) const override {
+    env_->draw_goal(goal, mark, scene);
+  }
+  // All points of the chain that are still ahead, too.
+  void draw_goals(Scene& scene) const override {
+    if (spec_.goal.dim == 0) return;
+    for (std::uint64_t i = link_ + 1; i < waypoints_; ++i) env_->draw_goal(waypoint(i), GoalMark::waypoint, scene);
+    env_->draw_goal(goal_, GoalMark::desired, scene);
+  }
+  void draw_subgoal(ConstVectorRef obs, GoalMark mark, Scene& scene) const override {
+    env_->draw_subgoal(obs, mark, scene);
+  }
+
  private:
   void look() { env_->observe({obs_, achieved_, own_goal_}); }
   void set_way(Rng& rng) {
@@ -113,9 +128,10 @@ class GoalTask final : public Env {
     else
       way_ = (*offsets_)[rng.below(static_cast<std::uint32_t>(offsets_->size()))];
   }
+  Vector waypoint(std::uint64_t i) const { return start_ + Scalar(i + 1) / Scalar(waypoints_) * way_; }
   void set_goal() {
     if (waypoints_ > 0)
-      goal_ = start_ + Scalar(link_ + 1) / Scalar(waypoints_) * way_;
+      goal_ = waypoint(link_);
     else if (offsets_->empty())
       goal_ = own_goal_;
     else

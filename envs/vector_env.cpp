@@ -158,6 +158,7 @@ void VectorEnv::step_lane(Index i) {
   });
 
   if (step_.ended(lane)) {
+    if (before_restart_) before_restart_(static_cast<int>(i), *envs_[lane]);
     restart(i);
   } else {
     copy_column(step_.after, obs_, i);

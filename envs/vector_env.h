@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "envs/env.h"
@@ -57,6 +58,8 @@ class VectorEnv {
   void keep_coordinates();
   /// Moves the world of a lane (Env::set_coordinates); obs() shows it.
   void set_coordinates(int lane, std::span<const double> values);
+  /// Tells f of every lane whose episode has ended, before it is restarted; from the thread that steps the lane.
+  void before_restart(std::function<void(int lane, const Env&)> f) { before_restart_ = std::move(f); }
   Env& lane(int i) { return *envs_[static_cast<std::size_t>(i)]; }
   void visit_state(StateVisitor& v);
 
@@ -77,6 +80,7 @@ class VectorEnv {
   StepBatch step_;
   Eigen::MatrixXd unit_action_;  // in the environment's unit
   Eigen::MatrixXd coordinates_;  // no columns: not kept
+  std::function<void(int, const Env&)> before_restart_;
 };
 
 }  // namespace goalpost

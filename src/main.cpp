@@ -11,6 +11,7 @@
 #include "core/names.h"
 #include "run/experiment.h"
 #include "run/figure.h"
+#include "run/film.h"
 #include "run/interrupt.h"
 #include "run/report.h"
 #include "run/report_page.h"
@@ -229,6 +230,19 @@ int dataset(const DatasetOptions& o) {
   return 0;
 }
 
+View find_view(const std::string& name) {
+  return static_cast<View>(std::find(kViewNames.begin(), kViewNames.end(), name) - kViewNames.begin());
+}
+
+void parse_size(const std::string& text, FilmConfig& film) {
+  constexpr int kMost = 4096;
+  int end = 0;
+  if (std::sscanf(text.c_str(), "%5dx%5d%n", &film.width, &film.height, &end) != 2 ||
+      end != static_cast<int>(text.size()) || std::min(film.width, film.height) < 16 ||
+      std::max(film.width, film.height) > kMost)
+    throw UsageError(fmt::format("--size {}; expected WIDTHxHEIGHT, each 16 to {}, e.g. 640x480", text, kMost));
+}
+
 // The benchmarks are a program of their own beside this one, so that a build for training does not need them.
 int benchmark(const std::string& filter) {
   const std::filesystem::path program =
@@ -269,7 +283,7 @@ int run(int argc, char** argv) {
   describe_command->callback([&] { status = describe(name, set); });
 
   CLI::App* train_command = app.add_subcommand("train", "train one run of an experiment");
-  std::string train_seed, steps, threads, resumed;
+  std::string train_seed, steps, threads, film_every, resumed;
   bool any_build = false;
   CLI::Option_group* which = train_command->add_option_group("run", "a new run or an unfinished one");
   which->add_option("experiment", name, "a name of `goalpost list experiments`, or a TOML file");
@@ -281,6 +295,8 @@ int run(int argc, char** argv) {
   train_command->add_option("--seed", train_seed, "of all random numbers; short for --set seed=S");
   train_command->add_option("--steps", steps, "transitions; short for --set train.total_steps=N");
   train_command->add_option("--threads", threads, "for environments and updates; short for --set train.threads=T");
+  train_command->add_option("--film-every", film_every,
+                            "transitions between two films of an episode; short for --set train.film_every=N");
   train_command->add_option("--out", out, "run directory; must be new. Default: runs/<experiment>/seed_<seed>")
       ->excludes(resume_option);
   train_command->add_option("--set", set, "put key=value over the file, e.g. env.bits=40")->allow_extra_args(false);
@@ -289,6 +305,7 @@ int run(int argc, char** argv) {
     if (!train_seed.empty()) set.push_back("seed=" + train_seed);
     if (!steps.empty()) set.push_back("train.total_steps=" + steps);
     if (!threads.empty()) set.push_back("train.threads=" + threads);
+    if (!film_every.empty()) set.push_back("train.film_every=" + film_every);
     status = resumed.empty() ? train(name, set, out, quiet) : resume(resumed, set, any_build, quiet);
   });
 
@@ -348,6 +365,47 @@ int run(int argc, char** argv) {
     if (o.env.empty() && o.policy.empty())
       throw UsageError("rollout: which environment? `goalpost list envs` shows them all");
     rollout(o);
+    status = interrupted() ? 130 : 0;
+  });
+
+  CLI::App* render_command =
+      app.add_subcommand("render", "film a trained policy, or an environment, or take a picture");
+  RenderOptions p;
+  std::string size = "640x480";
+  render_command->add_option("what", p.what, "run directory, or a name of `goalpost list envs`")->required();
+  render_command->add_option("--out", p.out, "the film (.mp4), or its last picture (.png)")->required();
+  CLI::Option* given = render_command->add_option(
+      "--actions", p.actions, "CSV file, columns a0, a1, ..., one row per step, in the environment's unit");
+  render_command->add_flag("--random", p.random, "uniform random actions")->excludes(given);
+  render_command->add_option("--episodes", p.episodes, "how many; 0: one per tile")->check(CLI::NonNegativeNumber);
+  render_command->add_option("--tile", p.tiles, "so many side by side")->check(CLI::Range(1, 100));
+  render_command->add_option("--seed", p.seed, "of resets and random actions, as of rollout")
+      ->check(CLI::NonNegativeNumber);
+  render_command->add_option("--step", p.step, "of a picture: the one after so many steps")
+      ->check(CLI::NonNegativeNumber);
+  render_command->add_option("--every", p.film.every, "steps between two pictures; 0: at most 30 pictures a second")
+      ->check(CLI::NonNegativeNumber);
+  render_command->add_option("--size", size, "points of one tile, WIDTHxHEIGHT");
+  render_command
+      ->add_option_function<std::string>(
+          "--camera", [&](const std::string& name) { p.film.view = find_view(name); }, "overview, top or follow")
+      ->check(CLI::IsMember(std::vector<std::string>(kViewNames.begin(), kViewNames.end())))
+      ->default_str("overview");
+  render_command->add_option("--azimuth", p.film.azimuth, "degrees, of the camera; 90 looks along +y");
+  render_command->add_option("--elevation", p.film.elevation, "degrees; -90 looks straight down");
+  render_command->add_option("--distance", p.film.distance, "m, of the camera")->check(CLI::PositiveNumber);
+  render_command->add_flag("--trail", p.film.trail, "dots where goals were achieved on the way, and at sub-goals");
+  render_command
+      ->add_option("--relabelled", p.relabelled,
+                   "a picture of the goals of the episodes (red), and of so many transitions that HER has relabelled "
+                   "(orange)")
+      ->check(CLI::Range(1, 10'000))
+      ->default_str("");
+  render_command->add_option("--set", p.set, "environment setting, e.g. env.bits=40")->allow_extra_args(false);
+  render_command->add_flag("--quiet", p.quiet, "no progress");
+  render_command->callback([&] {
+    parse_size(size, p.film);
+    render(p);
     status = interrupted() ? 130 : 0;
   });
 

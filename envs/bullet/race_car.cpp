@@ -203,6 +203,19 @@ class RaceCar final : public Env {
     episode_.actions.clear();
   }
 
+  void draw(Scene& scene) const override {
+    world_.draw(scene);
+    scene.frame({-0.2, -0.2, 0}, {15.2, 8.2, 0.5}, 90, -60);
+    scene.subject = {world_.position().x(), world_.position().y(), 0};
+    scene.subject_size = 1;
+  }
+  void draw_goal(ConstVectorRef goal, GoalMark mark, Scene& scene) const override {
+    mark_floor(scene, {double(goal(0)), double(goal(1)), 0}, c_.goal_radius, 0.8, mark);
+  }
+  void draw_subgoal(ConstVectorRef obs, GoalMark mark, Scene& scene) const override {
+    if (obs.head<2>().allFinite()) mark_floor(scene, {double(obs(0)), double(obs(1)), 0}, 0.2, 0.8, mark);
+  }
+
  private:
   // Where the world was built, and what was done since: two numbers per action.
   struct Episode {

@@ -23,7 +23,7 @@ constexpr double kHingeGain = 0.1;       // of the remaining angle is covered in
 constexpr double kQuarter = 1.5708;      // the model's own rounding of pi/2
 
 enum class Joint { fixed, turns };
-enum class Shape { none, wheel, laser, camera };
+enum class Part { none, wheel, laser, camera };
 
 struct Link {
   int parent;  // link, -1 is the base
@@ -32,24 +32,24 @@ struct Link {
   std::array<double, 3> axis;
   double mass;
   std::array<double, 3> centre;  // of mass, in the link's frame
-  Shape shape;                   // around the centre of mass
+  Part shape;                    // around the centre of mass
 };
 
 constexpr double kBaseMass = 0.1;
 // parent, joint; origin, rpy, axis; mass, centre, shape
 constexpr std::array<Link, 12> kLinks{{
-    {-1, Joint::fixed, {0, 0, 0.05}, {}, {}, 0.1, {}, Shape::none},                                        // chassis
-    {0, Joint::fixed, {}, {}, {}, 4.0, {0.1477, 0, 0}, Shape::none},                                       // its mass
-    {0, Joint::turns, {0, 0.1, 0}, {kQuarter, 0, 0}, {0, 0, -1}, 0.34055, {0, 0, -0.0225}, Shape::wheel},  // rear left
-    {0, Joint::turns, {0, -0.1, 0}, {kQuarter, 0, 0}, {0, 0, -1}, 0.34055, {0, 0, 0.0225}, Shape::wheel},  // rear right
-    {0, Joint::turns, {0.325, 0.1, 0}, {0, kQuarter, 0}, {-1, 0, 0}, 0.1, {}, Shape::none},                // hinge
-    {4, Joint::turns, {}, {kQuarter, 0, 0}, {0, 0, -1}, 0.34055, {0, 0, -0.0225}, Shape::wheel},           // front left
-    {0, Joint::turns, {0.325, -0.1, 0}, {0, kQuarter, 0}, {-1, 0, 0}, 0.1, {}, Shape::none},               // hinge
-    {6, Joint::turns, {}, {kQuarter, 0, 0}, {0, 0, -1}, 0.34055, {0, 0, 0.0225}, Shape::wheel},  // front right
-    {0, Joint::fixed, {0.265, 0, 0.075}, {}, {}, 0.13, {}, Shape::laser},
-    {0, Joint::fixed, {0.390, 0, 0.04}, {}, {}, 1e-5, {}, Shape::camera},
-    {9, Joint::fixed, {0, 0.06, 0}, {}, {}, 1e-5, {}, Shape::none},   // left eye
-    {9, Joint::fixed, {0, -0.06, 0}, {}, {}, 1e-5, {}, Shape::none},  // right eye
+    {-1, Joint::fixed, {0, 0, 0.05}, {}, {}, 0.1, {}, Part::none},                                        // chassis
+    {0, Joint::fixed, {}, {}, {}, 4.0, {0.1477, 0, 0}, Part::none},                                       // its mass
+    {0, Joint::turns, {0, 0.1, 0}, {kQuarter, 0, 0}, {0, 0, -1}, 0.34055, {0, 0, -0.0225}, Part::wheel},  // rear left
+    {0, Joint::turns, {0, -0.1, 0}, {kQuarter, 0, 0}, {0, 0, -1}, 0.34055, {0, 0, 0.0225}, Part::wheel},  // rear right
+    {0, Joint::turns, {0.325, 0.1, 0}, {0, kQuarter, 0}, {-1, 0, 0}, 0.1, {}, Part::none},                // hinge
+    {4, Joint::turns, {}, {kQuarter, 0, 0}, {0, 0, -1}, 0.34055, {0, 0, -0.0225}, Part::wheel},           // front left
+    {0, Joint::turns, {0.325, -0.1, 0}, {0, kQuarter, 0}, {-1, 0, 0}, 0.1, {}, Part::none},               // hinge
+    {6, Joint::turns, {}, {kQuarter, 0, 0}, {0, 0, -1}, 0.34055, {0, 0, 0.0225}, Part::wheel},            // front right
+    {0, Joint::fixed, {0.265, 0, 0.075}, {}, {}, 0.13, {}, Part::laser},
+    {0, Joint::fixed, {0.390, 0, 0.04}, {}, {}, 1e-5, {}, Part::camera},
+    {9, Joint::fixed, {0, 0.06, 0}, {}, {}, 1e-5, {}, Part::none},   // left eye
+    {9, Joint::fixed, {0, -0.06, 0}, {}, {}, 1e-5, {}, Part::none},  // right eye
 }};
 constexpr int kLimitedHinge = 4;  // the right one has no limit in the model
 
@@ -158,13 +158,13 @@ void RaceCarWorld::build_ground() {
 void RaceCarWorld::build_car(std::span<const double> coordinates) {
   const auto shape_of = [&](const Link& link) -> btCollisionShape& {
     switch (link.shape) {
-      case Shape::wheel:
+      case Part::wheel:
         return *wheel_;
-      case Shape::laser:
+      case Part::laser:
         return *laser_;
-      case Shape::camera:
+      case Part::camera:
         return *camera_;
-      case Shape::none:
+      case Part::none:
         break;
     }
     return *point_;
@@ -297,6 +297,33 @@ double RaceCarWorld::clearance(const Vector2d& from, double direction, double li
     if (enter < leave) nearest = enter;
   }
   return nearest;
+}
+
+void RaceCarWorld::draw(Scene& scene) const {
+  using Kind = Shape::Kind;
+  const auto vector3 = [](const btVector3& v) { return Eigen::Vector3d(v.x(), v.y(), v.z()); };
+  const auto add = [&](Kind kind, const Eigen::Vector3d& size, const btTransform& t, Colour colour) {
+    Shape& shape = scene.add(kind, size, vector3(t.getOrigin()), colour);
+    for (int i = 0; i < 3; ++i) shape.rotation.row(i) = vector3(t.getBasis()[i]).transpose();
+  };
+  const auto add_box = [&](const btBoxShape& box, const btTransform& t, Colour colour) {
+    add(Kind::box, vector3(box.getHalfExtentsWithMargin()), t, colour);
+  };
+  const Colour dark{0.15f, 0.15f, 0.15f, 1}, paint{0.10f, 0.35f, 0.75f, 1};
+  scene.add(Kind::plane, {30, 30, 0}, {0, 0, 0}, {0.80f, 0.80f, 0.80f, 1});
+  for (std::size_t i = 0; i < walls_.size(); ++i)
+    add_box(*wall_shapes_[i], walls_[i]->getBaseWorldTransform(), {0.72f, 0.55f, 0.40f, 1});
+  for (std::size_t i = 0; i < kLinks.size(); ++i) {
+    const btTransform& t = car_->getLinkCollider(static_cast<int>(i))->getWorldTransform();
+    if (kLinks[i].shape == Part::wheel)
+      add(Kind::cylinder, {kWheelRadius, kWheelRadius, kWheelWidth / 2}, t, dark);
+    else if (kLinks[i].shape == Part::laser)
+      add_box(*laser_, t, dark);
+    else if (kLinks[i].shape == Part::camera)
+      add_box(*camera_, t, dark);
+  }
+  add(Kind::box, {0.21, 0.07, 0.025},
+      car_->getBaseWorldTransform() * btTransform(btQuaternion::getIdentity(), {0.16, 0, 0.075}), paint);
 }
 
 }  // namespace goalpost

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "envs/bullet/bullet_env.h"
+#include "envs/scene.h"
 
 namespace goalpost {
 
@@ -73,6 +74,9 @@ class RaceCarWorld {
   double speed(int joint) const { return car_->getJointVel(joint); }  ///< rad/s
   /// m, from a point to the first wall in a direction; at most limit.
   double clearance(const Eigen::Vector2d& from, double direction, double limit) const;
+
+  /// Appends floor, walls and car. Between the axles stands a chassis that is there for looks only.
+  void draw(Scene& scene) const;
 
   BulletWorld& bullet() { return bullet_; }
   const btMultiBody& car() const { return *car_; }

@@ -10,7 +10,11 @@
 //                 an agent that flips in every step cannot hold it. The paper does not discuss it.
 #include "envs/classic/bit_flip.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "core/check.h"
+#include "envs/scene.h"
 
 namespace goalpost {
 namespace {
@@ -56,7 +60,41 @@ class BitFlip final : public Env {
     v.visit("goal", goal_);
   }
 
+  // Rows of up to ten bits: those of the state above, those of the goal in front of them. A 1 is a tower, a 0 a tile.
+  void draw(Scene& scene) const override {
+    const double columns = std::min<double>(kColumns, static_cast<double>(bits_.size()));
+    const double rows = std::ceil(static_cast<double>(bits_.size()) / kColumns);
+    draw_bits(bits_, 0, {0.20f, 0.40f, 0.75f, 1}, scene);
+    scene.frame({-0.5, -kRowStep * rows + 0.9, 0}, {columns - 0.5, 0.5, 0.4}, 90, -62);
+    scene.subject = scene.camera.look_at;
+    scene.subject_size = columns;
+  }
+  // A bit and its goal that differ lie on a common black plate.
+  void draw_goal(ConstVectorRef goal, GoalMark mark, Scene& scene) const override {
+    if (mark != GoalMark::desired) return;  // there is no other place
+    draw_bits(goal, 1, colour_of(mark), scene);
+    for (Index i = 0; i < bits_.size(); ++i)
+      if (std::abs(bits_(i) - goal(i)) > Scalar(0.5))
+        scene.add(Shape::Kind::box, {0.48, 0.95, 0.02}, place(i, 0) + Eigen::Vector3d(0, -0.5, -0.02),
+                  {0.05f, 0.05f, 0.05f, 1});
+  }
+
  private:
+  static constexpr Index kColumns = 10;
+  static constexpr double kRowStep = 2.6;
+
+  static Eigen::Vector3d place(Index bit, int row) {
+    return {static_cast<double>(bit % kColumns), -kRowStep * static_cast<double>(bit / kColumns) - row, 0};
+  }
+  static void draw_bits(ConstVectorRef bits, int row, Colour one, Scene& scene) {
+    for (Index i = 0; i < bits.size(); ++i) {
+      const bool set = bits(i) > Scalar(0.5);
+      const double height = set ? 0.2 : 0.04;
+      Shape& tile = scene.add(Shape::Kind::box, {0.4, 0.4, height}, place(i, row) + Eigen::Vector3d(0, 0, height),
+                              set ? one : Colour{0.85f, 0.85f, 0.85f, 1});
+      tile.label = std::string(1, set ? '1' : '0');
+    }
+  }
   static Scalar sparse(ConstVectorRef achieved, ConstVectorRef desired, Scalar radius) {
     return (achieved - desired).squaredNorm() < radius * radius ? Scalar(0) : Scalar(-1);
   }

@@ -12,6 +12,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "envs/scene.h"
+
 namespace goalpost {
 namespace {
 
@@ -60,6 +62,20 @@ class Pendulum final : public Env {
   void set_coordinates(std::span<const double> values) override {
     theta_ = values[0];
     theta_dot_ = values[1];
+  }
+
+  // Upright is up, and angles grow to the left.
+  void draw(Scene& scene) const override {
+    const Eigen::Vector3d pivot = Eigen::Vector3d::Zero();
+    const Eigen::Vector3d end = kLength * Eigen::Vector3d(-std::sin(theta_), 0, std::cos(theta_));
+    scene.add(Shape::Kind::box, {1.6, 0.02, 1.25}, {0, 0.25, 0}, {0.93f, 0.93f, 0.93f, 1});
+    scene.connect(Shape::Kind::cylinder, 0.05, {0, -0.1, 0}, {0, 0.25, 0}, {0.25f, 0.25f, 0.25f, 1});
+    scene.connect(Shape::Kind::capsule, 0.07, pivot, end, {0.80f, 0.30f, 0.30f, 1});
+    scene.add(Shape::Kind::sphere, Eigen::Vector3d::Constant(0.1), end, {0.55f, 0.15f, 0.15f, 1});
+    // Where it should stand.
+    scene.connect(Shape::Kind::capsule, 0.015, {0, 0.2, 0.1}, {0, 0.2, 1.15}, {0.2f, 0.55f, 0.3f, 0.7f});
+    scene.camera = {.look_at = pivot, .distance = 3.3, .azimuth = 90, .elevation = -8};
+    scene.subject_size = 2;
   }
 
  private:

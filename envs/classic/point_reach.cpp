@@ -7,6 +7,8 @@
 // Mass 1 kg, drag 0.5 N·s/m, semi-implicit Euler.
 #include "envs/classic/point_reach.h"
 
+#include "envs/scene.h"
+
 namespace goalpost {
 namespace {
 
@@ -49,7 +51,27 @@ class PointReach final : public Env {
     v.visit("goal", goal_);
   }
 
+  void draw(Scene& scene) const override {
+    const Eigen::Vector3d at = on_floor(p_), speed = on_floor(v_);
+    scene.add(Shape::Kind::plane, {2, 2, 0}, {0, 0, 0}, {0.85f, 0.85f, 0.85f, 1});
+    scene.add(Shape::Kind::sphere, Eigen::Vector3d::Constant(0.05), at + Eigen::Vector3d(0, 0, 0.05),
+              {0.15f, 0.35f, 0.75f, 1});
+    if (speed.norm() > 0.05)  // where it will be in half a second
+      scene.connect(Shape::Kind::arrow, 0.012, at + Eigen::Vector3d(0, 0, 0.05),
+                    at + Eigen::Vector3d(0, 0, 0.05) + 0.5 * speed, {0.2f, 0.2f, 0.2f, 1});
+    scene.frame({-1.1, -1.1, 0}, {1.1, 1.1, 0}, 90, -60);
+    scene.subject = at;
+    scene.subject_size = 0.5;
+  }
+  void draw_goal(ConstVectorRef goal, GoalMark mark, Scene& scene) const override {
+    mark_floor(scene, on_floor(goal), static_cast<double>(spec().goal.radius), 0.25, mark);
+  }
+  void draw_subgoal(ConstVectorRef obs, GoalMark mark, Scene& scene) const override {
+    if (obs.head<2>().allFinite()) draw_goal(obs.head<2>(), mark, scene);
+  }
+
  private:
+  static Eigen::Vector3d on_floor(ConstVectorRef p) { return {double(p(0)), double(p(1)), 0}; }
   static Scalar sparse(ConstVectorRef achieved, ConstVectorRef desired, Scalar radius) {
     return (achieved - desired).squaredNorm() < radius * radius ? Scalar(0) : Scalar(-1);
   }

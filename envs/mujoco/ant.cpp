@@ -104,6 +104,21 @@ void Ant::reset_with_noise(Rng& rng) {
   sim_.forward();  // also makes the quaternion a unit one again
 }
 
+void Ant::draw(Scene& scene) const {
+  sim_.draw(scene);
+  const auto [low, high] = sim_.fixed_bounds();
+  scene.frame(low, high, 90, -62);
+  scene.subject = qpos().head<3>();
+  scene.subject_size = 1.5;
+}
+
+void Ant::draw_goal(ConstVectorRef goal, GoalMark mark, Scene& scene) const {
+  const double radius = static_cast<double>(spec_.goal.radius);
+  const Eigen::Vector3d at(goal(0), goal(1), goal.size() > 2 ? double(goal(2)) : 0);
+  const double above_walls = sim_.fixed_bounds().second.z() - at.z() + 1;
+  mark_floor(scene, at, radius, above_walls, mark);
+}
+
 void Ant::advance(ActionRef action) {
   std::copy_n(action.data(), kControls, sim_.data().ctrl);
   sim_.step(kSubsteps);

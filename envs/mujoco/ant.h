@@ -81,6 +81,11 @@ class Ant : public Env {
     sim_.set_coordinates(values);
   }
 
+  /// The whole world from above; what acts is the torso.
+  void draw(Scene& scene) const override;
+  /// On the floor, or in the air where a goal has a height.
+  void draw_goal(ConstVectorRef goal, GoalMark mark, Scene& scene) const override;
+
  protected:
   Ant(EnvSpec spec, MujocoModel model) : spec_(std::move(spec)), sim_(spec_.name, std::move(model)) {}
   /// U(-0.1, 0.1) on every one of the ant's positions, 0.1 N(0, 1) on its velocities; blocks stand still in their

@@ -96,6 +96,22 @@ class AntGather final : public Ant {
     v.visit("left", std::span(left_.data(), static_cast<std::size_t>(left_.size())));
   }
 
+  // Apples are green balls, bombs red boxes.
+  void draw(Scene& scene) const override {
+    Ant::draw(scene);
+    for (int i = 0; i < kObjects; ++i) {
+      if (left_(i) == 0) continue;
+      const Eigen::Vector3d at(objects_(0, i), objects_(1, i), 0.4);
+      if (i < kApples)
+        scene.add(Shape::Kind::sphere, Eigen::Vector3d::Constant(0.4), at, {0.25f, 0.70f, 0.20f, 1});
+      else
+        scene.add(Shape::Kind::box, Eigen::Vector3d::Constant(0.35), at, {0.80f, 0.15f, 0.15f, 1});
+    }
+  }
+  void draw_subgoal(ConstVectorRef obs, GoalMark mark, Scene& scene) const override {
+    if (obs.head<2>().allFinite()) mark_point(scene, {double(obs(0)), double(obs(1)), qpos().z()}, 1, mark);
+  }
+
  private:
   using Readings = Eigen::Matrix<Scalar, kBins, 1>;
 

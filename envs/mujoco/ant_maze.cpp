@@ -28,6 +28,7 @@
 
 #include <Eigen/Core>
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <span>
 
@@ -144,6 +145,14 @@ class AntMaze final : public Ant {
     sim_.visit_state(v);
     v.visit("steps", steps_);
     v.visit("goal", std::span(goal_.data(), static_cast<std::size_t>(spec_.goal.dim)));
+  }
+
+  // An observation begins with the torso's position.
+  void draw_subgoal(ConstVectorRef obs, GoalMark mark, Scene& scene) const override {
+    if (!obs.head<2>().allFinite()) return;
+    const Vector3d at(double(obs(0)), double(obs(1)), std::isfinite(obs(2)) ? double(obs(2)) : qpos().z());
+    mark_point(scene, at, 1, mark);
+    if (mark == GoalMark::subgoal) scene.connect(Shape::Kind::capsule, 0.05, qpos().head<3>(), at, colour_of(mark));
   }
 
  private:

@@ -216,6 +216,26 @@ class Fetch final : public Env {
     read_observation();
   }
 
+  // From in front and above, with table, gripper and goals in the middle.
+  void draw(Scene& scene) const override {
+    sim_.draw(scene);
+    const Task& t = world_->task;
+    scene.camera = {.look_at = world_->start + Vector3d(t.goal_offset / 2 - 0.05, 0, 0),
+                    .distance = t.goal_offset > 0 ? 1.9 : 1.55,
+                    .azimuth = 132,
+                    .elevation = -22};
+    scene.subject = site_position(sim_.data(), world_->grip);
+    scene.subject_size = 0.4;
+  }
+  void draw_goal(ConstVectorRef goal, GoalMark mark, Scene& scene) const override {
+    mark_point(scene, goal.cast<double>(), static_cast<double>(spec_.goal.radius), mark);
+  }
+  // An observation begins with the gripper's position, and in tasks with an object with that of the object after it.
+  void draw_subgoal(ConstVectorRef obs, GoalMark mark, Scene& scene) const override {
+    for (int first = 0; first <= (world_->task.has_object ? 3 : 0); first += 3)
+      if (obs.segment<3>(first).allFinite()) draw_goal(obs.segment<3>(first), mark, scene);
+  }
+
  private:
   Vector2d object_start(Rng& rng) const {
     if (c_.object_x && c_.object_y) return {*c_.object_x, *c_.object_y};

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <utility>
@@ -29,6 +30,25 @@ void install_handlers() {
 bool is_numeric(int warning) {
   return warning == mjWARN_BADQPOS || warning == mjWARN_BADQVEL || warning == mjWARN_BADQACC ||
          warning == mjWARN_BADCTRL;
+}
+
+std::optional<Shape::Kind> shape_kind(int geom_type) {
+  switch (geom_type) {
+    case mjGEOM_PLANE:
+      return Shape::Kind::plane;
+    case mjGEOM_SPHERE:
+      return Shape::Kind::sphere;
+    case mjGEOM_CAPSULE:
+      return Shape::Kind::capsule;
+    case mjGEOM_ELLIPSOID:
+      return Shape::Kind::ellipsoid;
+    case mjGEOM_CYLINDER:
+      return Shape::Kind::cylinder;
+    case mjGEOM_BOX:
+      return Shape::Kind::box;
+    default:
+      return std::nullopt;
+  }
 }
 
 MujocoModel load(const std::string& file, const mjVFS* files) {
@@ -139,6 +159,33 @@ void MujocoSimulation::set_coordinates(std::span<const double> values) {
   std::copy_n(values.begin(), model_->nq, data_->qpos);
   std::copy_n(values.begin() + model_->nq, model_->nv, data_->qvel);
   forward();
+}
+
+void MujocoSimulation::draw(Scene& scene) const {
+  const mjModel& m = *model_;
+  for (int i = 0; i < m.ngeom; ++i) {
+    const float* rgba = m.geom_matid[i] >= 0 ? m.mat_rgba + 4 * m.geom_matid[i] : m.geom_rgba + 4 * i;
+    const std::optional<Shape::Kind> kind = shape_kind(m.geom_type[i]);
+    if (!kind || rgba[3] == 0) continue;
+    const mjtNum* size = m.geom_size + 3 * i;
+    Shape& shape = scene.add(*kind, Eigen::Vector3d::Map(size), Eigen::Vector3d::Map(data_->geom_xpos + 3 * i),
+                             {rgba[0], rgba[1], rgba[2], rgba[3]});
+    if (kind == Shape::Kind::sphere) shape.size.setConstant(size[0]);
+    if (kind == Shape::Kind::capsule || kind == Shape::Kind::cylinder) shape.size = {size[0], size[0], size[1]};
+    shape.rotation = Eigen::Map<const Eigen::Matrix<double, 3, 3, Eigen::RowMajor>>(data_->geom_xmat + 9 * i);
+  }
+}
+
+std::pair<Eigen::Vector3d, Eigen::Vector3d> MujocoSimulation::fixed_bounds() const {
+  const mjModel& m = *model_;
+  Eigen::Vector3d low = Eigen::Vector3d::Constant(mjMAXVAL), high = -low;
+  for (int i = 0; i < m.ngeom; ++i) {
+    if (m.geom_bodyid[i] != 0 || m.geom_type[i] != mjGEOM_BOX) continue;
+    const Eigen::Vector3d middle = Eigen::Vector3d::Map(data_->geom_xpos + 3 * i), half(0, 0, m.geom_size[3 * i + 2]);
+    low = low.cwiseMin(middle - half);
+    high = high.cwiseMax(middle + half);
+  }
+  return {low, high};
 }
 
 }  // namespace goalpost

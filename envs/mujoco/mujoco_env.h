@@ -6,9 +6,11 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/state.h"
+#include "envs/scene.h"
 
 namespace goalpost {
 
@@ -47,6 +49,11 @@ class MujocoSimulation {
   std::vector<std::string> coordinate_names() const;
   void get_coordinates(std::span<double> out) const;
   void set_coordinates(std::span<const double> values);  ///< and computes everything that follows from them
+
+  /// Appends the visible geoms of the model where MuJoCo saw them last; meshes and height fields are left out.
+  void draw(Scene& scene) const;
+  /// Two corners of the box around the middles of the fixed boxes of the model, as high as these, m.
+  std::pair<Eigen::Vector3d, Eigen::Vector3d> fixed_bounds() const;
 
  private:
   template <class F>

@@ -191,7 +191,8 @@ std::vector<FinishedRun> recorded_runs(const std::filesystem::path& top, const s
                    .success = seed.at("success"),
                    .success_any = seed.at("success_any"),
                    .reward = seed.at("return"),
-                   .length = seed.at("length")};
+                   .length = seed.at("length"),
+                   .kinds = kinds_of(seed)};
         runs.push_back(std::move(run));
       }
     }
@@ -205,7 +206,8 @@ std::vector<FinishedRun> recorded_runs(const std::filesystem::path& top, const s
 
 bool affects_results(const std::string& path) {
   return path.starts_with("env.") || path.starts_with("agent.") ||
-         (path.starts_with("train.") && path != "train.threads" && path != "train.histograms");
+         (path.starts_with("train.") && path != "train.threads" && path != "train.histograms" &&
+          path != "train.film_every");
 }
 
 std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& directories) {

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cinttypes>
 #include <cmath>
+#include <cstdio>
 #include <deque>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "core/parallel.h"
+#include "run/film.h"
 #include "run/initial_policy.h"
 #include "run/interrupt.h"
 #include "run/progress.h"
@@ -29,6 +32,16 @@ nlohmann::ordered_json to_json(const std::vector<Evaluation::Kind>& kinds) {
   for (const Evaluation::Kind& k : kinds)
     j[k.name] = {{"episodes", k.episodes}, {"success", k.success}};  // NaN is written as null
   return j;
+}
+
+std::vector<Evaluation::Kind> kinds_of(const nlohmann::ordered_json& evaluation) {
+  std::vector<Evaluation::Kind> kinds;
+  if (!evaluation.contains("kinds")) return kinds;
+  for (const auto& [name, kind] : evaluation.at("kinds").items())
+    kinds.push_back({.name = name,
+                     .episodes = kind.at("episodes"),
+                     .success = kind.at("success").is_null() ? std::nan("") : kind.at("success").get<double>()});
+  return kinds;
 }
 
 int evaluation_lanes(int episodes) { return std::min(episodes, 100); }
@@ -186,6 +199,54 @@ class RunEpisodes final : public RunObserver {
   std::uint64_t before_evaluation_ = 0;
 };
 
+// The films of train.film_every: always the same start and goal, of an environment and with random numbers that the run
+// does not share.
+class RunFilms {
+ public:
+  /// @throws UsageError if nothing can be filmed here
+  RunFilms(const EnvFactory& make_env, std::int64_t every, Rng rng)
+      : every_(every), rng_(rng), env_(make_env, 1, rng), film_(env_.spec(), {}, 1) {
+    Scene scene;
+    env_.lane(0).draw(scene);
+    if (scene.shapes.empty())
+      throw UsageError(
+          fmt::format("train.film_every = {}, but {} does not draw itself; expected 0", every, env_.spec().name));
+  }
+
+  /// @param begin where this process takes the run up: what is filmed by then is not filmed again
+  void record_in(const std::filesystem::path& run_directory, std::int64_t begin) {
+    directory_ = run_directory / "films";
+    std::filesystem::create_directories(directory_);
+    for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
+      std::int64_t step = -1;
+      if (entry.path().extension() == ".mp4" &&
+          std::sscanf(entry.path().filename().c_str(), "step_%" SCNd64 ".mp4", &step) == 1 && step <= begin)
+        last_ = std::max(last_, step);
+    }
+  }
+
+  void on_evaluation(Agent& agent, std::int64_t step) {
+    if (last_ >= 0 && step / every_ == last_ / every_) return;
+    last_ = step;
+    film_.note = fmt::format("after {} steps of training", step);
+    env_.reset(rng_);
+    try {
+      film_episode(film_, agent, env_, file(step), interrupted);
+    } catch (const std::exception& e) {  // e.g. a full disk; the run is worth more
+      fmt::print(stderr, "goalpost: {}\n", e.what());
+    }
+  }
+
+ private:
+  std::filesystem::path file(std::int64_t step) const { return directory_ / fmt::format("step_{}.mp4", step); }
+
+  std::int64_t every_, last_ = -1;
+  Rng rng_;
+  VectorEnv env_;
+  Film film_;
+  std::filesystem::path directory_;
+};
+
 // What a run is made of, before anything is written: what can fail without leaving something behind fails here.
 struct RunParts {
   Experiment& experiment;
@@ -195,6 +256,7 @@ struct RunParts {
   std::unique_ptr<Agent> agent;
   Run run;
   std::unique_ptr<RunEpisodes> episodes;
+  std::unique_ptr<RunFilms> films;
 
   explicit RunParts(Experiment& e)
       : experiment(e),
@@ -206,6 +268,8 @@ struct RunParts {
         run{.agent = *agent, .env = env, .eval_env = eval_env, .rng = rng.stream("run"), .on_evaluation = {}} {
     set_compute_threads(e.train.threads);
     set_precision(e.train.precision);
+    if (e.train.film_every > 0)
+      films = std::make_unique<RunFilms>(make_eval_env, e.train.film_every, rng.stream("film"));
   }
 
   void record_in(const std::filesystem::path& directory) {
@@ -242,6 +306,7 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool qui
   const TrainProgress begin = run.progress();
   const std::string config = e.to_toml();
   RunRecorder recorder(log, begin);
+  if (parts.films) parts.films->record_in(directory, begin.step);
   CheckpointSeries checkpoints(directory, c.checkpoints_kept);
   checkpoints.continue_from(begin.step);
   const bool by_episodes = c.total_episodes > 0;
@@ -258,6 +323,7 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool qui
     save_policy();
     recorder.write(p, evaluation, metrics);
     if (c.histograms) write_histograms(agent, p.step, log);
+    if (parts.films) parts.films->on_evaluation(agent, p.step);
   };
   int calls = 0;
   run.on_step = [&](const TrainProgress& p) {
@@ -321,7 +387,8 @@ bool matters_to_resume(const std::string& path) {
                                              "train.checkpoint_every",
                                              "train.checkpoints_kept",
                                              "train.checkpoint_replay",
-                                             "train.histograms"};
+                                             "train.histograms",
+                                             "train.film_every"};
   return !path.starts_with("source.") && !free.contains(path);
 }
 
@@ -457,7 +524,7 @@ std::optional<RunResult> read_result(const std::filesystem::path& directory) {
   if (!std::filesystem::exists(file)) return std::nullopt;
   try {
     std::ifstream in(file);
-    const nlohmann::json j = nlohmann::json::parse(in);
+    const nlohmann::ordered_json j = nlohmann::ordered_json::parse(in);
     RunResult r;
     r.experiment = j.at("experiment");
     r.seed = j.at("seed");
@@ -466,18 +533,13 @@ std::optional<RunResult> read_result(const std::filesystem::path& directory) {
     r.progress.episodes = j.at("episodes");
     r.progress.updates = j.at("updates");
     r.progress.wall_seconds = j.at("wall_seconds");
-    const nlohmann::json& f = j.at("final");
+    const nlohmann::ordered_json& f = j.at("final");
     r.final = {.episodes = f.at("episodes"),
                .success = f.at("success"),
                .success_any = f.at("success_any"),
                .reward = f.at("return"),
                .length = f.at("length")};
-    const nlohmann::json kinds = f.value("kinds", nlohmann::json::object());
-    for (const auto& [name, kind] : kinds.items())
-      r.final.kinds.push_back(
-          {.name = name,
-           .episodes = kind.at("episodes"),
-           .success = kind.at("success").is_null() ? std::nan("") : kind.at("success").get<double>()});
+    r.final.kinds = kinds_of(f);
     r.revision = j.at("revision");
     r.cpu = j.at("cpu");
     return r;

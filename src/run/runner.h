@@ -6,6 +6,8 @@
 //   events.out.tfevents.*   the same for TensorBoard
 //   policy.h5     the policy at the last evaluation
 //   episodes.h5   recorded episodes, if train.record asks for them; in parts below episodes/ while the run goes on
+//   films/        step_<n>.mp4: an evaluation episode of the policy after so many transitions, if train.film_every asks
+//                 for them
 //   checkpoint.h5 everything that the rest of the run depends on; checkpoint_<step>.h5 are older ones
 //   result.json   written at the end: why training ended, and the final evaluation
 #pragma once
@@ -71,6 +73,9 @@ LoadedRun load_run(const std::filesystem::path& directory, const std::vector<std
 
 /// {"goal_3_3": {"episodes": 100, "success": 1.0}, ...}
 nlohmann::ordered_json to_json(const std::vector<Evaluation::Kind>& kinds);
+/// What an evaluation holds as "kinds"; none if it was written before there were any.
+/// @throws nlohmann::json::exception for what to_json does not write
+std::vector<Evaluation::Kind> kinds_of(const nlohmann::ordered_json& evaluation);
 
 /// Lanes that an evaluation of so many episodes uses.
 int evaluation_lanes(int episodes);

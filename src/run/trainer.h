@@ -41,6 +41,7 @@ struct TrainConfig {
   RecordMode record = RecordMode::none;
   bool record_compressed = false;
   bool histograms = false;
+  std::int64_t film_every = 0;
 };
 constexpr auto fields(const TrainConfig*) {
   return std::tuple{
@@ -86,6 +87,10 @@ constexpr auto fields(const TrainConfig*) {
             "shuffle and deflate them: smaller by a third and more, and written far slower"),
       field("histograms", &TrainConfig::histograms,
             "for TensorBoard, at every evaluation: of Q over the last batch, and of the sub-goals of a hierarchy"),
+      field("film_every", &TrainConfig::film_every,
+            "transitions between two films of an evaluation episode, films/step_<n>.mp4, made after the next "
+            "evaluation; 0: none. Results do not depend on it",
+            0, 1e15),
   };
 }
 static_assert(complete<TrainConfig>);

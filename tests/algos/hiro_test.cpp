@@ -166,6 +166,16 @@ TEST(Hiro, AnEvaluationHasSubgoalsOfItsOwn) {
   EXPECT_EQ(toy.agent.points(Mode::explore), points);
 }
 
+TEST(Hiro, TellsThePointAimedAtAsAnObservation) {
+  Toy toy(toy_config());
+  toy.move(matrix({{1}, {7}, {2}}));
+  Vector target(3);
+  EXPECT_TRUE(toy.agent.subgoal(Mode::explore, 0, target));
+  EXPECT_NEAR(target(0), 5, 1e-5);
+  EXPECT_TRUE(std::isnan(target(1))) << "nothing is asked of it";
+  EXPECT_NEAR(target(2), 0.25, 1e-5);
+}
+
 TEST(Hiro, ASegmentHoldsStatesActionsAndTheSumOfRewards) {
   Toy toy(toy_config());
   toy.segment(1, 0.5, {Scalar(0.1), Scalar(0.2), Scalar(0.3)});

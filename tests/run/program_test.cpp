@@ -420,6 +420,96 @@ TEST_F(Program, ResumesWhereTheDiskWasFull) {
   expect_same_curve("whole", "full");
 }
 
+TEST_F(Program, FilmsAPolicyAndAnEnvironment) {
+  ASSERT_EQ(run("train bit_flip_her --set env.bits=4 --steps 200 --quiet --set train.eval_episodes=5 --set "
+                "train.final_eval_episodes=5 --out r")
+                .status,
+            0);
+  const std::string size = " --size 64x48 --quiet ";
+  for (const char* what : {"r", "BitFlip-v0 --random", "RaceCar-v1 --random --camera follow --trail"}) {
+    const std::string arguments = std::string("render ") + what + size;
+    Outcome o = run(arguments + "--tile 2 --out a.mp4");
+    ASSERT_EQ(o.status, 0) << o.err;
+    ASSERT_EQ(run(arguments + "--tile 2 --out b.mp4").status, 0);
+    EXPECT_GT(content(here_ / "a.mp4").size(), 500u) << what;
+    EXPECT_TRUE(content(here_ / "a.mp4") == content(here_ / "b.mp4")) << what;
+    o = run(arguments + "--step 2 --out a.png");
+    ASSERT_EQ(o.status, 0) << o.err;
+    EXPECT_THAT(content(here_ / "a.png"), HasSubstr("PNG"));
+  }
+  ASSERT_EQ(run("rollout Pendulum-v1 --random --seed 7 --with-actions --out steps.csv").status, 0);
+  ASSERT_EQ(run("render Pendulum-v1 --actions steps.csv --seed 7 --out given.png" + size).status, 0);
+  ASSERT_EQ(run("render Pendulum-v1 --random --seed 7 --out drawn.png" + size).status, 0);
+  ASSERT_EQ(run("render Pendulum-v1 --random --seed 8 --out other.png" + size).status, 0);
+  EXPECT_NE(content(here_ / "drawn.png"), content(here_ / "other.png"));
+
+  ASSERT_EQ(run("render PointReach-v0 --random --episodes 2 --relabelled 20 --out goals.png" + size).status, 0);
+  EXPECT_THAT(content(here_ / "goals.png"), HasSubstr("PNG"));
+
+  expect_refusal("render Pendulum-v1 --random --relabelled 20 --out c.png", "Pendulum-v1 has none");
+  expect_refusal("render PointReach-v0 --random --relabelled 20 --out c.mp4", "expected a file .png");
+  expect_refusal("render BitFlip-v0 --random --out a.gif", "expected .mp4 for a film or .png");
+  expect_refusal("render BitFlip-v0 --random --out no/a.mp4", "there is no directory no");
+  expect_refusal("render BitFlip-v0 --out c.mp4", "expected --random or --actions");
+  expect_refusal("render BitFlp-v0 --random --out c.mp4", "did you mean BitFlip-v0?");
+  expect_refusal("render no/run --out c.mp4", "no/run is not a run directory");
+  expect_refusal("render r --random --out c.mp4", "acts by its policy");
+  expect_refusal("render r --step 3 --out c.mp4", "expected a file .png");
+  expect_refusal("render r --size 64 --out c.mp4", "expected WIDTHxHEIGHT");
+  expect_refusal("render r --camera below --out c.mp4", "--camera");
+  EXPECT_FALSE(std::filesystem::exists(here_ / "c.mp4"));
+}
+
+TEST_F(Program, KeepsTheFilmSoFarWhenInterrupted) {
+  const std::string command = "cd '" + here_.path().string() +
+                              "' && exec '" GOALPOST_PROGRAM
+                              "' render Pendulum-v1 --random --episodes 10000 --size 64x48 --out a.mp4 2> err";
+  const pid_t child = fork();
+  if (child == 0) {
+    execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
+    _exit(127);
+  }
+  for (int i = 0; i < 3000 && !std::filesystem::exists(here_ / "a.mp4.tmp"); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  kill(child, SIGINT);
+  int status = 0;
+  waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 130);
+  EXPECT_FALSE(std::filesystem::exists(here_ / "a.mp4.tmp"));
+  EXPECT_THAT(content(here_ / "a.mp4"), HasSubstr("moov"));  // its table of contents, which is written last
+}
+
+TEST_F(Program, FilmsOnWhenItIsResumed) {
+  const std::string training =
+      "train pendulum_sac --set env.task.max_steps=5 --set train.warmup_steps=100 --set train.eval_every=100 "
+      "--set train.eval_episodes=2 --set train.final_eval_episodes=2 --set train.updates_per_step=0 --quiet ";
+  const auto films = [&] {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(here_ / "r/films"))
+      names.push_back(entry.path().filename());
+    std::sort(names.begin(), names.end());
+    return names;
+  };
+  const Outcome o = run(training + "--steps 300 --film-every 200 --out r");
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_THAT(films(), testing::ElementsAre("step_0.mp4", "step_200.mp4"));
+  std::filesystem::remove(here_ / "r/films/step_0.mp4");
+  ASSERT_EQ(run("train --quiet --resume r --set train.total_steps=500").status, 0);
+  EXPECT_THAT(films(), testing::ElementsAre("step_200.mp4", "step_400.mp4"));
+}
+
+TEST_F(Program, SaysWhichLibraryFilmsNeed) {
+  ASSERT_EQ(::setenv("GOALPOST_OSMESA", "libNowhere.so", 1), 0);
+  const char* sentence =
+      "pictures need the graphics library libNowhere.so, which cannot be loaded; on Debian "
+      "`apt-get install libosmesa6` installs it";
+  expect_refusal("render BitFlip-v0 --random --out a.mp4", sentence);
+  expect_refusal("train bit_flip_her --film-every 1000", sentence);
+  EXPECT_EQ(run("rollout BitFlip-v0 --random --out steps.csv").status, 0);
+  ASSERT_EQ(::unsetenv("GOALPOST_OSMESA"), 0);
+}
+
 TEST_F(Program, ListsAndDescribes) {
   EXPECT_THAT(run("list").out, testing::AllOf(HasSubstr("BitFlip-v0"), HasSubstr("dqn"), HasSubstr("bit_flip_her")));
   EXPECT_THAT(run("describe dqn").out,
