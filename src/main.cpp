@@ -168,7 +168,7 @@ int report(const std::vector<std::string>& directories, const std::string& out, 
   fmt::print("{}", summary_table(summaries));
   if (recorded) {
     record(summaries);
-    renew_readme();
+    renew_tables();
     fmt::print("recorded in {}\n", results_directory().string());
   }
   if (!out.empty()) fmt::print("page: {}\n", write_report_page(summaries, out).string());

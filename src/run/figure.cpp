@@ -329,7 +329,7 @@ int reproduce(const ReproduceOptions& o) {
                (out / "figure.log").string());
   if (o.record) {
     record(summaries);
-    renew_readme();
+    renew_tables();
     const std::filesystem::path place = results_directory() / "figures";
     std::filesystem::create_directories(place);
     write_file_atomically(place / (o.figure + ".csv"), csv);

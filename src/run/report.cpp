@@ -6,8 +6,11 @@
 #include <cctype>
 #include <cmath>
 #include <fstream>
+#include <iterator>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 
 #include "run/figure.h"
 #include "run/statistics.h"
@@ -19,7 +22,11 @@ namespace {
 
 using nlohmann::ordered_json;
 
+// Between these markers stand tables of what is recorded. In the README it is of all experiments, in a page beside the
+// experiments of those that the marker names: "<!-- results of NAME NAME ... (written by".
 constexpr char kTableBegin[] = "<!-- results: begin (written by `goalpost report --record`) -->";
+constexpr char kPageTableBegin[] = "<!-- results of ";
+constexpr char kWrittenBy[] = " (written by `goalpost report --record`) -->";
 constexpr char kTableEnd[] = "<!-- results: end -->";
 
 // The settings along the x axes of figures that show an experiment.
@@ -78,6 +85,10 @@ std::vector<Change> changes_of(const std::string& variant, const std::set<std::s
     changes.push_back({path, one.substr(equals + 1), axes.contains(path)});
   }
   return changes;
+}
+
+std::string short_count(double n) {
+  return n < 1e6 ? fmt::format("{:.1f} k", n / 1e3) : fmt::format("{:.2f} M", n / 1e6);
 }
 
 // Numbers inside names in numeric order: env.bits=9 before env.bits=10.
@@ -340,15 +351,71 @@ void record(const std::vector<Summary>& summaries, const std::filesystem::path& 
   }
 }
 
-void renew_readme() {
-  const std::filesystem::path readme = std::filesystem::path(GOALPOST_SOURCE_DIR) / "README.md";
-  std::string text = read_file(readme);
-  const std::size_t begin = text.find(kTableBegin), end = text.find(kTableEnd);
-  if (begin == std::string::npos || end == std::string::npos || end < begin)
-    throw std::runtime_error(fmt::format("{}: the markers of the results' table are missing", readme.string()));
-  const std::size_t from = begin + sizeof(kTableBegin) - 1;
-  text.replace(from, end - from, fmt::format("\n{}", readme_table()));
-  write_file_atomically(readme, text);
+std::vector<std::filesystem::path> documents_with_tables() {
+  std::vector<std::filesystem::path> list = {std::filesystem::path(GOALPOST_SOURCE_DIR) / "README.md"};
+  for (const auto& entry : std::filesystem::directory_iterator(experiment_directory()))
+    if (entry.path().extension() == ".md") list.push_back(entry.path());
+  std::sort(list.begin() + 1, list.end());
+  return list;
+}
+
+std::string with_tables(std::string text) {
+  const auto put = [&](std::size_t from, const std::string& table) {  // instead of what stands before the next end
+    const std::size_t end = text.find(kTableEnd, from);
+    if (end == std::string::npos) throw std::runtime_error(fmt::format("a table of results has no {}", kTableEnd));
+    text.replace(from, end - from, "\n" + table);
+  };
+  if (const std::size_t begin = text.find(kTableBegin); begin != std::string::npos)
+    put(begin + sizeof(kTableBegin) - 1, readme_table());
+  for (std::size_t begin = 0; (begin = text.find(kPageTableBegin, begin)) != std::string::npos;) {
+    begin += sizeof(kPageTableBegin) - 1;
+    const std::size_t end = text.find(kWrittenBy, begin);
+    if (end == std::string::npos) throw std::runtime_error(fmt::format("a table of results has no{}", kWrittenBy));
+    std::istringstream names(text.substr(begin, end - begin));
+    put(end + sizeof(kWrittenBy) - 1, page_table({std::istream_iterator<std::string>(names), {}}));
+  }
+  return text;
+}
+
+void renew_tables() {
+  for (const std::filesystem::path& document : documents_with_tables())
+    write_file_atomically(document, with_tables(read_file(document)));
+}
+
+std::string page_table(const std::vector<std::string>& experiments) {
+  std::string text =
+      "| experiment | what it is | seeds | env steps | IQM [95 % interval] | lowest seed | lowest seed by kind |\n"
+      "|---|---|---|---|---|---|---|\n";
+  for (const std::string& name : experiments) {
+    const std::filesystem::path file = results_directory() / name / "summary.json";
+    if (!std::filesystem::exists(file)) {
+      text += fmt::format("| `{}` | not recorded | | | | | |\n", name);
+      continue;
+    }
+    const ordered_json summary = ordered_json::parse(read_file(file));
+    for (const ordered_json& s : summary.at("settings")) {
+      const std::string measure = s.at("measure"), variant = s.at("variant");
+      double lowest = std::numeric_limits<double>::infinity(), steps = 0;
+      std::vector<Evaluation::Kind> kinds;  // with the success of the lowest seed
+      for (const ordered_json& seed : s.at("seeds")) {
+        lowest = std::min(lowest, seed.at(measure).get<double>());
+        steps += seed.at("steps").get<double>() / static_cast<double>(s.at("seeds").size());
+        const std::vector<Evaluation::Kind> of_seed = kinds_of(seed);
+        if (kinds.empty()) kinds = of_seed;
+        for (std::size_t i = 0; i < std::min(kinds.size(), of_seed.size()); ++i)
+          kinds[i].success = std::fmin(kinds[i].success, of_seed[i].success);
+      }
+      std::string by_kind;
+      for (const Evaluation::Kind& k : kinds)
+        by_kind += fmt::format("{}{} {:.2f}", by_kind.empty() ? "" : ", ", k.name, k.success);
+      text +=
+          fmt::format("| [`{0}`]({0}.toml){1} | {2} | {3} | {4} | {5:.3f} [{6:.3f}, {7:.3f}] | {8:.3f} | {9} |\n", name,
+                      variant.empty() ? "" : " with `" + variant + "`", summary.at("label").get<std::string>(),
+                      s.at("seeds").size(), short_count(steps), s.at("interquartile_mean").get<double>(),
+                      s.at("interval_95")[0].get<double>(), s.at("interval_95")[1].get<double>(), lowest, by_kind);
+    }
+  }
+  return text;
 }
 
 std::string readme_table() {
@@ -386,8 +453,7 @@ std::string readme_table() {
       text += fmt::format("| {} | `{}` | {} | {} | {} {:.3f} [{:.3f}, {:.3f}] | {} | {} |\n",
                           summary.at("row").get<std::string>(), name, variant, seeds, measure,
                           s.at("interquartile_mean").get<double>(), s.at("interval_95")[0].get<double>(),
-                          s.at("interval_95")[1].get<double>(),
-                          steps < 1e6 ? fmt::format("{:.1f} k", steps / 1e3) : fmt::format("{:.2f} M", steps / 1e6),
+                          s.at("interval_95")[1].get<double>(), short_count(steps),
                           expected.is_null() ? "" : fmt::format(">= {}", expected.get<double>()));
     }
     if (single > 0)

@@ -66,7 +66,14 @@ void record(const std::vector<Summary>& summaries, const std::filesystem::path& 
 
 /// The README's table of reproduced experiments, made from the recorded summaries.
 std::string readme_table();
-/// Puts the table into the README, between its markers.
-void renew_readme();
+/// The same of some experiments, with all their settings, for a page beside them.
+std::string page_table(const std::vector<std::string>& experiments);
+/// A text with its tables of results as they are now; they stand between markers.
+/// @throws std::runtime_error if a marker of a table's end is missing
+std::string with_tables(std::string text);
+/// The README and the pages beside the experiments.
+std::vector<std::filesystem::path> documents_with_tables();
+/// Writes the tables of all documents anew.
+void renew_tables();
 
 }  // namespace goalpost

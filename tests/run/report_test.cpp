@@ -245,9 +245,25 @@ TEST(ReportPage, SaysWhyItCannotBeWritten) {
   EXPECT_THAT(message(here / "out"), HasSubstr("eval.csv: a number of an evaluation is missing"));
 }
 
-TEST(Report, TheReadmesTableIsTheRecordedOne) {
-  const std::string readme = read_file(std::filesystem::path(GOALPOST_SOURCE_DIR) / "README.md");
-  EXPECT_TRUE(readme.find(readme_table()) != std::string::npos) << "`goalpost report --record` renews it";
+TEST(Report, TheTablesOfTheDocumentsAreTheRecordedOnes) {
+  for (const std::filesystem::path& document : documents_with_tables()) {
+    const std::string text = read_file(document);
+    EXPECT_TRUE(with_tables(text) == text) << document << ": `goalpost report --record` renews it";
+  }
+  const std::string readme = read_file(documents_with_tables().front());
+  EXPECT_TRUE(readme.find(readme_table()) != std::string::npos);
+}
+
+TEST(Report, PutsTablesOfTheExperimentsThatAMarkerNames) {
+  const std::string begin = "<!-- results of pendulum_sac none_such (written by `goalpost report --record`) -->",
+                    end = "<!-- results: end -->";
+  const std::string text = with_tables("above\n" + begin + "\nold\n" + end + "\nbelow " + begin + end);
+  EXPECT_EQ(text, "above\n" + begin + "\n" + page_table({"pendulum_sac", "none_such"}) + end + "\nbelow " + begin +
+                      "\n" + page_table({"pendulum_sac", "none_such"}) + end);
+  EXPECT_THAT(text, HasSubstr("| [`pendulum_sac`](pendulum_sac.toml) | SAC | 5 |"));
+  EXPECT_THAT(text, HasSubstr("| `none_such` | not recorded |"));
+  EXPECT_THROW(with_tables(begin), std::runtime_error);
+  EXPECT_EQ(with_tables("nothing"), "nothing");
 }
 
 }  // namespace
