@@ -18,6 +18,9 @@ struct ActionSpace {
 /// A reward that depends on goals only, so that HER can recompute it without the environment.
 using GoalReward = Scalar (*)(ConstVectorRef achieved, ConstVectorRef desired, Scalar radius);
 
+/// A hand-written policy. @param action [act] in [-1, 1], or an index. @alloc none
+using Script = void (*)(ConstVectorRef obs, ConstVectorRef achieved, ConstVectorRef desired, VectorRef action);
+
 struct GoalSpace {
   int dim = 0;                  ///< 0: not goal-conditioned
   Scalar radius = 0;            ///< reached if ‖achieved − desired‖ < radius, in the goal's unit
@@ -39,7 +42,8 @@ struct EnvSpec {
   bool can_fail = false;
   /// Kinds of episode whose success evaluations tell apart, e.g. one per goal; empty: all are of one kind.
   std::vector<std::string> kinds = {};
-  double dt = 0;  ///< seconds of simulated time per step; 0 where time has no unit
+  Script script = nullptr;  ///< solves the task if that can be done, as a yardstick; nullptr: there is none
+  double dt = 0;            ///< seconds of simulated time per step; 0 where time has no unit
 
   /// Rows of what networks see: the observation and, if there is one, the desired goal.
   int state_dim() const { return obs_dim + goal.dim; }

@@ -12,6 +12,7 @@
 #include "run/experiment.h"
 #include "run/figure.h"
 #include "run/film.h"
+#include "run/fixed_policy.h"
 #include "run/interrupt.h"
 #include "run/report.h"
 #include "run/report_page.h"
@@ -133,29 +134,45 @@ int resume(const std::filesystem::path& directory, const std::vector<std::string
   return tell(resume_in_directory(directory, set, any_build, quiet), directory, quiet);
 }
 
-int evaluate(const std::string& directory, const std::vector<std::string>& set, int episodes, std::int64_t seed,
-             bool as_json) {
-  const LoadedRun run = load_run(directory, set);
-  const Rng rng = Rng(static_cast<std::uint64_t>(seed)).stream("evaluate");
-  VectorEnv env(run.experiment.eval_env_factory(), evaluation_lanes(episodes), rng, 1);
-  const Evaluation e = evaluate(*run.agent, env, episodes, rng, interrupted);
-  if (e.episodes < episodes) return 130;
-  if (as_json) {
-    const nlohmann::ordered_json j = {{"experiment", run.experiment.name},
-                                      {"env", run.spec.name},
-                                      {"seed", seed},
-                                      {"episodes", e.episodes},
-                                      {"success", e.success},
-                                      {"success_any", e.success_any},
-                                      {"return", e.reward},
-                                      {"length", e.length},
-                                      {"kinds", to_json(e.kinds)}};
+struct EvaluateOptions {
+  std::string what;  // run directory; an environment with random or scripted
+  bool random = false, scripted = false;
+  int episodes = 1000;
+  std::int64_t seed = 0;
+  std::vector<std::string> set;
+  bool as_json = false;
+};
+
+int evaluate(const EvaluateOptions& o) {
+  const Rng rng = Rng(static_cast<std::uint64_t>(o.seed)).stream("evaluate");
+  std::string name;
+  EnvFactory make_env;
+  std::unique_ptr<Agent> agent;
+  if (o.random || o.scripted) {
+    make_env = make_environment(o.what, o.set, static_cast<std::uint64_t>(o.seed));
+    const EnvSpec spec = make_env()->spec();
+    agent = o.random ? make_random_policy(spec, rng.stream("action")) : make_scripted_policy(spec);
+    name = o.random ? "random" : "scripted";
+  } else {
+    LoadedRun run = load_run(o.what, o.set);
+    make_env = run.experiment.eval_env_factory();
+    agent = std::move(run.agent);
+    name = run.experiment.name;
+  }
+  VectorEnv env(make_env, evaluation_lanes(o.episodes), rng, 1);
+  const Evaluation e = evaluate(*agent, env, o.episodes, rng, interrupted);
+  if (e.episodes < o.episodes) return 130;
+  if (o.as_json) {
+    const nlohmann::ordered_json j = {
+        {"experiment", name},     {"env", env.spec().name}, {"seed", o.seed},
+        {"episodes", e.episodes}, {"success", e.success},   {"success_any", e.success_any},
+        {"return", e.reward},     {"length", e.length},     {"kinds", to_json(e.kinds)}};
     fmt::print("{}\n", j.dump());
   } else {
     fmt::print(
         "{} episodes of {} (seed {}): success at the last step {:.4f}, at any step {:.4f}, return {:.3f}, length "
         "{:.1f}\n",
-        e.episodes, run.spec.name, seed, e.success, e.success_any, e.reward, e.length);
+        e.episodes, env.spec().name, o.seed, e.success, e.success_any, e.reward, e.length);
     for (const Evaluation::Kind& k : e.kinds)
       fmt::print("  {:<22} {} episodes: success {:.4f}\n", k.name, k.episodes, k.success);
   }
@@ -267,8 +284,7 @@ int run(int argc, char** argv) {
   int status = 0;
   std::string name, out, filter;
   std::vector<std::string> set, directories;
-  std::int64_t seed = 0;
-  bool quiet = false, as_json = false;
+  bool quiet = false;
 
   CLI::App* list_command = app.add_subcommand("list", "what there is, a line each");
   list_command->add_option("what", name, "envs, algos, experiments or figures; all if left out")
@@ -310,13 +326,19 @@ int run(int argc, char** argv) {
   });
 
   CLI::App* evaluate_command = app.add_subcommand("evaluate", "measure a trained policy, without exploration");
-  int episodes = 1000;
-  evaluate_command->add_option("run", name, "run directory")->required();
-  evaluate_command->add_option("--episodes", episodes, "how many")->check(CLI::PositiveNumber);
-  evaluate_command->add_option("--seed", seed, "of starts and goals")->check(CLI::NonNegativeNumber);
-  evaluate_command->add_flag("--json", as_json, "print one JSON object");
-  evaluate_command->add_option("--set", set, "another environment setting, e.g. env.goal_x=9")->allow_extra_args(false);
-  evaluate_command->callback([&] { status = evaluate(name, set, episodes, seed, as_json); });
+  EvaluateOptions v;
+  evaluate_command
+      ->add_option("run", v.what, "run directory; with --random or --scripted a name of `goalpost list envs`")
+      ->required();
+  CLI::Option* random_option = evaluate_command->add_flag("--random", v.random, "uniform random actions instead");
+  evaluate_command->add_flag("--scripted", v.scripted, "the task's hand-written policy instead")
+      ->excludes(random_option);
+  evaluate_command->add_option("--episodes", v.episodes, "how many")->check(CLI::PositiveNumber);
+  evaluate_command->add_option("--seed", v.seed, "of starts and goals")->check(CLI::NonNegativeNumber);
+  evaluate_command->add_flag("--json", v.as_json, "print one JSON object");
+  evaluate_command->add_option("--set", v.set, "another environment setting, e.g. env.goal_x=9")
+      ->allow_extra_args(false);
+  evaluate_command->callback([&] { status = evaluate(v); });
 
   CLI::App* reproduce_command = app.add_subcommand("reproduce", "all runs of a paper's figure, then the figure");
   ReproduceOptions r;
@@ -351,8 +373,9 @@ int run(int argc, char** argv) {
                      "CSV file, columns a0, a1, ..., one row per step, in the environment's unit");
   source->add_option("--policy", o.policy, "run directory of a trained policy");
   source->add_flag("--random", o.random, "uniform random actions");
+  source->add_flag("--scripted", o.scripted, "the task's hand-written policy");
   source->require_option(1);
-  rollout_command->add_option("--episodes", o.episodes, "with --policy and --random")->check(CLI::PositiveNumber);
+  rollout_command->add_option("--episodes", o.episodes, "unless actions are given")->check(CLI::PositiveNumber);
   rollout_command->add_option("--seed", o.seed, "of resets and random actions")->check(CLI::NonNegativeNumber);
   rollout_command->add_option("--state", o.state,
                               "CSV file: a header and one row, the simulator state to start from (qpos0.., qvel0..)");
@@ -376,7 +399,10 @@ int run(int argc, char** argv) {
   render_command->add_option("--out", p.out, "the film (.mp4), or its last picture (.png)")->required();
   CLI::Option* given = render_command->add_option(
       "--actions", p.actions, "CSV file, columns a0, a1, ..., one row per step, in the environment's unit");
-  render_command->add_flag("--random", p.random, "uniform random actions")->excludes(given);
+  CLI::Option* at_random = render_command->add_flag("--random", p.random, "uniform random actions")->excludes(given);
+  render_command->add_flag("--scripted", p.scripted, "the task's hand-written policy")
+      ->excludes(given)
+      ->excludes(at_random);
   render_command->add_option("--episodes", p.episodes, "how many; 0: one per tile")->check(CLI::NonNegativeNumber);
   render_command->add_option("--tile", p.tiles, "so many side by side")->check(CLI::Range(1, 100));
   render_command->add_option("--seed", p.seed, "of resets and random actions, as of rollout")

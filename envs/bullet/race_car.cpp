@@ -61,6 +61,7 @@
 #include <vector>
 
 #include "core/check.h"
+#include "envs/bullet/race_car_driver.h"
 #include "envs/bullet/race_car_world.h"
 
 namespace goalpost {
@@ -100,6 +101,7 @@ EnvSpec make_spec(const char* name, const RaceCarConfig& c) {
           .max_steps = std::max(1, static_cast<int>(std::lround(c.time_limit / dt))),
           .can_fail = true,
           .kinds = kinds(c),
+          .script = &race_car_script,
           .dt = dt};
 }
 

@@ -27,6 +27,7 @@ class BitFlip final : public Env {
               .action = {.kind = ActionSpace::Kind::discrete, .dim = 1, .choices = c.bits, .low = {}, .high = {}},
               .goal = {.dim = c.bits, .radius = Scalar(0.5), .ends_at_goal = c.ends_at_goal, .reward = &sparse},
               .max_steps = c.bits,
+              .script = &flip_what_differs,
               .dt = 0},
         bits_(Vector::Zero(c.bits)),
         goal_(Vector::Zero(c.bits)) {
@@ -94,6 +95,11 @@ class BitFlip final : public Env {
                               set ? one : Colour{0.85f, 0.85f, 0.85f, 1});
       tile.label = std::string(1, set ? '1' : '0');
     }
+  }
+  static void flip_what_differs(ConstVectorRef, ConstVectorRef achieved, ConstVectorRef desired, VectorRef action) {
+    Index i = 0;
+    while (i + 1 < achieved.size() && achieved(i) == desired(i)) ++i;
+    action(0) = Scalar(i);
   }
   static Scalar sparse(ConstVectorRef achieved, ConstVectorRef desired, Scalar radius) {
     return (achieved - desired).squaredNorm() < radius * radius ? Scalar(0) : Scalar(-1);

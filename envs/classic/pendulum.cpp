@@ -9,6 +9,7 @@
 // Gymnasium's Pendulum-v1, equal step by step up to rounding; the state is kept in double.
 #include "envs/classic/pendulum.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -26,6 +27,7 @@ class Pendulum final : public Env {
         .action = {.dim = 1, .choices = 0, .low = Vector::Constant(1, -2), .high = Vector::Constant(1, 2)},
         .goal = {},
         .max_steps = 200,
+        .script = &swing_up,
         .dt = kDt};
     return spec;
   }
@@ -79,6 +81,14 @@ class Pendulum final : public Env {
   }
 
  private:
+  // Pumps energy into the swing until it is nearly upright, and holds it there.
+  static void swing_up(ConstVectorRef obs, ConstVectorRef, ConstVectorRef, VectorRef action) {
+    const double c = static_cast<double>(obs(0)), s = static_cast<double>(obs(1)), w = static_cast<double>(obs(2));
+    const double energy = w * w / 2 + 3 * kGravity / (2 * kLength) * (c - 1);  // over inertia; 0 when it stands
+    const double u = c > 0.9 ? -10 * std::atan2(s, c) - 3 * w : (w < 0) == (energy < 0) ? -2 : 2;
+    action(0) = Scalar(std::clamp(u / 2, -1., 1.));
+  }
+
   static constexpr double kDt = 0.05, kGravity = 10, kMass = 1, kLength = 1, kMaxSpeed = 8;
   double theta_ = 0, theta_dot_ = 0;
 };

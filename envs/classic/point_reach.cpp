@@ -21,6 +21,7 @@ class PointReach final : public Env {
         .action = {.dim = 2, .choices = 0, .low = Vector::Constant(2, -2), .high = Vector::Constant(2, 2)},
         .goal = {.dim = 2, .radius = Scalar(0.05), .ends_at_goal = false, .reward = &sparse},
         .max_steps = 100,
+        .script = &spring,
         .dt = 0.05};
     return spec;
   }
@@ -72,6 +73,10 @@ class PointReach final : public Env {
 
  private:
   static Eigen::Vector3d on_floor(ConstVectorRef p) { return {double(p(0)), double(p(1)), 0}; }
+  // A spring to the goal, and a damper.
+  static void spring(ConstVectorRef obs, ConstVectorRef achieved, ConstVectorRef desired, VectorRef action) {
+    action = ((3 * (desired - achieved) - 2 * obs.tail(2)) / 2).cwiseMax(Scalar(-1)).cwiseMin(Scalar(1));
+  }
   static Scalar sparse(ConstVectorRef achieved, ConstVectorRef desired, Scalar radius) {
     return (achieved - desired).squaredNorm() < radius * radius ? Scalar(0) : Scalar(-1);
   }

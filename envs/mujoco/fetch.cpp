@@ -44,6 +44,7 @@
 #include <vector>
 
 #include "core/check.h"
+#include "envs/mujoco/fetch_scripts.h"
 #include "envs/mujoco/mujoco_env.h"
 
 namespace goalpost {
@@ -61,6 +62,7 @@ constexpr std::array<double, 4> kDown{1, 0, 1, 0};  // orientation of a gripper 
 
 struct Task {
   const char *name, *file;
+  Script script;
   bool has_object, fingers_shut, goal_in_air;
   double lift;                      // m, of the gripper before settling
   double object_range, goal_range;  // m
@@ -68,12 +70,22 @@ struct Task {
   std::array<double, 3> base;       // where its three slides are put before settling, m
 };
 
-// name, file; has_object, fingers_shut, goal_in_air; lift; object_range, goal_range, goal_offset; base
+// name, file; script; has_object, fingers_shut, goal_in_air; lift; object_range, goal_range, goal_offset; base
 constexpr std::array<Task, 4> kTasks{{
-    {"FetchReach", "fetch/reach.xml", false, true, false, 0.2, 0, 0.15, 0, {0.4049, 0.48, 0}},
-    {"FetchPush", "fetch/push.xml", true, true, false, 0, 0.15, 0.15, 0, {0.405, 0.48, 0}},
-    {"FetchSlide", "fetch/slide.xml", true, true, false, -0.02, 0.1, 0.3, 0.4, {0.05, 0.48, 0}},
-    {"FetchPickAndPlace", "fetch/pick_and_place.xml", true, false, true, 0.2, 0.15, 0.15, 0, {0.405, 0.48, 0}},
+    {"FetchReach", "fetch/reach.xml", &fetch_reach_script, false, true, false, 0.2, 0, 0.15, 0, {0.4049, 0.48, 0}},
+    {"FetchPush", "fetch/push.xml", &fetch_push_script, true, true, false, 0, 0.15, 0.15, 0, {0.405, 0.48, 0}},
+    {"FetchSlide", "fetch/slide.xml", nullptr, true, true, false, -0.02, 0.1, 0.3, 0.4, {0.05, 0.48, 0}},
+    {"FetchPickAndPlace",
+     "fetch/pick_and_place.xml",
+     &fetch_pick_and_place_script,
+     true,
+     false,
+     true,
+     0.2,
+     0.15,
+     0.15,
+     0,
+     {0.405, 0.48, 0}},
 }};
 
 // The model of a task with the state that the arm settles into; shared by lanes, read-only.
@@ -140,6 +152,7 @@ EnvSpec make_spec(const World& world, FetchReward reward, int version) {
                    .ends_at_goal = false,
                    .reward = reward == FetchReward::dense ? &dense : &sparse},
           .max_steps = 50,
+          .script = t.script,
           .dt = kSubsteps * world.model->opt.timestep};
 }
 

@@ -7,8 +7,8 @@
 #include <limits>
 
 #include "algos/her.h"
-#include "algos/noise.h"
 #include "core/check.h"
+#include "run/fixed_policy.h"
 #include "run/interrupt.h"
 #include "run/progress.h"
 #include "run/rollout.h"
@@ -273,9 +273,9 @@ void render(const RenderOptions& o) {
   std::unique_ptr<Agent> agent;
   HerConfig her;
   if (std::filesystem::is_directory(o.what)) {
-    if (o.random || !o.actions.empty())
-      throw UsageError(
-          fmt::format("{} is a run, which acts by its policy; expected neither --random nor --actions", o.what));
+    if (o.random || o.scripted || !o.actions.empty())
+      throw UsageError(fmt::format(
+          "{} is a run, which acts by its policy; expected none of --random, --scripted and --actions", o.what));
     LoadedRun run = load_run(o.what, o.set);
     make_env = run.experiment.eval_env_factory();
     agent = std::move(run.agent);
@@ -286,8 +286,9 @@ void render(const RenderOptions& o) {
     if (o.what.find('/') != std::string::npos)
       throw UsageError(fmt::format("{} is not a run directory: there is no such directory", o.what));
     make_env = make_environment(o.what, o.set, static_cast<std::uint64_t>(o.seed));
-    if (o.random == !o.actions.empty())
-      throw UsageError(fmt::format("{} is an environment; expected --random or --actions FILE to act in it", o.what));
+    if (o.random + o.scripted + !o.actions.empty() != 1)
+      throw UsageError(
+          fmt::format("{} is an environment; expected --random, --scripted or --actions FILE to act in it", o.what));
   }
   if (!o.actions.empty() && (o.tiles > 1 || o.episodes > 0))
     throw UsageError(
@@ -300,16 +301,12 @@ void render(const RenderOptions& o) {
   if (o.relabelled > 0 && spec.goal.dim == 0)
     throw UsageError(fmt::format("--relabelled shows goals, but {} has none", spec.name));
   const int episodes = !o.actions.empty() ? std::numeric_limits<int>::max() : std::max(o.episodes, o.tiles);
+  if (o.random) agent = make_random_policy(spec, rng.stream("action"));
+  if (o.scripted) agent = make_scripted_policy(spec);
   FilmSource source;
   std::int64_t steps = 0;  // that there are, or at most
   if (agent) {
     source = film_source(*agent);
-    steps = static_cast<std::int64_t>(episodes) * spec.max_steps;
-  } else if (o.random) {
-    source.step = [&, draw = rng.stream("action"), action = Matrix(spec.action.dim, o.tiles)](VectorEnv& e) mutable {
-      random_actions(spec.action, draw, action);
-      return &e.step(action);
-    };
     steps = static_cast<std::int64_t>(episodes) * spec.max_steps;
   } else {
     const Eigen::MatrixXd actions = read_actions(o.actions, spec);

@@ -104,7 +104,7 @@ FilmOutcome film_episode(Film& film, Agent& agent, VectorEnv& env, const std::fi
 struct RenderOptions {
   std::string what;               ///< run directory or environment
   std::filesystem::path actions;  ///< CSV file with columns a0, a1, ...: one row per step
-  bool random = false;
+  bool random = false, scripted = false;
   int episodes = 0;  ///< 0: as many as tiles
   int tiles = 1;     ///< episodes side by side
   std::int64_t seed = 0;

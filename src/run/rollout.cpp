@@ -6,8 +6,8 @@
 #include <cstdio>
 #include <functional>
 
-#include "algos/noise.h"
 #include "core/names.h"
+#include "run/fixed_policy.h"
 #include "run/interrupt.h"
 #include "run/runner.h"
 #include "storage/csv.h"
@@ -115,8 +115,9 @@ void rollout(const RolloutOptions& o) {
 
   const Rng rng(static_cast<std::uint64_t>(o.seed));
   VectorEnv env(make_env, 1, rng.stream("rollout"));
-  Rng action_rng = rng.stream("action");
   const EnvSpec& spec = env.spec();
+  if (o.random) agent = make_random_policy(spec, rng.stream("action"));
+  if (o.scripted) agent = make_scripted_policy(spec);
   const Eigen::MatrixXd actions = o.actions.empty() ? Eigen::MatrixXd() : read_actions(o.actions, spec);
   Matrix action(spec.action.dim, 1);
   const std::vector<std::string> coordinates = env.lane(0).coordinate_names();
@@ -157,10 +158,7 @@ void rollout(const RolloutOptions& o) {
   Index episode = 0, t = 0;
   for (Index row = 0; o.actions.empty() ? episode < o.episodes : row < actions.cols(); ++row) {
     if (interrupted()) break;
-    if (agent)
-      agent->act(env.obs(), env.first(), Mode::exploit, action);
-    else if (o.random)
-      random_actions(spec.action, action_rng, action);
+    if (agent) agent->act(env.obs(), env.first(), Mode::exploit, action);
     const StepBatch& step = o.actions.empty() ? env.step(action) : env.step_in_unit(actions.col(row));
     text += fmt::format("{},{},{},{},{},{}", episode, t++, step.reward(0, 0), step.terminated[0], step.truncated[0],
                         step.success[0]);

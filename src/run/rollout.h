@@ -20,7 +20,8 @@ struct RolloutOptions {
   std::filesystem::path actions;  ///< CSV file with columns a0, a1, ...: one row per step
   std::filesystem::path policy;   ///< run directory
   bool random = false;
-  int episodes = 1;  ///< for policy and random
+  bool scripted = false;  ///< the task's hand-written policy
+  int episodes = 1;       ///< unless actions are given
   std::int64_t seed = 0;
   std::filesystem::path state;   ///< CSV file with one row: the simulator's state that the first episode starts from
   bool with_state = false;       ///< also write the simulator's state after each step

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "envs/registry.h"
+#include "envs/vector_env.h"
 #include "support/matrices.h"
 #include "support/state.h"
 
@@ -232,6 +233,43 @@ std::vector<std::string> names() {
   for (const EnvEntry& entry : environments()) list.emplace_back(entry.name);
   return list;
 }
+TEST_P(Contract, AnEpisodesKindIsOneOfThoseNamedAndStays) {
+  const std::unique_ptr<Env> env = make();
+  Rng rng(1);
+  for (int e = 0; e < 5; ++e) {
+    env->reset(rng);
+    const std::size_t kind = env->kind();
+    EXPECT_LT(kind, std::max<std::size_t>(env->spec().kinds.size(), 1));
+    env->step(random_action(env->spec().action, rng));
+    EXPECT_EQ(env->kind(), kind);
+  }
+}
+
+TEST_P(Contract, AScriptActsInRangeAndSolvesItsTask) {
+  const EnvFactory factory = [this] { return make(); };
+  VectorEnv env(factory, 5, Rng(2));
+  const EnvSpec& s = env.spec();
+  if (s.script == nullptr) return;
+  Matrix action = Matrix::Constant(s.action.dim, env.lanes(), 777);
+  int ended = 0, solved = 0;
+  while (ended < 10) {
+    for (Index i = 0; i < action.cols(); ++i)
+      s.script(env.obs().obs.col(i), env.obs().achieved.col(i), env.obs().desired.col(i), action.col(i));
+    if (s.action.kind == ActionSpace::Kind::continuous) {
+      ASSERT_LE(action.cwiseAbs().maxCoeff(), Scalar(1));
+    }
+    const StepBatch& step = env.step(action);  // throws for an index out of range
+    for (std::size_t i = 0; i < 5; ++i) {
+      ended += step.ended(i);
+      solved += step.ended(i) && step.success[i] != 0;
+    }
+  }
+  // Version 3's goals lie where no action leads to, and without goals there is no success.
+  if (s.goal.dim > 0 && s.name != "FetchReach-v3") {
+    EXPECT_EQ(solved, ended);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Environments, Contract, ::testing::ValuesIn(names()),
                          [](const ::testing::TestParamInfo<std::string>& info) {
                            std::string name = info.param;

@@ -68,9 +68,12 @@ Vector3d gripper(Env& env) { return vector(env, kGripper); }
 Vector3d goal(Env& env) { return Vector3d::Map(Parts(env)["goal"].data()); }
 
 Vector4d action(double x, double y, double z, double finger = 0) { return {x, y, z, finger}; }
-Vector4d towards(const Vector3d& distance, double gain, double finger = 0) {
-  const Vector3d a = (gain * distance).cwiseMax(-1).cwiseMin(1);
-  return action(a.x(), a.y(), a.z(), finger);
+// The task's own hand-written policy.
+Vector4d script(Env& env) {
+  Vector obs(env.spec().obs_dim), achieved(3), desired(3), action(4);
+  env.observe({obs, achieved, desired});
+  env.spec().script(obs, achieved, desired, action);
+  return action.cast<double>();
 }
 
 struct Score {
@@ -474,7 +477,7 @@ TEST(FetchReachV3, ForgetsTheSettledStartAndCannotBeSolved) {
     const double x = 1.341855022 + 0.15 * (2 * double(same.uniform()) - 1);
     EXPECT_NEAR(goal(*env).x(), x, 1e-8) << "goals lie around the gripper that was settled";
   }
-  const Score s = score(*env, 20, [](Env& e) { return towards(goal(e) - gripper(e), 20); });
+  const Score s = score(*env, 20, script);
   EXPECT_EQ(s.success, 0);
 }
 
@@ -482,7 +485,7 @@ TEST(FetchReachV3, ForgetsTheSettledStartAndCannotBeSolved) {
 
 TEST(FetchController, AProportionalOneSolvesReach) {
   const std::unique_ptr<Env> env = make(FetchTask::reach);
-  const Score s = score(*env, 40, [](Env& e) { return towards(goal(e) - gripper(e), 20); });
+  const Score s = score(*env, 40, script);
   EXPECT_EQ(s.success, 1);
   EXPECT_NEAR(s.mean_return, -1.6, 0.4);
 }
@@ -498,50 +501,15 @@ TEST(FetchController, WithoutAnActionABoxStaysWhereItIs) {
   }
 }
 
-// Goes behind the box, above it, down, and pushes it along the line to the goal.
-Vector4d push(Env& env) {
-  const Vector3d p = gripper(env), box = vector(env, kObject), g = goal(env);
-  const Vector2d to_goal = (g - box).head<2>();
-  const double distance = to_goal.norm();
-  if (distance < 0.015) return Vector4d::Zero();
-  const Vector2d along = to_goal / distance, offset = (p - box).head<2>();
-  const double ahead = offset.dot(along);
-  const Vector2d beside = offset - ahead * along;
-  const bool behind = ahead < -0.03 && beside.norm() < 0.02;
-  if (behind && p.z() < 0.45) {
-    const Vector2d a = 10 * (std::min(distance, 0.06) * along - 1.5 * beside);
-    return towards({a.x(), a.y(), 10 * (0.425 - p.z())}, 1);
-  }
-  const double clear = 0.04 / along.cwiseAbs().maxCoeff() + 0.01;  // half of box and fingers
-  const Vector2d start = box.head<2>() - clear * along;
-  const Vector2d way = start - p.head<2>();
-  const double height = way.norm() < 0.02 ? 0.425 : 0.5;
-  if (height > 0.45 && p.z() < 0.475) return towards({0, 0, height - p.z()}, 20);
-  return towards({way.x(), way.y(), height - p.z()}, 20);
-}
-
 TEST(FetchController, AScriptPushesTheBox) {
   const std::unique_ptr<Env> env = make(FetchTask::push);
   // The arm is too short to get behind a box at the far end of its range (x > 1.49) that must come back.
-  EXPECT_GE(score(*env, 60, push).success, 0.95);
-}
-
-// Opens, goes above the box, down, shuts, and carries it to the goal.
-Vector4d pick_and_place(Env& env) {
-  const Vector3d p = gripper(env), box = vector(env, kObject);
-  const double gap = static_cast<double>(observation(env).segment<2>(kFingers).sum());
-  const Vector3d to_box = box - p;
-  if (to_box.norm() < 0.02) {
-    if (gap > 0.052) return towards(to_box, 10, -1);
-    return towards(goal(env) - box, 10, -1);
-  }
-  const bool above = to_box.head<2>().norm() < 0.012;
-  return towards(above ? to_box : Vector3d(to_box.x(), to_box.y(), to_box.z() + 0.08), 10, 1);
+  EXPECT_GE(score(*env, 60, script).success, 0.95);
 }
 
 TEST(FetchController, AScriptGraspsTheBoxAndCarriesIt) {
   const std::unique_ptr<Env> env = make(FetchTask::pick_and_place);
-  const Score s = score(*env, 40, pick_and_place);
+  const Score s = score(*env, 40, script);
   EXPECT_GE(s.success, 0.95);
   EXPECT_NEAR(s.mean_return, -22, 4);
 }
@@ -583,8 +551,7 @@ TEST(FetchState, CoordinatesMoveTheRobotAndKeepTheGoal) {
 }
 
 TEST(FetchState, RestoringWithinAContactRepeatsTheBits) {
-  const auto policies = {std::pair{FetchTask::push, &push}, {FetchTask::pick_and_place, &pick_and_place}};
-  for (const auto& [task, policy] : policies) {
+  for (const FetchTask task : {FetchTask::push, FetchTask::pick_and_place}) {
     const EnvFactory factory = fetch_factory(task, FetchReward::sparse, 4, {});
     const std::unique_ptr<Env> env = factory(), other = factory();
     Rng rng(5), elsewhere(6);
@@ -594,7 +561,7 @@ TEST(FetchState, RestoringWithinAContactRepeatsTheBits) {
     const Vector3d start = vector(*env, kObject);
     int moved = 0;
     for (int t = 0; t < 50; ++t) {
-      const Vector4d a = policy(*env);
+      const Vector4d a = script(*env);
       const Snapshot before = snapshot(*env);
       env->step(a);
       const Snapshot after = snapshot(*env);
@@ -611,7 +578,7 @@ TEST(FetchState, RestoringWithinAContactRepeatsTheBits) {
     // A long way from one restored state.
     restore(*other, snapshot(*env));
     for (int t = 0; t < 20; ++t) {
-      const Vector4d a = policy(*env);
+      const Vector4d a = script(*env);
       env->step(a);
       other->step(a);
     }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/check.h"
+#include "envs/bullet/race_car_driver.h"
 #include "envs/bullet/race_car_world.h"
 #include "envs/registry.h"
 #include "envs/vector_env.h"
@@ -361,49 +362,10 @@ TEST(RaceCar, RefusesWhatItCannotDo) {
 
 // ---- a driver ----
 
-// Steers along a line towards a point ahead (pure pursuit), slower where the line turns.
-class Driver {
- public:
-  Driver(double straight, double corner) : straight_(straight), corner_(corner) {}
-
-  Vector2d operator()(const Env& env) {
-    const Vector o = observation(env);
-    const Vector2d p = o.head<2>().cast<double>();
-    const double speed = o.segment<2>(kVelocity).cast<double>().norm(), yaw = double(o(kYaw));
-    // The nearest point of the line, from the last one on.
-    double nearest = 1e9;
-    const double from = done_;
-    for (double s = from; s < from + 0.6; s += 0.01)
-      if (const double d = (at(s) - p).norm(); d < nearest) nearest = d, done_ = s;
-    const Vector2d ahead = at(done_ + 0.5 + 0.15 * speed) - p;
-    const double bearing = std::atan2(ahead.y(), ahead.x()) - yaw;
-    const double steer = std::atan2(2 * 0.325 * std::sin(bearing), ahead.norm());
-    const double turn = std::abs(std::remainder(heading(done_ + 0.6 * (0.3 + speed)) - heading(done_), 2 * kPi));
-    const double sharp = std::min(1., turn / 0.8);
-    return {std::clamp(-steer, -1., 1.), (1 - sharp) * straight_ + sharp * corner_};
-  }
-
- private:
-  static Vector2d at(double s) {
-    Vector2d from = kLine[0];
-    for (std::size_t i = 1; i < kLine.size(); ++i) {
-      const double part = (kLine[i] - from).norm();
-      if (s < part || i + 1 == kLine.size()) return from + s / part * (kLine[i] - from);
-      s -= part;
-      from = kLine[i];
-    }
-    return from;
-  }
-  static double heading(double s) {
-    const Vector2d d = at(s + 0.3) - at(s);
-    return std::atan2(d.y(), d.x());
-  }
-
-  inline static const std::array kLine{Vector2d(0.5, 0.5), Vector2d(0.7, 2.2), Vector2d(1.5, 3), Vector2d(3, 3),
-                                       Vector2d(8, 3),     Vector2d(9, 3.8),   Vector2d(9, 6),   Vector2d(9.9, 7),
-                                       Vector2d(11, 7),    Vector2d(14.8, 7)};
-  double straight_, corner_, done_ = 0;
-};
+// Throttle on straights and in sharp corners.
+std::function<Vector2d(const Env&)> driver(double straight, double corner) {
+  return [=](const Env& env) { return drive_race_car(observation(env), straight, corner); };
+}
 
 struct Target {
   double x, y;
@@ -415,7 +377,7 @@ TEST(RaceCarDriver, ReachesEveryGoalOfTheVersionAsPublished) {
     const std::unique_ptr<Env> env = make_v0({.goal_x = t.x, .goal_y = t.y});
     Rng rng(1);
     env->reset(rng);
-    const Ending e = play(*env, Driver(0.8, 0.35), 2000);
+    const Ending e = play(*env, driver(0.8, 0.35), 2000);
     EXPECT_TRUE(e.last.success) << "goal " << t.x << ", " << t.y << " after " << e.steps;
     EXPECT_EQ(e.last.reward, 0);
     EXPECT_LE(e.steps, t.steps);
@@ -434,7 +396,7 @@ TEST(RaceCarDriver, ReachesEveryGoalOfTheCorrectedVersionFromEveryStart) {
     int arrivals = 0;
     for (int e = 0; e < kStarts; ++e) {
       env->reset(rng);
-      arrivals += play(*env, Driver(0.8, 0.35), t.steps).last.success;
+      arrivals += play(*env, driver(0.8, 0.35), t.steps).last.success;
     }
     EXPECT_EQ(arrivals, kStarts) << "goal " << t.x << ", " << t.y;
   }
@@ -458,7 +420,7 @@ TEST(RaceCarDriver, AsPublishedCrashingPaysMoreThanArriving) {
       return sum;
     };
     bool crashed_arrived = true, driven_arrived = false;
-    const double crashed = discounted(crash, &crashed_arrived), driven = discounted(Driver(1, 0.5), &driven_arrived);
+    const double crashed = discounted(crash, &crashed_arrived), driven = discounted(driver(1, 0.5), &driven_arrived);
     EXPECT_FALSE(crashed_arrived);
     EXPECT_TRUE(driven_arrived);
     RecordProperty("return_of_crash_at_" + std::to_string(static_cast<int>(crash_reward)), std::to_string(crashed));

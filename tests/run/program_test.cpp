@@ -89,6 +89,23 @@ TEST_F(Program, TrainsAndEvaluates) {
   expect_refusal("evaluate r --set train.lanes=2", "expected env.<setting>=<value>");
 }
 
+TEST_F(Program, ComparesWithPoliciesThatAreNotLearnt) {
+  const auto success = [&](const std::string& arguments) {
+    return nlohmann::json::parse(run("evaluate " + arguments + " --episodes 40 --json").out)
+        .at("success")
+        .get<double>();
+  };
+  EXPECT_EQ(success("PointReach-v0 --scripted"), 1);
+  EXPECT_LT(success("PointReach-v0 --random"), 0.2);
+  EXPECT_EQ(success("BitFlip-v0 --scripted --set env.bits=30"), 1);
+  EXPECT_EQ(run("rollout PointReach-v0 --scripted --out a.csv").status, 0);
+  const CsvTable table = read_csv(here_ / "a.csv");
+  EXPECT_EQ(table.column("success").back(), 1);
+  expect_refusal("evaluate AntMaze-v0 --scripted", "AntMaze-v0 has no scripted policy");
+  expect_refusal("evaluate PointReach-v0 --scripted --random", "excludes");
+  expect_refusal("evaluate PointReach-v0", "PointReach-v0 is not a run directory");
+}
+
 TEST_F(Program, TellsTheKindsOfEpisodesApart) {
   const Outcome trained =
       run("train point_reach_hiro --quiet --out r --steps 400 --set env.task.waypoints=2 --set train.warmup_steps=400 "
