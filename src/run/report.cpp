@@ -292,13 +292,14 @@ std::vector<Summary> summarise(const std::vector<FinishedRun>& runs) {
 }
 
 std::string summary_table(const std::vector<Summary>& summaries) {
-  std::string text = fmt::format("{:<22} {:<22} {:>5} {:>8} {:>16} {:>11}  {}\n", "experiment", "variant", "seeds",
+  std::string text = fmt::format("{:<22} {:<22} {:>5} {:>15} {:>16} {:>11}  {}\n", "experiment", "variant", "seeds",
                                  "measured", "95 % interval", "steps", "expected");
   for (const Summary& s : summaries) {
     const FinishedRun& first = *s.runs.front();
     text += fmt::format(
-        "{:<22} {:<22} {:>5} {:>8.3f} {:>16} {:>11.0f}  {} {}\n", s.experiment, s.variant, s.runs.size(), s.value,
-        fmt::format("[{:.3f}, {:.3f}]", s.low, s.high), s.steps, first.measures_return() ? "return" : "success",
+        "{:<22} {:<22} {:>5} {:>15} {:>16} {:>11.0f}  {}\n", s.experiment, s.variant, s.runs.size(),
+        fmt::format("{} {:.3f}", first.measures_return() ? "return" : "success", s.value),
+        fmt::format("[{:.3f}, {:.3f}]", s.low, s.high), s.steps,
         first.expected ? fmt::format(">= {} {}", *first.expected, s.meets_expectation ? "met" : "MISSED") : "");
   }
   return text;
