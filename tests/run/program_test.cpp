@@ -467,7 +467,7 @@ TEST_F(Program, FilmsAPolicyAndAnEnvironment) {
   expect_refusal("render PointReach-v0 --random --relabelled 20 --out c.mp4", "expected a file .png");
   expect_refusal("render BitFlip-v0 --random --out a.gif", "expected .mp4 for a film or .png");
   expect_refusal("render BitFlip-v0 --random --out no/a.mp4", "there is no directory no");
-  expect_refusal("render BitFlip-v0 --out c.mp4", "expected --random or --actions");
+  expect_refusal("render BitFlip-v0 --out c.mp4", "expected --random, --scripted or --actions");
   expect_refusal("render BitFlp-v0 --random --out c.mp4", "did you mean BitFlip-v0?");
   expect_refusal("render no/run --out c.mp4", "no/run is not a run directory");
   expect_refusal("render r --random --out c.mp4", "acts by its policy");
