@@ -174,7 +174,8 @@ int evaluate(const EvaluateOptions& o) {
         "{:.1f}\n",
         e.episodes, env.spec().name, o.seed, e.success, e.success_any, e.reward, e.length);
     for (const Evaluation::Kind& k : e.kinds)
-      fmt::print("  {:<22} {} episodes: success {:.4f}\n", k.name, k.episodes, k.success);
+      fmt::print("  {:<22} {} episodes{}\n", k.name, k.episodes,
+                 k.episodes > 0 ? fmt::format(": success {:.4f}", k.success) : "");
   }
   return 0;
 }

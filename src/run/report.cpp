@@ -408,7 +408,8 @@ std::string page_table(const std::vector<std::string>& experiments) {
       }
       std::string by_kind;
       for (const Evaluation::Kind& k : kinds)
-        by_kind += fmt::format("{}{} {:.2f}", by_kind.empty() ? "" : ", ", k.name, k.success);
+        by_kind += fmt::format("{}{} {}", by_kind.empty() ? "" : ", ", k.name,
+                               std::isnan(k.success) ? "none" : fmt::format("{:.2f}", k.success));
       text +=
           fmt::format("| [`{0}`]({0}.toml){1} | {2} | {3} | {4} | {5:.3f} [{6:.3f}, {7:.3f}] | {8:.3f} | {9} |\n", name,
                       variant.empty() ? "" : " with `" + variant + "`", summary.at("label").get<std::string>(),

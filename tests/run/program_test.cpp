@@ -123,6 +123,9 @@ TEST_F(Program, TellsTheKindsOfEpisodesApart) {
   const nlohmann::json j = nlohmann::json::parse(run("evaluate r --episodes 20 --json").out);
   EXPECT_GT(j.at("kinds").at("waypoint_1").at("episodes"), 0);
   EXPECT_THAT(run("evaluate r --episodes 20").out, HasSubstr("waypoint_1"));
+  const std::string text = run("evaluate r --episodes 5 --set env.task.waypoints=9 --set env.task.max_steps=1").out;
+  EXPECT_THAT(text, HasSubstr("waypoint_9             0 episodes\n"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("nan")));
 }
 
 TEST_F(Program, RepeatsARunFromItsConfigurationWithAnyNumberOfThreads) {
