@@ -63,6 +63,7 @@ Var Sac::temperature_loss() {
 }
 
 void Sac::update(const Batch& batch, Rng& rng, Metrics& metrics) {
+  metrics.add("train/learning_rate", pi_opt_.learning_rate());
   metrics.add("train/critic_loss", minimise(tape_, q_opt_, [&] { return critic_loss(batch, rng); }));
   metrics.add("train/actor_loss", minimise(
                                       tape_, pi_opt_, [&] { return policy_loss(batch, rng); }, c_.pi_max_grad_norm));

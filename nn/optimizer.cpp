@@ -28,11 +28,15 @@ Adam::Adam(ParameterList parameters, const AdamConfig& config)
   GP_CHECK(c_.lr_end >= 0, "Adam: lr_end = ", c_.lr_end, "; expected a number >= 0");
 }
 
+double Adam::learning_rate() const {
+  const double lr = static_cast<double>(c_.lr);
+  if (c_.lr_steps == 0) return lr;
+  return lr + (static_cast<double>(c_.lr_end) - lr) *
+                  std::min(1.0, static_cast<double>(t_) / static_cast<double>(c_.lr_steps));
+}
+
 void Adam::step() {
-  double lr = static_cast<double>(c_.lr);
-  if (c_.lr_steps > 0)
-    lr += (static_cast<double>(c_.lr_end) - lr) *
-          std::min(1.0, static_cast<double>(t_) / static_cast<double>(c_.lr_steps));
+  const double lr = learning_rate();
   ++t_;
   // α_t = lr √(1 − β₂ᵗ) / (1 − β₁ᵗ) and ε̂ = ε √(1 − β₂ᵗ): Algorithm 1 with the two corrections moved into the step size
   const double t = static_cast<double>(t_);

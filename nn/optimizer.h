@@ -13,7 +13,8 @@ namespace goalpost {
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
-  virtual void step() = 0;  ///< uses and then clears every parameter's grad. @alloc none
+  virtual void step() = 0;                   ///< uses and then clears every parameter's grad. @alloc none
+  virtual double learning_rate() const = 0;  ///< of the next step
   virtual void visit_state(StateVisitor& v) = 0;
   const ParameterList& parameters() const { return parameters_; }
 
@@ -50,6 +51,7 @@ class Adam final : public Optimizer {
  public:
   Adam(ParameterList parameters, const AdamConfig& config);
   void step() override;
+  double learning_rate() const override;
   void visit_state(StateVisitor& v) override;
 
  private:
@@ -82,6 +84,7 @@ class RmsProp final : public Optimizer {
  public:
   RmsProp(ParameterList parameters, const RmsPropConfig& config);
   void step() override;
+  double learning_rate() const override { return static_cast<double>(c_.lr); }
   void visit_state(StateVisitor& v) override;
 
  private:

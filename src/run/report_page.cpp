@@ -206,6 +206,38 @@ std::string seeds_table(const Family& family) {
       rows);
 }
 
+// Success by kind of episode (EnvSpec::kinds); nothing if no environment tells kinds apart.
+std::string kinds_table(const Family& family) {
+  std::string rows;
+  for (const Group& g : family.groups) {
+    const FinishedRun& first = *g.summary->runs.front();
+    for (const Evaluation::Kind& kind : first.result.final.kinds) {
+      int seeds = 0, episodes = 0;
+      double mean = 0, lowest = std::numeric_limits<double>::infinity();
+      for (const FinishedRun* run : g.summary->runs)
+        for (const Evaluation::Kind& k : run->result.final.kinds) {
+          if (k.name != kind.name || k.episodes == 0) continue;
+          ++seeds;
+          episodes += k.episodes;
+          mean += (k.success - mean) / seeds;
+          lowest = std::min(lowest, k.success);
+        }
+      const auto shown = [&](double value) { return seeds == 0 ? "none" : fmt::format("{:.3f}", value); };
+      rows += fmt::format(
+          "<tr><td><code>{}</code></td><td>{}</td><td>{}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{}</td>"
+          "<td class=n>{}</td></tr>\n",
+          escaped(first.experiment.name), escaped(first.variant), escaped(kind.name), seeds, episodes, shown(mean),
+          shown(lowest));
+    }
+  }
+  if (rows.empty()) return "";
+  return fmt::format(
+      "<details><summary>Success by kind of episode</summary><div class=table><table>\n<tr><th>experiment</th>"
+      "<th>setting</th><th>kind</th><th>seeds</th><th>episodes</th><th>success, mean over seeds</th>"
+      "<th>lowest seed</th></tr>\n{}</table></div></details>\n",
+      rows);
+}
+
 // Success rates of several tasks are on one scale and can be pooled; returns are not.
 std::string pooled_table(const Family& family, const Chunk& chunk) {
   std::string rows;
@@ -374,6 +406,7 @@ void add_family(Page& page, const Family& family) {
           single));
   }
   page.add(seeds_table(family));
+  page.add(kinds_table(family));
   page.add(settings_table(family));
   for (const Chunk& chunk : chunks)
     if (chunk.title.empty()) page.add(pooled_table(family, chunk));

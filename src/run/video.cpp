@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cstring>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -74,6 +75,9 @@ Owned<AVFrame> make_frame(int width, int height, AVPixelFormat format) {
   frame->height = height;
   frame->format = format;
   checked(av_frame_get_buffer(frame.get(), 0), "making a frame");
+  for (std::size_t i = 0; i < AV_NUM_DATA_POINTERS; ++i)
+    if (frame->buf[i] != nullptr)
+      std::memset(frame->buf[i]->data, 0, frame->buf[i]->size);  // its margins are read, too
   return frame;
 }
 
@@ -96,7 +100,7 @@ struct FilmWriter::State {
   Owned<AVFormatContext> format;
   Owned<AVCodecContext> encoder;
   Owned<SwsContext> scaler;
-  Owned<AVFrame> frame;
+  Owned<AVFrame> picture, frame;
   Owned<AVPacket> packet;
   std::int64_t frames = 0;
   bool finished = false;
@@ -166,6 +170,7 @@ FilmWriter::FilmWriter(std::filesystem::path file, int width, int height, double
       sws_getContext(c.width, c.height, AV_PIX_FMT_RGB24, c.width, c.height, AV_PIX_FMT_YUV420P,
                      SWS_BICUBIC | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INP, nullptr, nullptr, nullptr),
       "converting colours"));
+  s.picture = make_frame(c.width, c.height, AV_PIX_FMT_RGB24);
   s.frame = make_frame(c.width, c.height, AV_PIX_FMT_YUV420P);
   s.packet.reset(checked(av_packet_alloc(), "making a film"));
 }
@@ -178,9 +183,11 @@ void FilmWriter::add(const Picture& picture, int times) {
            "FilmWriter::add: a picture of ", picture.width, " x ", picture.height, "; expected ", s.encoder->width,
            " x ", s.encoder->height);
   checked(av_frame_make_writable(s.frame.get()), "encoding a picture");
-  const std::uint8_t* rows = picture.rgb.data();
-  const int stride = 3 * picture.width;
-  checked(sws_scale(s.scaler.get(), &rows, &stride, 0, s.encoder->height, s.frame->data, s.frame->linesize),
+  // libswscale reads sixteen bytes at a time, also beyond a picture's last one: its own frames have room there.
+  av_image_copy_plane(s.picture->data[0], s.picture->linesize[0], picture.rgb.data(), 3 * picture.width,
+                      3 * s.encoder->width, s.encoder->height);
+  checked(sws_scale(s.scaler.get(), s.picture->data, s.picture->linesize, 0, s.encoder->height, s.frame->data,
+                    s.frame->linesize),
           "converting colours");
   for (int i = 0; i < times; ++i) {
     s.frame->pts = s.frames++;

@@ -482,7 +482,8 @@ TEST(HiroLearning, TheDocumentsNamesOfMetrics) {
   agent.update(metrics);
   std::set<std::string> names;
   for (const Metrics::Slot& m : metrics) names.emplace(m.name());
-  for (const char* name : {"lo/alpha", "lo/suc_ratio", "lo/alpha_loss", "hi/alpha", "hi/critic_loss"})
+  for (const char* name :
+       {"lo/alpha", "lo/suc_ratio", "lo/alpha_loss", "lo/learning_rate", "hi/alpha", "hi/critic_loss"})
     EXPECT_TRUE(names.contains(name)) << name;
 }
 

@@ -43,6 +43,7 @@ TEST(Adam, TheLearningRateFallsLinearlyAndStays) {
   Adam adam({&theta}, {.lr = Scalar(0.4), .epsilon = 0, .lr_steps = 3, .lr_end = Scalar(0.1)});
   for (const double expected : {0.4, 0.3, 0.2, 0.1, 0.1}) {
     const double before = static_cast<double>(theta.value(0, 0));
+    EXPECT_NEAR(adam.learning_rate(), expected, 1e-6);
     theta.grad(0, 0) = 2;
     adam.step();
     EXPECT_NEAR(before - static_cast<double>(theta.value(0, 0)), expected, 1e-5);
@@ -101,6 +102,7 @@ class PlainDescent final : public Optimizer {
       p->grad.setZero();
     }
   }
+  double learning_rate() const override { return 1; }
   void visit_state(StateVisitor&) override {}
 };
 

@@ -178,6 +178,13 @@ TEST(Report, RecordedResultsHaveTheRecordedStatistics) {
   EXPECT_EQ(settings, 0u);
 }
 
+// One kind of episodes for a run of make_run.
+void set_kind(const std::filesystem::path& run, const char* name, int episodes, double success) {
+  nlohmann::json result = nlohmann::json::parse(content(run / "result.json"));
+  result["final"]["kinds"][name] = {{"episodes", episodes}, {"success", success}};
+  set_content(run / "result.json", result.dump());
+}
+
 TEST(ReportPage, HoldsEverythingItShows) {
   if (!gnuplot_is_installed()) GTEST_SKIP() << "gnuplot is not installed";
   const TemporaryDirectory here;
@@ -187,6 +194,7 @@ TEST(ReportPage, HoldsEverythingItShows) {
     make_run(here / "runs" / ("other" + s), {"env.bits=9", "agent.dqn.gamma=0.5", "agent.her.strategy=final"}, seed, 1);
     set_curve(here / "runs" / ("plain" + s), {{0, 0, 0}, {100, 1, 0.5}, {200, 2. + seed, 1}});
     set_curve(here / "runs" / ("other" + s), {{0, 0, 0}, {100, 1, 0.25}, {100. + 50 * seed, 2, 1}});
+    set_kind(here / "runs" / ("other" + s), "far away", 7 * (seed - 1), 0.5 * (seed - 1));  // the first run had none
   }
   const std::vector<FinishedRun> runs = find_runs({here / "runs"});
   const std::filesystem::path out = here / "it's a report", index = write_report_page(summarise(runs), out);
@@ -198,6 +206,8 @@ TEST(ReportPage, HoldsEverythingItShows) {
   EXPECT_THAT(page, HasSubstr("at least 0.99: <strong>missed</strong>"));
   EXPECT_THAT(page, HasSubstr("last evaluations at 150 to 250 steps, carried forward"));
   EXPECT_THAT(page, HasSubstr("arXiv:1707.01495v3"));
+  EXPECT_THAT(page, HasSubstr("<td>far away</td><td class=n>2</td><td class=n>21</td><td class=n>0.750</td>"
+                              "<td class=n>0.500</td></tr>"));
   for (const char* figure : {"final_BitFlip-v0_1", "improvement_BitFlip-v0", "steps_BitFlip-v0", "time_BitFlip-v0",
                              "seeds_BitFlip-v0", "steps_BitFlip-v0_2"}) {
     const std::string name = figure;
