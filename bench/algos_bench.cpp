@@ -15,6 +15,7 @@
 #include "bench/support.h"
 #include "core/parallel.h"
 #include "envs/classic/bit_flip.h"
+#include "envs/mujoco/ant_maze.h"
 #include "envs/vector_env.h"
 
 namespace goalpost::bench {
@@ -364,12 +365,32 @@ void BM_hiro_relabelling(State& state, const Ant& c) {
   report_flops(state, policy.forward_flops());
 }
 
+// The whole loop of hiro_ant_maze: 20 steps of the world, each with an update of the low level, and two of the high
+// level. Items are steps.
+void BM_hiro_train_ant_maze(State& state, const Ant& c) {
+  VectorEnv env(ant_maze_factory<AntTask::maze>(ant_maze_defaults()), 1, Rng(1));
+  Hiro agent(env.spec(), {.learning_starts = 2'500, .hidden_from_low = {0, 1}}, 1, Rng(2));
+  Matrix action(env.spec().action.dim, 1);
+  Metrics metrics;
+  const auto step = [&] {
+    agent.act(env.obs(), env.first(), Mode::explore, action);
+    agent.observe(env.step(action));
+    if (agent.ready()) agent.update(metrics);
+  };
+  while (!agent.ready()) step();
+  measure_threads(state, c.threads, 20, [&] {
+    for (int i = 0; i < 20; ++i) step();
+    metrics.clear();
+  });
+}
+
 const bool registered = [] {
   for (const int threads : {1, 2}) {
     const Ant ant{"30+15-300-300-8/100/threads:" + std::to_string(threads), threads};
     add("BM_hiro_low_update", ant, BM_hiro_low_update)->UseRealTime();
     add("BM_hiro_high_update", ant, BM_hiro_high_update)->UseRealTime();
     add("BM_hiro_relabelling", ant, BM_hiro_relabelling)->UseRealTime();
+    add("BM_hiro_train_ant_maze", ant, BM_hiro_train_ant_maze)->UseRealTime();
   }
   add_update<Ddpg, DdpgConfig>("ddpg", kHerDdpg);
   add_update<Ddpg, DdpgConfig>("ddpg", kRoboticsDdpg);
