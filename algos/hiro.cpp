@@ -488,7 +488,12 @@ void Hiro::correct() {
     }
   }
   to_low_input(rolled_in_);
-  low_.learner->act(rolled_in_, Mode::exploit, sample_rng_, rolled_actions_);  // all at once
+  constexpr Index kBlock = 512;  // columns whose activations stay in the cache
+  for (Index first = 0; first < rolled_in_.cols(); first += kBlock) {
+    const Index count = std::min(kBlock, rolled_in_.cols() - first);
+    low_.learner->act(rolled_in_.middleCols(first, count), Mode::exploit, sample_rng_,
+                      rolled_actions_.middleCols(first, count));
+  }
 
   Index kept = 0;
   for (Index j = 0; j < batch; ++j) {
