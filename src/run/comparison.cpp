@@ -122,6 +122,26 @@ bool on_axis(const Change& c) {
   return c.axis || keys.contains(c.path);
 }
 
+std::vector<Curve> curves_of(const Group& group, const Measure& measure) {
+  std::vector<Curve> curves;
+  for (const FinishedRun* run : group.summary->runs) {
+    try {
+      const std::vector<double> steps = read_csv(run->curve).column("step"), values = read_measure(*run, measure);
+      Curve curve;
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        if (std::isnan(values[i])) continue;
+        curve.x.push_back(steps[i]);
+        curve.y.push_back(values[i]);
+      }
+      if (curve.x.empty()) return {};
+      curves.push_back(std::move(curve));
+    } catch (const std::runtime_error& e) {
+      throw UsageError(e.what());
+    }
+  }
+  return curves;
+}
+
 Fields fields_without_changes(const FinishedRun& run, const std::vector<Change>& common) {
   Fields fields = fields_of(run.experiment);
   const std::vector<Change> changes = changes_of_method(run, common);

@@ -63,6 +63,10 @@ std::vector<const Group*> shown(const Family& family, const Chunk& chunk, const 
 /// Whether a setting lies along the x axis of a figure: its values are tasks, not changes of a method.
 bool on_axis(const Change& change);
 
+/// Learning curves of any measure, one per seed, without the rows where it is missing. Empty if a seed has none.
+/// @throws UsageError if the files of a run cannot be read
+std::vector<Curve> curves_of(const Group& group, const Measure& measure);
+
 using Fields = std::map<std::string, std::string>;  ///< values by path
 /// The settings of a run that may affect its result, with what sets the method apart from its experiment taken back.
 /// @param common changes that all runs have, which stay

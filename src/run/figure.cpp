@@ -20,6 +20,7 @@
 #include "run/interrupt.h"
 #include "run/progress.h"
 #include "run/report.h"
+#include "run/report_figures.h"
 #include "run/runner.h"
 #include "storage/csv.h"
 #include "storage/file.h"
@@ -284,6 +285,28 @@ MeasuredFigure measured_figure(const FigureConfig& figure, const std::vector<Sum
   return m;
 }
 
+std::vector<MeasuredFigure> learning_curves(const FigureConfig& figure, const std::vector<Summary>& summaries,
+                                            const std::string& name) {
+  const std::vector<Family> families = families_of(summaries);
+  if (families.size() != 1)
+    throw UsageError(fmt::format("{}: its experiments are measured in {} ways; expected one environment and measure",
+                                 figure.title, families.size()));
+  Chunk chunk;
+  std::vector<const Group*> groups;
+  for (const Group& g : families.front().groups) {
+    chunk.methods.push_back(g.method);
+    groups.push_back(&g);
+  }
+  std::vector<MeasuredFigure> list;
+  for (const std::string& column : figure.measures) {
+    const Measure& measure = find_measure(column);
+    Figure f = measure_figure(measure, chunk, groups, fmt::format("{}_{}", name, column), figure.title);
+    if (f.plot.name.empty()) continue;  // nothing has measured it
+    list.push_back({.plot = std::move(f.plot), .csv = std::move(f.csv), .labels = {}, .solved = {}});
+  }
+  return list;
+}
+
 int reproduce(const ReproduceOptions& o) {
   const FigureConfig figure = load_figure(o.figure);
   const std::filesystem::path out =
@@ -313,27 +336,39 @@ int reproduce(const ReproduceOptions& o) {
 
   const std::vector<FinishedRun> runs = find_runs({out});
   const std::vector<Summary> summaries = summarise(runs);
-  const auto [plot, csv, labels, solved] = measured_figure(figure, summaries, "figure");
-  write_file_atomically(out / "figure.csv", csv);
-  const bool drawn = draw({&plot, 1}, out, "figure");
+  const std::vector<MeasuredFigure> figures = figure.measures.empty()
+                                                  ? std::vector{measured_figure(figure, summaries, "figure")}
+                                                  : learning_curves(figure, summaries, "figure");
+  std::vector<Plot> plots;
+  for (const MeasuredFigure& f : figures) {
+    write_file_atomically(out / (f.plot.name + ".csv"), f.csv);
+    plots.push_back(f.plot);
+  }
+  const bool drawn = draw(plots, out, "figure");
 
   fmt::print("{}\n", summary_table(summaries));
   fmt::print("The paper: {}\n", figure.claim);
   for (std::size_t i = 0; i < figure.experiments.size() && !figure.key.empty(); ++i)
-    fmt::print("{:<24} largest {} solved (success >= 0.99): {} here{}\n", labels[i], figure.key, solved[i],
+    fmt::print("{:<24} largest {} solved (success >= 0.99): {} here{}\n", figures[0].labels[i], figure.key,
+               figures[0].solved[i],
                i < figure.paper_limit.size() ? fmt::format(", {} in the paper", figure.paper_limit[i]) : "");
-  if (drawn)
-    fmt::print("figure: {}, data: {}\n", (out / "figure.svg").string(), (out / "figure.csv").string());
-  else
-    fmt::print("data: {} (gnuplot could not draw them, see {})\n", (out / "figure.csv").string(),
-               (out / "figure.log").string());
+  for (const Plot& plot : plots) {
+    const std::string file = (out / plot.name).string();
+    if (drawn)
+      fmt::print("figure: {0}.svg, data: {0}.csv\n", file);
+    else
+      fmt::print("data: {}.csv (gnuplot could not draw them, see {})\n", file, (out / "figure.log").string());
+  }
   if (o.record) {
     record(summaries);
     renew_tables();
     const std::filesystem::path place = results_directory() / "figures";
     std::filesystem::create_directories(place);
-    write_file_atomically(place / (o.figure + ".csv"), csv);
-    if (drawn) write_file_atomically(place / (o.figure + ".svg"), read_file(out / "figure.svg"));
+    for (const MeasuredFigure& f : figures) {
+      const std::string name = o.figure + f.plot.name.substr(std::string_view("figure").size());
+      write_file_atomically(place / (name + ".csv"), f.csv);
+      if (drawn) write_file_atomically(place / (name + ".svg"), read_file(out / (f.plot.name + ".svg")));
+    }
     fmt::print("recorded in {}\n", results_directory().string());
   }
   fmt::print("runs: {0}; next: `goalpost report {0} --out {0}/report` compares them on a page\n", out.string());

@@ -1,4 +1,5 @@
-// The figure of a paper: curves of experiments over the values of one setting, or a bar for each experiment.
+// The figure of a paper: curves of experiments over the values of one setting, a bar for each experiment, or learning
+// curves.
 #pragma once
 
 #include <filesystem>
@@ -17,20 +18,23 @@ struct FigureConfig {
   std::string key, x_label;
   std::vector<int> values, quick_values;
   int seeds = 1;
-  std::vector<std::string> experiments, quick_set;
+  std::vector<std::string> experiments, quick_set, measures;
   std::vector<int> paper_limit;
 };
 constexpr auto fields(const FigureConfig*) {
   return std::tuple{
       field("title", &FigureConfig::title, "of the figure"),
       field("claim", &FigureConfig::claim, "what the paper says"),
-      field("key", &FigureConfig::key, "the setting along the x axis; empty: a bar for each experiment"),
+      field("key", &FigureConfig::key,
+            "the setting along the x axis; empty: a bar for each experiment, or its learning curve"),
       field("x_label", &FigureConfig::x_label, "of the x axis"),
       field("values", &FigureConfig::values, "of the setting"),
       field("quick_values", &FigureConfig::quick_values, "of the setting with --quick"),
       field("seeds", &FigureConfig::seeds, "runs per point, seeds 1, 2, ...", 1, 1000),
       field("experiments", &FigureConfig::experiments, "one curve each"),
       field("quick_set", &FigureConfig::quick_set, "assignments put over every experiment with --quick"),
+      field("measures", &FigureConfig::measures,
+            "a figure of learning curves for each: success, return, lo_reward (HIRO's intrinsic one)"),
       field("paper_limit", &FigureConfig::paper_limit, "per curve: the largest value that the paper reports as solved"),
   };
 }
@@ -50,6 +54,11 @@ struct MeasuredFigure {
 /// @param name of the plot and its data
 MeasuredFigure measured_figure(const FigureConfig& figure, const std::vector<Summary>& summaries,
                                const std::string& name);
+
+/// Learning curves of all experiments, a plot for each of the figure's measures, <name>_<measure>.
+/// @throws UsageError if they are not all of one environment
+std::vector<MeasuredFigure> learning_curves(const FigureConfig& figure, const std::vector<Summary>& summaries,
+                                            const std::string& name);
 
 struct ReproduceOptions {
   std::string figure;

@@ -213,7 +213,77 @@ std::vector<FinishedRun> recorded_runs(const std::filesystem::path& top, const s
   return runs;
 }
 
+// The statistics of a summary whose runs are known.
+void compute(Summary& s) {
+  s.steps = 0;
+  std::vector<double> values;
+  for (const FinishedRun* run : s.runs) {
+    values.push_back(run->measured());
+    s.steps += static_cast<double>(run->result.progress.step) / static_cast<double>(s.runs.size());
+  }
+  s.value = interquartile_mean(values);
+  const FinishedRun& first = *s.runs.front();
+  const int n = first.result.final.episodes;
+  const Interval interval = s.runs.size() > 1         ? bootstrap_interval(values, interquartile_mean)
+                            : first.measures_return() ? Interval{s.value, s.value}  // episodes' returns are not kept
+                                                      : wilson_interval(std::llround(s.value * n), n);
+  s.low = interval.low;
+  s.high = interval.high;
+  s.meets_expectation = !first.expected || s.value >= *first.expected;
+}
+
+// Column by column what is kept of a run: its evaluations, and what training has measured up to each of them.
+std::string recorded_curve(const FinishedRun& run) {
+  const CsvTable curve = read_csv(run.curve);
+  std::vector<std::string> names = {"step", "wall_seconds", "success", "success_any", "return"};
+  std::vector<std::vector<double>> columns;
+  for (const std::string& name : names) columns.push_back(curve.column(name));
+  for (const Measure& m : kMeasures) {
+    std::vector<double> values = m.training ? read_measure(run, m) : std::vector<double>();
+    if (values.empty()) continue;
+    names.push_back(m.column);
+    columns.push_back(std::move(values));
+  }
+  std::string text = fmt::format("{}\n", fmt::join(names, ","));
+  for (std::size_t row = 0; row < curve.rows(); ++row)
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const double value = columns[i][row];
+      if (names[i] == "wall_seconds")
+        text += fmt::format("{:.1f}", value);
+      else if (!std::isnan(value))
+        text += shortest(value);
+      text += i + 1 == names.size() ? "\n" : ",";
+    }
+  return text;
+}
+
 }  // namespace
+
+const Measure& find_measure(const std::string& column) {
+  std::string all;
+  for (const Measure& m : kMeasures) {
+    if (m.column == column) return m;
+    all += fmt::format("{}{}", all.empty() ? "" : ", ", m.column);
+  }
+  throw UsageError(fmt::format("no learning curve shows \"{}\"; expected one of: {}", column, all));
+}
+
+std::vector<double> read_measure(const FinishedRun& run, const Measure& measure) {
+  const CsvTable curve = read_csv(run.curve);
+  if (curve.has(measure.column)) return curve.column(measure.column);
+  const std::filesystem::path file = run.directory / "train.csv";
+  if (!measure.training || !std::filesystem::exists(file)) return {};
+  const CsvTable train = read_csv(file);
+  if (!train.has(measure.column)) return {};
+  std::map<double, double> by_step;
+  for (std::size_t i = 0; i < train.rows(); ++i) by_step[train.column("step")[i]] = train.column(measure.column)[i];
+  std::vector<double> values;
+  for (const double step : curve.column("step")) {
+    const auto found = by_step.find(step);
+    values.push_back(found == by_step.end() ? std::numeric_limits<double>::quiet_NaN() : found->second);
+  }
+  return values;
+}
 
 bool affects_results(const std::string& path) {
   return path.starts_with("env.") || path.starts_with("agent.") ||
@@ -272,22 +342,7 @@ std::vector<Summary> summarise(const std::vector<FinishedRun>& runs) {
                                    group.back()->directory.string(), run.directory.string()));
     group.push_back(&run);
   }
-  for (Summary& s : summaries) {
-    std::vector<double> values;
-    for (const FinishedRun* run : s.runs) {
-      values.push_back(run->measured());
-      s.steps += static_cast<double>(run->result.progress.step) / static_cast<double>(s.runs.size());
-    }
-    s.value = interquartile_mean(values);
-    const FinishedRun& first = *s.runs.front();
-    const int n = first.result.final.episodes;
-    const Interval interval = s.runs.size() > 1         ? bootstrap_interval(values, interquartile_mean)
-                              : first.measures_return() ? Interval{s.value, s.value}  // episodes' returns are not kept
-                                                        : wilson_interval(std::llround(s.value * n), n);
-    s.low = interval.low;
-    s.high = interval.high;
-    s.meets_expectation = !first.expected || s.value >= *first.expected;
-  }
+  for (Summary& s : summaries) compute(s);
   return summaries;
 }
 
@@ -320,19 +375,8 @@ void record(const std::vector<Summary>& summaries, const std::filesystem::path& 
     const std::filesystem::path top = directory / s.experiment,
                                 place = s.variant.empty() ? top : top / folder(s.variant);
     std::filesystem::create_directories(place);
-    for (const FinishedRun* run : s.runs) {
-      const CsvTable curve = read_csv(run->curve);
-      std::string text = "step,wall_seconds,success,success_any,return\n";
-      const std::vector<std::string> names = {"step", "wall_seconds", "success", "success_any", "return"};
-      for (std::size_t row = 0; row < curve.rows(); ++row) {
-        for (const std::string& name : names) {
-          const double value = curve.column(name)[row];
-          text += name == "wall_seconds" ? fmt::format("{:.1f}", value) : shortest(value);
-          text += name == names.back() ? "\n" : ",";
-        }
-      }
-      write_file_atomically(place / fmt::format("seed_{}.csv", run->result.seed), text);
-    }
+    for (const FinishedRun* run : s.runs)
+      write_file_atomically(place / fmt::format("seed_{}.csv", run->result.seed), recorded_curve(*run));
     // One summary per experiment; settings recorded earlier stay.
     const std::filesystem::path file = top / "summary.json";
     const Experiment& e = s.runs.front()->experiment;
@@ -343,7 +387,17 @@ void record(const std::vector<Summary>& summaries, const std::filesystem::path& 
     if (!recorded.is_null())
       for (const ordered_json& old : recorded.at("settings"))
         if (old.at("variant") != s.variant) settings.push_back(old);
-    settings.push_back(summary_json(s));
+    const std::vector<FinishedRun> earlier = recorded.is_null() ? std::vector<FinishedRun>() : recorded_runs(top, "");
+    Summary all = s;
+    for (const FinishedRun& old : earlier)
+      if (old.variant == s.variant && std::none_of(s.runs.begin(), s.runs.end(), [&](const FinishedRun* run) {
+            return run->result.seed == old.result.seed;
+          }))
+        all.runs.push_back(&old);
+    std::sort(all.runs.begin(), all.runs.end(),
+              [](const FinishedRun* a, const FinishedRun* b) { return a->result.seed < b->result.seed; });
+    compute(all);
+    settings.push_back(summary_json(all));
     std::sort(settings.begin(), settings.end(), [](const ordered_json& a, const ordered_json& b) {
       return natural_less(a.at("variant"), b.at("variant"));
     });
@@ -443,7 +497,7 @@ std::string readme_table() {
         continue;
       }
       const std::size_t seeds = s.at("seeds").size();
-      if (seeds < 2) {  // single runs fill a figure; they are no measurement of their own
+      if (seeds < 2 && on_axis) {  // single runs fill a figure; they are no measurement of their own
         ++single;
         continue;
       }

@@ -2,6 +2,7 @@
 // recorded below src/experiments/results, from which the README's table is made.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -38,6 +39,21 @@ struct FinishedRun {
   double measured() const { return measures_return() ? result.final.reward : result.final.success; }
 };
 
+/// What a learning curve can show, by its column in eval.csv, in train.csv, or in a recorded curve.
+struct Measure {
+  const char *column, *label;
+  bool rate;      ///< between 0 and 1
+  bool training;  ///< of the episodes of training, with exploration, since the evaluation before
+};
+inline constexpr std::array kMeasures = {Measure{"success", "success rate", true, false},
+                                         Measure{"return", "mean return", false, false},
+                                         Measure{"lo_reward", "intrinsic reward per step", false, true}};
+/// @throws UsageError naming all measures if there is none with this column
+const Measure& find_measure(const std::string& column);
+/// A number for each row of the run's curve, NaN where there is none; empty if nothing of the run has the measure.
+/// @throws std::runtime_error if a file cannot be read
+std::vector<double> read_measure(const FinishedRun& run, const Measure& measure);
+
 /// All finished runs and recorded results below the directories, sorted by experiment, variant and seed. A recorded
 /// result is a directory with summary.json (all settings of an experiment), or one of a single setting below it.
 /// @throws UsageError if a directory holds none, or a recorded result cannot be read
@@ -59,8 +75,8 @@ std::string summary_table(const std::vector<Summary>& summaries);
 /// src/experiments/results
 std::filesystem::path results_directory();
 
-/// Writes <experiment>[/<variant>]/seed_<s>.csv below the directory, and one summary.json per experiment. Settings that
-/// were recorded earlier stay.
+/// Writes <experiment>[/<variant>]/seed_<s>.csv below the directory, and one summary.json per experiment. Settings and
+/// seeds that were recorded earlier stay.
 /// @throws UsageError if a run is of a source revision with uncommitted changes, or is itself a recorded one
 void record(const std::vector<Summary>& summaries, const std::filesystem::path& directory = results_directory());
 

@@ -48,11 +48,19 @@ std::set<double> expectations(const std::vector<const Group*>& groups) {
   return values;
 }
 
-// A curve of one run has the interval of its evaluation's episodes, if that is known.
-std::vector<CurvePoint> curve_of(const Group& group, bool by_time, bool returns) {
-  std::vector<CurvePoint> points = interquartile_curve(by_time ? group.by_time : group.by_step);
+// What a figure of learning curves shows of each group.
+struct LearningCurves {
+  const char* label;
+  bool rate;     // between 0 and 1
+  bool by_time;  // x is wall time, else environment steps
+  std::vector<std::vector<Curve>> curves = {};
+};
+
+// A rate of one run has the interval of its evaluation's episodes.
+std::vector<CurvePoint> curve_of(const Group& group, const std::vector<Curve>& seeds, bool rate) {
+  std::vector<CurvePoint> points = interquartile_curve(seeds);
   const int n = group.first().experiment.train.eval_episodes;
-  if (group.seeds() == 1 && !returns)
+  if (seeds.size() == 1 && rate)
     for (CurvePoint& p : points) {
       const Interval i = wilson_interval(std::llround(std::clamp(p.value, 0.0, 1.0) * n), n);
       p.low = i.low;
@@ -82,23 +90,23 @@ struct LearningAxes {
   double scale;  // of x
   bool logarithmic;
 };
-LearningAxes learning_axes(const Family& family, const std::vector<const Group*>& groups, bool by_time) {
+LearningAxes learning_axes(const LearningCurves& drawn) {
   double longest = 0, shortest = std::numeric_limits<double>::infinity();
-  for (const Group* g : groups)
-    for (const Curve& c : by_time ? g->by_time : g->by_step) {
+  for (const std::vector<Curve>& seeds : drawn.curves)
+    for (const Curve& c : seeds) {
       longest = std::max(longest, c.x.back());
       shortest = std::min(shortest, c.x.back());
     }
   if (longest == 0) longest = 1;  // there is only the evaluation before training
   const bool logarithmic = shortest > 0 && longest > 12 * shortest;
-  const Unit unit = by_time ? time_unit(longest) : step_unit(longest);
+  const Unit unit = drawn.by_time ? time_unit(longest) : step_unit(longest);
   std::string text =
-      fmt::format("set ylabel '{}'\nset key bmargin left vertical maxcols 1 Left reverse\n", family.measure());
-  text += by_time ? fmt::format("set xlabel 'wall time [{}]' offset 0,0.5\n", unit.name)
-                  : fmt::format("set xlabel 'environment steps{}' offset 0,0.5\n", unit.name);
+      fmt::format("set ylabel '{}'\nset key bmargin left vertical maxcols 1 Left reverse\n", drawn.label);
+  text += drawn.by_time ? fmt::format("set xlabel 'wall time [{}]' offset 0,0.5\n", unit.name)
+                        : fmt::format("set xlabel 'environment steps{}' offset 0,0.5\n", unit.name);
   text +=
       logarithmic ? std::string("set logscale x\n") : fmt::format("set xrange [0:{}]\n", 1.02 * longest / unit.size);
-  if (!family.returns) text += "set yrange [-0.03:1.05]\n";
+  if (drawn.rate) text += "set yrange [-0.03:1.05]\n";
   return {text, unit.size, logarithmic};
 }
 
@@ -114,27 +122,26 @@ std::string expected_lines(const std::set<double>& values) {
   return text;
 }
 
-}  // namespace
-
-std::string plural(std::size_t n, std::string_view what) { return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s"); }
-
-Figure learning_figure(const Family& family, const Chunk& chunk, const std::vector<const Group*>& groups,
-                       const std::string& title, bool by_time) {
+Figure curves_figure(const LearningCurves& drawn, const std::string& name, const std::string& title, const Chunk& chunk,
+                     const std::vector<const Group*>& groups, const std::set<double>& expected) {
   Figure f;
-  const LearningAxes axes = learning_axes(family, groups, by_time);
+  const LearningAxes axes = learning_axes(drawn);
   f.plot.settings = axes.settings;
-  f.csv = fmt::format("method,{},value,low,high,seeds,ended\n", by_time ? "seconds" : "steps");
-  f.plot.name = slug(fmt::format("{}_{}", by_time ? "time" : "steps", title));
+  f.csv = fmt::format("method,{},value,low,high,seeds,ended\n", drawn.by_time ? "seconds" : "steps");
+  f.plot.name = slug(name);
   f.plot.title = shortened(title, 70);
   std::string bands, lines;
-  bool carried = false;
-  for (const Group* g : groups) {
-    const std::vector<CurvePoint> points = curve_of(*g, by_time, family.returns);
+  bool carried = false, single = false;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const Group* g = groups[i];
+    const std::size_t seeds = drawn.curves[i].size();
+    single |= seeds == 1;
+    const std::vector<CurvePoint> points = curve_of(*g, drawn.curves[i], drawn.rate);
     carried |= points.back().ended > 0;
     std::size_t measured = 0;
     for (const CurvePoint& p : points) {
       f.csv += fmt::format("{},{},{:.6g},{:.6g},{:.6g},{},{}\n", csv_cell(g->method), shortest(p.x), p.value, p.low,
-                           p.high, g->seeds(), p.ended);
+                           p.high, seeds, p.ended);
       measured += p.ended == 0 ? 1 : 0;
     }
     const std::size_t style = style_of(chunk, g->method);
@@ -150,27 +157,53 @@ Figure learning_figure(const Family& family, const Chunk& chunk, const std::vect
                          fmt::format("lc rgb '{}' dt {}", curve_style(style).colour, curve_style(style).dash));
     lines += fmt::format(", {}:3 with linespoints lw 2.4 ps 0.7 pi {} {} title {}", whole,
                          std::max<std::size_t>(1, measured / 10), line_style(style),
-                         gnuplot_string(fmt::format("{} ({})", shortened(g->label, 70), plural(g->seeds(), "seed"))));
+                         gnuplot_string(fmt::format("{} ({})", shortened(g->label, 70), plural(seeds, "seed"))));
   }
-  const std::set<double> expected = expectations(groups);
   f.plot.drawing = "plot " + bands + lines + expected_lines(expected) + "\n";
   f.plot.width = kCurveWidth;
   f.plot.height = curve_height(groups.size() + expected.size() + (title.empty() ? 0 : 1));
-  const bool single = std::any_of(groups.begin(), groups.end(), [](const Group* g) { return g->seeds() == 1; });
-  f.caption = fmt::format(
-      "Interquartile mean over seeds{}, band: 95 % bootstrap interval{}{}.{}", by_time ? ", against wall time" : "",
-      !single          ? ""
-      : family.returns ? " (none for a single seed)"
-                       : " (for a single seed: Wilson's, of its episodes)",
-      carried ? "; thin: some seeds have ended, their last values are carried forward" : "",
-      axes.logarithmic ? " The evaluation before training, at 0, is left of the logarithmic axis." : "");
+  f.caption =
+      fmt::format("Interquartile mean over seeds{}, band: 95 % bootstrap interval{}{}.{}",
+                  drawn.by_time ? ", against wall time" : "",
+                  !single       ? ""
+                  : !drawn.rate ? " (none for a single seed)"
+                                : " (for a single seed: Wilson's, of its episodes)",
+                  carried ? "; thin: some seeds have ended, their last values are carried forward" : "",
+                  axes.logarithmic ? " The evaluation before training, at 0, is left of the logarithmic axis." : "");
   return f;
+}
+
+}  // namespace
+
+std::string plural(std::size_t n, std::string_view what) { return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s"); }
+
+Figure learning_figure(const Family& family, const Chunk& chunk, const std::vector<const Group*>& groups,
+                       const std::string& title, bool by_time) {
+  LearningCurves drawn{.label = family.measure(), .rate = !family.returns, .by_time = by_time};
+  for (const Group* g : groups) drawn.curves.push_back(by_time ? g->by_time : g->by_step);
+  return curves_figure(drawn, fmt::format("{}_{}", by_time ? "time" : "steps", title), title, chunk, groups,
+                       expectations(groups));
+}
+
+Figure measure_figure(const Measure& measure, const Chunk& chunk, const std::vector<const Group*>& groups,
+                      const std::string& name, const std::string& title) {
+  LearningCurves drawn{.label = measure.label, .rate = measure.rate, .by_time = false};
+  std::vector<const Group*> measured;
+  for (const Group* g : groups)
+    if (std::vector<Curve> seeds = curves_of(*g, measure); !seeds.empty()) {
+      measured.push_back(g);
+      drawn.curves.push_back(std::move(seeds));
+    }
+  if (measured.empty()) return {};
+  return curves_figure(drawn, name, title, chunk, measured, {});
 }
 
 Figure seeds_figure(const Family& family, const Chunk& chunk, const std::vector<const Group*>& groups,
                     const std::string& title) {
   Figure f;
-  const LearningAxes axes = learning_axes(family, groups, false);
+  LearningCurves drawn{.label = family.measure(), .rate = !family.returns, .by_time = false};
+  for (const Group* g : groups) drawn.curves.push_back(g->by_step);
+  const LearningAxes axes = learning_axes(drawn);
   f.plot.settings = axes.settings;
   f.plot.name = slug("seeds_" + title);
   f.plot.title = shortened(title, 70);

@@ -19,6 +19,9 @@ struct Figure {
 /// Interquartile mean over seeds, with its interval, against environment steps or wall time.
 Figure learning_figure(const Family& family, const Chunk& chunk, const std::vector<const Group*>& groups,
                        const std::string& title, bool by_time);
+/// The same of another measure, against steps, for the groups that have it. Without a name if none has.
+Figure measure_figure(const Measure& measure, const Chunk& chunk, const std::vector<const Group*>& groups,
+                      const std::string& name, const std::string& title);
 /// Every seed as a line.
 Figure seeds_figure(const Family& family, const Chunk& chunk, const std::vector<const Group*>& groups,
                     const std::string& title);

@@ -354,6 +354,7 @@ std::string builds_table(const std::vector<Summary>& summaries) {
 void add_paper_figures(Page& page, const std::vector<Summary>& summaries) {
   for (const std::string& name : figure_names()) {
     const FigureConfig config = load_figure(name);
+    if (!config.measures.empty()) continue;  // learning curves are drawn anyway
     std::vector<Summary> points;
     std::set<std::string> places;
     std::optional<std::string> besides;
@@ -427,6 +428,9 @@ void add_family(Page& page, const Family& family) {
       page.add(learning_figure(family, chunk, groups, title, false));
       page.add(learning_figure(family, chunk, groups, title, true));
       page.add(seeds_figure(family, chunk, groups, title));
+      for (const Measure& m : kMeasures)
+        if (!m.rate && m.label != std::string_view(family.measure()))
+          page.add(measure_figure(m, chunk, groups, fmt::format("{}_{}", m.column, title), title));
       page.add("</div>\n");
       if (const std::string note = carried_note(groups); !note.empty())
         page.add(fmt::format("<ul class=note>{}</ul>\n", note));

@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cmath>
 #include <cstdlib>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "core/check.h"
+#include "run/figure.h"
 #include "run/plot.h"
 #include "run/report_page.h"
 #include "storage/file.h"
@@ -116,6 +118,71 @@ TEST(Report, RecordsEverySettingAndKeepsWhatWasRecordedEarlier) {
             "step,wall_seconds,success,success_any,return\n0,0.1,0,0,-40\n");
 }
 
+TEST(Report, KeepsTheSeedsThatWereRecordedEarlier) {
+  const TemporaryDirectory here;
+  for (const auto& [directory, seed, success] :
+       {std::tuple{"first/a", 2, 0.5}, {"first/b", 1, 0.0}, {"second/a", 3, 1.0}, {"second/b", 1, 1.0}})
+    make_run(here / directory, {"env.bits=9"}, seed, success);
+  for (const char* directory : {"first", "second"}) {
+    const std::vector<FinishedRun> runs = find_runs({here / directory});
+    record(summarise(runs), here / "results");
+  }
+  const nlohmann::json summary = nlohmann::json::parse(content(here / "results/bit_flip_her/summary.json"));
+  ASSERT_EQ(summary.at("settings").size(), 1u);
+  const nlohmann::json& setting = summary.at("settings")[0];
+  ASSERT_EQ(setting.at("seeds").size(), 3u);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(setting.at("seeds")[static_cast<std::size_t>(i)].at("seed"), i + 1);
+  EXPECT_EQ(setting.at("seeds")[0].at("success"), 1) << "the same seed again takes the earlier one's place";
+  EXPECT_NEAR(setting.at("interquartile_mean").get<double>(), 2.5 / 3, 1e-12);
+  EXPECT_EQ(find_runs({here / "results"}).size(), 3u);
+}
+
+TEST(Report, RecordsTheIntrinsicRewardOfTraining) {
+  const TemporaryDirectory here;
+  make_run(here / "run", {"env.bits=9"}, 1, 1);
+  set_content(here / "run/eval.csv",
+              "step,wall_seconds,success,success_any,return\n0,0.1,0,0,-40\n50,1,0,0,-30\n100,2,1,1,-20\n");
+  set_content(here / "run/train.csv", "step,lo_reward,success\n0,,\n50,-1.5,0.25\n75,-1,1\n");
+  const std::vector<FinishedRun> runs = find_runs({here / "run"});
+  record(summarise(runs), here / "results");
+  EXPECT_EQ(content(here / "results/bit_flip_her/env.bits=9/seed_1.csv"),
+            "step,wall_seconds,success,success_any,return,lo_reward\n0,0.1,0,0,-40,\n50,1.0,0,0,-30,-1.5\n"
+            "100,2.0,1,1,-20,\n");
+  const std::vector<FinishedRun> recorded = find_runs({here / "results"});
+  for (const FinishedRun* run : std::array<const FinishedRun*, 2>{&runs.front(), &recorded.front()}) {
+    const std::vector<double> reward = read_measure(*run, find_measure("lo_reward"));
+    ASSERT_EQ(reward.size(), 3u);
+    EXPECT_TRUE(std::isnan(reward[0]));
+    EXPECT_EQ(reward[1], -1.5);
+    EXPECT_EQ(read_measure(*run, find_measure("return")), (std::vector<double>{-40, -30, -20}));
+  }
+  EXPECT_THAT(message_of<UsageError>([] { find_measure("reward"); }),
+              HasSubstr("no learning curve shows \"reward\"; expected one of: success, return, lo_reward"));
+}
+
+TEST(Report, DrawsLearningCurvesOfSeveralMeasures) {
+  const TemporaryDirectory here;
+  for (int seed = 1; seed <= 2; ++seed) {
+    const std::filesystem::path run = here / "runs" / std::to_string(seed);
+    make_run(run, {"env.bits=9"}, seed, 1);
+    set_content(run / "eval.csv", "step,wall_seconds,success,success_any,return\n0,0.1,0,0,-40\n50,1,1,1,-30\n");
+    set_content(run / "train.csv", "step,lo_reward\n0,\n50,-" + std::to_string(seed) + "\n");
+  }
+  make_run(here / "runs" / "without", {"env.bits=9", "agent.her.strategy=final"}, 1, 1);
+  const std::vector<FinishedRun> runs = find_runs({here / "runs"});
+  FigureConfig config;
+  config.title = "T";
+  config.measures = {"return", "lo_reward"};
+  const std::vector<MeasuredFigure> figures = learning_curves(config, summarise(runs), "figure");
+  ASSERT_EQ(figures.size(), 2u);
+  EXPECT_EQ(figures[0].plot.name, "figure_return");
+  EXPECT_EQ(figures[1].plot.name, "figure_lo_reward");
+  EXPECT_EQ(figures[1].csv, "method,steps,value,low,high,seeds,ended\nbit_flip_her,50,-1.5,-2,-1,2,0\n");
+  EXPECT_THAT(figures[0].csv, HasSubstr("bit_flip_her,50,-30,-30,-30,2,0\n"));
+  EXPECT_THAT(figures[0].csv, HasSubstr("bit_flip_her agent.her.strategy=final,0,-40,-40,-40,1,0\n"));
+  EXPECT_THAT(figures[1].plot.settings, HasSubstr("set ylabel 'intrinsic reward per step'"));
+}
+
 TEST(Report, SaysWhereNothingIsFinished) {
   const TemporaryDirectory here;
   EXPECT_THROW(find_runs({here.path()}), UsageError);
@@ -209,7 +276,7 @@ TEST(ReportPage, HoldsEverythingItShows) {
   EXPECT_THAT(page, HasSubstr("<td>far away</td><td class=n>2</td><td class=n>21</td><td class=n>0.750</td>"
                               "<td class=n>0.500</td></tr>"));
   for (const char* figure : {"final_BitFlip-v0_1", "improvement_BitFlip-v0", "steps_BitFlip-v0", "time_BitFlip-v0",
-                             "seeds_BitFlip-v0", "steps_BitFlip-v0_2"}) {
+                             "seeds_BitFlip-v0", "return_BitFlip-v0", "steps_BitFlip-v0_2"}) {
     const std::string name = figure;
     EXPECT_GT(content(out / (name + ".png")).size(), 1000u) << figure;
     const std::string svg = content(out / (name + ".svg"));
