@@ -347,15 +347,25 @@ std::vector<Summary> summarise(const std::vector<FinishedRun>& runs) {
 }
 
 std::string summary_table(const std::vector<Summary>& summaries) {
-  std::string text = fmt::format("{:<22} {:<22} {:>5} {:>15} {:>16} {:>11}  {}\n", "experiment", "variant", "seeds",
-                                 "measured", "95 % interval", "steps", "expected");
+  std::size_t name = 10, variant = 7;  // the widths of the columns
+  for (const Summary& s : summaries) {
+    name = std::max(name, s.experiment.size());
+    variant = std::max(variant, s.variant.size());
+  }
+  const auto line = [&](const std::string& experiment, const std::string& setting, const auto& seeds,
+                        const std::string& measured, const std::string& interval, const std::string& steps,
+                        const std::string& expected) {
+    return fmt::format("{:<{}} {:<{}} {:>5} {:>15} {:>20} {:>11}  {}\n", experiment, name, setting, variant, seeds,
+                       measured, interval, steps, expected);
+  };
+  std::string text = line("experiment", "variant", "seeds", "measured", "95 % interval", "steps", "expected");
   for (const Summary& s : summaries) {
     const FinishedRun& first = *s.runs.front();
-    text += fmt::format(
-        "{:<22} {:<22} {:>5} {:>15} {:>16} {:>11.0f}  {}\n", s.experiment, s.variant, s.runs.size(),
-        fmt::format("{} {:.3f}", first.measures_return() ? "return" : "success", s.value),
-        fmt::format("[{:.3f}, {:.3f}]", s.low, s.high), s.steps,
-        first.expected ? fmt::format(">= {} {}", *first.expected, s.meets_expectation ? "met" : "MISSED") : "");
+    text +=
+        line(s.experiment, s.variant, s.runs.size(),
+             fmt::format("{} {:.3f}", first.measures_return() ? "return" : "success", s.value),
+             fmt::format("[{:.3f}, {:.3f}]", s.low, s.high), fmt::format("{:.0f}", s.steps),
+             first.expected ? fmt::format(">= {} {}", *first.expected, s.meets_expectation ? "met" : "MISSED") : "");
   }
   return text;
 }
