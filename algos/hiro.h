@@ -23,11 +23,11 @@
 //
 // Differs      1. Settings that restore the released code where it differs from the paper: next_subgoal = "decision",
 //                 hidden_from_low = [0, 1], correction.clip; of both learners td3.huber_delta = 1,
-//                 td3.target_noise_in_units, td3.clip_target_actions = false, td3.pi.output_init and td3.q.output_init
-//                 = 0.003, initializer = "fan_in_zero_bias".
+//                 td3.target_noise_in_units, td3.clip_target_actions = false, td3.actions_again,
+//                 td3.pi.output_init and td3.q.output_init = 0.003, initializer = "fan_in_zero_bias".
 //              2. Critics see actions, the high level's sub-goals among them, in units of their range [-1, 1]; those of
-//                 the released code in their own unit, and once more at the second layer. Its first sub-goal of an
-//                 episode is zero; here the high level decides at t = 0.
+//                 the released code in their own unit. Its first sub-goal of an episode is zero; here the high level
+//                 decides at t = 0.
 //              3. A sub-goal is kept as the point φ(s) + g, so that applying h many times loses no digits.
 //              4. An episode's last segment may be shorter than c: it is kept with its length, or dropped
 //                 (short_segments). Time limits end neither level's task (d marks task ends only).

@@ -10,7 +10,8 @@
 //                 appendix.
 //              3. The robotics settings of the HER papers may be switched on: clip_targets, action_penalty,
 //                 random_action.
-//              4. So may those of HIRO's released code: huber_delta, target_noise_in_units, clip_target_actions.
+//              4. So may those of HIRO's released code: huber_delta, target_noise_in_units, clip_target_actions,
+//                 actions_again.
 // Order        critics; every policy_delay updates the policy and all targets.
 #pragma once
 
@@ -32,6 +33,7 @@ struct Td3Config {
   bool target_noise_in_units = false;
   bool clip_target_actions = true;
   Scalar huber_delta = 0;
+  bool actions_again = false;
   int policy_delay = 2;
   MlpConfig pi = {};
   MlpConfig q = {};
@@ -65,6 +67,8 @@ constexpr auto fields(const Td3Config*) {
       field("huber_delta", &Td3Config::huber_delta,
             "critic errors beyond this count linearly; 0: squared error throughout", 0, 1e9,
             "released code of Nachum et al. 2018 (there 1)"),
+      field("actions_again", &Td3Config::actions_again, "actions also enter the second layer of the critics",
+            "released code of Nachum et al. 2018 (there true)"),
       field("policy_delay", &Td3Config::policy_delay, "critic updates per policy update", 1, 1000,
             "Fujimoto et al. 2018, 6.1"),
       field("pi", &Td3Config::pi, "the policy's network"),

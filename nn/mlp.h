@@ -39,7 +39,8 @@ static_assert(complete<MlpConfig>);
 /// A value type: copying copies the weights, which is how a target network is made.
 class Mlp {
  public:
-  Mlp(Index in, Index out, const MlpConfig& config, Rng rng);
+  /// @param again so many of the input's last numbers also enter the second layer, beside what the first makes of all
+  Mlp(Index in, Index out, const MlpConfig& config, Rng rng, Index again = 0);
   /// @shape x [in x B] -> [out x B]. Gradients reach x and the weights. @alloc none after the first call
   Var operator()(Var x);
   /// The same function of the same weights; gradients reach x only.
@@ -57,8 +58,9 @@ class Mlp {
   };
   // place(parameter) puts a parameter on the tape
   template <class Layers, class Place>
-  static Var apply(Layers& layers, Var x, Place place);
+  static Var apply(Layers& layers, Index again, Var x, Place place);
   std::vector<Layer> layers_;
+  Index again_;  // 0 without a second layer
 };
 
 }  // namespace goalpost

@@ -85,11 +85,12 @@ TEST(Td3Gradient, CriticLossWithAndWithoutClippedTargets) {
   }
 }
 
-TEST(Td3Gradient, CriticLossOfHirosReleasedCode) {
+TEST(Td3Gradient, LossesOfHirosReleasedCode) {
   Td3 td3(point_reach(),
           {.target_noise_in_units = true,
            .clip_target_actions = false,
            .huber_delta = Scalar(0.3),
+           .actions_again = true,
            .pi = kNetwork,
            .q = kNetwork},
           Rng(1));
@@ -100,6 +101,7 @@ TEST(Td3Gradient, CriticLossOfHirosReleasedCode) {
         return td3.critic_loss(b, rng);
       },
       td3.tape(), td3.critic_parameters());
+  expect_parameter_gradient([&] { return td3.policy_loss(b); }, td3.tape(), td3.policy_parameters());
 }
 
 TEST(Td3Gradient, PolicyLossWithTheActionPenalty) {

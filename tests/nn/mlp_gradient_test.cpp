@@ -9,6 +9,7 @@ struct Case {
   std::vector<int> hidden;
   Activation activation;
   bool layer_norm, input_norm = false;
+  Index again = 0;
 };
 class MlpGradient : public ::testing::TestWithParam<Case> {
  protected:
@@ -18,7 +19,7 @@ class MlpGradient : public ::testing::TestWithParam<Case> {
     c.activation = GetParam().activation;
     c.layer_norm = GetParam().layer_norm;
     c.input_norm = GetParam().input_norm;
-    return Mlp(3, 2, c, Rng(5));
+    return Mlp(3, 2, c, Rng(5), GetParam().again);
   }
 };
 
@@ -36,7 +37,9 @@ TEST_P(MlpGradient, OfTheInputAgreesWhetherTrainableOrFrozen) {
 INSTANTIATE_TEST_SUITE_P(Configurations, MlpGradient,
                          ::testing::Values(Case{{7, 5}, Activation::relu, false}, Case{{7, 5}, Activation::tanh, true},
                                            Case{{1}, Activation::tanh, false}, Case{{}, Activation::relu, false},
-                                           Case{{7, 5}, Activation::relu, false, true}));
+                                           Case{{7, 5}, Activation::relu, false, true},
+                                           Case{{7, 5}, Activation::relu, false, false, 2},
+                                           Case{{7}, Activation::tanh, true, false, 3}));
 
 }  // namespace
 }  // namespace goalpost::test

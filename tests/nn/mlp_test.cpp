@@ -69,6 +69,18 @@ TEST(Mlp, InputNormIsLayerNormOfTheFirstLayerOnly) {
   expect_close(one.value(), scaled.value(), 1e-4);
 }
 
+TEST(Mlp, TheLastInputsMayEnterTheSecondLayerToo) {
+  const MlpConfig c = config({3}, Activation::relu);
+  Mlp net(2, 2, c, Rng(1), 1), plain = small(Activation::relu, false);
+  for (const char* name : {"W0", "b0", "b1"}) named(net, name).value = named(plain, name).value;
+  named(net, "W1").value << named(plain, "W1").value, matrix({{10}, {-1}});
+  Tape tape;  // what WithReluAgreesWithPython has, plus 10 and -1 times the second input
+  expect_close(net(tape.constant(kInput)).value(), matrix({{19.275, 2.69375}, {1, -0.925}}), 1e-5);
+  EXPECT_TRUE(same_bits(net(tape.constant(kInput)).value(), net.frozen(tape.constant(kInput)).value()));
+  EXPECT_EQ(Mlp(2, 2, config({}, Activation::relu), Rng(1), 1).in(), 2) << "there is no second layer";
+  EXPECT_THROW_MESSAGE(Mlp(2, 2, c, Rng(1), 3), std::invalid_argument, "again = 3 of 2 inputs; expected 0 to 2");
+}
+
 TEST(Mlp, FrozenEqualsTrainableAndGivesNoParameterGradient) {
   for (const bool layer_norm : {false, true}) {
     Mlp net(5, 3, config({17, 9}, Activation::relu, layer_norm), Rng(2));
