@@ -34,7 +34,8 @@ constexpr auto fields(const FigureConfig*) {
       field("experiments", &FigureConfig::experiments, "one curve each"),
       field("quick_set", &FigureConfig::quick_set, "assignments put over every experiment with --quick"),
       field("measures", &FigureConfig::measures,
-            "a figure of learning curves for each: success, return, lo_reward (HIRO's intrinsic one)"),
+            "a figure of learning curves for each: success, return, train_success, train_return, lo_reward (HIRO's "
+            "intrinsic one)"),
       field("paper_limit", &FigureConfig::paper_limit, "per curve: the largest value that the paper reports as solved"),
   };
 }

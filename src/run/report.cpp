@@ -239,7 +239,7 @@ std::string recorded_curve(const FinishedRun& run) {
   std::vector<std::vector<double>> columns;
   for (const std::string& name : names) columns.push_back(curve.column(name));
   for (const Measure& m : kMeasures) {
-    std::vector<double> values = m.training ? read_measure(run, m) : std::vector<double>();
+    std::vector<double> values = m.training != nullptr ? read_measure(run, m) : std::vector<double>();
     if (values.empty()) continue;
     names.push_back(m.column);
     columns.push_back(std::move(values));
@@ -272,11 +272,11 @@ std::vector<double> read_measure(const FinishedRun& run, const Measure& measure)
   const CsvTable curve = read_csv(run.curve);
   if (curve.has(measure.column)) return curve.column(measure.column);
   const std::filesystem::path file = run.directory / "train.csv";
-  if (!measure.training || !std::filesystem::exists(file)) return {};
+  if (measure.training == nullptr || !std::filesystem::exists(file)) return {};
   const CsvTable train = read_csv(file);
-  if (!train.has(measure.column)) return {};
+  if (!train.has(measure.training)) return {};
   std::map<double, double> by_step;
-  for (std::size_t i = 0; i < train.rows(); ++i) by_step[train.column("step")[i]] = train.column(measure.column)[i];
+  for (std::size_t i = 0; i < train.rows(); ++i) by_step[train.column("step")[i]] = train.column(measure.training)[i];
   std::vector<double> values;
   for (const double step : curve.column("step")) {
     const auto found = by_step.find(step);

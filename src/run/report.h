@@ -39,15 +39,18 @@ struct FinishedRun {
   double measured() const { return measures_return() ? result.final.reward : result.final.success; }
 };
 
-/// What a learning curve can show, by its column in eval.csv, in train.csv, or in a recorded curve.
+/// What a learning curve can show: a column of eval.csv and of recorded curves, or of train.csv, which has the means
+/// over the training episodes since the evaluation before.
 struct Measure {
   const char *column, *label;
-  bool rate;      ///< between 0 and 1
-  bool training;  ///< of the episodes of training, with exploration, since the evaluation before
+  bool rate;             ///< between 0 and 1
+  const char* training;  ///< its name in train.csv; null: of the evaluations
 };
-inline constexpr std::array kMeasures = {Measure{"success", "success rate", true, false},
-                                         Measure{"return", "mean return", false, false},
-                                         Measure{"lo_reward", "intrinsic reward per step", false, true}};
+inline constexpr std::array kMeasures = {
+    Measure{"success", "success rate", true, nullptr}, Measure{"return", "mean return", false, nullptr},
+    Measure{"train_success", "success rate in training", true, "success"},
+    Measure{"train_return", "mean return in training", false, "return"},
+    Measure{"lo_reward", "intrinsic reward per step in training", false, "lo_reward"}};
 /// @throws UsageError naming all measures if there is none with this column
 const Measure& find_measure(const std::string& column);
 /// A number for each row of the run's curve, NaN where there is none; empty if nothing of the run has the measure.

@@ -52,15 +52,16 @@ std::set<double> expectations(const std::vector<const Group*>& groups) {
 struct LearningCurves {
   const char* label;
   bool rate;     // between 0 and 1
+  bool counted;  // a rate in the episodes of an evaluation, whose number is known
   bool by_time;  // x is wall time, else environment steps
   std::vector<std::vector<Curve>> curves = {};
 };
 
 // A rate of one run has the interval of its evaluation's episodes.
-std::vector<CurvePoint> curve_of(const Group& group, const std::vector<Curve>& seeds, bool rate) {
+std::vector<CurvePoint> curve_of(const Group& group, const std::vector<Curve>& seeds, bool counted) {
   std::vector<CurvePoint> points = interquartile_curve(seeds);
   const int n = group.first().experiment.train.eval_episodes;
-  if (seeds.size() == 1 && rate)
+  if (seeds.size() == 1 && counted)
     for (CurvePoint& p : points) {
       const Interval i = wilson_interval(std::llround(std::clamp(p.value, 0.0, 1.0) * n), n);
       p.low = i.low;
@@ -136,7 +137,7 @@ Figure curves_figure(const LearningCurves& drawn, const std::string& name, const
     const Group* g = groups[i];
     const std::size_t seeds = drawn.curves[i].size();
     single |= seeds == 1;
-    const std::vector<CurvePoint> points = curve_of(*g, drawn.curves[i], drawn.rate);
+    const std::vector<CurvePoint> points = curve_of(*g, drawn.curves[i], drawn.counted);
     carried |= points.back().ended > 0;
     std::size_t measured = 0;
     for (const CurvePoint& p : points) {
@@ -165,9 +166,9 @@ Figure curves_figure(const LearningCurves& drawn, const std::string& name, const
   f.caption =
       fmt::format("Interquartile mean over seeds{}, band: 95 % bootstrap interval{}{}.{}",
                   drawn.by_time ? ", against wall time" : "",
-                  !single       ? ""
-                  : !drawn.rate ? " (none for a single seed)"
-                                : " (for a single seed: Wilson's, of its episodes)",
+                  !single          ? ""
+                  : !drawn.counted ? " (none for a single seed)"
+                                   : " (for a single seed: Wilson's, of its episodes)",
                   carried ? "; thin: some seeds have ended, their last values are carried forward" : "",
                   axes.logarithmic ? " The evaluation before training, at 0, is left of the logarithmic axis." : "");
   return f;
@@ -179,7 +180,8 @@ std::string plural(std::size_t n, std::string_view what) { return fmt::format("{
 
 Figure learning_figure(const Family& family, const Chunk& chunk, const std::vector<const Group*>& groups,
                        const std::string& title, bool by_time) {
-  LearningCurves drawn{.label = family.measure(), .rate = !family.returns, .by_time = by_time};
+  LearningCurves drawn{
+      .label = family.measure(), .rate = !family.returns, .counted = !family.returns, .by_time = by_time};
   for (const Group* g : groups) drawn.curves.push_back(by_time ? g->by_time : g->by_step);
   return curves_figure(drawn, fmt::format("{}_{}", by_time ? "time" : "steps", title), title, chunk, groups,
                        expectations(groups));
@@ -187,7 +189,10 @@ Figure learning_figure(const Family& family, const Chunk& chunk, const std::vect
 
 Figure measure_figure(const Measure& measure, const Chunk& chunk, const std::vector<const Group*>& groups,
                       const std::string& name, const std::string& title) {
-  LearningCurves drawn{.label = measure.label, .rate = measure.rate, .by_time = false};
+  LearningCurves drawn{.label = measure.label,
+                       .rate = measure.rate,
+                       .counted = measure.rate && measure.training == nullptr,
+                       .by_time = false};
   std::vector<const Group*> measured;
   for (const Group* g : groups)
     if (std::vector<Curve> seeds = curves_of(*g, measure); !seeds.empty()) {
@@ -201,7 +206,8 @@ Figure measure_figure(const Measure& measure, const Chunk& chunk, const std::vec
 Figure seeds_figure(const Family& family, const Chunk& chunk, const std::vector<const Group*>& groups,
                     const std::string& title) {
   Figure f;
-  LearningCurves drawn{.label = family.measure(), .rate = !family.returns, .by_time = false};
+  LearningCurves drawn{
+      .label = family.measure(), .rate = !family.returns, .counted = !family.returns, .by_time = false};
   for (const Group* g : groups) drawn.curves.push_back(g->by_step);
   const LearningAxes axes = learning_axes(drawn);
   f.plot.settings = axes.settings;

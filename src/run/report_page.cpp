@@ -424,12 +424,13 @@ void add_family(Page& page, const Family& family) {
       if (!headed) page.add(fmt::format("<h4>{}</h4>\n", escaped(chunk.title)));
       headed = true;
       const std::string title = task.empty() ? family.env : fmt::format("{}, {}", family.env, task);
+      const bool hierarchical = !curves_of(*groups.front(), find_measure("lo_reward")).empty();
       page.add("<div class=row>\n");
       page.add(learning_figure(family, chunk, groups, title, false));
       page.add(learning_figure(family, chunk, groups, title, true));
       page.add(seeds_figure(family, chunk, groups, title));
       for (const Measure& m : kMeasures)
-        if (!m.rate && m.label != std::string_view(family.measure()))
+        if (m.column == std::string_view("return") ? !family.returns : m.training != nullptr && hierarchical)
           page.add(measure_figure(m, chunk, groups, fmt::format("{}_{}", m.column, title), title));
       page.add("</div>\n");
       if (const std::string note = carried_note(groups); !note.empty())

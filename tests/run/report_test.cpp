@@ -137,17 +137,17 @@ TEST(Report, KeepsTheSeedsThatWereRecordedEarlier) {
   EXPECT_EQ(find_runs({here / "results"}).size(), 3u);
 }
 
-TEST(Report, RecordsTheIntrinsicRewardOfTraining) {
+TEST(Report, RecordsWhatTrainingHasMeasured) {
   const TemporaryDirectory here;
   make_run(here / "run", {"env.bits=9"}, 1, 1);
   set_content(here / "run/eval.csv",
               "step,wall_seconds,success,success_any,return\n0,0.1,0,0,-40\n50,1,0,0,-30\n100,2,1,1,-20\n");
-  set_content(here / "run/train.csv", "step,lo_reward,success\n0,,\n50,-1.5,0.25\n75,-1,1\n");
+  set_content(here / "run/train.csv", "step,lo_reward,success,return\n0,,,\n50,-1.5,0.25,-9\n75,-1,1,-8\n");
   const std::vector<FinishedRun> runs = find_runs({here / "run"});
   record(summarise(runs), here / "results");
   EXPECT_EQ(content(here / "results/bit_flip_her/env.bits=9/seed_1.csv"),
-            "step,wall_seconds,success,success_any,return,lo_reward\n0,0.1,0,0,-40,\n50,1.0,0,0,-30,-1.5\n"
-            "100,2.0,1,1,-20,\n");
+            "step,wall_seconds,success,success_any,return,train_success,train_return,lo_reward\n0,0.1,0,0,-40,,,\n"
+            "50,1.0,0,0,-30,0.25,-9,-1.5\n100,2.0,1,1,-20,,,\n");
   const std::vector<FinishedRun> recorded = find_runs({here / "results"});
   for (const FinishedRun* run : std::array<const FinishedRun*, 2>{&runs.front(), &recorded.front()}) {
     const std::vector<double> reward = read_measure(*run, find_measure("lo_reward"));
@@ -157,7 +157,8 @@ TEST(Report, RecordsTheIntrinsicRewardOfTraining) {
     EXPECT_EQ(read_measure(*run, find_measure("return")), (std::vector<double>{-40, -30, -20}));
   }
   EXPECT_THAT(message_of<UsageError>([] { find_measure("reward"); }),
-              HasSubstr("no learning curve shows \"reward\"; expected one of: success, return, lo_reward"));
+              HasSubstr("no learning curve shows \"reward\"; expected one of: success, return, train_success, "
+                        "train_return, lo_reward"));
 }
 
 TEST(Report, DrawsLearningCurvesOfSeveralMeasures) {
@@ -180,7 +181,7 @@ TEST(Report, DrawsLearningCurvesOfSeveralMeasures) {
   EXPECT_EQ(figures[1].csv, "method,steps,value,low,high,seeds,ended\nbit_flip_her,50,-1.5,-2,-1,2,0\n");
   EXPECT_THAT(figures[0].csv, HasSubstr("bit_flip_her,50,-30,-30,-30,2,0\n"));
   EXPECT_THAT(figures[0].csv, HasSubstr("bit_flip_her agent.her.strategy=final,0,-40,-40,-40,1,0\n"));
-  EXPECT_THAT(figures[1].plot.settings, HasSubstr("set ylabel 'intrinsic reward per step'"));
+  EXPECT_THAT(figures[1].plot.settings, HasSubstr("set ylabel 'intrinsic reward per step in training'"));
 }
 
 TEST(Report, SaysWhereNothingIsFinished) {
