@@ -35,7 +35,8 @@ std::set<std::string> axes_of(const std::string& experiment) {
   for (const std::string& name : figure_names()) {
     const FigureConfig figure = load_figure(name);
     const auto& shown = figure.experiments;
-    if (std::find(shown.begin(), shown.end(), experiment) != shown.end()) axes.insert(figure.key);
+    if (!figure.key.empty() && std::find(shown.begin(), shown.end(), experiment) != shown.end())
+      axes.insert(figure.key);
   }
   return axes;
 }
