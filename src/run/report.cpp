@@ -527,9 +527,8 @@ std::string readme_table() {
       text += fmt::format("| {} | `{}` | {} more settings, one seed each | 1 | in the figure | | |\n",
                           summary.at("row").get<std::string>(), name, single);
     if (changed > 0)
-      text += fmt::format(
-          "| {0} | `{1}` | with {2} single change{3}, told in [{1}.toml](src/experiments/{1}.toml) | | | | |\n",
-          summary.at("row").get<std::string>(), name, changed, changed == 1 ? "" : "s");
+      text += fmt::format("| {0} | `{1}` | {2} variant{3}, told in [{1}.toml](src/experiments/{1}.toml) | | | | |\n",
+                          summary.at("row").get<std::string>(), name, changed, changed == 1 ? "" : "s");
   }
   return text;
 }
