@@ -9,8 +9,7 @@ namespace {
 
 constexpr double kWorthAThread = 2e6;  // operations; with fewer, another core's cache costs more than it gives
 constexpr Index kShards = 8;           // of the columns, for sums over them: a fixed number, whatever the threads
-constexpr Index kUnit = 16;            // rows or columns that stay together in a gradient of weights
-constexpr Index kLeastPart = 40;       // rows or columns: gemm.h must not take a part for a narrow product
+constexpr Index kLeastPart = 48;       // rows or columns: gemm.h must not take a part for a narrow product
 
 // y = f(W x + b) of one layer
 struct Layer {
@@ -33,8 +32,9 @@ Index shard_begin(Index columns, Index shard) { return columns * shard / kShards
 
 void compute_values(std::span<const Layer> layers) {
   const Index columns = layers[0].x.cols();
-  const Index least = 1 + static_cast<Index>(kWorthAThread * double(columns) / operations(layers));
-  in_parts(columns, 8, std::max(kLeastPart, least), [&](Index first, Index count) {
+  const Index least =
+      products_divide() ? 1 + static_cast<Index>(kWorthAThread * double(columns) / operations(layers)) : columns;
+  in_parts(columns, kPacket, std::max(kLeastPart, least), [&](Index first, Index count) {
     for (const Layer& l : layers) {
       auto y = l.y.value().middleCols(first, count);
       gemm_bias(l.W.value(), l.x.value().middleCols(first, count), ConstVectorMap(l.b.value().data(), l.b.rows()),
@@ -65,7 +65,8 @@ void compute_input_gradients(std::span<const Layer> layers) {
   const Index columns = layers[0].x.cols();
   const bool add = layers[0].x.needs_grad() && layers[0].x.begin_gradient();  // only the first x has other users
   const double worth = kWorthAThread * kShards / operations(layers);
-  const Index least = 1 + std::max(static_cast<Index>(worth), kLeastPart * kShards / columns);
+  const Index least =
+      products_divide() ? 1 + std::max(static_cast<Index>(worth), kLeastPart * kShards / columns) : kShards;
   in_parts(kShards, 1, least, [&](Index first_shard, Index shards) {
     const Index first = shard_begin(columns, first_shard);
     const Index count = shard_begin(columns, first_shard + shards) - first;
@@ -94,7 +95,8 @@ void add_weight_gradients(std::span<const Layer> layers) {
     MatrixMap db = l.b.grad_for_update();
     for (Index shard = 0; shard < kShards; ++shard) db += l.sums().col(shard);
   }
-  const Index parts = std::clamp<Index>(static_cast<Index>(operations(layers) / kWorthAThread), 1, compute_threads());
+  const Index threads = products_divide() ? compute_threads() : 1;
+  const Index parts = std::clamp<Index>(static_cast<Index>(operations(layers) / kWorthAThread), 1, threads);
   run_parts(static_cast<int>(parts), [&](int part) {
     for (const Layer& l : layers) {
       if (!l.W.needs_grad()) continue;
@@ -102,8 +104,8 @@ void add_weight_gradients(std::span<const Layer> layers) {
       const bool by_columns = dW.cols() >= dW.rows();
       const Index size = std::max(dW.rows(), dW.cols()), blocks = std::clamp<Index>(size / kLeastPart, 1, parts);
       if (part >= blocks) continue;
-      const Index units = size / kUnit, first = units * part / blocks * kUnit;
-      const Index count = (part + 1 == blocks ? size : units * (part + 1) / blocks * kUnit) - first;
+      const Index units = size / kPacket, first = units * part / blocks * kPacket;
+      const Index count = (part + 1 == blocks ? size : units * (part + 1) / blocks * kPacket) - first;
       if (by_columns)
         gemm_nt(g, x.middleRows(first, count), dW.middleCols(first, count), true);
       else

@@ -50,7 +50,7 @@ float* scratch(Index size) {
 Index least_columns(Index m, Index k) { return 1 + static_cast<Index>(kWorthAThread / (2.0 * double(m * k + 1))); }
 
 void run(const kernels::Product& whole) {
-  in_parts(whole.n, 8, least_columns(whole.m, whole.k), [&](Index first, Index count) {
+  in_parts(whole.n, kPacket, least_columns(whole.m, whole.k), [&](Index first, Index count) {
     kernels::Product p = whole;
     p.b += first * p.b_column;
     p.c += first * p.ldc;
@@ -60,7 +60,7 @@ void run(const kernels::Product& whole) {
 }
 
 void run(const kernels::DotProduct& whole) {
-  in_parts(whole.n, 8, least_columns(whole.m, whole.k), [&](Index first, Index count) {
+  in_parts(whole.n, kPacket, least_columns(whole.m, whole.k), [&](Index first, Index count) {
     kernels::DotProduct p = whole;
     p.b += first * p.ldb;
     p.c += first * p.ldc;
@@ -95,7 +95,7 @@ void multiply_rounded(const Factor& a, const Factor& b, Index n, Index k, const 
   static constexpr Term kOfA[] = {Term::high, Term::high, Term::low}, kOfB[] = {Term::high, Term::low, Term::high};
   const kernels::PairKernels& kernel = *kernels::best_for_pairs();
   const Index m = out.rows(), terms = precision == Precision::bfloat16x3 ? 3 : 1;
-  in_parts(n, 8, least_columns(m, k), [&](Index first, Index count) {
+  in_parts(n, kPacket, least_columns(m, k), [&](Index first, Index count) {
     const Index pairs = (k + 1) / 2, depth = terms * pairs;
     float* const rounded_a = scratch(m * depth + depth * count + pairs * m);  // [m x depth]
     float* const rounded_b = rounded_a + m * depth;                           // [depth x count], or its transpose
@@ -162,7 +162,7 @@ bool fast_nt(const Anything&...) {
                             b.cols(), k, nullptr, false});
     return true;
   }
-  in_parts(b.cols(), 8, least_columns(m, k), [&](Index first, Index count) {
+  in_parts(b.cols(), kPacket, least_columns(m, k), [&](Index first, Index count) {
     float* at = scratch(m * k);  // [m x k]; each thread makes its own, which is cheaper than to wait for one
     kernel_set->transpose(a.data(), a.outerStride(), k, m, at, m);
     kernel_set->product({at, m, b.data() + first * b.outerStride(), 1, b.outerStride(),
@@ -228,8 +228,8 @@ void set_precision(Precision p) {
   precision = p;
 }
 
-const char* gemm_kernels() {
-  return std::is_same_v<Scalar, float> && kernel_set != nullptr ? kernel_set->name : "Eigen";
-}
+bool products_divide() { return std::is_same_v<Scalar, float> && kernel_set != nullptr; }
+
+const char* gemm_kernels() { return products_divide() ? kernel_set->name : "Eigen"; }
 
 }  // namespace goalpost

@@ -38,5 +38,9 @@ void set_precision(Precision precision);
 
 /// The set of kernels in use, e.g. "AVX-512"; "Eigen" if there is none for this processor.
 const char* gemm_kernels();
+/// Whether a part of a product's rows or columns has the bits that it has in the whole product. Not so with Eigen,
+/// whose order of summation depends on how many rows and columns it is given: such products are not divided among
+/// threads.
+bool products_divide();
 
 }  // namespace goalpost

@@ -37,17 +37,20 @@ inline auto slice(const Matrix& m, Index first, Index count) {
 }
 
 /// f(i, first, count) for slices of every parameter i, small enough to stay in a first-level cache over several passes,
-/// on the compute threads. For work that treats each entry alone.
+/// on the compute threads. For work that treats each entry alone. Slices begin at multiples of kPacket.
 template <class F>
 void for_slices(const ParameterList& parameters, F&& f) {
   constexpr Index largest = 1024, worth_a_thread = 32'768;  // entries
+  static_assert(largest % kPacket == 0);
   Index total = 0;
   for (const Parameter* p : parameters) total += p->value.size();
   const int parts = static_cast<int>(std::clamp<Index>(total / worth_a_thread, 1, compute_threads()));
   run_parts(parts, [&](int part) {
     for (std::size_t i = 0; i < parameters.size(); ++i) {
-      const Index n = parameters[i]->value.size(), last = n * (part + 1) / parts;
-      for (Index first = n * part / parts; first < last; first += largest) f(i, first, std::min(largest, last - first));
+      const Index n = parameters[i]->value.size(), packets = (n + kPacket - 1) / kPacket;
+      const Index last = std::min(n, packets * (part + 1) / parts * kPacket);
+      for (Index first = packets * part / parts * kPacket; first < last; first += largest)
+        f(i, first, std::min(largest, last - first));
     }
   });
 }

@@ -27,4 +27,9 @@ using VectorRef = Eigen::Ref<Vector>;
 using ConstMatrixRef = const Eigen::Ref<const Matrix>&;  // read by the callee
 using ConstVectorRef = const Eigen::Ref<const Vector>&;
 
+/// Entries of the widest vector register. Work that is divided among threads is divided at multiples of it, so that an
+/// entry is computed by the same vector or scalar instructions whatever the number of threads: roots, tanh and
+/// contracted products of the two differ in the last bit.
+inline constexpr Index kPacket = 16;
+
 }  // namespace goalpost

@@ -47,7 +47,7 @@ void run_parts(int parts, F&& f) {
 }
 
 /// f(first, count) for disjoint parts that make up 0, ..., size - 1, on the compute threads: multiples of `grain`, of
-/// at least `least` elements. For work that treats each element alone, so that the parts do not show in the result.
+/// at least `least` elements on average. For work that treats each element alone, so that the parts do not show in the result.
 template <class F>
 void in_parts(std::ptrdiff_t size, std::ptrdiff_t grain, std::ptrdiff_t least, F&& f) {
   const std::ptrdiff_t grains = (size + grain - 1) / grain, threads = compute_threads();

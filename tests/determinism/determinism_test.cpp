@@ -2,11 +2,14 @@
 // was interrupted.
 #include <functional>
 #include <memory>
-#include <optional>
+#include <ostream>
+#include <tuple>
 
 #include "algos/dqn.h"
 #include "algos/off_policy_agent.h"
 #include "algos/registry.h"
+#include "autodiff/gemm.h"
+#include "core/parallel.h"
 #include "envs/classic/bit_flip.h"
 #include "envs/classic/point_reach.h"
 #include "envs/registry.h"
@@ -60,6 +63,9 @@ class Training {
   Matrix action_ = Matrix::Zero(1, kLanes);
 };
 
+/// Among the properties of the test in --gtest_output=xml, to compare two revisions.
+void record_hash(std::uint64_t hash) { ::testing::Test::RecordProperty("state_hash", std::to_string(hash)); }
+
 std::uint64_t trained(std::uint64_t seed, int threads) {
   Training t(seed, threads);
   t.train(200);
@@ -70,6 +76,7 @@ TEST(Determinism, TheNumberOfThreadsChangesNothing) {
   const std::uint64_t one = trained(1, 1);
   EXPECT_EQ(trained(1, 2), one);
   EXPECT_EQ(trained(1, 4), one);
+  record_hash(one);
 }
 
 TEST(Determinism, TwoRunsOfOneSeedAreEqual) { EXPECT_EQ(trained(2, 1), trained(2, 1)); }
@@ -91,69 +98,125 @@ TEST(Determinism, ARunThatIsResumedEqualsTheUninterruptedOne) {
   }
 }
 
-// Every algorithm for continuous actions, on three lanes of point reach.
-class ActorCritic : public ::testing::TestWithParam<std::string> {
- protected:
-  struct Parts {
-    VectorEnv env;
-    std::unique_ptr<Agent> agent;
-    void visit_state(StateVisitor& v) {
-      visit_part(v, "env", env);
-      visit_part(v, "agent", *agent);
-    }
-  };
-  static Parts make(std::uint64_t seed, int threads) {
-    VectorEnv env(make_point_reach, 3, Rng(seed).stream("training"), threads);
-    const AlgorithmEntry& algorithm = find_algorithm(GetParam());
-    const std::unique_ptr<Settings> settings = algorithm.settings();
-    Shrink shrink;
-    settings->visit(shrink);
-    auto agent = algorithm.make(*settings, env.spec(), 3, Rng(seed).stream("agent"));
-    return {std::move(env), std::move(agent)};
-  }
-  static void train(Parts& p, int updates) {
-    Matrix action = Matrix::Zero(2, 3);
-    Metrics metrics;
-    for (int i = 0; i < updates; ++i) {
-      p.agent->act(p.env.obs(), p.env.first(), Mode::explore, action);
-      p.agent->observe(p.env.step(action));
-      p.agent->update(metrics);
-    }
+// Every registered algorithm, on three environments of PointReach or, for discrete actions, of bit flipping.
+struct Parts {
+  VectorEnv env;
+  std::unique_ptr<Agent> agent;
+  void visit_state(StateVisitor& v) {
+    visit_part(v, "env", env);
+    visit_part(v, "agent", *agent);
   }
 };
 
-TEST_P(ActorCritic, GivesTheSameBitsForAnyThreadsAndAfterARestore) {
-  Parts uninterrupted = make(5, 1), first = make(5, 2), resumed = make(6, 3);
+Parts make(const std::string& name, Resize size, std::uint64_t seed, int threads) {
+  const AlgorithmEntry& algorithm = find_algorithm(name);
+  const EnvFactory factory = algorithm.action_kind == ActionSpace::Kind::discrete
+                                 ? EnvFactory([] { return make_bit_flip({.bits = 8}); })
+                                 : EnvFactory(make_point_reach);
+  VectorEnv env(factory, 3, Rng(seed).stream("training"), threads);
+  const std::unique_ptr<Settings> settings = algorithm.settings();
+  settings->visit(size);
+  auto agent = algorithm.make(*settings, env.spec(), 3, Rng(seed).stream("agent"));
+  return {std::move(env), std::move(agent)};
+}
+
+void train(Parts& p, int updates, bool overlap = false) {
+  Matrix action = Matrix::Zero(p.env.spec().action.dim, 3);
+  Metrics metrics;
+  const std::function<void()> update = [&] { p.agent->update(metrics); };
+  for (int i = 0; i < updates; ++i) {
+    p.agent->act(p.env.obs(), p.env.first(), Mode::explore, action);
+    p.agent->observe(overlap ? p.env.step(action, update) : p.env.step(action));
+    if (!overlap) update();
+  }
+}
+
+std::vector<std::string> algorithm_names() {
+  std::vector<std::string> names;
+  for (const AlgorithmEntry& a : algorithms()) names.emplace_back(a.name);
+  return names;
+}
+
+class Algorithm : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(Algorithm, GivesTheSameBitsForAnyThreadsAndAfterARestore) {
+  Parts uninterrupted = make(GetParam(), Resize(), 5, 1), first = make(GetParam(), Resize(), 5, 2),
+        resumed = make(GetParam(), Resize(), 6, 3);
   train(uninterrupted, 12);
   train(first, 5);
   restore(resumed, snapshot(first));
   train(resumed, 7);
   EXPECT_EQ(state_hash(resumed), state_hash(uninterrupted));
-  Parts other = make(6, 1);
+  record_hash(state_hash(uninterrupted));
+  Parts other = make(GetParam(), Resize(), 6, 1);
   train(other, 12);
   EXPECT_NE(state_hash(other), state_hash(uninterrupted));
 }
 
-TEST_P(ActorCritic, GivesTheSameBitsForAnyThreadsWhileItLearnsAndStepsAtOnce) {
+TEST_P(Algorithm, GivesTheSameBitsForAnyThreadsWhileItLearnsAndStepsAtOnce) {
   const auto train_overlapped = [](int threads, int updates) {
-    Parts p = make(5, threads);
+    Parts p = make(GetParam(), Resize(), 5, threads);
     train(p, 3);
-    Matrix action = Matrix::Zero(2, 3);
-    Metrics metrics;
-    const std::function<void()> update = [&] { p.agent->update(metrics); };
-    for (int i = 0; i < updates; ++i) {
-      p.agent->act(p.env.obs(), p.env.first(), Mode::explore, action);
-      p.agent->observe(p.env.step(action, update));
-    }
+    train(p, updates, true);
     return state_hash(p);
   };
   const std::uint64_t one = train_overlapped(1, 10);
   for (const int threads : {2, 3, 5}) EXPECT_EQ(train_overlapped(threads, 10), one) << threads << " threads";
   EXPECT_NE(train_overlapped(1, 9), one);
+  record_hash(one);
 }
 
-INSTANTIATE_TEST_SUITE_P(Registry, ActorCritic, ::testing::Values("ddpg", "hiro", "sac", "td3"),
+INSTANTIATE_TEST_SUITE_P(Registry, Algorithm, ::testing::ValuesIn(algorithm_names()),
                          [](const auto& info) { return info.param; });
+
+// Networks as large as those of the experiments, where an update is divided among the compute threads. Sides that are
+// no multiples of a vector register are the ones that would tell the threads apart.
+struct RealSize {
+  const char* name;
+  Resize size;
+  friend void PrintTo(const RealSize& s, std::ostream* out) { *out << s.name; }
+};
+const RealSize kRealSizes[] = {
+    {"256x256", Resize({256, 256}, 256)},
+    {"300x300", Resize({300, 300}, 100)},
+    {"256x256x256", Resize({256, 256, 256}, 256)},
+    {"512x512x512", Resize({512, 512, 512}, 256)},
+    {"tanh_norm_301x203", Resize({301, 203}, 131, Activation::tanh, true)},
+};
+
+class RealSizes : public ::testing::TestWithParam<std::tuple<std::string, RealSize, Precision>> {
+ protected:
+  void TearDown() override {
+    set_precision(Precision::float32);
+    set_compute_threads(1);
+  }
+};
+
+TEST_P(RealSizes, GiveTheSameBitsForAnyThreads) {
+  const auto& [algorithm, size, precision] = GetParam();
+  if (!has_precision(precision)) GTEST_SKIP() << "bfloat16 products need a processor with AVX512-BF16";
+  set_precision(precision);
+  const auto trained = [&](int threads) {
+    Parts p = make(algorithm, size.size, 5, threads);
+    while (!p.agent->ready()) {
+      p.agent->observe(p.env.step(Matrix::Zero(p.env.spec().action.dim, 3)));
+    }
+    set_compute_threads(threads);
+    train(p, 4);
+    return state_hash(p);
+  };
+  const std::uint64_t one = trained(1);
+  for (const int threads : {2, 3, 4, 7}) EXPECT_EQ(trained(threads), one) << threads << " threads";
+  record_hash(one);
+}
+
+INSTANTIATE_TEST_SUITE_P(Registry, RealSizes,
+                         ::testing::Combine(::testing::ValuesIn(algorithm_names()), ::testing::ValuesIn(kRealSizes),
+                                            ::testing::Values(Precision::float32, Precision::bfloat16)),
+                         [](const auto& info) {
+                           return std::get<0>(info.param) + "_" + std::get<1>(info.param).name + "_" +
+                                  kPrecisionNames[static_cast<std::size_t>(std::get<2>(info.param))];
+                         });
 
 // Worlds of a simulator, whose lanes share a model.
 TEST(Worlds, AntsGiveTheSameBitsForAnyThreads) {
@@ -169,6 +232,7 @@ TEST(Worlds, AntsGiveTheSameBitsForAnyThreads) {
     EXPECT_EQ(stepped(1, 1), one) << name;
     EXPECT_EQ(stepped(1, 2), one) << name;
     EXPECT_NE(stepped(2, 1), one) << name;
+    ::testing::Test::RecordProperty(std::string("state_hash_") + name, std::to_string(one));
   }
 }
 

@@ -1,4 +1,5 @@
 // The program as its users meet it: GOALPOST_PROGRAM is run in a directory of its own.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -132,6 +133,27 @@ TEST_F(Program, RepeatsARunFromItsConfigurationWithAnyNumberOfThreads) {
   ASSERT_EQ(run(std::string(kShort) + "--out one --threads 1").status, 0);
   ASSERT_EQ(run("train one/config.toml --out two --threads 2").status, 0);
   expect_same_curve("one", "two");
+}
+
+// Networks of the shipped experiments: an optimizer of more than 65,536 parameters is divided among the threads.
+TEST_F(Program, TrainsTheSamePolicyForAnyNumberOfThreadsAtTheSizesOfExperiments) {
+  for (const std::string& setting :
+       {std::string("pendulum_td3 --set agent.td3.q.hidden=[256,256] --set agent.td3.pi.hidden=[256,256]"),
+        std::string("pendulum_td3 --set agent.td3.q.hidden=[300,300] --set agent.td3.pi.hidden=[300,300]"),
+        std::string("pendulum_sac --set agent.sac.q.hidden=[512,512,512] --set agent.sac.pi.hidden=[512,512,512]")}) {
+    const auto policy = [&](int threads) {
+      const std::string out = fmt::format("{}_{}", std::hash<std::string>()(setting), threads);
+      const Outcome o =
+          run(fmt::format("train {} --quiet --steps 260 --set train.warmup_steps=200 --set train.eval_every=260 --set "
+                          "train.eval_episodes=1 --set train.final_eval_episodes=1 --set train.checkpoint_every=0 "
+                          "--threads {} --out {}",
+                          setting, threads, out));
+      EXPECT_EQ(o.status, 0) << o.err;
+      return content(here_ / out / "policy.h5");
+    };
+    const std::string one = policy(1);
+    for (const int threads : {2, 3, 4, 7}) EXPECT_TRUE(policy(threads) == one) << setting << ", " << threads;
+  }
 }
 
 TEST_F(Program, RefusesWhatItDoesNotKnow) {

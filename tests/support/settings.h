@@ -1,6 +1,10 @@
 // Settings of any algorithm, made to fit a test.
 #pragma once
 
+#include <utility>
+#include <vector>
+
+#include "autodiff/ops.h"
 #include "core/config.h"
 
 namespace goalpost::test {
@@ -33,19 +37,34 @@ class FitPointReach : public ConfigVisitor {
   void leave() override {}
 };
 
-/// And networks and batches small: bits do not depend on sizes, the thread sanitizer's patience does.
-class Shrink final : public FitPointReach {
+/// And every network and batch of the given size. The defaults are small: for the thread sanitizer's patience.
+class Resize final : public FitPointReach {
  public:
+  explicit Resize(std::vector<int> hidden = {12, 8}, int batch_size = 16, Activation activation = Activation::relu,
+                  bool layer_norm = false)
+      : hidden_(std::move(hidden)), batch_size_(batch_size), activation_(activation), layer_norm_(layer_norm) {}
   using FitPointReach::visit;
+  void visit(const FieldInfo& info, bool& value) override {
+    if (info.name == "layer_norm") value = layer_norm_;
+  }
   void visit(const FieldInfo& info, int& value) override {
     FitPointReach::visit(info, value);
-    if (info.name == "batch_size") value = 16;
+    if (info.name == "batch_size") value = batch_size_;
     if (info.name == "capacity") value = 1000;
   }
   void visit(const FieldInfo& info, std::vector<int>& value) override {
     FitPointReach::visit(info, value);
-    if (info.name == "hidden") value = {12, 8};
+    if (info.name == "hidden") value = hidden_;
   }
+  void visit_enum(const FieldInfo& info, int& value, EnumNames) override {
+    if (info.name == "activation") value = static_cast<int>(activation_);
+  }
+
+ private:
+  std::vector<int> hidden_;
+  int batch_size_;
+  Activation activation_;
+  bool layer_norm_;
 };
 
 }  // namespace goalpost::test
