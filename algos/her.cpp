@@ -43,6 +43,22 @@ bool HerSampler::reached_before(ReplayBuffer::Slot slot, ReplayBuffer::Slot goal
          goal_.reached(buffer_.achieved_after({slot.lane, slot.t - 1}), buffer_.achieved_after(goal));
 }
 
+// k replayed goals per original one. A goal that had been reached is drawn again, then the original one stays.
+bool HerSampler::relabel(ReplayBuffer::Slot slot, Rng& rng, ReplayBuffer::Slot& goal) const {
+  if (rng.uniform() >= Scalar(c_.k) / Scalar(c_.k + 1)) return false;
+  goal = draw_goal(slot, rng);
+  for (int redrawn = 0; c_.redraw_reached > 0 && reached_before(slot, goal); ++redrawn) {
+    if (redrawn == c_.redraw_reached) return false;
+    goal = draw_goal(slot, rng);
+  }
+  return true;
+}
+
+ConstVectorMap HerSampler::draw_goal_of(ReplayBuffer::Slot slot, Rng& rng) const {
+  ReplayBuffer::Slot goal;
+  return relabel(slot, rng, goal) ? buffer_.achieved_after(goal) : buffer_.desired(slot);
+}
+
 // Replay (s_t‖g', a_t, r', s_{t+1}‖g') with r' = r(achieved after the step, g')                        Algorithm 1
 // In three passes, so that the memory's answers to one column are waited for while others are asked for.
 void HerSampler::sample(Rng& rng, Batch& out) const {
@@ -53,17 +69,9 @@ void HerSampler::sample(Rng& rng, Batch& out) const {
     d.slot = buffer_.draw_finished(rng);
     buffer_.prefetch(d.slot);
   }
-  const Scalar relabelled = Scalar(c_.k) / Scalar(c_.k + 1);  // k replayed goals per original one
   for (Drawn& d : drawn_) {
-    d.relabelled = rng.uniform() < relabelled;
-    if (!d.relabelled) continue;
-    d.goal = draw_goal(d.slot, rng);
-    for (int redrawn = 0; c_.redraw_reached > 0 && reached_before(d.slot, d.goal); ++redrawn) {
-      d.relabelled = redrawn < c_.redraw_reached;
-      if (!d.relabelled) break;
-      d.goal = draw_goal(d.slot, rng);
-    }
-    buffer_.prefetch(d.goal);
+    d.relabelled = relabel(d.slot, rng, d.goal);
+    if (d.relabelled) buffer_.prefetch(d.goal);
   }
   for (Index j = 0; j < out.size(); ++j) {
     const Drawn& d = drawn_[static_cast<std::size_t>(j)];

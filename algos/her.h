@@ -53,8 +53,12 @@ class HerSampler final : public Sampler {
   bool ready(Index batch_size) const override { return buffer_.finished_size() >= batch_size; }
   /// @throws std::logic_error before the first episode has ended
   void sample(Rng& rng, Batch& out) const override;
+  /// [goal] a goal that sample may give to the transition. @pre its episode is finished @alloc none
+  ConstVectorMap draw_goal_of(ReplayBuffer::Slot slot, Rng& rng) const;
 
  private:
+  // Whether the transition is relabelled this time, and then with what is achieved after `goal`.
+  bool relabel(ReplayBuffer::Slot slot, Rng& rng, ReplayBuffer::Slot& goal) const;
   ReplayBuffer::Slot draw_goal(ReplayBuffer::Slot slot, Rng& rng) const;
   bool reached_before(ReplayBuffer::Slot slot, ReplayBuffer::Slot goal) const;
 

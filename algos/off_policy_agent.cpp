@@ -1,5 +1,8 @@
 #include "algos/off_policy_agent.h"
 
+#include <algorithm>
+#include <bit>
+
 #include "core/check.h"
 
 namespace goalpost {
@@ -16,10 +19,14 @@ class OffPolicyAgent final : public Agent {
         act_rng_(rng.stream("act")),
         sample_rng_(rng.stream("sample")),
         update_rng_(rng.stream("update")) {
-    if (c_.her.strategy == HerStrategy::none)
+    if (c_.her.strategy == HerStrategy::none) {
       sampler_ = std::make_unique<UniformSampler>(buffer_);
-    else
-      sampler_ = std::make_unique<HerSampler>(buffer_, spec.goal, c_.her);
+      return;
+    }
+    auto her = std::make_unique<HerSampler>(buffer_, spec.goal, c_.her);
+    her_ = her.get();
+    sampler_ = std::move(her);
+    if (normalizer_.enabled()) replayed_ = Matrix::Zero(spec.state_dim(), kReplayedColumns);
   }
 
   void act(const ObsBatch& obs, const std::vector<std::uint8_t>&, Mode mode, MatrixRef action) override {
@@ -32,6 +39,11 @@ class OffPolicyAgent final : public Agent {
   void observe(const StepBatch& step) override {
     buffer_.add(step);
     if (!normalizer_.enabled()) return;
+    if (her_ != nullptr) {
+      for (std::size_t i = 0; i < step.terminated.size(); ++i)
+        if (step.ended(i)) take_statistics_of_last_episode(static_cast<int>(i));
+      return;
+    }
     join(step.before, state_);
     normalizer_.observe(state_);
   }
@@ -39,6 +51,10 @@ class OffPolicyAgent final : public Agent {
   void remember(const StepBatch& step, int lane) override {
     buffer_.add(step, 0, lane);
     if (!normalizer_.enabled()) return;
+    if (her_ != nullptr) {
+      if (step.ended(0)) take_statistics_of_last_episode(lane);
+      return;
+    }
     join(step.before, exploit_state_);
     normalizer_.observe(exploit_state_);
   }
@@ -79,6 +95,17 @@ class OffPolicyAgent final : public Agent {
   }
 
  private:
+  // The draws follow from what the state holds anyway, and sampling for updates keeps its own.
+  void take_statistics_of_last_episode(int lane) {
+    Rng rng = sample_rng_.stream("statistics", std::bit_cast<std::uint64_t>(normalizer_.count()));
+    const auto [begin, end] = buffer_.last_finished(lane);
+    for (Index t = begin; t < end;) {
+      const Index n = std::min(kReplayedColumns, end - t);
+      for (Index j = 0; j < n; ++j, ++t) replayed_.col(j) << buffer_.obs({lane, t}), her_->draw_goal_of({lane, t}, rng);
+      normalizer_.observe(replayed_.leftCols(n));
+    }
+  }
+
   // [obs; desired goal]: what the networks see
   static void join(const ObsBatch& obs, Matrix& state) {
     state.resize(obs.obs.rows() + obs.desired.rows(), obs.obs.cols());  // allocates if the number of lanes changes
@@ -90,9 +117,12 @@ class OffPolicyAgent final : public Agent {
   std::unique_ptr<Learner> learner_;
   ReplayBuffer buffer_;
   std::unique_ptr<Sampler> sampler_;
+  const HerSampler* her_ = nullptr;  // sampler_, if it relabels
   Normalizer normalizer_;
   Batch batch_;
   Matrix state_, exploit_state_;  // two: training and evaluation may have different numbers of lanes
+  static constexpr Index kReplayedColumns = 256;
+  Matrix replayed_;  // scratch: states of a finished episode with goals of HER
   Rng act_rng_, sample_rng_, update_rng_;
   bool updated_ = false;  // batch_ has been learnt from
 };

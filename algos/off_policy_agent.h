@@ -27,7 +27,9 @@ constexpr auto fields(const OffPolicyConfig*) {
 static_assert(complete<OffPolicyConfig>);
 
 /// DQN, DDPG, TD3 and SAC are this agent with a different learner; HER is this agent with a different sampler.
-/// The statistics of the normaliser are taken of every state that was acted in, with the goal that was pursued.
+/// The normalizer's statistics are taken of every state that was acted in, with its goal; with HER when its episode
+/// ends, once with a goal that HER may replay it with (as openai/baselines her/ddpg.py store_episode does), and only if
+/// the replay buffer holds the whole episode: of others nothing is replayed.
 /// @throws std::invalid_argument if HER is asked for and the environment has no goal
 std::unique_ptr<Agent> make_off_policy_agent(std::unique_ptr<Learner> learner, const EnvSpec& spec,
                                              const OffPolicyConfig& config, int lanes, Rng rng);

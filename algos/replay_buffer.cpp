@@ -70,6 +70,12 @@ void ReplayBuffer::add(const StepBatch& step, Index column, int i) {
   finished_ += finished(lane);
 }
 
+ReplayBuffer::Episode ReplayBuffer::last_finished(int i) const {
+  const Lane& lane = lanes_[static_cast<std::size_t>(i)];
+  const Index end = lane.episode_begin;
+  return finished(lane) == 0 ? Episode{end, end} : Episode{episode_begin({i, end - 1}), end};
+}
+
 ReplayBuffer::Slot ReplayBuffer::draw(Rng& rng) const {
   Index k = rng.below(static_cast<std::uint32_t>(size_));
   for (int i = 0;; ++i) {

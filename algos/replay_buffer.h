@@ -59,7 +59,14 @@ class ReplayBuffer {
   Index episode_end(Slot slot) const {
     return header(slot).until_end == 0 ? kRunning : slot.t + header(slot).until_end;
   }
-  void copy(Slot slot, Index column, Batch& out) const;  ///< with the goal that was pursued
+  /// Transitions [begin, end) of one lane.
+  struct Episode {
+    Index begin, end;
+  };
+  /// The last episode that has ended in a lane; empty if there is none, or if its beginning is overwritten.
+  Episode last_finished(int lane) const;
+  void copy(Slot slot, Index column, Batch& out) const;                      ///< with the goal that was pursued
+  ConstVectorMap obs(Slot slot) const { return {part(slot, 0), obs_dim_}; }  ///< [obs] acted on
   /// [goal] the goal achieved after the transition
   ConstVectorMap achieved_after(Slot slot) const { return {part(slot, achieved_at_), goal_dim_}; }
   /// [goal] the goal that was pursued

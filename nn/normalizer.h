@@ -40,6 +40,7 @@ class Normalizer {
   bool enabled() const { return c_.enabled; }
   const Vector& mean() const { return mean_; }
   const Vector& stddev() const { return stddev_; }
+  double count() const { return count_; }  ///< columns seen
   void visit_state(StateVisitor& v);
 
  private:

@@ -1,6 +1,7 @@
 #include "algos/off_policy_agent.h"
 
 #include <cmath>
+#include <cstdlib>
 
 #include "algos/noise.h"
 #include "algos/registry.h"
@@ -8,6 +9,7 @@
 #include "envs/classic/bit_flip.h"
 #include "envs/classic/pendulum.h"
 #include "support/matrices.h"
+#include "support/script.h"
 
 namespace goalpost::test {
 namespace {
@@ -62,6 +64,94 @@ TEST(OffPolicyAgent, NormalisesWithTheStatesThatWereActedIn) {
   Metrics metrics;
   agent->update(metrics);
   for (const Matrix& m : {seen.at(1), seen.at(2)}) EXPECT_LE(m.cwiseAbs().maxCoeff(), 5);
+}
+
+// Steps of one environment without its bookkeeping: state t is observed and achieved as (0, e, t) in episode e, and the
+// goal pursued is always the same.
+class FixedGoal {
+ public:
+  explicit FixedGoal(int length) : length_(length) {
+    step_ = Script(spec, 1).next();
+    for (ObsBatch* obs : {&step_.before, &step_.after}) obs->desired << Scalar(0), Scalar(-40), Scalar(-30);
+  }
+  const StepBatch& next() {
+    const auto [e, t] = std::div(taken_++, length_);
+    step_.before.obs << Scalar(0), Scalar(e), Scalar(t);
+    step_.after.obs << Scalar(0), Scalar(e), Scalar(t + 1);
+    step_.before.achieved = step_.before.obs;
+    step_.after.achieved = step_.after.obs;
+    step_.terminated[0] = 0;
+    step_.truncated[0] = t + 1 == length_;
+    return step_;
+  }
+  std::unique_ptr<Agent> agent(std::vector<Matrix>& seen, const HerConfig& her) const {
+    return make_off_policy_agent(
+        std::make_unique<Witness>(&seen), spec,
+        {.batch_size = 5'000, .replay = {.capacity = 10'000}, .her = her, .normalizer = {.enabled = true}}, 1, Rng(1));
+  }
+  EnvSpec spec = script_spec(1'000);
+
+ private:
+  int length_, taken_ = 0;
+  StepBatch step_;
+};
+
+TEST(OffPolicyAgent, NormalizesWithTheGoalsThatHerReplays) {
+  std::vector<Matrix> seen;
+  FixedGoal task(10);
+  const auto agent = task.agent(seen, {.strategy = HerStrategy::future});
+  for (int t = 0; t < 1'000; ++t) agent->observe(task.next());
+  Metrics metrics;
+  agent->update(metrics);
+  const Matrix goals = seen.at(0).bottomRows(2);  // normalized, 5,000 of them; the first of three numbers is constant
+  for (Index i = 0; i < 2; ++i) {
+    const double n = 5'000, mean = static_cast<double>(goals.row(i).mean());
+    EXPECT_NEAR(mean, 0, 0.1) << "goal number " << i;  // 5 deviations of the difference of two samples
+    EXPECT_NEAR(std::sqrt(static_cast<double>(goals.row(i).squaredNorm()) / n), 1, 0.1) << "goal number " << i;
+  }
+  EXPECT_LT(goals.cwiseAbs().maxCoeff(), 5) << "a goal number is clipped";
+}
+
+// By hand: episodes of 3 steps with HER's final goal, so that [s; g] is (0, 0, t, 0, 0, 3) for t = 0, 1, 2, and
+// (0, 1, t, 0, 1, 3) in the second episode.
+TEST(OffPolicyAgent, TakesStatisticsOfAnEpisodeWithHerGoalsWhenItEnds) {
+  const auto shown = [](Agent& agent, std::vector<Matrix>& seen) {
+    Matrix action(1, 1);
+    const ObsBatch obs = {matrix({{0}, {1}, {3}}), Matrix::Zero(3, 1), matrix({{0}, {1}, {3.04}})};
+    agent.act(obs, {0}, Mode::exploit, action);
+    return seen.back();
+  };
+  for (const bool offline : {false, true}) {
+    std::vector<Matrix> seen;
+    FixedGoal task(3);
+    const auto agent = task.agent(seen, {.strategy = HerStrategy::final, .k = 1'000});  // one in 1,001 stays as it was
+    const auto take = [&](int steps) {
+      for (int t = 0; t < steps; ++t) offline ? agent->remember(task.next(), 0) : agent->observe(task.next());
+    };
+    take(2);
+    EXPECT_EQ(shown(*agent, seen), matrix({{0}, {1}, {3}, {0}, {1}, {3.04}})) << "nothing has ended";
+    take(1);  // t: mean 1, variance 2/3; the other numbers are constant: deviation 0.01, and 1 is clipped
+    expect_close(shown(*agent, seen), matrix({{0}, {5}, {2 / std::sqrt(2.0 / 3)}, {0}, {5}, {4}}), 1e-5);
+    take(2);
+    expect_close(shown(*agent, seen), matrix({{0}, {5}, {2 / std::sqrt(2.0 / 3)}, {0}, {5}, {4}}), 1e-5);
+    take(1);  // e and the goal's e: mean 1/2, deviation 1/2
+    expect_close(shown(*agent, seen), matrix({{0}, {1}, {2 / std::sqrt(2.0 / 3)}, {0}, {1}, {4}}), 1e-5);
+  }
+}
+
+TEST(OffPolicyAgent, TakesStatisticsOfEpisodesOfAnyLength) {
+  for (const int length : {1, 255, 256, 257, 700}) {
+    std::vector<Matrix> seen;
+    FixedGoal task(length);
+    const auto agent = task.agent(seen, {.strategy = HerStrategy::episode, .k = 4});
+    for (int t = 0; t < length; ++t) agent->observe(task.next());
+    Normalizer reference(3, {.enabled = true});
+    for (int t = 0; t < length; ++t) reference.observe(matrix({{0}, {0}, {double(t)}}));
+    Matrix expected = matrix({{0}, {0}, {7}}), action(1, 1);
+    agent->act({expected, expected, expected}, {0}, Mode::exploit, action);
+    reference.apply(expected);
+    EXPECT_EQ(seen.at(0).topRows(3), expected) << "length " << length;
+  }
 }
 
 TEST(OffPolicyAgent, IsReadyWithHerOnlyAfterAnEpisode) {

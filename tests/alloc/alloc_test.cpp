@@ -253,6 +253,28 @@ TEST_P(AlgorithmAlloc, ActsObservesAndUpdates) {
   EXPECT_EQ(allocations_after_three_calls(live), 0u);
 }
 
+// Episodes end, are given to the normalizer with HER's goals, and are overwritten.
+TEST_F(Alloc, OffPolicyAgentsNormalizeReplayedGoals) {
+  VectorEnv env([] { return make_bit_flip({.bits = 6}); }, 3, Rng(1));
+  DqnConfig dqn;
+  dqn.q.hidden = {16};
+  const auto agent = make_off_policy_agent(std::make_unique<Dqn>(env.spec(), dqn, Rng(2)), env.spec(),
+                                           {.batch_size = 16,
+                                            .replay = {.capacity = 60},
+                                            .her = {.strategy = HerStrategy::future},
+                                            .normalizer = {.enabled = true}},
+                                           3, Rng(2));
+  Matrix action = Matrix::Zero(1, 3);
+  Metrics metrics;
+  const auto live = [&] {
+    agent->act(env.obs(), env.first(), Mode::explore, action);
+    agent->observe(env.step(action));
+    if (agent->ready()) agent->update(metrics);
+  };
+  for (int t = 0; t < 20; ++t) live();
+  EXPECT_EQ(allocations_after_three_calls(live, 100), 0u);
+}
+
 // HIRO with everything that may happen: every update corrects and relabels, segments end at goals and at ends of
 // episodes, lanes decide at different times, the memories wrap.
 TEST_F(Alloc, HiroLives) {
