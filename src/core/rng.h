@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <string_view>
 
@@ -30,9 +31,12 @@ class Rng {
   /// Uniform in {0, ..., n-1}, without bias (Lemire 2019, "Fast random integer generation in an interval").
   /// @throws std::invalid_argument if n == 0
   std::uint32_t below(std::uint32_t n);
-  /// Uniform in [low, high), on a grid of 2^24 points.
+  /// Uniform in [low, high), on a grid of 2^24 points; low if the range is empty.
   Scalar uniform(Scalar low = 0, Scalar high = 1) {
-    return low + (high - low) * (Scalar(bits() >> 8) * Scalar(1.0 / 16777216.0));
+    const Scalar x = low + (high - low) * (Scalar(bits() >> 8) * Scalar(1.0 / 16777216.0));
+    if (x >= high && low < high) [[unlikely]]  // the sum was rounded up
+      return std::nextafter(high, low);
+    return x;
   }
   /// Standard normal by Box-Muller; every call consumes two words.
   Scalar normal();

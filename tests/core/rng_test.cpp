@@ -97,6 +97,26 @@ TEST(Rng, UniformsLieInTheHalfOpenIntervalWithTheRightMoments) {
   EXPECT_GT(high, 1 - 1e-4);
 }
 
+// 1 + (2 − 1)(1 − 2⁻²⁴) rounds to 2 in single precision. A range of two neighbours shows it at every other draw.
+TEST(Rng, UniformsNeverReachTheUpperEnd) {
+  const auto next = [](Scalar x) { return std::nextafter(x, std::numeric_limits<Scalar>::max()); };
+  struct Range {
+    Scalar low, high;
+  };
+  for (const auto& [low, high] : {Range{1, next(1)}, Range{-2, -next(1)}, Range{100, next(next(100))},
+                                  Range{0, std::numeric_limits<Scalar>::denorm_min()}, Range{-next(1), -1},
+                                  Range{Scalar(1e6), Scalar(1e6) + Scalar(0.125)}}) {
+    Rng rng(2);
+    for (int i = 0; i < 1000; ++i) {
+      const Scalar x = rng.uniform(low, high);
+      ASSERT_GE(x, low);
+      ASSERT_LT(x, high);
+    }
+  }
+  Rng rng(2);
+  EXPECT_EQ(rng.uniform(3, 3), 3) << "an empty range has its end alone";
+}
+
 // E x = 0, E x² = 1, E x³ = 0, E x⁴ = 3 with variances 1, 2, 15 and 96
 TEST(Rng, NormalsHaveTheMomentsOfANormal) {
   Rng rng(3);
