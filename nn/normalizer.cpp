@@ -18,6 +18,12 @@ Normalizer::Normalizer(Index dim, const NormalizerConfig& config)
 
 void Normalizer::observe(ConstMatrixRef x) {
   GP_CHECK_SHAPE("Normalizer::observe", x, sum_.size(), x.cols());
+  if (!x.allFinite())
+    for (Index j = 0; j < x.cols(); ++j)
+      for (Index i = 0; i < x.rows(); ++i)
+        if (!std::isfinite(x(i, j)))
+          throw NumericsError(detail::concatenate("Normalizer::observe: x(", i, ", ", j, ") is ", x(i, j),
+                                                  "; expected finite numbers"));
   for (Index j = 0; j < x.cols(); ++j) {
     for (Index i = 0; i < x.rows(); ++i) {
       const double value = std::min(std::max(static_cast<double>(x(i, j)), -c_.raw_clip), c_.raw_clip);

@@ -34,6 +34,7 @@ class Normalizer {
  public:
   Normalizer(Index dim, const NormalizerConfig& config);
   /// Adds every column to the statistics. @shape x [dim x B] @alloc none
+  /// @throws NumericsError naming the entry if one is not finite; the statistics are then as before
   void observe(ConstMatrixRef x);
   /// Replaces the columns by their normalised values. @shape x [dim x B] @alloc none
   void apply(MatrixRef x) const;

@@ -72,6 +72,38 @@ TEST(Normalizer, LosesNothingOverAMillionColumns) {
   EXPECT_NEAR(n.stddev()(0), 0.5, 1e-5);
 }
 
+// A column of zeros or of any other constant: deviation 0, whatever rounding makes of E x² − (E x)².
+TEST(Normalizer, AConstantIsDividedByTheSmallestDeviation) {
+  for (const double constant : {0.0, 0.1, -123.456, 200.0, 1e6}) {
+    Normalizer n(2, {});
+    Matrix x(2, 777);
+    x.row(0).setConstant(Scalar(constant));
+    x.row(1) = random_matrix(1, 777, 3);
+    for (int i = 0; i < 10; ++i) n.observe(x);
+    EXPECT_NEAR(n.stddev()(0), 0.01, 1e-6) << constant;
+    const double mean = std::min(constant, 200.0);
+    EXPECT_NEAR(n.mean()(0), mean, 1e-7 * (1 + std::abs(mean))) << constant;
+    Matrix y = x.leftCols(1);
+    n.apply(y);
+    EXPECT_NEAR(y(0, 0), 0, 1e-2) << constant;  // float's rounding of the mean over 0.01
+  }
+}
+
+// One NaN in the sums would stay there for ever, and an infinity is as little an observation.
+TEST(Normalizer, WhatIsNotFiniteIsNamedAndNotCounted) {
+  Normalizer n(2, {});
+  n.observe(kData);
+  const std::uint64_t before = state_hash(n);
+  for (const Scalar bad : {std::numeric_limits<Scalar>::quiet_NaN(), std::numeric_limits<Scalar>::infinity(),
+                           -std::numeric_limits<Scalar>::infinity()}) {
+    Matrix x = kData;
+    x(1, 2) = bad;
+    EXPECT_THROW_MESSAGE(n.observe(x), NumericsError, "Normalizer::observe: x(1, 2) is ");
+    EXPECT_EQ(state_hash(n), before);
+    EXPECT_TRUE(n.mean().allFinite());
+  }
+}
+
 TEST(Normalizer, ANaNPassesThroughSoThatItIsFound) {
   Normalizer n(11, {});
   n.observe(random_matrix(11, 5, 1));
