@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 
 #include "core/check.h"
 
 namespace goalpost {
 namespace {
+
+// Added to a denominator, so that 0/0 is 0; too small to change another one.
+constexpr Scalar kLeast = std::numeric_limits<Scalar>::min();
 
 std::vector<Matrix> zeros_like(const ParameterList& parameters) {
   std::vector<Matrix> list;
@@ -42,7 +46,7 @@ void Adam::step() {
   const double t = static_cast<double>(t_);
   const double correction2 = std::sqrt(1 - std::pow(static_cast<double>(c_.beta2), t));
   const Scalar alpha = Scalar(lr * correction2 / (1 - std::pow(static_cast<double>(c_.beta1), t)));
-  const Scalar epsilon = Scalar(static_cast<double>(c_.epsilon) * correction2);
+  const Scalar epsilon = std::max(Scalar(static_cast<double>(c_.epsilon) * correction2), kLeast);
   for_slices(parameters_, [&](std::size_t i, Index first, Index count) {
     auto theta = slice(parameters_[i]->value, first, count), g = slice(parameters_[i]->grad, first, count);
     auto m = slice(m_[i], first, count), v = slice(v_[i], first, count);
@@ -65,12 +69,13 @@ RmsProp::RmsProp(ParameterList parameters, const RmsPropConfig& config)
 }
 
 void RmsProp::step() {
+  const Scalar epsilon = std::max(c_.epsilon, kLeast);
   for_slices(parameters_, [&](std::size_t i, Index first, Index count) {
     auto theta = slice(parameters_[i]->value, first, count), g = slice(parameters_[i]->grad, first, count);
     auto m = slice(m_[i], first, count), v = slice(v_[i], first, count);
     if (c_.centered) m = c_.decay * m + (1 - c_.decay) * g;
     v = c_.decay * v + (1 - c_.decay) * g.square();
-    theta -= c_.lr * g / (v - m.square() + c_.epsilon).sqrt();
+    theta -= c_.lr * g / ((v - m.square()).max(Scalar(0)) + epsilon).sqrt();
     g.setZero();
   });
 }

@@ -78,7 +78,8 @@ constexpr auto fields(const RmsPropConfig*) {
 }
 static_assert(complete<RmsPropConfig>);
 
-/// θ ← θ − lr g / √(v − m² + ε), m and v running means of g and g² (m = 0 when not centred).
+/// θ ← θ − lr g / √(v − m² + ε), m and v running means of g and g² (m = 0 when not centred). v − m² is a variance and
+/// counts as 0 where rounding makes it negative.
 /// @source Graves 2013, arXiv:1308.0850v5, (38) to (41) without momentum; the DQN paper's optimiser
 class RmsProp final : public Optimizer {
  public:
@@ -93,14 +94,21 @@ class RmsProp final : public Optimizer {
 };
 
 /// One gradient step on a loss: rewind, evaluate, backward, clip (if max_grad_norm > 0), step. Returns the loss.
-/// @throws NumericsError if the loss is not finite; the parameters are then as before
+/// @throws NumericsError if the loss, a gradient or its square is not finite; parameters and optimizer are then as
+///         before, gradients zero
 template <class Loss>
 Scalar minimise(Tape& tape, Optimizer& optimizer, Loss loss, double max_grad_norm = 0) {
   tape.rewind();
   const Var j = loss();
   const Scalar value = j.item();
   tape.backward(j);
-  if (max_grad_norm > 0) clip_grad_norm(optimizer.parameters(), max_grad_norm);
+  try {
+    if (max_grad_norm > 0) clip_grad_norm(optimizer.parameters(), max_grad_norm);
+    check_gradients(optimizer.parameters());
+  } catch (const NumericsError& e) {
+    for (Parameter* p : optimizer.parameters()) p->grad.setZero();
+    throw NumericsError(detail::concatenate("the loss is finite, but ", e.what()));
+  }
   optimizer.step();
   return value;
 }

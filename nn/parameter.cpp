@@ -1,6 +1,7 @@
 #include "nn/parameter.h"
 
 #include <cmath>
+#include <limits>
 
 #include "core/check.h"
 
@@ -60,14 +61,41 @@ void polyak(Scalar tau, const ParameterList& online, const ParameterList& target
 double grad_norm(const ParameterList& parameters) {
   double sum = 0;
   for (const Parameter* p : parameters) sum += static_cast<double>(p->grad.squaredNorm());
-  return std::sqrt(sum);
+  if (std::isfinite(sum)) return std::sqrt(sum);
+  double largest = 0;
+  for (const Parameter* p : parameters)
+    largest = std::max(largest, static_cast<double>(p->grad.cwiseAbs().maxCoeff<Eigen::PropagateNaN>()));
+  sum = 0;
+  for (const Parameter* p : parameters) sum += (p->grad.cast<double>() / largest).squaredNorm();
+  return largest * std::sqrt(sum);
+}
+
+void check_gradients(const ParameterList& parameters) {
+  for (const Parameter* p : parameters) {
+    const Matrix& g = p->grad;
+    if (std::isfinite(g.squaredNorm())) continue;  // says it of every entry at once
+    const Index bad = g.size() - g.array().isFinite().count();
+    const std::string where = detail::concatenate("the gradient of ", p->name, " [", g.rows(), "x", g.cols(), "]");
+    if (bad > 0)
+      throw NumericsError(detail::concatenate(where, " has ", bad, " of ", g.size(), " values NaN or infinite"));
+    if (!g.array().square().isFinite().all())
+      throw NumericsError(
+          detail::concatenate("the square of ", where, " overflows: its largest size is ", g.cwiseAbs().maxCoeff()));
+  }
 }
 
 double clip_grad_norm(const ParameterList& parameters, double max_norm) {
   GP_CHECK(max_norm > 0, "clip_grad_norm: max_norm = ", max_norm, "; expected a positive number");
   const double norm = grad_norm(parameters);
-  if (norm > max_norm)
-    for (Parameter* p : parameters) p->grad *= Scalar(max_norm / norm);
+  if (!std::isfinite(norm)) check_gradients(parameters);
+  if (norm <= max_norm) return norm;
+  const double scale = max_norm / norm;
+  for (Parameter* p : parameters) {
+    if (scale >= static_cast<double>(std::numeric_limits<Scalar>::min()))
+      p->grad *= Scalar(scale);
+    else  // would have few digits left
+      p->grad = (p->grad.cast<double>() * scale).cast<Scalar>();
+  }
   return norm;
 }
 

@@ -72,11 +72,14 @@ void initialize_bias(Matrix& b, Index fan_in, Initializer initializer, Rng& rng)
 /// @throws std::invalid_argument if the lists do not match or tau lies outside [0, 1]
 void polyak(Scalar tau, const ParameterList& online, const ParameterList& target);
 
-/// √(Σ g²) over all gradients.
+/// √(Σ g²) over all gradients, also where the squares leave the range of Scalar.
 double grad_norm(const ParameterList& parameters);
 /// Scales all gradients down so that their joint norm is at most max_norm; returns the norm found before. @alloc none
+/// @throws NumericsError naming the parameter if a gradient is not finite; all are then as before
 /// @source Pascanu et al. 2013, arXiv:1211.5063v2, Algorithm 1
 double clip_grad_norm(const ParameterList& parameters, double max_norm);
+/// @throws NumericsError naming the parameter if a gradient, or the square of one, is not finite. @alloc none
+void check_gradients(const ParameterList& parameters);
 
 void visit_parameters(StateVisitor& v, const ParameterList& parameters);
 

@@ -25,6 +25,67 @@ TEST(GaussianPolicy, ItsDensityOverActionsIntegratesToOne) {
   EXPECT_NEAR(sum / n, 0.4, 0.01);
 }
 
+// log π = −½ ε² − log σ − ½ log 2π − log(1 − tanh² u), and log(1 − tanh² u) = log 4 − 2|u| − 2 log(1 + e^(−2|u|)), in
+// double. At |u| = 12 the last term alone is −22.6, and 1 − tanh² u itself would be 0 in single precision.
+TEST(GaussianPolicy, LogProbabilityIsThatOfTheSquashedNormalAlsoAtSaturatedActions) {
+  for (const double mu : {0.0, 0.5, -0.5, 3.0, -3.0, 12.0, -12.0, 50.0}) {
+    for (const double log_std : {-2.0, 0.5}) {
+      GaussianPolicy policy(1, 1, {.hidden = {}}, Rng(3));
+      const ParameterList parameters = policy.parameters();
+      parameters[0]->value.setZero();
+      parameters[1]->value << Scalar(mu), Scalar(log_std);
+      Tape tape;
+      Rng rng(5), noise(5);
+      const Matrix s = Matrix::Zero(1, 20);
+      const auto [action, log_prob] = policy.sample(tape.alias(s), rng);
+      for (Index j = 0; j < 20; ++j) {
+        const double eps = static_cast<double>(noise.normal()), u = mu + std::exp(log_std) * eps;
+        const double slope = std::log(4.0) - 2 * std::abs(u) - 2 * std::log1p(std::exp(-2 * std::abs(u)));
+        const double expected = -eps * eps / 2 - log_std - std::log(2 * std::numbers::pi) / 2 - slope;
+        EXPECT_NEAR(action.value()(0, j), std::tanh(u), 1e-6) << "u = " << u;
+        EXPECT_NEAR(log_prob.value()(0, j), expected, 4e-6 * (1 + std::abs(u))) << "u = " << u;
+      }
+    }
+  }
+}
+
+TEST(GaussianPolicy, LogProbabilityOfAnActionIsTheSumOverItsNumbers) {
+  GaussianPolicy policy(1, 2, {.hidden = {}}, Rng(3));
+  policy.parameters()[0]->value.setZero();
+  policy.parameters()[1]->value << 1, Scalar(-0.5), Scalar(-1), Scalar(0.25);  // μ above log σ
+  Tape tape;
+  Rng rng(5), noise(5);
+  const Matrix s = Matrix::Zero(1, 3);
+  const auto [action, log_prob] = policy.sample(tape.alias(s), rng);
+  ASSERT_EQ(log_prob.rows(), 1);
+  for (Index j = 0; j < 3; ++j) {
+    double expected = 0;
+    for (const auto& [mu, log_std] : {std::pair{1.0, -1.0}, std::pair{-0.5, 0.25}}) {
+      const double eps = static_cast<double>(noise.normal()), a = std::tanh(mu + std::exp(log_std) * eps);
+      expected += -eps * eps / 2 - log_std - std::log(2 * std::numbers::pi) / 2 - std::log(1 - a * a);
+    }
+    EXPECT_NEAR(log_prob.value()(0, j), expected, 1e-5);
+  }
+}
+
+TEST(GaussianPolicy, TheDeviationIsKeptBetweenEToTheMinus20AndE2) {
+  for (const auto& [log_std, kept] : {std::pair{5.0, 2.0}, std::pair{-30.0, -20.0}}) {
+    GaussianPolicy policy(1, 1, {.hidden = {}}, Rng(3));
+    policy.parameters()[0]->value.setZero();
+    policy.parameters()[1]->value << Scalar(0.3), Scalar(log_std);
+    Tape tape;
+    Rng rng(5), noise(5);
+    const Matrix s = Matrix::Zero(1, 1);
+    const auto [action, log_prob] = policy.sample(tape.alias(s), rng);
+    const double eps = static_cast<double>(noise.normal()), u = 0.3 + std::exp(kept) * eps;
+    EXPECT_NEAR(action.item(), std::tanh(u), 1e-6);
+    EXPECT_NEAR(log_prob.item(),
+                -eps * eps / 2 - kept - std::log(2 * std::numbers::pi) / 2 - std::log(4.0) + 2 * std::abs(u) +
+                    2 * std::log1p(std::exp(-2 * std::abs(u))),
+                2e-5);
+  }
+}
+
 TEST(GaussianPolicy, LogProbabilityStaysFiniteAtSaturatedActions) {
   GaussianPolicy policy(1, 2, {.hidden = {4}}, Rng(3));
   for (Parameter* p : policy.parameters()) p->value *= 1000;

@@ -1,5 +1,7 @@
 #include "nn/mlp.h"
 
+#include <cmath>
+
 #include "support/matrices.h"
 #include "support/state.h"
 
@@ -112,6 +114,45 @@ TEST(Mlp, EqualGeneratorsGiveEqualWeightsAndOthersDoNot) {
   Mlp a(3, 2, c, Rng(1)), b(3, 2, c, Rng(1)), other(3, 2, c, Rng(2));
   EXPECT_EQ(state_hash(a), state_hash(b));
   EXPECT_NE(state_hash(a), state_hash(other));
+}
+
+// Largest weight or bias of a layer with 400 inputs and 300 outputs, the second of three.
+TEST(Mlp, StartsAsItsInitializerSays) {
+  const double fan_in = 1 / std::sqrt(400.0);
+  struct Case {
+    Initializer initializer;
+    double weights, biases;
+  };
+  for (const Case& expected :
+       {Case{Initializer::fan_in, fan_in, fan_in}, Case{Initializer::fan_in_zero_bias, fan_in, 0},
+        Case{Initializer::xavier, std::sqrt(6.0 / 700), 0}, Case{Initializer::zeros, 0, 0}}) {
+    MlpConfig c = config({400, 300}, Activation::relu);
+    c.initializer = expected.initializer;
+    Mlp net(7, 2, c, Rng(1));
+    EXPECT_NEAR(named(net, "W1").value.cwiseAbs().maxCoeff(), expected.weights, 0.001 * expected.weights + 1e-9);
+    EXPECT_NEAR(named(net, "b1").value.cwiseAbs().maxCoeff(), expected.biases, 0.05 * expected.biases + 1e-9);
+  }
+  MlpConfig he = config({400, 300}, Activation::relu);
+  he.initializer = Initializer::he;
+  Mlp net(7, 2, he, Rng(1));
+  EXPECT_NEAR(std::sqrt(named(net, "W1").value.squaredNorm() / 120'000), std::sqrt(2 / 400.0), 0.001);
+  EXPECT_TRUE(named(net, "b1").value.isZero(0));
+}
+
+TEST(Mlp, TheInputsThatEnterAgainCountAsInputsOfTheSecondLayer) {
+  Mlp net(8, 2, config({92, 300}, Activation::relu), Rng(1), 8);
+  EXPECT_EQ(named(net, "W1").value.cols(), 100);
+  EXPECT_NEAR(named(net, "W1").value.cwiseAbs().maxCoeff(), 0.1, 1e-4);
+  EXPECT_LE(named(net, "b1").value.cwiseAbs().maxCoeff(), Scalar(0.1));
+}
+
+TEST(Mlp, TheOutputLayerMayStartNearZero) {
+  MlpConfig c = config({400, 300}, Activation::relu);
+  c.output_init = 0.003;
+  Mlp net(7, 50, c, Rng(1));
+  EXPECT_NEAR(named(net, "W2").value.cwiseAbs().maxCoeff(), 0.003, 1e-5);
+  EXPECT_TRUE(named(net, "b2").value.isZero(0));
+  EXPECT_NEAR(named(net, "W1").value.cwiseAbs().maxCoeff(), 0.05, 1e-4) << "the hidden layers start as ever";
 }
 
 TEST(Mlp, NamesItsParametersFromInputToOutput) {

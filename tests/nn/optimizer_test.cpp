@@ -1,5 +1,7 @@
 #include "nn/optimizer.h"
 
+#include <cmath>
+#include <limits>
 #include <memory>
 
 #include "autodiff/ops.h"
@@ -47,6 +49,68 @@ TEST(Adam, TheLearningRateFallsLinearlyAndStays) {
     theta.grad(0, 0) = 2;
     adam.step();
     EXPECT_NEAR(before - static_cast<double>(theta.value(0, 0)), expected, 1e-5);
+  }
+}
+
+// Three steps by hand with β₁ = ½, β₂ = ¾, ε = ¼, a rate that goes 0.4, 0.3, 0.2 and the gradients 1, −2, 3:
+//   t  m                     m̂ = m/(1 − ½ᵗ)     v                          v̂ = v/(1 − ¾ᵗ)            θ
+//   1  0.5                   1                   0.25                       1                          1 − 0.4 · 1/1.25
+//   = 0.68 2  0.25 − 1 = −0.75      −1                  0.1875 + 1 = 1.1875        1.1875/0.4375 = 2.714286   0.68 +
+//   0.3/(1.647509 + 0.25) = 0.838102 3  −0.375 + 1.5 = 1.125  9/7 = 1.285714      0.890625 + 2.25
+//   = 3.140625 3.140625/0.578125 = 5.432432
+//                                                               0.838102 − 0.2 · 1.285714/(2.330758 + 0.25) = 0.738463
+TEST(Adam, ThreeStepsWithAFallingRateAgreeWithAHandComputedExample) {
+  Parameter theta("theta", 1, 1);
+  theta.value(0, 0) = 1;
+  Adam adam({&theta}, {.lr = Scalar(0.4),
+                       .beta1 = Scalar(0.5),
+                       .beta2 = Scalar(0.75),
+                       .epsilon = Scalar(0.25),
+                       .lr_steps = 4,
+                       .lr_end = 0});
+  const double gradients[] = {1, -2, 3}, expected[] = {0.68, 0.838102, 0.738463};
+  for (int t = 0; t < 3; ++t) {
+    theta.grad(0, 0) = Scalar(gradients[t]);
+    adam.step();
+    EXPECT_NEAR(theta.value(0, 0), expected[t], 2e-6) << "step " << t + 1;
+  }
+}
+
+TEST(Adam, WithoutEpsilonAParameterWithoutAGradientStays) {
+  Parameter theta = start();
+  Adam adam({&theta}, {.epsilon = 0});
+  theta.grad = matrix({{0}, {1}});
+  adam.step();
+  EXPECT_EQ(theta.value(0, 0), 1);
+  EXPECT_NEAR(theta.value(1, 0), -0.5 - 1e-3, 1e-6);
+}
+TEST(RmsProp, WithoutEpsilonAParameterWithoutAGradientStays) {
+  for (const bool centered : {false, true}) {
+    Parameter theta = start();
+    RmsProp rmsprop({&theta}, {.epsilon = 0, .centered = centered});
+    theta.grad = matrix({{0}, {1}});
+    rmsprop.step();
+    EXPECT_EQ(theta.value(0, 0), 1);
+    EXPECT_TRUE(std::isfinite(theta.value(1, 0)));
+  }
+}
+
+// v − m² is a variance: what rounding makes of it may not fall below zero. At a constant gradient it is zero in the
+// end, and a step at most lr g/√ε.
+TEST(RmsProp, CentredStepsStayFiniteWhereTheGradientIsConstant) {
+  for (const double g : {1e-3, 1.0, 100.0, 1000.0, 3000.0, 1e6, 1e12, 1e18}) {
+    Parameter theta("theta", 1, 1);
+    RmsProp rmsprop({&theta}, {});
+    double largest = 0;
+    for (int i = 0; i < 3000; ++i) {
+      const double before = static_cast<double>(theta.value(0, 0));
+      theta.grad(0, 0) = Scalar(g * (1 + 1e-6 * (i % 3)));
+      rmsprop.step();
+      ASSERT_TRUE(std::isfinite(theta.value(0, 0))) << "gradient " << g << ", step " << i;
+      largest = std::max(largest, before - static_cast<double>(theta.value(0, 0)));
+    }
+    EXPECT_LT(theta.value(0, 0), 0) << "gradient " << g;
+    EXPECT_LE(largest, 2.5e-4 * g / 0.1 * 1.01 + 1e-6 * std::abs(static_cast<double>(theta.value(0, 0))));
   }
 }
 
@@ -135,6 +199,51 @@ TEST(Minimise, LeavesTheParametersAsTheyWereIfTheLossIsNotFinite) {
                        "its inputs are theta [2x1] in [-0.5, 1]");
   EXPECT_EQ(theta.value, start().value);
   EXPECT_TRUE(theta.grad.isZero(0));
+}
+
+// Whatever the optimizer: parameters, gradients and moments are as before.
+template <class T, class Loss>
+void expect_refused(Parameter& theta, Loss loss, double max_grad_norm, const char* message) {
+  T optimizer({&theta}, {});
+  Tape tape;
+  const Matrix kept = theta.value;
+  const std::uint64_t before = state_hash(optimizer);
+  EXPECT_THROW_MESSAGE(minimise(
+                           tape, optimizer, [&] { return loss(tape); }, max_grad_norm),
+                       NumericsError, message);
+  EXPECT_TRUE(same_bits(theta.value, kept));
+  EXPECT_TRUE(theta.grad.isZero(0)) << "a later update would add to it";
+  EXPECT_EQ(state_hash(optimizer), before);
+}
+
+TEST(Minimise, AnInfiniteGradientOfAFiniteLossIsNamedAndChangesNothing) {
+  constexpr Scalar huge = std::numeric_limits<Scalar>::max() / 2;
+  for (const double max_grad_norm : {0.0, 1.0}) {
+    Parameter theta = start();
+    const Matrix slope = matrix({{1}, {0}}) * huge;
+    // 4 · (max/2) θ² at θ = 0 is 0; so is the sum of both, whose gradients overflow
+    theta.value.setZero();
+    const auto loss = [&](Tape& tape) { return Scalar(100) * sum(tape.alias(slope) * theta.on(tape)); };
+    const char* message = "the loss is finite, but the gradient of theta [2x1] has 1 of 2 values NaN or infinite";
+    expect_refused<Adam>(theta, loss, max_grad_norm, message);
+    expect_refused<RmsProp>(theta, loss, max_grad_norm, message);
+  }
+}
+
+// The running mean of its square would be infinite for ever.
+TEST(Minimise, AGradientWhoseSquareOverflowsIsNamedAndChangesNothing) {
+  Parameter theta = start();
+  const Matrix slope = matrix({{0}, {-1}}) * std::sqrt(std::numeric_limits<Scalar>::max()) * Scalar(1.5);
+  const auto loss = [&](Tape& tape) { return sum(tape.alias(slope) * theta.on(tape)); };
+  const char* message = "but the square of the gradient of theta [2x1] overflows";
+  expect_refused<Adam>(theta, loss, 0, message);
+  expect_refused<RmsProp>(theta, loss, 0, message);
+  // Cut to a norm it is a gradient as any other.
+  PlainDescent descent({&theta});
+  Tape tape;
+  minimise(
+      tape, descent, [&] { return loss(tape); }, 2);
+  expect_close(theta.value, matrix({{1}, {1.5}}), 1e-6);
 }
 
 TEST(Adam, FindsTheMinimumOfAParabola) {

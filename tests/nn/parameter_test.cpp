@@ -1,6 +1,7 @@
 #include "nn/parameter.h"
 
 #include <cmath>
+#include <limits>
 
 #include "support/matrices.h"
 #include "support/state.h"
@@ -68,6 +69,32 @@ TEST(ClipGradNorm, LeavesSmallGradientsAlone) {
   EXPECT_EQ(a.grad, matrix({{3, 4}}));
 }
 
+// The squares overflow, the norm does not.
+TEST(ClipGradNorm, ScalesHugeGradients) {
+  for (const double size : {1e15, 2e19, 1e30, 3e38}) {
+    Parameter a = parameter("a", Matrix::Zero(1, 2), matrix({{0.6 * size, 0}}));
+    Parameter b = parameter("b", Matrix::Zero(1, 1), matrix({{-0.8 * size}}));
+    EXPECT_NEAR(grad_norm({&a, &b}) / size, 1, 1e-6);
+    for (const double max_norm : {2.0, 1e-3}) {
+      Parameter c = a, d = b;
+      EXPECT_NEAR(clip_grad_norm({&c, &d}, max_norm) / size, 1, 1e-6);
+      expect_close(c.grad, matrix({{0.6 * max_norm, 0}}), 1e-6);
+      expect_close(d.grad, matrix({{-0.8 * max_norm}}), 1e-6);
+    }
+  }
+}
+
+TEST(ClipGradNorm, AGradientThatIsNotFiniteIsNamedAndStays) {
+  for (const double bad : {std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
+    Parameter a = parameter("a", Matrix::Zero(1, 2), matrix({{3, 4}}));
+    Parameter b = parameter("b", Matrix::Zero(2, 1), matrix({{-1}, {bad}}));
+    EXPECT_THROW_MESSAGE(clip_grad_norm({&a, &b}, 1), NumericsError,
+                         "the gradient of b [2x1] has 1 of 2 values NaN or infinite");
+    EXPECT_EQ(a.grad, matrix({{3, 4}}));
+    EXPECT_EQ(b.grad(0, 0), -1);
+  }
+}
+
 TEST(ClipGradNorm, NeedsAPositiveBound) {
   EXPECT_THROW_MESSAGE(clip_grad_norm({}, 0), std::invalid_argument,
                        "clip_grad_norm: max_norm = 0; expected a positive number");
@@ -113,6 +140,15 @@ TEST(Initializer, HeIsNormalWithTheDeviationOfTheInputsAndZeroBiases) {
   initialize_bias(b, 200, Initializer::he, rng);
   EXPECT_NEAR(moments(W).deviation, 0.1, 0.001);  // √(2/200)
   EXPECT_GT(moments(W).largest, 0.35) << "a normal variable exceeds 3.5 deviations in 60,000 draws";
+  EXPECT_TRUE(b.isZero(0));
+}
+TEST(Initializer, FanInWithZeroBiasIsFanInWithZeroBiases) {
+  Rng rng(1), same(1);
+  Matrix W(300, 200), V(300, 200), b = Matrix::Ones(300, 1);
+  initialize_weights(W, Initializer::fan_in_zero_bias, rng);
+  initialize_bias(b, 200, Initializer::fan_in_zero_bias, rng);
+  initialize_weights(V, Initializer::fan_in, same);
+  EXPECT_TRUE(same_bits(W, V));
   EXPECT_TRUE(b.isZero(0));
 }
 TEST(Initializer, ZerosAreZeros) {
