@@ -97,7 +97,10 @@ const StepBatch& VectorEnv::step(ConstMatrixRef action) {
 const StepBatch& VectorEnv::step(ConstMatrixRef action, const std::function<void()>& meanwhile) {
   GP_CHECK_SHAPE("VectorEnv::step", action, spec().action.dim, lanes());
   parallel_for_uneven(1 + lanes(), threads_, [&](int i) {
-    if (i == 0) return meanwhile();
+    if (i == 0) {
+      const UseComputeThreads use;
+      return meanwhile();
+    }
     take_action(i - 1, action.col(i - 1));
     step_lane(i - 1);
   });

@@ -44,7 +44,8 @@ class VectorEnv {
   /// @throws std::invalid_argument for a wrong shape or index
   /// @throws NumericsError if a reward or observation is not finite, naming seed, lane and step @alloc none
   const StepBatch& step(ConstMatrixRef action);
-  /// The same, while one of the threads first does something else, which must not touch this object or the actions.
+  /// The same, while one of the threads first does something else, which must not touch this object or the actions and
+  /// may use the compute threads.
   const StepBatch& step(ConstMatrixRef action, const std::function<void()>& meanwhile);
   /// The same with actions in the environment's unit, in double precision and not cut to the range.
   const StepBatch& step_in_unit(const Eigen::Ref<const Eigen::MatrixXd>& action);

@@ -10,6 +10,7 @@
 #include <limits>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 // libgomp is not built with the thread sanitizer, so its fork and join must be told to it by hand. They are two
@@ -116,6 +117,7 @@ void relax() {
 
 std::atomic<int> number_of_compute_threads = 1;
 thread_local bool inside_part = false;  // where there are no further threads to be had
+thread_local bool use_in_team = false;
 
 // The compute threads. A job's ticket is one word: its number, and a bit for each part that nobody has taken. Taking a
 // part is one exchange of the ticket, which fails if the job has changed; a job ends when all parts are done, so
@@ -221,8 +223,11 @@ void set_compute_threads(int threads) {
   number_of_compute_threads.store(std::clamp(threads, 1, most), std::memory_order_relaxed);
 }
 
+UseComputeThreads::UseComputeThreads() : outer_(std::exchange(use_in_team, true)) {}
+UseComputeThreads::~UseComputeThreads() { use_in_team = outer_; }
+
 void detail::run_parts(int parts, void (*body)(void*, int), void* context) {
-  if (parts <= 1 || compute_threads() <= 1 || inside_part || omp_in_parallel()) {
+  if (parts <= 1 || compute_threads() <= 1 || inside_part || (omp_in_parallel() && !use_in_team)) {
     for (int i = 0; i < parts; ++i) body(context, i);
     return;
   }

@@ -102,6 +102,33 @@ TEST(RunParts, RunsInsideOthersWithoutWaitingForThem) {
   EXPECT_EQ(calls, 12);
 }
 
+// Both parts wait for each other, so that one thread alone would not end.
+bool two_threads_meet() {
+  std::atomic<int> here = 0;
+  std::atomic<bool> met = true;
+  run_parts(2, [&](int) {
+    ++here;
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (here < 2 && met) {
+      std::this_thread::yield();
+      if (std::chrono::steady_clock::now() > give_up) met = false;
+    }
+  });
+  return met;
+}
+
+TEST(RunParts, UsesTheComputeThreadsWithinACallOfATeamThatAsksForThem) {
+  const ComputeThreads use(2);
+  EXPECT_TRUE(two_threads_meet());
+  std::atomic<int> met = 0;
+  parallel_for_uneven(4, 2, [&](int i) {
+    if (i > 0) return;
+    const UseComputeThreads in_team;
+    met += two_threads_meet();
+  });
+  EXPECT_EQ(met, 1);
+}
+
 TEST(InParts, CoversEverythingOnceInMultiplesOfTheGrain) {
   for (const int threads : {1, 2, 3}) {
     const ComputeThreads use(threads);

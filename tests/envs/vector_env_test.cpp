@@ -1,8 +1,12 @@
 #include "envs/vector_env.h"
 
+#include <atomic>
+#include <chrono>
 #include <limits>
+#include <thread>
 
 #include "core/check.h"
+#include "core/parallel.h"
 #include "envs/classic/bit_flip.h"
 #include "envs/classic/point_reach.h"
 #include "support/matrices.h"
@@ -217,6 +221,23 @@ TEST(VectorEnv, DoesSomethingElseMeanwhile) {
     EXPECT_THROW_MESSAGE(env.step(action, [] { throw NumericsError("the learner has failed"); }), NumericsError,
                          "the learner has failed");
   }
+}
+
+TEST(VectorEnv, WhatIsDoneBesideAStepHasTheComputeThreads) {
+  VectorEnv env(probe({}), 3, Rng(1), 2);
+  set_compute_threads(2);
+  std::atomic<int> here = 0;
+  bool alone = false;
+  env.step(Matrix::Zero(2, 3), [&] {
+    run_parts(2, [&](int i) {  // both parts wait for each other
+      ++here;
+      const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+      while (here < 2 && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+      if (i == 0 && here < 2) alone = true;
+    });
+  });
+  set_compute_threads(1);
+  EXPECT_FALSE(alone);
 }
 
 TEST(VectorEnv, TakesActionsInTheEnvironmentsUnitWithoutRounding) {
