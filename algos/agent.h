@@ -28,6 +28,8 @@ class Learner {
   virtual Matrix action_values(const Batch&) { return {}; }
   virtual void visit_policy(StateVisitor& v) = 0;  ///< what acting in Mode::exploit needs
   virtual void visit_state(StateVisitor& v) = 0;   ///< everything: networks, optimisers, counters
+  /// visit_policy for a visitor that loads another policy to begin with: a target policy then equals it.
+  virtual void begin_with_policy(StateVisitor& v) { visit_policy(v); }
 };
 
 /// The specification again, if its actions are of the kind that a learner needs. @throws std::invalid_argument

@@ -61,6 +61,11 @@ Matrix Ddpg::action_values(const Batch& batch) {
 
 void Ddpg::visit_policy(StateVisitor& v) { visit_part(v, "pi", pi_); }
 
+void Ddpg::begin_with_policy(StateVisitor& v) {
+  visit_policy(v);
+  polyak(1, pi_.parameters(), pi_target_.parameters());
+}
+
 void Ddpg::visit_state(StateVisitor& v) {
   visit_policy(v);
   visit_part(v, "pi_target", pi_target_);

@@ -564,7 +564,7 @@ std::vector<InitialPolicy> Hiro::initial_policies() {
       list.push_back({.setting = detail::concatenate("agent.hiro.", name, ".policy"),
                       .run = level->c.policy,
                       .part = name,
-                      .visit = [l = level->learner.get()](StateVisitor& v) { l->visit_policy(v); }});
+                      .visit = [l = level->learner.get()](StateVisitor& v) { l->begin_with_policy(v); }});
   return list;
 }
 

@@ -72,6 +72,11 @@ Matrix Td3::action_values(const Batch& batch) {
 
 void Td3::visit_policy(StateVisitor& v) { visit_part(v, "pi", pi_); }
 
+void Td3::begin_with_policy(StateVisitor& v) {
+  visit_policy(v);
+  polyak(1, pi_.parameters(), pi_target_.parameters());
+}
+
 void Td3::visit_state(StateVisitor& v) {
   visit_policy(v);
   visit_part(v, "pi_target", pi_target_);

@@ -87,6 +87,7 @@ class Td3 final : public Learner {
   void update(const Batch& batch, Rng& rng, Metrics& metrics) override;
   Matrix action_values(const Batch& batch) override;
   void visit_policy(StateVisitor& v) override;
+  void begin_with_policy(StateVisitor& v) override;
   void visit_state(StateVisitor& v) override;
 
   // Public so that tests/algos can compare their gradients with finite differences.

@@ -511,6 +511,46 @@ TEST(HiroLearning, AFrozenLevelNeitherLearnsNorExplores) {
   }
 }
 
+// A target policy of random weights would tell the critic of actions that nobody takes.
+TEST(HiroLearning, ALevelThatBeginsWithAPolicyHasItAsItsTargetPolicyToo) {
+  for (const LearnerKind kind : {LearnerKind::ddpg, LearnerKind::sac, LearnerKind::td3}) {
+    HiroConfig c = toy_config();
+    for (LevelConfig* level : {&c.low, &c.high}) {
+      level->learner = kind;
+      level->policy = "a run";
+    }
+    Hiro earlier(toy_spec(), c, 1, Rng(1)), agent(toy_spec(), c, 1, Rng(2));
+    const Snapshot critics = snapshot(agent);
+    std::vector<InitialPolicy> wanted = agent.initial_policies();
+    ASSERT_EQ(wanted.size(), 2u);
+    for (const InitialPolicy& policy : wanted) {
+      SnapshotVisitor there;
+      (policy.part == "low" ? earlier.low() : earlier.high()).visit_policy(there);
+      RestoreVisitor give(there.entries);
+      policy.visit(give);
+      const std::string learner = policy.part + "/learner/";
+      int parameters = 0;
+      for (const StateEntry& e : snapshot(earlier)) {
+        if (!e.name.starts_with(learner + "pi/")) continue;
+        ++parameters;
+        const std::string name = e.name.substr(learner.size() + 3);
+        const Vector expected = get_state(earlier, e.name);
+        EXPECT_TRUE(same_bits(get_state(agent, e.name), expected)) << e.name;
+        if (kind != LearnerKind::sac) {
+          EXPECT_TRUE(same_bits(get_state(agent, learner + "pi_target/" + name), expected)) << e.name;
+        }
+      }
+      EXPECT_GT(parameters, 0);
+    }
+    for (const StateEntry& e : critics) {
+      if (e.name.find("/learner/q") == std::string::npos || e.name.find("_opt") != std::string::npos) continue;
+      Vector before(static_cast<Index>(e.bytes.size() / sizeof(Scalar)));
+      std::memcpy(before.data(), e.bytes.data(), e.bytes.size());
+      EXPECT_TRUE(same_bits(get_state(agent, e.name), before)) << e.name << ": a policy has no critic";
+    }
+  }
+}
+
 TEST(HiroLearning, PretrainingGivesRandomSubgoalsAndTheHighLevelWaits) {
   HiroConfig c = toy_config();
   c.pretraining = {.episodes = 2, .low = 0.1, .high = 0.2};

@@ -110,6 +110,18 @@ void set_state(T& object, const std::string& name, const Matrix& value) {
   throw std::runtime_error("set_state: there is no \"" + name + "\"");
 }
 
+/// One matrix of the state, as a column of its numbers in storage order.
+template <class T>
+Vector get_state(T& object, const std::string& name) {
+  for (const StateEntry& e : snapshot(object)) {
+    if (e.name != name) continue;
+    Vector values(static_cast<Index>(e.bytes.size() / sizeof(Scalar)));
+    std::memcpy(values.data(), e.bytes.data(), e.bytes.size());
+    return values;
+  }
+  throw std::runtime_error("get_state: there is no \"" + name + "\"");
+}
+
 /// FNV-1a over names and bytes.
 inline std::uint64_t hash(const Snapshot& state) {
   std::uint64_t h = 0xcbf29ce484222325u;
