@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cmath>
+
 #include "autodiff/tape.h"
 #include "envs/space.h"
 
@@ -12,13 +14,17 @@ struct Batch {
   Matrix r;   ///< [1 x B]
   Matrix s2;  ///< [state x B] the true successor, with the same goal
   Matrix d;   ///< [1 x B] 1 where the task ended (not where time ran out), else 0
+  /// [1 x B] time that a transition took, in units of the time that the discount is for: 1, but less for a decision of
+  /// HIRO's high level that was cut short
+  Matrix duration;
 
   Batch(const EnvSpec& spec, Index size)
       : s(Matrix::Zero(spec.state_dim(), size)),
         a(Matrix::Zero(spec.action.dim, size)),
         r(Matrix::Zero(1, size)),
         s2(Matrix::Zero(spec.state_dim(), size)),
-        d(Matrix::Zero(1, size)) {}
+        d(Matrix::Zero(1, size)),
+        duration(Matrix::Ones(1, size)) {}
   Index size() const { return r.cols(); }
 };
 
@@ -29,6 +35,14 @@ struct BatchVars {
 inline BatchVars on_tape(Tape& tape, const Batch& batch) {
   return {tape.alias(batch.s, "s"), tape.alias(batch.a, "a"), tape.alias(batch.r, "r"), tape.alias(batch.s2, "s2"),
           tape.alias(batch.d, "d")};
+}
+
+/// γ of each transition: the discount to the power of its duration. @shape -> [1 x B] @alloc none after the first
+inline Var discounts(Tape& tape, const Batch& batch, Scalar gamma) {
+  Var y = tape.result("discounts", 1, batch.size(), {});
+  for (Index j = 0; j < batch.size(); ++j)
+    y.value()(0, j) = batch.duration(0, j) == 1 ? gamma : std::pow(gamma, batch.duration(0, j));
+  return y;
 }
 
 }  // namespace goalpost

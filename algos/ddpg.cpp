@@ -32,7 +32,8 @@ Var Ddpg::critic_loss(const Batch& batch) {
   Var y;
   {
     Tape::NoGrad hold(tape_);  // y is a number
-    y = r + c_.gamma * ((1 - d) * q_target_.frozen(concat(s2, tanh(pi_target_.frozen(s2)))));
+    Var gamma = discounts(tape_, batch, c_.gamma);
+    y = r + gamma * ((1 - d) * q_target_.frozen(concat(s2, tanh(pi_target_.frozen(s2)))));
     if (c_.clip_targets) y = clamp(y, -1 / (1 - c_.gamma), 0);
   }
   return mean(square(y - q_(concat(s, a))));

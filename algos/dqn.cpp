@@ -35,7 +35,8 @@ Var Dqn::loss(const Batch& batch) {
     Tape::NoGrad hold(tape_);  // y is a number
     Var q2 = q_target_.frozen(s2);
     Var v2 = c_.double_q ? select_rows(q2, argmax_rows(q_.frozen(s2)).value()) : max_rows(q2);
-    y = r + c_.gamma * ((1 - d) * v2);
+    Var gamma = discounts(tape_, batch, c_.gamma);
+    y = r + gamma * ((1 - d) * v2);
     if (c_.clip_targets) y = clamp(y, -1 / (1 - c_.gamma), 0);
   }
   Var error = select_rows(q_(s), a.value()) - y;

@@ -436,6 +436,7 @@ const Batch& Hiro::sample_high() {
     b.s2.col(j).tail(desired) = segment.desired_after();
     b.r(0, j) = high_.c.reward_scale * segment.reward();
     b.d(0, j) = segment.terminated();
+    b.duration(0, j) = Scalar(segment.length()) / Scalar(c_.c);
     given_.col(j) = segment.subgoal();
   }
   correct();

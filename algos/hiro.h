@@ -30,7 +30,9 @@
 //                 decides at t = 0.
 //              3. A sub-goal is kept as the point φ(s) + g, so that applying h many times loses no digits.
 //              4. An episode's last segment may be shorter than c: it is kept with its length, or dropped
-//                 (short_segments). Time limits end neither level's task (d marks task ends only).
+//                 (short_segments). Time limits end neither level's task (d marks task ends only). The high level's
+//                 gamma is, as in the paper, the discount of a decision of c steps; after k < c steps it bootstraps
+//                 with gamma^(k/c), so that time is discounted alike however it is cut. The released code takes gamma.
 //              5. The correction measures actions in units of their range [-1, 1].
 //              6. Beyond the paper: intrinsic rewards of other authors, reached sub-goals (intrinsic), a frozen or
 //                 loaded level (learns, policy), random sub-goals first (pretraining), and its ablations:
@@ -238,7 +240,8 @@ constexpr auto fields(const HiroConfig*) {
             "transitions before the first update, with actions of the first policies (train.warmup_steps: random ones)",
             0, 1e15, "released code of Nachum et al. 2018"),
       field("short_segments", &HiroConfig::short_segments,
-            "keep: segments that an episode's end has cut are learnt from; drop: they are not"),
+            "keep: segments that an episode's end has cut are learnt from, with a discount of gamma^(steps/c); drop: "
+            "they are not"),
       field(
           "next_subgoal", &HiroConfig::next_subgoal,
           "that the low level's target looks at across a decision; transition: h(s,g,s') as everywhere, decision: the "

@@ -40,7 +40,8 @@ Var Td3::critic_loss(const Batch& batch, Rng& rng) {
     Var a2 = tanh(pi_target_.frozen(s2)) + eps;
     if (c_.clip_target_actions) a2 = clamp(a2, -1, 1);
     Var sa2 = concat(s2, a2);
-    y = r + c_.gamma * ((1 - d) * min(q1_target_.frozen(sa2), q2_target_.frozen(sa2)));
+    Var gamma = discounts(tape_, batch, c_.gamma);
+    y = r + gamma * ((1 - d) * min(q1_target_.frozen(sa2), q2_target_.frozen(sa2)));
     if (c_.clip_targets) y = clamp(y, -1 / (1 - c_.gamma), 0);
   }
   Var sa = concat(s, a);

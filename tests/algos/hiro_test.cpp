@@ -194,6 +194,58 @@ TEST(Hiro, ASegmentHoldsStatesActionsAndTheSumOfRewards) {
   EXPECT_NEAR(b.r(0, 0), -0.3, 1e-6);
 }
 
+// In their own units: actions in ±2, sub-goals in ±10 and ±0.5.
+TEST(Hiro, EachLevelExploresWithNoiseInTheUnitOfItsActions) {
+  constexpr int lanes = 4000;
+  HiroConfig c = toy_config();
+  c.low.capacity = 7 * lanes;
+  c.low.exploration_noise = Scalar(0.5);
+  c.high.exploration_noise = Scalar(0.05);
+  Toy toy(c, lanes);
+  toy.agent.act(toy.now, toy.first, Mode::explore, toy.action);
+  const auto expect_moments = [](const Matrix& x, double mean, double stddev) {
+    EXPECT_NEAR(x.mean(), mean, 4 * stddev / std::sqrt(double(lanes)) + 1e-5);
+    EXPECT_NEAR(std::sqrt((x.array() - Scalar(mean)).square().mean()), stddev, 4 * stddev / std::sqrt(2.0 * lanes));
+  };
+  expect_moments(toy.action, 0, 0.25);  // in units of the range: 0.5 of 2
+  expect_moments(toy.agent.subgoals(Mode::explore).row(0), 5, 0.05);
+  expect_moments(toy.agent.subgoals(Mode::explore).row(1), 0.25, 0.05);
+  toy.agent.act(toy.now, toy.first, Mode::exploit, toy.action);
+  EXPECT_TRUE(toy.action.isZero(0)) << "an evaluation has no noise";
+  expect_close(toy.agent.subgoals(Mode::exploit), matrix({{5}, {0.25}}).replicate(1, lanes), 1e-6);
+}
+
+// gamma is the discount of c steps: of k steps it is gamma^(k/c), so that time is discounted alike however it is cut.
+TEST(Hiro, ASegmentIsDiscountedForTheStepsThatItTook) {
+  HiroConfig c = toy_config();  // c = 3
+  c.correction.kind = Correction::none;
+  c.high.td3.gamma = Scalar(0.5);
+  c.high.td3.q.hidden = {};
+  c.high.td3.target_noise = 0;
+  for (const int steps : {1, 2, 3}) {
+    for (const bool terminated : {false, true}) {
+      Toy toy(c);
+      for (int t = 1; t <= steps; ++t) {
+        const bool last = t == steps;
+        toy.move(matrix({{Scalar(t)}, {0}, {0}}), -2, {std::uint8_t(last && terminated)},
+                 {std::uint8_t(last && !terminated)});
+      }
+      const Batch& b = toy.agent.sample_high();
+      EXPECT_NEAR(b.duration(0, 0), steps / 3.0, 1e-6);
+      EXPECT_EQ(b.d(0, 0), terminated);
+      // Q = 0 and Q' = 8: y = 0.1 (-2 steps) + 0.5^(steps/3) 8, and the loss is 2 y².
+      for (const char* q : {"q1", "q2", "q1_target", "q2_target"}) {
+        const std::string name = std::string("high/learner/") + q;
+        set_state(toy.agent, name + "/W0", Matrix::Zero(1, 6));
+        set_state(toy.agent, name + "/b0", Matrix::Constant(1, 1, name.ends_with("target") ? 8 : 0));
+      }
+      const double y = -0.2 * steps + (terminated ? 0 : std::pow(0.5, steps / 3.0) * 8);
+      Rng rng(1);
+      EXPECT_NEAR(dynamic_cast<Td3&>(toy.agent.high()).critic_loss(b, rng).item(), 2 * y * y, 1e-4) << steps;
+    }
+  }
+}
+
 TEST(Hiro, AnEpisodesLastSegmentIsKeptWithItsLengthOrDropped) {
   for (const ShortSegments kind : {ShortSegments::keep, ShortSegments::drop}) {
     HiroConfig c = toy_config();
