@@ -1,10 +1,10 @@
 #include "algos/dqn.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "envs/classic/pendulum.h"
-#include "support/matrices.h"
-#include "support/state.h"
+#include "support/by_hand.h"
 
 namespace goalpost::test {
 namespace {
@@ -78,6 +78,23 @@ TEST(DqnLoss, ClipsTargetsToTheRangeOfReturns) {
   Batch low = two_transitions();
   low.r = matrix({{-9, -9}});
   EXPECT_EQ(loss_of(c, low), 16);  // y = -2 and -2: errors 4 and 4
+}
+TEST(DqnLoss, TheDiscountMayBeZeroOrOne) {
+  DqnConfig c = affine();
+  c.huber_delta = 0;
+  c.gamma = 0;
+  EXPECT_EQ(loss_of(c, two_transitions()), Scalar(6.5));  // y = -1 and 0: (9 + 4) / 2
+  c.gamma = 1;
+  EXPECT_EQ(loss_of(c, two_transitions()), Scalar(6.5));  // y = -1 + 6 = 5 and 0: (9 + 4) / 2
+  c.clip_targets = true;                                  // from above only
+  EXPECT_EQ(loss_of(c, two_transitions()), 4);            // y = 0 and 0
+}
+TEST(DqnLoss, DiscountsATransitionForTheTimeThatItTook) {
+  DqnConfig c = affine();
+  c.huber_delta = 0;
+  Batch batch = two_transitions();
+  batch.duration(0, 0) = 2;
+  EXPECT_EQ(loss_of(c, batch), Scalar(3.125));  // y = -1 + 0.5² 6 = 0.5 and 0: (2.25 + 4) / 2
 }
 TEST(DqnLoss, IgnoresTheSuccessorOfATerminalTransition) {
   Batch other = two_transitions();
@@ -166,6 +183,78 @@ TEST(DqnUpdate, CopiesTheTargetNetworkEveryFewUpdates) {
     EXPECT_NE(bytes_of(dqn, "q/W0"), online);
     EXPECT_EQ(bytes_of(dqn, "q_target/W0"), i < 3 ? target : bytes_of(dqn, "q/W0")) << "update " << i;
   }
+}
+
+// Q(s)ₐ = wₐ s + bₐ, in double and without the library; the parameters are w₀, w₁, b₀, b₁.
+//   y = r + γ (1 − d) Q'(s')ₐ', a' = argmax Q'(s') or, with double Q, argmax Q(s')
+//   L = 1/B Σ f(e), e = Q(s)ₐ − y; f(e) = e², or Huber's: e²/2 up to δ, δ (|e| − δ/2) beyond
+//   ∂L/∂wₐ = 1/B Σ f'(e) s, ∂L/∂bₐ = 1/B Σ f'(e), over the transitions with action a
+struct ByHand {
+  DqnConfig c;
+  std::array<double, 4> q{1, 2, 0, 0}, target{3, -1, 0, 0.5};
+  AdamByHand<4> adam{static_cast<double>(c.adam.lr), static_cast<double>(c.adam.epsilon)};
+  int updates = 0;
+
+  static double value(const std::array<double, 4>& p, int a, double s) {
+    return p[static_cast<std::size_t>(a)] * s + p[static_cast<std::size_t>(a) + 2];
+  }
+  void update(const std::vector<Transition>& batch) {
+    const double n = static_cast<double>(batch.size()), delta = static_cast<double>(c.huber_delta);
+    std::array<double, 4> g{};
+    for (const Transition& t : batch) {
+      const auto& chooser = c.double_q ? q : target;
+      const int best = value(chooser, 1, t.s2) > value(chooser, 0, t.s2) ? 1 : 0;
+      const double y = t.r + static_cast<double>(c.gamma) * (1 - t.d) * value(target, best, t.s2);
+      const int a = static_cast<int>(t.a);
+      const double e = value(q, a, t.s) - y, slope = delta == 0 ? 2 * e : std::clamp(e, -delta, delta);
+      g[static_cast<std::size_t>(a)] += slope * t.s / n;
+      g[static_cast<std::size_t>(a) + 2] += slope / n;
+    }
+    const double norm = std::hypot(std::hypot(g[0], g[1]), std::hypot(g[2], g[3]));
+    if (c.max_grad_norm > 0 && norm > c.max_grad_norm)
+      for (double& x : g) x *= c.max_grad_norm / norm;
+    adam.step(q, g);
+    if (++updates % c.target_every != 0) return;
+    for (std::size_t i = 0; i < 4; ++i)
+      target[i] = static_cast<double>(c.tau) * q[i] + (1 - static_cast<double>(c.tau)) * target[i];
+  }
+};
+
+TEST(DqnUpdate, ParametersAndTargetsAreThoseWorkedOutByHand) {
+  const std::vector<Transition> transitions = {{2, 0, -1, 2, 0}, {1, 1, 0, -1, 1}, {-0.3, 1, 0.2, -0.5, 0}};
+  for (const double huber : {0.0, 1.0})
+    for (const double tau : {1.0, 0.25})
+      for (const double max_norm : {0.0, 0.2, 1e3})
+        for (const bool double_q : {false, true}) {
+          SCOPED_TRACE(testing::Message() << "huber " << huber << ", tau " << tau << ", max_grad_norm " << max_norm
+                                          << ", double_q " << double_q);
+          DqnConfig c = affine();
+          c.gamma = Scalar(0.9);
+          c.huber_delta = Scalar(huber);
+          c.tau = Scalar(tau);
+          c.target_every = 2;
+          c.max_grad_norm = max_norm;
+          c.double_q = double_q;
+          c.adam = {.lr = Scalar(0.1), .epsilon = Scalar(0.5)};  // large: a step shows the size of a gradient
+          ByHand hand{.c = c};
+          Dqn dqn(two_actions(), c, Rng(1));
+          set_networks(dqn);
+          const Batch b = batch_of(two_actions(), transitions);
+          Rng rng(1);
+          Metrics metrics;
+          for (int i = 1; i <= 5; ++i) {
+            dqn.update(b, rng, metrics);
+            hand.update(transitions);
+            for (const auto& [name, expected] : {std::pair{"q", hand.q}, std::pair{"q_target", hand.target}}) {
+              const Vector W = get_state(dqn, std::string(name) + "/W0"),
+                           bias = get_state(dqn, std::string(name) + "/b0");
+              for (Index a = 0; a < 2; ++a) {
+                EXPECT_NEAR(W(a), expected[static_cast<std::size_t>(a)], 3e-6) << name << ", update " << i;
+                EXPECT_NEAR(bias(a), expected[static_cast<std::size_t>(a) + 2], 3e-6) << name << ", update " << i;
+              }
+            }
+          }
+        }
 }
 
 TEST(DqnUpdate, ReportsTheLossAndLowersIt) {

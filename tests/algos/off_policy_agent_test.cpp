@@ -44,6 +44,24 @@ TEST(OffPolicyAgent, ShowsTheLearnerObservationsWithTheGoalBelow) {
   EXPECT_EQ(seen.at(0), expected);
 }
 
+// What both the task and the time limit end has ended; what the time limit alone has cut goes on.
+TEST(OffPolicyAgent, TheTasksEndCountsAndTheTimeLimitDoesNot) {
+  for (const bool terminated : {false, true})
+    for (const bool truncated : {false, true}) {
+      VectorEnv env([] { return make_bit_flip({.bits = 5}); }, 1, Rng(1));
+      StepBatch step = env.step(Matrix::Zero(1, 1));
+      step.terminated[0] = terminated;
+      step.truncated[0] = truncated;
+      ReplayBuffer buffer(env.spec(), {.capacity = 100}, 1);
+      buffer.add(step);
+      Batch batch(env.spec(), 1);
+      Rng rng(1);
+      UniformSampler(buffer).sample(rng, batch);
+      EXPECT_EQ(batch.d(0, 0), terminated);
+      EXPECT_TRUE(batch.duration.isOnes(0));
+    }
+}
+
 TEST(OffPolicyAgent, NormalisesWithTheStatesThatWereActedIn) {
   std::vector<Matrix> seen;
   VectorEnv env([] { return make_pendulum(); }, 3, Rng(1));
