@@ -140,6 +140,25 @@ Hdf5Shape shape_of(hid_t dataset) {
 
 std::string text(const Hdf5Shape& shape) { return fmt::format("[{}]", fmt::join(shape, " x ")); }
 
+// What an object is, and a key that tells it from the file's others. HDF5 1.12 has another call and struct for it than
+// 1.10, and keeps the latter's only as an option of its build.
+struct Object {
+  H5O_type_t type;
+  std::string key;
+};
+std::optional<Object> find_object(hid_t at, const char* name) {
+#if H5_VERSION_GE(1, 12, 0)
+  H5O_info2_t info;
+  if (H5Oget_info_by_name3(at, name, &info, H5O_INFO_BASIC, H5P_DEFAULT) < 0) return {};
+  const auto& address = info.token;
+#else
+  H5O_info_t info;
+  if (H5Oget_info_by_name2(at, name, &info, H5O_INFO_BASIC, H5P_DEFAULT) < 0) return {};
+  const auto& address = info.addr;
+#endif
+  return Object{info.type, std::string(reinterpret_cast<const char*>(&address), sizeof address)};
+}
+
 std::string object_path(const std::string& name) { return name.empty() ? "/" : name; }
 
 Handle without_times(hid_t list_class) {
@@ -437,35 +456,30 @@ void Hdf5File::write_flags(const std::string& name, std::span<const std::uint8_t
 }
 
 std::vector<std::string> Hdf5File::datasets() const {
-  struct Child {
-    std::string name;
-    H5L_info_t link;
-  };
-  const auto add = [](hid_t, const char* name, const H5L_info_t* link, void* out) -> herr_t {
-    static_cast<std::vector<Child>*>(out)->push_back({name, *link});
+  const auto add = [](hid_t, const char* name, const H5L_info_t*, void* out) -> herr_t {
+    static_cast<std::vector<std::string>*>(out)->emplace_back(name);
     return 0;
   };
   std::vector<std::string> names, groups = {""};
-  H5O_info_t root;
-  if (H5Oget_info2(id_, &root, H5O_INFO_BASIC) < 0) fail("", "cannot read: " + reason());
-  std::set<haddr_t> seen = {root.addr};
+  const std::optional<Object> root = find_object(id_, "/");
+  if (!root) fail("", "cannot read: " + reason());
+  std::set<std::string> seen = {root->key};
   while (!groups.empty()) {
     const std::string group = std::move(groups.back());
     groups.pop_back();
     const Handle id(H5Gopen2(id_, object_path(group).c_str(), H5P_DEFAULT), H5Gclose);
-    std::vector<Child> children;
+    std::vector<std::string> children;
     if (id < 0 || H5Literate(id, H5_INDEX_NAME, H5_ITER_INC, nullptr, add, &children) < 0)
       fail(group, "cannot list what is in it: " + reason());
-    for (const Child& child : children) {
-      const std::string name = group.empty() ? child.name : group + '/' + child.name;
+    for (const std::string& child : children) {
+      const std::string name = group.empty() ? child : group + '/' + child;
       if (!has(name)) fail(name, "there is nothing of this name");
-      if (!seen.insert(child.link.u.address).second)
+      const std::optional<Object> object = find_object(id, child.c_str());
+      if (!object) fail(name, "cannot read: " + reason());
+      if (!seen.insert(object->key).second)
         fail(name, "the file has another name for the same thing; expected one name for each");
-      H5O_info_t object;
-      if (H5Oget_info_by_name2(id, child.name.c_str(), &object, H5O_INFO_BASIC, H5P_DEFAULT) < 0)
-        fail(name, "cannot read: " + reason());
-      if (object.type == H5O_TYPE_DATASET) names.push_back(name);
-      if (object.type != H5O_TYPE_GROUP) continue;
+      if (object->type == H5O_TYPE_DATASET) names.push_back(name);
+      if (object->type != H5O_TYPE_GROUP) continue;
       if (std::count(name.begin(), name.end(), '/') >= static_cast<std::ptrdiff_t>(kDeepest))
         fail(name, fmt::format("this group lies in {} others; expected fewer", kDeepest));
       groups.push_back(name);
