@@ -4,6 +4,7 @@
 
 #include <toml++/toml.h>
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <fstream>
@@ -78,6 +79,25 @@ std::string show(const Value& v) {
   return std::visit(Shower{}, v.value);
 }
 
+// Whether text is UTF-8, as TOML has to be: no stray bytes, no surrogates, nothing written longer than it need be.
+bool is_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto byte = [&](std::size_t k) { return k < text.size() ? static_cast<unsigned char>(text[k]) : 0u; };
+    const unsigned lead = byte(i);
+    const std::size_t more = lead < 0x80 ? 0 : lead >> 5 == 0x6 ? 1 : lead >> 4 == 0xe ? 2 : lead >> 3 == 0x1e ? 3 : 4;
+    if (more == 4) return false;
+    char32_t point = more == 0 ? lead : lead & (0x3fu >> more);
+    for (std::size_t k = 1; k <= more; ++k) {
+      if (byte(i + k) >> 6 != 2) return false;
+      point = point << 6 | (byte(i + k) & 0x3f);
+    }
+    constexpr std::array<char32_t, 4> kSmallest = {0, 0x80, 0x800, 0x10000};
+    if (point < kSmallest[more] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) return false;
+    i += more + 1;
+  }
+  return true;
+}
+
 bool bounded(double x) { return std::isfinite(x); }
 
 std::string range_text(const FieldInfo& info) {
@@ -118,6 +138,8 @@ void TomlValues::set(const std::string& assignment) {
   if (equals == std::string::npos || !dotted_name)
     throw UsageError(fmt::format("--set {}: expected key=value, e.g. --set env.bits=40", assignment));
   const std::string text = assignment.substr(equals + 1), origin = "--set " + assignment;
+  if (!is_utf8(text))
+    throw UsageError(fmt::format("--set {}: the value is not UTF-8; expected text that is", assignment));
   try {
     const toml::table table = toml::parse("value = " + text);
     if (table.size() == 1) {
@@ -363,6 +385,7 @@ class FieldLister : public ConfigVisitor {
   }
 
   static std::string quoted(std::string_view text) {
+    if (!is_utf8(text)) throw UsageError(fmt::format("\"{}\" is not UTF-8; expected text that is", text));
     std::string out = "\"";
     for (const char c : text) {
       if (c == '"' || c == '\\') out += '\\';
@@ -370,6 +393,8 @@ class FieldLister : public ConfigVisitor {
         out += "\\n";
       else if (c == '\t')
         out += "\\t";
+      else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+        out += fmt::format("\\u{:04x}", static_cast<int>(c));
       else
         out += c;
     }

@@ -34,7 +34,8 @@ class TomlValues {
   static TomlValues from_text(std::string_view text, const std::string& name);
 
   /// Puts one assignment "a.b=value" over the file's. A value that is not TOML counts as a string, so that
-  /// agent.her.strategy=final needs no quotes. @throws UsageError if there is no "=" or the key is not a dotted name
+  /// agent.her.strategy=final needs no quotes.
+  /// @throws UsageError if there is no "=", the key is not a dotted name, or the value is not UTF-8
   void set(const std::string& assignment);
 
   const Value* find(const std::string& path) const;
@@ -84,7 +85,8 @@ class ConfigReader final : public ConfigVisitor {
   std::vector<std::string> problems_;
 };
 
-/// All fields as TOML text that ConfigReader reads back to the same values.
+/// All fields as TOML text that ConfigReader reads back to the same values. @throws UsageError for a string that is not
+/// UTF-8
 std::string to_toml(const std::function<void(ConfigVisitor&)>& visit);
 
 /// One field as `goalpost describe` and hyper-parameter logs show it; value is empty for a number that is left out.

@@ -6,6 +6,7 @@
 #include "algos/her.h"
 #include "core/check.h"
 #include "nn/mlp.h"
+#include "support/temporary_directory.h"
 
 namespace goalpost {
 namespace {
@@ -136,6 +137,17 @@ TEST(Toml, SetOverridesTheFileAndNeedsNoQuotes) {
   EXPECT_THAT(o.sizes, ElementsAre(9));
   EXPECT_THAT(problems_of("", {"inner.count=11"}),
               ElementsAre("inner.count = 11 lies outside [1, 10] (--set inner.count=11)"));
+}
+
+TEST(Toml, TextThatIsNotUtf8IsRefusedWhereItComesInAndWhereItIsWritten) {
+  TomlValues values;
+  for (const char* text : {"caf\xe9", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "a\x80"}) {
+    std::string label = text;
+    EXPECT_THAT(message_of<UsageError>([&] { values.set("label=" + label); }), HasSubstr("not UTF-8"));
+    const auto write = [&] { to_toml([&](ConfigVisitor& v) { v.visit(FieldInfo{"label", "", "", 0, 0}, label); }); };
+    EXPECT_THAT(message_of<UsageError>(write), HasSubstr("not UTF-8"));
+  }
+  EXPECT_NO_THROW(values.set("label=caf\u00e9 \u20ac \U0001f600"));
 }
 
 TEST(Toml, SetWithoutAnAssignmentIsRefused) {
