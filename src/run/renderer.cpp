@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 
 #include "core/check.h"
 #include "envs/mujoco/mujoco_env.h"
@@ -15,58 +16,128 @@
 namespace goalpost {
 namespace {
 
-// What is used of GL/osmesa.h, which comes with no run-time package.
-constexpr int kFormat = 0x22, kRgba = 0x1908, kDepthBits = 0x30, kStencilBits = 0x31, kAccumulationBits = 0x32;
-constexpr int kProfile = 0x33, kCompatibleProfile = 0x35;
-constexpr unsigned kUnsignedByte = 0x1401;
-struct OsMesa {
-  void* (*create_context)(const int* attributes, void* shared) = nullptr;
-  unsigned char (*make_current)(void* context, void* buffer, unsigned type, int width, int height) = nullptr;
-  std::string problem;  // why the above are missing
-};
+// Makes a graphics context current in this thread; false if that fails. There is one context, kept until the process
+// ends: OSMesa does not give back all memory of one that is destroyed. What is drawn goes into buffers of MuJoCo's, the
+// context's own may be tiny.
+using MakeCurrent = std::function<bool()>;
 
 template <class F>
-void find(void* library, const char* name, F*& function) {
+bool find(void* library, const char* name, F*& function) {
   function = reinterpret_cast<F*>(dlsym(library, name));
+  return function != nullptr;
 }
 
-// Loaded once and kept: MuJoCo looks for its functions in the libraries that are loaded.
-OsMesa load_os_mesa() {
-  OsMesa m;
-  const char* other = std::getenv("GOALPOST_OSMESA");
-  const char* name = other != nullptr ? other : "libOSMesa.so.8";
-  void* library = dlopen(name, RTLD_NOW | RTLD_GLOBAL);
-  if (library != nullptr) {
-    find(library, "OSMesaCreateContextAttribs", m.create_context);
-    find(library, "OSMesaMakeCurrent", m.make_current);
+// Libraries stay loaded: MuJoCo looks for its functions in those that are.
+void* load(const char* name) { return dlopen(name, RTLD_NOW | RTLD_GLOBAL); }
+
+// With what is used of GL/osmesa.h, which comes with no run-time package. Empty if the library is missing.
+MakeCurrent load_osmesa(const char* name) {
+  constexpr int kFormat = 0x22, kRgba = 0x1908, kDepthBits = 0x30, kStencilBits = 0x31, kAccumulationBits = 0x32;
+  constexpr int kProfile = 0x33, kCompatibleProfile = 0x35, kSide = 16;
+  constexpr unsigned kUnsignedByte = 0x1401;
+  void* (*create_context)(const int* attributes, void* shared);
+  unsigned char (*make_current)(void* context, void* buffer, unsigned type, int width, int height);
+  void* const library = load(name);
+  if (library == nullptr || !find(library, "OSMesaCreateContextAttribs", create_context) ||
+      !find(library, "OSMesaMakeCurrent", make_current))
+    return {};
+  const std::array<int, 11> attributes{kFormat, kRgba,    kDepthBits,         24, kStencilBits, 8, kAccumulationBits,
+                                       0,       kProfile, kCompatibleProfile, 0};
+  void* const context = create_context(attributes.data(), nullptr);
+  return [=] {
+    static std::array<std::uint8_t, 4 * kSide * kSide> buffer{};
+    return context != nullptr && make_current(context, buffer.data(), kUnsignedByte, kSide, kSide) != 0;
+  };
+}
+
+// EGL's context on the device that is no device: Mesa's software, whatever graphics card there may be.
+void* software_display(void* library) {
+  constexpr int kExtensions = 0x3055, kMostDevices = 64;
+  constexpr unsigned kPlatformDevice = 0x313f;
+  void* (*function)(const char* name);
+  if (!find(library, "eglGetProcAddress", function)) return nullptr;
+  const auto query = reinterpret_cast<unsigned (*)(int, void**, int*)>(function("eglQueryDevicesEXT"));
+  const auto describe = reinterpret_cast<const char* (*)(void*, int)>(function("eglQueryDeviceStringEXT"));
+  const auto display = reinterpret_cast<void* (*)(unsigned, void*, const int*)>(function("eglGetPlatformDisplayEXT"));
+  if (query == nullptr || describe == nullptr || display == nullptr) return nullptr;
+  std::array<void*, kMostDevices> devices{};
+  int count = 0;
+  if (query(kMostDevices, devices.data(), &count) == 0) return nullptr;
+  for (int i = 0; i < count; ++i) {
+    const char* extensions = describe(devices[static_cast<std::size_t>(i)], kExtensions);
+    if (extensions != nullptr && std::strstr(extensions, "EGL_MESA_device_software") != nullptr)
+      return display(kPlatformDevice, devices[static_cast<std::size_t>(i)], nullptr);
   }
-  if (m.create_context == nullptr || m.make_current == nullptr)
-    m.problem = fmt::format(
-        "pictures need the graphics library {}, which cannot be loaded; on Debian `apt-get install libosmesa6` "
-        "installs it",
-        name);
-  return m;
+  return nullptr;
 }
 
-const OsMesa& os_mesa() {
-  static const OsMesa mesa = load_os_mesa();
-  return mesa;
+// With what is used of EGL/egl.h and eglext.h: a context without a surface. Empty if the library is missing, or Mesa
+// behind it, to which it only leads.
+MakeCurrent load_egl(const char* name) {
+  constexpr int kSurfaceType = 0x3033, kPbuffer = 1, kRenderableType = 0x3040, kOpenGlBit = 8, kDepthSize = 0x3025;
+  constexpr int kStencilSize = 0x3026, kNone = 0x3038;
+  constexpr unsigned kOpenGlApi = 0x30a2;
+  unsigned (*initialize)(void* display, int* major, int* minor);
+  unsigned (*bind)(unsigned api);
+  unsigned (*choose)(void* display, const int* attributes, void** configs, int size, int* found);
+  void* (*create_context)(void* display, void* config, void* shared, const int* attributes);
+  unsigned (*make_current)(void* display, void* draw, void* read, void* context);
+  void* const library = load(name);
+  if (library == nullptr || !find(library, "eglInitialize", initialize) || !find(library, "eglBindAPI", bind) ||
+      !find(library, "eglChooseConfig", choose) || !find(library, "eglCreateContext", create_context) ||
+      !find(library, "eglMakeCurrent", make_current))
+    return {};
+  void* const display = software_display(library);
+  if (display == nullptr || initialize(display, nullptr, nullptr) == 0) return {};
+  const std::array<int, 9> attributes{
+      kSurfaceType, kPbuffer, kRenderableType, kOpenGlBit, kDepthSize, 24, kStencilSize, 8, kNone};
+  void* config = nullptr;
+  int found = 0;
+  void* context = nullptr;
+  if (bind(kOpenGlApi) != 0 && choose(display, attributes.data(), &config, 1, &found) != 0 && found > 0)
+    context = create_context(display, config, nullptr, nullptr);
+  return [=] { return context != nullptr && make_current(display, nullptr, nullptr, context) != 0; };
 }
 
-// Makes a graphics context current in this thread. There is one, kept until the process ends: OSMesa does not give back
-// all memory of one that is destroyed. What is drawn goes into buffers of MuJoCo's, this one may be tiny.
+struct Graphics {
+  const char* library = nullptr;
+  MakeCurrent make_current;
+  std::string problem;  // why that is missing
+};
+
+Graphics load_graphics() {
+  const char* const wanted = std::getenv("GOALPOST_GRAPHICS");
+  const char* const osmesa = std::getenv("GOALPOST_OSMESA");
+  const std::string kind = wanted != nullptr ? wanted : osmesa != nullptr ? "osmesa" : "";
+  if (!kind.empty() && kind != "osmesa" && kind != "egl")
+    return {nullptr, {}, fmt::format("GOALPOST_GRAPHICS = \"{}\"; expected osmesa or egl", kind)};
+  Graphics g;
+  if (kind != "egl") {
+    g.library = osmesa != nullptr ? osmesa : "libOSMesa.so.8";
+    g.make_current = load_osmesa(g.library);
+  }
+  if (kind == "egl" || (kind.empty() && !g.make_current)) {
+    g.library = "libEGL.so.1";
+    g.make_current = load_egl(g.library);
+  }
+  if (!g.make_current)
+    g.problem = fmt::format(
+        "pictures need the graphics library {}, which cannot be loaded; on Debian `apt-get install {}` installs it",
+        kind.empty() ? "libOSMesa.so.8 or libEGL.so.1" : g.library,
+        kind == "osmesa" ? "libosmesa6" : "libegl1 libgl1-mesa-dri");
+  return g;
+}
+
+const Graphics& graphics_library() {
+  static const Graphics loaded = load_graphics();
+  return loaded;
+}
+
 void make_current() {
-  constexpr int kSide = 16;
-  static std::array<std::uint8_t, 4 * kSide * kSide> buffer{};
-  const OsMesa& m = os_mesa();
-  if (!m.problem.empty()) throw UsageError(m.problem);
-  static void* const context = [&] {
-    const std::array<int, 11> attributes{kFormat, kRgba,    kDepthBits,         24, kStencilBits, 8, kAccumulationBits,
-                                         0,       kProfile, kCompatibleProfile, 0};
-    return m.create_context(attributes.data(), nullptr);
-  }();
-  if (context == nullptr || m.make_current(context, buffer.data(), kUnsignedByte, kSide, kSide) == 0)
-    throw std::runtime_error("the graphics library OSMesa cannot make a context");
+  const Graphics& g = graphics_library();
+  if (!g.problem.empty()) throw UsageError(g.problem);
+  if (!g.make_current())
+    throw std::runtime_error(fmt::format("the graphics library {} cannot make a context", g.library));
 }
 
 // Light, sky and a pattern for floors; what is seen is appended to it.
@@ -131,7 +202,7 @@ void fill(const Shape& shape, mjvGeom& geom) {
 
 }  // namespace
 
-std::string renderer_problem() { return os_mesa().problem; }
+std::string renderer_problem() { return graphics_library().problem; }
 
 struct Renderer::State {
   std::shared_ptr<mjModel> model;
@@ -151,7 +222,8 @@ struct Renderer::State {
     mjr_makeContext(model.get(), &graphics, height >= 720 ? mjFONTSCALE_150 : mjFONTSCALE_100);
     mjr_setBuffer(mjFB_OFFSCREEN, &graphics);
     if (graphics.currentBuffer != mjFB_OFFSCREEN)
-      throw std::runtime_error("the graphics library OSMesa has no off-screen buffer");
+      throw std::runtime_error(
+          fmt::format("the graphics library {} has no off-screen buffer", graphics_library().library));
   }
   ~State() {
     mjr_freeContext(&graphics);

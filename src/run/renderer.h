@@ -1,5 +1,5 @@
 // Pictures of scenes, by software: no display, no graphics card. MuJoCo's renderer draws the shapes of every engine.
-// The graphics library, OSMesa, is loaded when a renderer is made; without it everything else works.
+// The graphics library, OSMesa or else EGL, is loaded when a renderer is made; without one everything else works.
 #pragma once
 
 #include <cstdint>
@@ -38,8 +38,8 @@ class Renderer {
   std::unique_ptr<State> state_;
 };
 
-/// Why no renderer can be made here, as a sentence; empty if one can. The environment variable GOALPOST_OSMESA names
-/// another library file.
+/// Why no renderer can be made here, as a sentence; empty if one can. The environment variable GOALPOST_GRAPHICS =
+/// osmesa or egl allows that library only; GOALPOST_OSMESA names another file of OSMesa's.
 std::string renderer_problem();
 
 }  // namespace goalpost

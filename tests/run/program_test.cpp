@@ -550,6 +550,21 @@ TEST_F(Program, SaysWhichLibraryFilmsNeed) {
   expect_refusal("train bit_flip_her --film-every 1000", sentence);
   EXPECT_EQ(run("rollout BitFlip-v0 --random --out steps.csv").status, 0);
   ASSERT_EQ(::unsetenv("GOALPOST_OSMESA"), 0);
+  ASSERT_EQ(::setenv("GOALPOST_GRAPHICS", "vulkan", 1), 0);
+  expect_refusal("render BitFlip-v0 --random --out a.mp4", "GOALPOST_GRAPHICS = \"vulkan\"; expected osmesa or egl");
+  ASSERT_EQ(::unsetenv("GOALPOST_GRAPHICS"), 0);
+}
+
+TEST_F(Program, DrawsTheSameByEglAsByOsMesa) {
+  for (const char* library : {"osmesa", "egl"}) {
+    ASSERT_EQ(::setenv("GOALPOST_GRAPHICS", library, 1), 0);
+    const Outcome o = run(std::string("render FetchReach-v4 --random --seed 7 --size 96x64 --out ") + library + ".png");
+    ASSERT_EQ(::unsetenv("GOALPOST_GRAPHICS"), 0);
+    if (o.status == 2 && o.err.find("cannot be loaded; on Debian") != o.err.npos) GTEST_SKIP() << o.err;
+    ASSERT_EQ(o.status, 0) << library << ": " << o.err;
+  }
+  EXPECT_GT(std::filesystem::file_size(here_ / "egl.png"), 500u);
+  EXPECT_TRUE(content(here_ / "egl.png") == content(here_ / "osmesa.png"));
 }
 
 TEST_F(Program, ListsAndDescribes) {
