@@ -63,7 +63,7 @@ ConstVectorMap HerSampler::draw_goal_of(ReplayBuffer::Slot slot, Rng& rng) const
 // In three passes, so that the memory's answers to one column are waited for while others are asked for.
 void HerSampler::sample(Rng& rng, Batch& out) const {
   if (buffer_.finished_size() == 0)
-    throw std::logic_error("HerSampler: no episode has ended yet; raise train.warmup_steps above lanes x max_steps");
+    throw std::logic_error("HerSampler: the replay buffer holds no finished episode; expected to be ready()");
   drawn_.resize(static_cast<std::size_t>(out.size()));
   for (Drawn& d : drawn_) {
     d.slot = buffer_.draw_finished(rng);

@@ -51,7 +51,7 @@ class HerSampler final : public Sampler {
  public:
   HerSampler(const ReplayBuffer& buffer, const GoalSpace& goal, const HerConfig& config);
   bool ready(Index batch_size) const override { return buffer_.finished_size() >= batch_size; }
-  /// @throws std::logic_error before the first episode has ended
+  /// @throws std::logic_error if no finished episode is stored
   void sample(Rng& rng, Batch& out) const override;
   /// [goal] a goal that sample may give to the transition. @pre its episode is finished @alloc none
   ConstVectorMap draw_goal_of(ReplayBuffer::Slot slot, Rng& rng) const;

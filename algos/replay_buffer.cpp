@@ -22,9 +22,11 @@ ReplayBuffer::ReplayBuffer(const EnvSpec& spec, const ReplayConfig& config, int 
       achieved_at_(desired_at_ + goal_dim_),
       reward_at_(achieved_at_ + goal_dim_),
       stride_((sizeof(Header) + static_cast<std::size_t>(reward_at_ + 1) * sizeof(Scalar) + 7) / 8 * 8) {
-  GP_CHECK(lanes > 0, "ReplayBuffer: lanes = ", lanes, "; expected a positive number");
+  GP_CHECK(lanes >= 0, "ReplayBuffer: lanes = ", lanes, "; expected no negative number");
+  if (lanes == 0) return;
   GP_CHECK(lane_capacity_ >= spec.max_steps, "ReplayBuffer: capacity = ", config.capacity, " over ", lanes,
-           " lanes holds no whole episode of ", spec.max_steps, " steps; expected at least ", lanes * spec.max_steps);
+           " lanes holds no whole episode of ", spec.max_steps, " steps; expected at least ",
+           Index(lanes) * spec.max_steps);
   lanes_.resize(static_cast<std::size_t>(lanes));
   const std::size_t bytes = stride_ * static_cast<std::size_t>(lane_capacity_ * lanes);
   data_.reset(static_cast<std::byte*>(::operator new[](bytes, std::align_val_t(kPage))));
@@ -60,6 +62,8 @@ void ReplayBuffer::add(const StepBatch& step, Index column, int i) {
   std::copy_n(step.after.achieved.col(column).data(), goal_dim_, part(slot, achieved_at_));
   *part(slot, reward_at_) = step.reward(0, column);
   if (++lane.added - lane.turn == lane_capacity_) lane.turn = lane.added;
+  // An episode that outgrows the lane's memory is not whole, and nothing that is older is left.
+  if (lane.episode_begin < oldest(lane)) lane.first_whole = lane.added;
   if (step.ended(from)) {
     for (Index t = std::max(lane.episode_begin, oldest(lane)); t < lane.added; ++t)
       header({i, t}).until_end = static_cast<std::int32_t>(lane.added - t);

@@ -33,7 +33,8 @@ constexpr auto fields(const ReplayConfig*) {
 }
 static_assert(complete<ReplayConfig>);
 
-/// Transitions of each lane in order, oldest overwritten first, with the bounds of their episodes.
+/// Transitions of each lane in order, oldest overwritten first, with the bounds of their episodes. Of an episode that
+/// is longer than a lane's share of the capacity the last transitions are stored; it does not count as finished.
 /// Storage only: what to draw is a Sampler's business. Memory is touched as it fills.
 class ReplayBuffer {
  public:
@@ -43,12 +44,15 @@ class ReplayBuffer {
     Index t;
   };
 
+  /// @param lanes 0: of an agent that only acts; nothing can be added, and no memory is taken
   /// @throws std::invalid_argument if an episode of spec.max_steps does not fit into a lane's share of the capacity
   ReplayBuffer(const EnvSpec& spec, const ReplayConfig& config, int lanes);
 
   void add(const StepBatch& step);  ///< @alloc none
   /// One column of a step, which may have any number of lanes, as the next transition of a lane. @alloc none
   void add(const StepBatch& step, Index column, int lane);
+  std::size_t transition_bytes() const { return stride_; }
+  Index lane_capacity() const { return lane_capacity_; }
   Index size() const { return size_; }               ///< transitions stored
   Index finished_size() const { return finished_; }  ///< of them, those whose episode has ended and is stored whole
   Slot draw(Rng& rng) const;                         ///< any stored transition. @pre size() > 0
@@ -87,7 +91,7 @@ class ReplayBuffer {
   struct Lane {
     std::int64_t added = 0;          // transitions so far
     std::int64_t episode_begin = 0;  // t where the running episode began
-    std::int64_t first_whole = 0;    // t where the oldest episode begins that is stored whole
+    std::int64_t first_whole = 0;    // t where the oldest episode begins that is stored whole; none: added
     std::int64_t turn = 0;           // t of the transition last stored at the beginning of the lane's memory
   };
   // One record per transition: the header, then obs, after, action, desired, achieved after and reward.

@@ -229,7 +229,8 @@ Scene relabelled_scene(VectorEnv& env, const FilmSource& source, int episodes, i
   const Env& world = env.lane(0);
   world.draw(scene);
   std::vector<Vector> pursued;
-  ReplayBuffer replay(spec, {.capacity = episodes * spec.max_steps}, 1);
+  const std::int64_t most = std::int64_t(episodes) * spec.max_steps;
+  ReplayBuffer replay(spec, {.capacity = static_cast<int>(std::min<std::int64_t>(most, 1'000'000'000))}, 1);
   for (FilmOutcome so_far; so_far.episodes < episodes && !stop(so_far);) {
     const StepBatch* step = source.step(env);
     if (step == nullptr) break;

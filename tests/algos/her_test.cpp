@@ -273,7 +273,7 @@ TEST(HerSampler, RefusesToSampleBeforeTheFirstEpisodeHasEnded) {
   Rng rng(1);
   EXPECT_FALSE(sampler.ready(1));
   EXPECT_THROW_MESSAGE(sampler.sample(rng, batch), std::logic_error,
-                       "HerSampler: no episode has ended yet; raise train.warmup_steps above lanes x max_steps");
+                       "HerSampler: the replay buffer holds no finished episode; expected to be ready()");
 }
 
 TEST(HerSampler, RefusesWhatItCannotDo) {

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <map>
 
+#include "algos/her.h"
 #include "algos/sampler.h"
 #include "support/matrices.h"
 #include "support/script.h"
@@ -193,6 +194,103 @@ TEST(ReplayBuffer, HoldsEpisodesAsLongAsALanesWholeShare) {
       ASSERT_GE(buffer.finished_size(), last.end - last.begin);
     }
   }
+}
+
+// Episodes of the given lengths, one after the other, for ever: as of a dataset, whatever the time limit. State t of
+// episode e is observed and achieved as (0, e, t).
+class EpisodesOfLengths {
+ public:
+  explicit EpisodesOfLengths(std::vector<int> lengths) : lengths_(std::move(lengths)) {
+    step_ = Script(spec, 1).next();
+  }
+  const StepBatch& next() {
+    const int e = episode_, t = t_;
+    step_.before.obs << Scalar(0), Scalar(e), Scalar(t);
+    step_.after.obs << Scalar(0), Scalar(e), Scalar(t + 1);
+    step_.before.achieved = step_.before.obs;
+    step_.after.achieved = step_.after.obs;
+    step_.before.desired << Scalar(0), Scalar(e), Scalar(-1);
+    step_.after.desired = step_.before.desired;
+    const bool ended = t + 1 == length(e);
+    step_.terminated[0] = 0;
+    step_.truncated[0] = ended;
+    begin.push_back(static_cast<Index>(begin.size()) - t);
+    whole_at.push_back(begin.back() + length(e));
+    ++t_;
+    if (!ended) return step_;
+    t_ = 0;
+    ++episode_;
+    return step_;
+  }
+  int length(int e) const { return lengths_[static_cast<std::size_t>(e) % lengths_.size()]; }
+
+  const EnvSpec spec = script_spec(3);
+  std::vector<Index> begin, whole_at;  ///< of the episode of each transition: its first, and one past its last
+
+ private:
+  std::vector<int> lengths_;
+  int episode_ = 0, t_ = 0;
+  StepBatch step_;
+};
+
+TEST(ReplayBuffer, ReplaysOnlyWhatItHoldsAlsoBesideEpisodesThatOutgrowALane) {
+  constexpr Index kCapacity = 10;
+  for (const std::vector<int>& lengths :
+       std::vector<std::vector<int>>{{10}, {11}, {12, 11}, {3, 25, 4, 10, 2}, {20}, {1, 31}, {35, 5, 5}, {9, 10, 11}}) {
+    EpisodesOfLengths episodes(lengths);
+    ReplayBuffer buffer(episodes.spec, {.capacity = kCapacity}, 1), loaded(episodes.spec, {.capacity = kCapacity}, 1);
+    const HerSampler her(buffer, episodes.spec.goal, {.strategy = HerStrategy::future});
+    const UniformSampler uniform(buffer);
+    Batch batch(episodes.spec, 32);
+    Rng rng(1);
+    for (Index added = 1; added <= 120; ++added) {
+      buffer.add(episodes.next());
+      const Index oldest = std::max<Index>(0, added - kCapacity);
+      Index finished = 0;
+      for (Index t = oldest; t < added; ++t) {
+        const auto i = static_cast<std::size_t>(t);
+        finished += episodes.begin[i] >= oldest && episodes.whole_at[i] <= added;
+      }
+      ASSERT_EQ(buffer.size(), added - oldest);
+      ASSERT_EQ(buffer.finished_size(), finished) << "after " << added << " transitions";
+      const auto [begin, end] = buffer.last_finished(0);
+      if (begin < end) {
+        ASSERT_EQ(begin, episodes.begin[static_cast<std::size_t>(end - 1)]);
+        ASSERT_EQ(end, episodes.whole_at[static_cast<std::size_t>(begin)]);
+      }
+      ASSERT_EQ(begin<end, finished> 0);
+      restore(loaded, snapshot(buffer));
+      ASSERT_EQ(loaded.finished_size(), finished);
+      const auto transition = [&](Index j) {  // the one that a column decodes to
+        Index t = 0;
+        for (int e = 0; e < static_cast<int>(batch.s(1, j)); ++e) t += episodes.length(e);
+        return t + static_cast<Index>(batch.s(2, j));
+      };
+      uniform.sample(rng, batch);
+      for (Index j = 0; j < batch.size(); ++j) ASSERT_TRUE(transition(j) >= oldest && transition(j) < added);
+      ASSERT_EQ(her.ready(1), finished > 0);
+      if (finished == 0) continue;
+      her.sample(rng, batch);
+      for (Index j = 0; j < batch.size(); ++j) {
+        const Index t = transition(j);
+        ASSERT_GE(episodes.begin[static_cast<std::size_t>(t)], oldest);
+        ASSERT_LE(episodes.whole_at[static_cast<std::size_t>(t)], added);
+        ASSERT_EQ(batch.s(4, j), batch.s(1, j)) << "the goal is of another episode";
+        ASSERT_TRUE(batch.s(5, j) == -1 || batch.s(5, j) >= batch.s2(2, j)) << "the goal is of the past";
+        ASSERT_LE(batch.s(5, j), static_cast<Scalar>(episodes.length(static_cast<int>(batch.s(1, j)))));
+      }
+    }
+  }
+}
+
+TEST(ReplayBuffer, OfAnAgentThatOnlyActsHoldsNothing) {
+  ReplayBuffer buffer(script_spec(1'000'000), {.capacity = 10}, 0);
+  EXPECT_EQ(buffer.size(), 0);
+  EXPECT_FALSE(UniformSampler(buffer).ready(1));
+  EXPECT_THROW_MESSAGE(buffer.add(Script(script_spec(5), 1).next()), std::invalid_argument,
+                       "ReplayBuffer::add: the step has 1 lanes; expected 0");
+  EXPECT_THROW_MESSAGE(ReplayBuffer(script_spec(5), {.capacity = 10}, -1), std::invalid_argument,
+                       "ReplayBuffer: lanes = -1; expected no negative number");
 }
 
 TEST(ReplayBuffer, WorksWithoutAGoal) {
