@@ -60,6 +60,7 @@ class Agent {
   virtual void observe(const StepBatch& step) = 0;
   /// The next transition of a lane's memory, from a step of one lane that was taken elsewhere: episodes are told of
   /// whole and before the first step. @throws std::invalid_argument if the agent has no memory for them
+  /// @throws std::runtime_error if the episode cannot be learnt from
   virtual void remember(const StepBatch& step, int lane);
   /// Whether there is enough data for update.
   virtual bool ready() const = 0;

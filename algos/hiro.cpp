@@ -16,6 +16,12 @@ const EnvSpec& checked(const EnvSpec& spec, const HiroConfig& c, int lanes) {
   return spec;
 }
 
+// What only learning needs takes no memory.
+HiroConfig without_batches(HiroConfig c) {
+  c.low.batch_size = c.high.batch_size = 0;
+  return c;
+}
+
 // s‖g -> a
 EnvSpec low_spec(const EnvSpec& env, const HiroConfig& c) {
   return {.name = env.name + "'s low level",
@@ -92,7 +98,7 @@ std::string hiro_problem(const HiroConfig& c, const EnvSpec& spec, int lanes) {
     if (dim >= spec.obs_dim)
       return say("hidden_from_low holds ", dim, ", but an observation of ", spec.name, " has ", spec.obs_dim,
                  " numbers; expected 0 to ", spec.obs_dim - 1);
-  if (c.low.capacity / lanes < spec.max_steps)
+  if (lanes > 0 && c.low.capacity / lanes < spec.max_steps)
     return say("low.capacity = ", c.low.capacity, " over ", lanes, " lanes holds no whole episode of ", spec.max_steps,
                " steps; expected at least ", static_cast<std::int64_t>(lanes) * spec.max_steps);
   if (c.intrinsic.at_subgoal != AtSubgoal::go_on && c.intrinsic.reached == 0)
@@ -134,11 +140,11 @@ void Hiro::Level::visit_state(StateVisitor& v) {
 }
 
 Hiro::Hiro(const EnvSpec& spec, const HiroConfig& config, int lanes, Rng rng)
-    : c_(config),
+    : c_(lanes > 0 ? config : without_batches(config)),
       obs_dim_(checked(spec, config, lanes).obs_dim),
       subgoal_dim_(static_cast<Index>(config.subgoal.dims.size())),
-      low_(config.low, low_spec(spec, config), rng.stream("low")),
-      high_(config.high, high_spec(spec, config), rng.stream("high")),
+      low_(c_.low, low_spec(spec, config), rng.stream("low")),
+      high_(c_.high, high_spec(spec, config), rng.stream("high")),
       transitions_(low_.spec, {.capacity = config.low.capacity}, lanes),
       sampler_(transitions_),
       segments_(segment_shape(spec, config), config.high.capacity, lanes),
@@ -160,7 +166,7 @@ Hiro::Hiro(const EnvSpec& spec, const HiroConfig& config, int lanes, Rng rng)
                .success = no,
                .failed = no,
                .after = {state, no_goal, no_goal}};
-  const Index batch = config.high.batch_size;
+  const Index batch = c_.high.batch_size;
   drawn_.resize(static_cast<std::size_t>(batch));
   given_ = Matrix::Zero(subgoal_dim_, batch);
   if (c_.correction.kind != Correction::candidates) return;

@@ -270,13 +270,15 @@ constexpr auto fields(const HiroConfig*) {
 }
 static_assert(complete<HiroConfig>);
 
-/// What is wrong with a configuration for an environment, as a sentence; empty if nothing is.
+/// What is wrong with a configuration for an environment, as a sentence; empty if nothing is. @param lanes 0: to act
+/// only
 std::string hiro_problem(const HiroConfig& config, const EnvSpec& spec, int lanes);
 
 // ---- the agent ------------------------------------------------------------------------------------------------------
 
 class Hiro final : public Agent {
  public:
+  /// @param lanes 0: the agent only acts; it has no buffers and no batches
   /// @throws std::invalid_argument if hiro_problem has something to say
   Hiro(const EnvSpec& spec, const HiroConfig& config, int lanes, Rng rng);
   void act(const ObsBatch& obs, const std::vector<std::uint8_t>& first, Mode mode, MatrixRef action) override;

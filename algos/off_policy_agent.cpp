@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <stdexcept>
 
 #include "core/check.h"
 
@@ -15,7 +16,7 @@ class OffPolicyAgent final : public Agent {
         learner_(std::move(learner)),
         buffer_(spec, c.replay, lanes),
         normalizer_(spec.state_dim(), c.normalizer),
-        batch_(spec, c.batch_size),
+        batch_(spec, lanes > 0 ? c.batch_size : 0),
         act_rng_(rng.stream("act")),
         sample_rng_(rng.stream("sample")),
         update_rng_(rng.stream("update")) {
@@ -26,7 +27,7 @@ class OffPolicyAgent final : public Agent {
     auto her = std::make_unique<HerSampler>(buffer_, spec.goal, c_.her);
     her_ = her.get();
     sampler_ = std::move(her);
-    if (normalizer_.enabled()) replayed_ = Matrix::Zero(spec.state_dim(), kReplayedColumns);
+    if (normalizer_.enabled() && lanes > 0) replayed_ = Matrix::Zero(spec.state_dim(), kReplayedColumns);
   }
 
   void act(const ObsBatch& obs, const std::vector<std::uint8_t>&, Mode mode, MatrixRef action) override {
@@ -50,6 +51,7 @@ class OffPolicyAgent final : public Agent {
 
   void remember(const StepBatch& step, int lane) override {
     buffer_.add(step, 0, lane);
+    if (her_ != nullptr && step.ended(0)) check_last_episode(lane);
     if (!normalizer_.enabled()) return;
     if (her_ != nullptr) {
       if (step.ended(0)) take_statistics_of_last_episode(lane);
@@ -95,6 +97,16 @@ class OffPolicyAgent final : public Agent {
   }
 
  private:
+  // Of what does not fit HER would replay nothing, without a word.
+  void check_last_episode(int lane) const {
+    const auto [begin, end] = buffer_.last_finished(lane);
+    if (begin == end)
+      throw std::runtime_error(detail::concatenate(
+          "an episode is longer than its environment's share of the replay buffer, ", buffer_.lane_capacity(),
+          " transitions, and HER replays whole episodes only; expected a "
+          "larger capacity, or fewer environments"));
+  }
+
   // The draws follow from what the state holds anyway, and sampling for updates keeps its own.
   void take_statistics_of_last_episode(int lane) {
     Rng rng = sample_rng_.stream("statistics", std::bit_cast<std::uint64_t>(normalizer_.count()));

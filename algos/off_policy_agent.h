@@ -30,6 +30,7 @@ static_assert(complete<OffPolicyConfig>);
 /// The normalizer's statistics are taken of every state that was acted in, with its goal; with HER when its episode
 /// ends, once with a goal that HER may replay it with (as openai/baselines her/ddpg.py store_episode does), and only if
 /// the replay buffer holds the whole episode: of others nothing is replayed.
+/// @param lanes 0: the agent only acts; it has no replay buffer and no batch
 /// @throws std::invalid_argument if HER is asked for and the environment has no goal
 std::unique_ptr<Agent> make_off_policy_agent(std::unique_ptr<Learner> learner, const EnvSpec& spec,
                                              const OffPolicyConfig& config, int lanes, Rng rng);

@@ -14,6 +14,7 @@ namespace goalpost {
 struct AlgorithmEntry {
   std::string_view name, doc;
   std::unique_ptr<Settings> (*settings)();  ///< everything below [agent], with default values
+  /// @param lanes 0: the agent only acts, and needs no memory for learning
   /// @throws std::invalid_argument if the algorithm cannot work with this kind of environment
   std::unique_ptr<Agent> (*make)(const Settings& settings, const EnvSpec& spec, int lanes, Rng rng);
   /// The memory and sampling part of the settings, for checks; null if the algorithm has none.

@@ -20,6 +20,7 @@ SegmentBuffer::SegmentBuffer(const SegmentShape& shape, Index capacity, int lane
     : shape_(shape), capacity_(capacity), open_(Matrix::Zero(shape.size(), lanes)) {
   GP_CHECK(capacity > 0, "SegmentBuffer: capacity = ", capacity, "; expected a positive number");
   GP_CHECK(shape.steps > 0, "SegmentBuffer: steps = ", shape.steps, "; expected a positive number");
+  if (lanes == 0) return;
   data_ = std::make_unique_for_overwrite<Scalar[]>(static_cast<std::size_t>(shape.size() * capacity));
 }
 

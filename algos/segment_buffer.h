@@ -47,7 +47,8 @@ class Segment {
 /// Finished segments of all lanes, the oldest overwritten first, and one under way in each lane.
 class SegmentBuffer {
  public:
-  /// @throws std::invalid_argument if a number is not positive
+  /// @param lanes 0: of an agent that only acts; no memory is taken
+  /// @throws std::invalid_argument if another number is not positive
   SegmentBuffer(const SegmentShape& shape, Index capacity, int lanes);
 
   Segment open(int lane) { return {open_.col(lane).data(), shape_}; }  ///< the lane's segment under way

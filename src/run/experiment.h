@@ -70,6 +70,7 @@ struct Experiment {
   }
   /// The environment of evaluations: with what train.eval_env sets. @throws UsageError as environment_settings
   EnvFactory eval_env_factory() const;
+  /// @param lanes 0: the agent only acts, and takes no memory for learning
   std::unique_ptr<Agent> make_agent(const EnvSpec& spec, int lanes, Rng rng) const {
     return find_algorithm(algorithm).make(*agent_settings, spec, lanes, rng);
   }

@@ -565,7 +565,7 @@ LoadedRun load_run(const std::filesystem::path& directory, const std::vector<std
   run.experiment = std::move(experiment);
   const EnvFactory make_env = run.experiment.eval_env_factory();
   run.spec = make_env()->spec();
-  run.agent = run.experiment.make_agent(run.spec, run.experiment.train.lanes, Rng(0));
+  run.agent = run.experiment.make_agent(run.spec, 0, Rng(0));
   try {
     load_state(policy, kPolicyKind, [&](StateVisitor& v) { run.agent->visit_policy(v); });
   } catch (const std::runtime_error& e) {

@@ -8,8 +8,10 @@
 #include "algos/schedule.h"
 #include "envs/classic/bit_flip.h"
 #include "envs/classic/pendulum.h"
+#include "envs/classic/point_reach.h"
 #include "support/matrices.h"
 #include "support/script.h"
+#include "support/settings.h"
 
 namespace goalpost::test {
 namespace {
@@ -197,6 +199,55 @@ TEST(OffPolicyAgent, RefusesWhatCannotWork) {
                        std::invalid_argument, "HerSampler: the environment has no goal");
   EXPECT_THROW_MESSAGE(make({.batch_size = 0, .replay = {.capacity = 1000}}), std::invalid_argument,
                        "agent.batch_size = 0; expected a positive number");
+}
+
+TEST(OffPolicyAgent, RefusesOfflineEpisodesThatHerCouldNotReplay) {
+  const auto remember = [](HerStrategy strategy, int length) {
+    std::vector<Matrix> seen;
+    FixedGoal task(length);
+    task.spec.max_steps = 10;
+    const auto agent =
+        make_off_policy_agent(std::make_unique<Witness>(&seen), task.spec,
+                              {.batch_size = 4, .replay = {.capacity = 20}, .her = {.strategy = strategy}}, 1, Rng(1));
+    for (int t = 0; t < 2 * length; ++t) agent->remember(task.next(), 0);
+    EXPECT_TRUE(agent->ready());
+    Metrics metrics;
+    agent->update(metrics);
+  };
+  EXPECT_NO_THROW(remember(HerStrategy::future, 20));
+  EXPECT_NO_THROW(remember(HerStrategy::none, 21));
+  EXPECT_THROW_MESSAGE(remember(HerStrategy::future, 21), std::runtime_error,
+                       "an episode is longer than its environment's share of the replay buffer, 20 transitions");
+}
+
+// The buffers that the default settings ask for, times a thousand, on any machine: more than can be had.
+class GiantBuffers final : public FitPointReach {
+ public:
+  using FitPointReach::visit;
+  void visit(const FieldInfo& info, int& value) override {
+    FitPointReach::visit(info, value);
+    if (info.name == "capacity") value = 1'000'000'000;
+    if (info.name == "batch_size") value = 1'000'000;
+    if (info.name == "candidates") value = 1'000;
+  }
+};
+
+TEST(Algorithms, ActWithoutTheMemoryThatLearningTakes) {
+  for (const AlgorithmEntry& algorithm : algorithms()) {
+    EnvSpec spec = algorithm.action_kind == ActionSpace::Kind::discrete ? make_bit_flip({.bits = 5})->spec()
+                                                                        : make_point_reach()->spec();
+    spec.max_steps = 2'000'000'000;  // nor does a time limit matter
+    const std::unique_ptr<Settings> settings = algorithm.settings();
+    GiantBuffers giant;
+    settings->visit(giant);
+    const auto agent = algorithm.make(*settings, spec, 0, Rng(1));
+    const Matrix obs = Matrix::Zero(spec.obs_dim, 3), goal = Matrix::Zero(spec.goal.dim, 3);
+    Matrix action = Matrix::Constant(spec.action.dim, 3, 7);
+    agent->act({obs, goal, goal}, {1, 1, 1}, Mode::exploit, action);
+    EXPECT_LT(action.maxCoeff(), 7) << algorithm.name;
+    EXPECT_FALSE(agent->ready()) << algorithm.name;
+    EXPECT_THROW(algorithm.make(*settings, spec, 1, Rng(1)), std::invalid_argument) << algorithm.name;
+  }
 }
 
 TEST(Algorithms, AreSortedByNameAndFound) {
