@@ -45,6 +45,19 @@ struct InitialPolicy {
   std::function<void(StateVisitor&)> visit;
 };
 
+/// What a configuration is to be trained for.
+struct TrainingPlan {
+  EnvSpec spec;
+  int lanes;
+  std::int64_t steps;       ///< environment steps until it ends
+  Scalar start_reward = 0;  ///< of the state where some episode starts; 0 without goals
+};
+/// What is wrong with a configuration that is to be trained, as sentences.
+struct TrainingCheck {
+  std::vector<std::string> problems;  ///< it cannot do what it is for
+  std::vector<std::string> warnings;  ///< it learns nothing, which may be wanted
+};
+
 /// Numbers of which the distribution is of interest.
 struct Distribution {
   std::string name;  ///< group/name, as of metrics

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
 
 #include "autodiff/tape.h"
 #include "envs/space.h"
@@ -26,6 +27,10 @@ struct Batch {
         d(Matrix::Zero(1, size)),
         duration(Matrix::Ones(1, size)) {}
   Index size() const { return r.cols(); }
+  /// Of one column.
+  static std::uint64_t bytes(const EnvSpec& spec) {
+    return static_cast<std::uint64_t>(2 * Index(spec.state_dim()) + spec.action.dim + 3) * sizeof(Scalar);
+  }
 };
 
 struct BatchVars {

@@ -113,6 +113,44 @@ std::string hiro_problem(const HiroConfig& c, const EnvSpec& spec, int lanes) {
   return "";
 }
 
+void check_hiro_training(const HiroConfig& c, const TrainingPlan& plan, TrainingCheck& check) {
+  const EnvSpec& spec = plan.spec;
+  for (const auto& [name, level] : {std::pair{"low", &c.low}, std::pair{"high", &c.high}})
+    if (level->batch_size > level->capacity)
+      check.problems.push_back(detail::concatenate("agent.hiro.", name, ".batch_size = ", level->batch_size,
+                                                   " is larger than agent.hiro.", name,
+                                                   ".capacity = ", level->capacity));
+  const bool low = c.low.learns != Learns::never && c.low.updates > 0;
+  const bool high = c.high.learns != Learns::never && c.high.updates > 0;
+  // A segment that ends before c steps, if not at its sub-goal, is one that the episode's end has cut.
+  if (high && c.c > spec.max_steps && c.short_segments == ShortSegments::drop &&
+      c.intrinsic.at_subgoal != AtSubgoal::end_segment)
+    check.problems.push_back(detail::concatenate(
+        "agent.hiro.c = ", c.c, " is longer than an episode of ", spec.name, ", ", spec.max_steps,
+        " steps, and short_segments = \"drop\" leaves the high level nothing to learn from; expected a smaller c, or "
+        "\"keep\""));
+  if (!low && !high)
+    check.warnings.push_back("neither level of agent.hiro learns: both have learns = \"never\" or updates = 0");
+  else if (c.learning_starts > plan.steps)
+    check.warnings.push_back(detail::concatenate("agent.hiro.learning_starts = ", c.learning_starts,
+                                                 " is more than the run's ", plan.steps,
+                                                 " environment steps: nothing is learnt"));
+}
+
+void add_hiro_memory(const HiroConfig& c, const EnvSpec& spec, MemoryNeed& need) {
+  const EnvSpec low = low_spec(spec, c);
+  const auto scalars = [](Index count) { return static_cast<std::uint64_t>(count) * sizeof(Scalar); };
+  need.add("replay buffer", ReplayBuffer(low, {}, 0).transition_bytes(), static_cast<std::uint64_t>(c.low.capacity));
+  need.add("segments", scalars(segment_shape(spec, c).size()), static_cast<std::uint64_t>(c.high.capacity));
+  std::uint64_t columns = 0;  // of the correction
+  if (c.correction.kind == Correction::candidates)
+    columns = static_cast<std::uint64_t>(c.high.batch_size) * static_cast<std::uint64_t>(c.correction.candidates) *
+              static_cast<std::uint64_t>(c.c);
+  need.add("batches", scalars(Index(low.obs_dim) + spec.action.dim), columns);
+  need.add("batches", Batch::bytes(low), static_cast<std::uint64_t>(c.low.batch_size));
+  need.add("batches", Batch::bytes(high_spec(spec, c)), static_cast<std::uint64_t>(c.high.batch_size));
+}
+
 // ---- levels ---------------------------------------------------------------------------------------------------------
 
 Hiro::Level::Level(const LevelConfig& config, EnvSpec level_spec, Rng rng)

@@ -52,6 +52,7 @@
 #include "algos/sampler.h"
 #include "algos/segment_buffer.h"
 #include "algos/td3.h"
+#include "core/memory.h"
 
 namespace goalpost {
 
@@ -273,6 +274,10 @@ static_assert(complete<HiroConfig>);
 /// What is wrong with a configuration for an environment, as a sentence; empty if nothing is. @param lanes 0: to act
 /// only
 std::string hiro_problem(const HiroConfig& config, const EnvSpec& spec, int lanes);
+/// What keeps a run from learning.
+void check_hiro_training(const HiroConfig& config, const TrainingPlan& plan, TrainingCheck& check);
+/// What the buffers and the batches of the agent take.
+void add_hiro_memory(const HiroConfig& config, const EnvSpec& spec, MemoryNeed& need);
 
 // ---- the agent ------------------------------------------------------------------------------------------------------
 

@@ -147,4 +147,42 @@ std::unique_ptr<Agent> make_off_policy_agent(std::unique_ptr<Learner> learner, c
   return std::make_unique<OffPolicyAgent>(std::move(learner), spec, config, lanes, rng);
 }
 
+void check_off_policy_training(const OffPolicyConfig& c, const TrainingPlan& plan, bool clip_targets, double gamma,
+                               TrainingCheck& check) {
+  const EnvSpec& spec = plan.spec;
+  const int lanes = plan.lanes;
+  // A running episode of max_steps - 1 and a finished one before it: then a finished one is always stored whole.
+  const std::int64_t share = c.replay.capacity / lanes, two = 2 * std::int64_t(spec.max_steps);
+  if (c.her.strategy != HerStrategy::none && share < two)
+    check.problems.push_back(detail::concatenate("agent.replay.capacity = ", c.replay.capacity, " over ", lanes,
+                                                 " lanes is ", share, " transitions each, less than two episodes of ",
+                                                 spec.max_steps,
+                                                 " steps: HER replays finished episodes, and would have none while the "
+                                                 "next one overwrites the last; expected at "
+                                                 "least ",
+                                                 two * lanes));
+  if (c.her.strategy != HerStrategy::none && spec.goal.dim > 0 && spec.goal.reward == nullptr)
+    check.problems.push_back(detail::concatenate("agent.her.strategy relabels goals, but the reward of ", spec.name,
+                                                 " cannot be computed for another goal; expected \"none\""));
+  if (!clip_targets) return;
+  const auto cut = [&](const auto&... why) {
+    check.problems.push_back(detail::concatenate("clip_targets = true cuts targets to [-1/(1 - gamma), 0] = [",
+                                                 -1 / (1 - gamma), ", 0], the returns of rewards from -1 to 0, but ",
+                                                 why..., "; expected false"));
+  };
+  if (spec.goal.dim == 0) return cut(spec.name, " has no goal, and other rewards");
+  if (spec.goal.reward == nullptr) return;
+  const Vector goal = Vector::Zero(spec.goal.dim);
+  if (const Scalar at_goal = spec.goal.reward(goal, goal, spec.goal.radius); at_goal > 0)
+    cut(spec.name, " pays ", at_goal, " at the goal");
+  else if (plan.start_reward < -1)
+    cut(spec.name, " pays ", plan.start_reward, " where an episode starts");
+}
+
+void add_off_policy_memory(const OffPolicyConfig& c, const EnvSpec& spec, MemoryNeed& need) {
+  need.add("replay buffer", ReplayBuffer(spec, {}, 0).transition_bytes(),
+           static_cast<std::uint64_t>(c.replay.capacity));
+  need.add("batches", Batch::bytes(spec), static_cast<std::uint64_t>(c.batch_size));
+}
+
 }  // namespace goalpost

@@ -5,6 +5,7 @@
 #include "algos/agent.h"
 #include "algos/her.h"
 #include "algos/replay_buffer.h"
+#include "core/memory.h"
 #include "nn/normalizer.h"
 
 namespace goalpost {
@@ -34,5 +35,11 @@ static_assert(complete<OffPolicyConfig>);
 /// @throws std::invalid_argument if HER is asked for and the environment has no goal
 std::unique_ptr<Agent> make_off_policy_agent(std::unique_ptr<Learner> learner, const EnvSpec& spec,
                                              const OffPolicyConfig& config, int lanes, Rng rng);
+
+/// What keeps such an agent from learning. @param clip_targets the learner's, with its discount
+void check_off_policy_training(const OffPolicyConfig& config, const TrainingPlan& plan, bool clip_targets, double gamma,
+                               TrainingCheck& check);
+/// What its replay buffer and its batch take.
+void add_off_policy_memory(const OffPolicyConfig& config, const EnvSpec& spec, MemoryNeed& need);
 
 }  // namespace goalpost

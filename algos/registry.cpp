@@ -29,6 +29,14 @@ class OffPolicySettings final : public Settings {
   FieldInfo info_;
 };
 
+template <class Config>
+constexpr bool clips_targets(const Config& c) {
+  if constexpr (requires { c.clip_targets; })
+    return c.clip_targets;
+  else
+    return false;
+}
+
 inline constexpr char kDdpg[] = "ddpg", kDqn[] = "dqn", kSac[] = "sac", kTd3[] = "td3";
 
 template <class L, class Config, const char* name, ActionSpace::Kind kind>
@@ -47,7 +55,17 @@ constexpr AlgorithmEntry off_policy_entry(std::string_view doc) {
                                              s.off_policy, lanes, rng);
               },
           .off_policy = [](const Settings& settings) { return &dynamic_cast<const S&>(settings).off_policy; },
-          .action_kind = kind};
+          .action_kind = kind,
+          .check_training =
+              [](const Settings& settings, const TrainingPlan& plan, TrainingCheck& check) {
+                const S& s = dynamic_cast<const S&>(settings);
+                check_off_policy_training(s.off_policy, plan, clips_targets(s.learner),
+                                          static_cast<double>(s.learner.gamma), check);
+              },
+          .add_memory =
+              [](const Settings& settings, const EnvSpec& spec, MemoryNeed& need) {
+                add_off_policy_memory(dynamic_cast<const S&>(settings).off_policy, spec, need);
+              }};
 }
 
 // [agent.hiro] holds everything.
@@ -79,7 +97,11 @@ constexpr AlgorithmEntry kAlgorithms[] = {
      .off_policy = [](const Settings&) -> const OffPolicyConfig* { return nullptr; },
      .action_kind = kContinuous,
      .problem = [](const Settings& settings, const EnvSpec& spec,
-                   int lanes) { return hiro_problem(hiro_config(settings), spec, lanes); }},
+                   int lanes) { return hiro_problem(hiro_config(settings), spec, lanes); },
+     .check_training = [](const Settings& settings, const TrainingPlan& plan,
+                          TrainingCheck& check) { check_hiro_training(hiro_config(settings), plan, check); },
+     .add_memory = [](const Settings& settings, const EnvSpec& spec,
+                      MemoryNeed& need) { add_hiro_memory(hiro_config(settings), spec, need); }},
     off_policy_entry<Sac, SacConfig, kSac, kContinuous>(
         "soft actor-critic, learned or fixed temperature (Haarnoja et al. 2018b)"),
     off_policy_entry<Td3, Td3Config, kTd3, kContinuous>(

@@ -8,6 +8,7 @@
 #include "algos/agent.h"
 #include "algos/off_policy_agent.h"
 #include "core/config.h"
+#include "core/memory.h"
 
 namespace goalpost {
 
@@ -22,6 +23,10 @@ struct AlgorithmEntry {
   ActionSpace::Kind action_kind;  ///< which kind of actions it is made for
   /// What is wrong with the settings for an environment, as a sentence; empty if nothing is. Null: nothing to ask.
   std::string (*problem)(const Settings& settings, const EnvSpec& spec, int lanes) = nullptr;
+  /// What keeps a run from learning.
+  void (*check_training)(const Settings& settings, const TrainingPlan& plan, TrainingCheck& check);
+  /// What buffers and batches of an agent that learns take.
+  void (*add_memory)(const Settings& settings, const EnvSpec& spec, MemoryNeed& need);
 };
 
 /// Every algorithm, sorted by name.

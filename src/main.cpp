@@ -6,8 +6,10 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <new>
 #include <nlohmann/json.hpp>
 
+#include "core/memory.h"
 #include "core/names.h"
 #include "run/experiment.h"
 #include "run/figure.h"
@@ -471,6 +473,13 @@ int run(int argc, char** argv) {
   return status;
 }
 
+int out_of_memory() {
+  const MemoryLimit left = memory_left();
+  fmt::print(stderr, "goalpost: not enough memory for what was asked: {} are left ({})\n", format_bytes(left.bytes),
+             left.source);
+  return 1;
+}
+
 }  // namespace
 }  // namespace goalpost
 
@@ -480,6 +489,10 @@ int main(int argc, char** argv) {
   } catch (const goalpost::UsageError& e) {
     fmt::print(stderr, "goalpost: {}\n", e.what());
     return 2;
+  } catch (const std::bad_alloc&) {
+    return goalpost::out_of_memory();
+  } catch (const std::length_error&) {  // more than a vector can hold
+    return goalpost::out_of_memory();
   } catch (const std::exception& e) {
     fmt::print(stderr, "goalpost: {}\n", e.what());
     return 1;

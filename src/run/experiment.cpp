@@ -1,6 +1,7 @@
 #include "run/experiment.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -9,6 +10,8 @@
 
 #include "core/names.h"
 #include "revision.h"  // made by meson
+#include "run/runner.h"
+#include "storage/episodes.h"
 
 namespace goalpost {
 namespace {
@@ -142,6 +145,51 @@ void check_relations(const Experiment& e, ConfigReader& reader) {
                               t.warmup_steps, t.lanes, spec.max_steps, first_end));
 }
 
+// Bytes that an object takes from the heap; 0 where the allocator does not count them, as under sanitizers. The first
+// object is left out: it also loads what all of them share.
+template <class Make>
+std::uint64_t heap_growth(Make make) {
+  const auto used = [] {
+    const struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+  };
+  const auto first = make();
+  const std::size_t before = used();
+  const auto second = make();
+  const std::size_t after = used();
+  return after > before ? after - before : 0;
+}
+
+// Weights of all networks of an algorithm's settings, those of learners that a level does not use among them.
+class CountWeights final : public ConfigVisitor {
+ public:
+  explicit CountWeights(int inputs) : inputs_(inputs) {}
+  void visit(const FieldInfo& info, std::vector<int>& value) override {
+    if (info.name != "hidden") return;
+    double n = inputs_;
+    for (const int width : value) {
+      weights += n * width;
+      n = width;
+    }
+  }
+  void visit(const FieldInfo&, bool&) override {}
+  void visit(const FieldInfo&, int&) override {}
+  void visit(const FieldInfo&, std::int64_t&) override {}
+  void visit(const FieldInfo&, float&) override {}
+  void visit(const FieldInfo&, double&) override {}
+  void visit(const FieldInfo&, std::optional<double>&) override {}
+  void visit(const FieldInfo&, std::string&) override {}
+  void visit(const FieldInfo&, std::vector<double>&) override {}
+  void visit(const FieldInfo&, std::vector<std::string>&) override {}
+  void visit_enum(const FieldInfo&, int&, EnumNames) override {}
+  void enter(const FieldInfo&) override {}
+  void leave() override {}
+  double weights = 0;
+
+ private:
+  double inputs_;
+};
+
 std::string cpu_model() {
   std::ifstream in("/proc/cpuinfo");
   for (std::string line; std::getline(in, line);)
@@ -201,6 +249,64 @@ Experiment make_experiment(const TomlValues& values) {
   if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "\n")));
   e.build = BuildInfo::current();
   return e;
+}
+
+TrainingCheck check_training(const Experiment& e) {
+  TrainingCheck check;
+  const TrainConfig& t = e.train;
+  const std::unique_ptr<Env> env = e.env_factory()();
+  const GoalSpace& goal = env->spec().goal;
+  TrainingPlan plan{.spec = env->spec(), .lanes = t.lanes, .steps = (t.total_steps + t.lanes - 1) / t.lanes * t.lanes};
+  if (goal.dim > 0 && goal.reward != nullptr) {
+    Rng rng(static_cast<std::uint64_t>(e.seed));
+    env->reset(rng);
+    Vector obs(plan.spec.obs_dim), achieved(goal.dim), desired(goal.dim);
+    env->observe({obs, achieved, desired});
+    plan.start_reward = goal.reward(achieved, desired, goal.radius);
+  }
+  find_algorithm(e.algorithm).check_training(*e.agent_settings, plan, check);
+  const auto nothing = [&](const std::string& why) { check.warnings.push_back(why + ": nothing is learnt"); };
+  if (t.cycle_episodes == 0 && t.updates_per_step == 0)
+    nothing("train.updates_per_step = 0 and train.cycle_episodes = 0");
+  else if (plan.steps <= t.warmup_steps)
+    nothing(fmt::format("train.total_steps = {} ends the run before learning starts, after train.warmup_steps = {}",
+                        t.total_steps, t.warmup_steps));
+  else if (t.total_episodes > 0 && t.total_episodes < t.cycle_episodes)
+    nothing(fmt::format("train.total_episodes = {} ends the run before its first cycle of train.cycle_episodes = {}",
+                        t.total_episodes, t.cycle_episodes));
+  return check;
+}
+
+MemoryNeed training_memory(const Experiment& e, bool resumed) {
+  MemoryNeed need;
+  const TrainConfig& t = e.train;
+  const EnvFactory train = e.env_factory(), eval = e.eval_env_factory();
+  const std::unique_ptr<Env> env = train();
+  const EnvSpec spec = env->spec();
+  find_algorithm(e.algorithm).add_memory(*e.agent_settings, spec, need);
+  const std::uint64_t buffers = need.bytes();
+  CountWeights count(spec.state_dim());
+  e.agent_settings->clone()->visit(count);
+  // Of each the weight, its gradient, two moments of the optimizer and a target: at least.
+  need.add("networks", 5 * sizeof(Scalar), static_cast<std::uint64_t>(std::min(count.weights, 1e18)));
+  if (resumed && t.checkpoint_replay)
+    need.add("reading the checkpoint", buffers / static_cast<std::uint64_t>(t.lanes));  // one lane at a time
+  const auto lanes = static_cast<std::uint64_t>(t.lanes);
+  const auto eval_lanes = static_cast<std::uint64_t>(evaluation_lanes(t.eval_episodes));
+  need.add("environments", heap_growth([&] { return train(); }), lanes);
+  const std::uint64_t one = heap_growth([&] { return eval(); });
+  need.add("environments of evaluations", one,
+           eval_lanes + static_cast<std::uint64_t>(evaluation_lanes(t.final_eval_episodes)));
+  if (t.record != RecordMode::none) {
+    need.add("recorder", EpisodeStage::bytes(spec), lanes);
+    need.add("recorder", EpisodeStage::bytes(eval()->spec()), eval_lanes);
+  }
+  return need;
+}
+
+void check_memory(const Experiment& e, bool resumed, const MemoryLimit& limit) {
+  if (const std::string problem = training_memory(e, resumed).problem(limit); !problem.empty())
+    throw UsageError(fmt::format("{} {}; lower what is largest", e.name, problem));
 }
 
 std::unique_ptr<EnvSettings> environment_settings(const std::string& env, const std::vector<std::string>& set) {

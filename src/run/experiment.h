@@ -80,6 +80,14 @@ struct Experiment {
 /// @throws UsageError with all problems, one per line
 Experiment make_experiment(const TomlValues& values);
 
+/// What keeps an experiment from learning what it is for, beyond what make_experiment refuses: a run that exists may be
+/// evaluated all the same. @throws UsageError as Experiment::eval_env_factory
+TrainingCheck check_training(const Experiment& e);
+/// What training takes: replay buffer, batches, environments, recorder; a resumed run reads its checkpoint besides.
+MemoryNeed training_memory(const Experiment& e, bool resumed);
+/// Compares that with what the process may use. @throws UsageError with both numbers if it does not fit
+void check_memory(const Experiment& e, bool resumed, const MemoryLimit& limit = memory_left());
+
 /// The settings of an environment with "env.key=value" put over its defaults.
 /// @throws UsageError for an unknown name, or with all problems of the settings, one per line
 std::unique_ptr<EnvSettings> environment_settings(const std::string& env, const std::vector<std::string>& set);

@@ -282,6 +282,15 @@ struct RunParts {
   }
 };
 
+// A run that exists goes on in spite of problems that were not known when it began.
+void check_before_training(const Experiment& e, bool resumed) {
+  const TrainingCheck check = check_training(e);
+  if (!resumed && !check.problems.empty()) throw UsageError(fmt::format("{}", fmt::join(check.problems, "\n")));
+  check_memory(e, resumed);
+  for (const auto* sentences : {&check.problems, &check.warnings})
+    for (const std::string& sentence : *sentences) fmt::print(stderr, "goalpost: warning: {}\n", sentence);
+}
+
 // Puts the episodes of agent.replay.dataset into the memory, one lane after the other.
 void fill_memory(RunParts& parts) {
   const OffPolicyConfig* c = find_algorithm(parts.experiment.algorithm).off_policy(*parts.experiment.agent_settings);
@@ -458,6 +467,7 @@ std::filesystem::path default_directory(const Experiment& e) {
 
 std::optional<RunResult> train_in_directory(Experiment& e, const std::filesystem::path& directory, bool quiet) {
   RunLog::check_unused(directory);
+  check_before_training(e, false);
   RunParts parts(e);
   load_initial_policies(*parts.agent, e.seed);
   fill_memory(parts);
@@ -484,6 +494,7 @@ std::optional<RunResult> resume_in_directory(const std::filesystem::path& direct
   Experiment before = load_config(directory, {});
   if (const auto found = differences(before, kConfigFile, e, "--set", matters_to_resume); !found.empty())
     throw UsageError(fmt::format("{}", fmt::join(found, "\n")));
+  check_before_training(e, true);
   RunParts parts(e);
   if (!saved) {
     std::filesystem::remove_all(episode_parts(directory));

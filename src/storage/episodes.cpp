@@ -368,6 +368,12 @@ EpisodeStage::EpisodeStage(const EnvSpec& spec, int lanes, EpisodePurpose purpos
   lanes_.assign(static_cast<std::size_t>(lanes), lane);
 }
 
+std::uint64_t EpisodeStage::bytes(const EnvSpec& spec) {
+  const Index n = spec.max_steps;
+  return static_cast<std::uint64_t>((n + 1) * (spec.obs_dim + 2 * spec.goal.dim) + n * (spec.action.dim + 4)) *
+         sizeof(Scalar);
+}
+
 void EpisodeStage::clear() {
   for (Lane& lane : lanes_) lane.steps = 0;
 }

@@ -126,6 +126,7 @@ class EpisodeReader {
 class EpisodeStage {
  public:
   EpisodeStage(const EnvSpec& spec, int lanes, EpisodePurpose purpose);
+  static std::uint64_t bytes(const EnvSpec& spec);    ///< of one lane
   void add(const StepBatch& step, std::size_t lane);  ///< @alloc none
   /// Appends a lane's episode to the block. One that has not ended counts as truncated by its collector.
   void move_episode(std::size_t lane, std::uint64_t run_step, EpisodeBlock& block);

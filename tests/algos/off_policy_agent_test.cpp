@@ -250,6 +250,22 @@ TEST(Algorithms, ActWithoutTheMemoryThatLearningTakes) {
   }
 }
 
+TEST(Algorithms, KnowTheMemoryThatLearningTakes) {
+  for (const AlgorithmEntry& algorithm : algorithms()) {
+    const EnvSpec spec = algorithm.action_kind == ActionSpace::Kind::discrete ? make_bit_flip({.bits = 5})->spec()
+                                                                              : make_point_reach()->spec();
+    const std::unique_ptr<Settings> settings = algorithm.settings();
+    MemoryNeed usual, giant_need;
+    algorithm.add_memory(*settings, spec, usual);
+    GiantBuffers giant;
+    settings->visit(giant);
+    algorithm.add_memory(*settings, spec, giant_need);
+    const std::uint64_t numbers = 2 * static_cast<std::uint64_t>(spec.obs_dim) + 1;  // of a transition at least
+    EXPECT_GE(giant_need.bytes(), 1'000'000'000 * numbers * sizeof(Scalar)) << algorithm.name;
+    EXPECT_LT(usual.bytes(), 1'000'000'000u) << algorithm.name;
+  }
+}
+
 TEST(Algorithms, AreSortedByNameAndFound) {
   const auto entries = algorithms();
   EXPECT_TRUE(

@@ -132,6 +132,90 @@ TEST(Experiment, ChecksRelationsBetweenFields) {
   EXPECT_THAT(refusal({"env.name=Pendulum-v1", "env.bits=3"}), HasSubstr("env.bits: no such field"));
 }
 
+TEST(TrainingCheck, FindsNothingInShippedExperiments) {
+  for (const std::string& name : experiment_names()) {
+    const TrainingCheck check = check_training(with(name, {}));
+    EXPECT_THAT(check.problems, testing::IsEmpty()) << name;
+    EXPECT_THAT(check.warnings, testing::IsEmpty()) << name;
+    EXPECT_LT(training_memory(with(name, {}), true).bytes(), 8'000'000'000u) << name;
+  }
+}
+
+TEST(TrainingCheck, RefusesWhatCannotLearnWhatItIsFor) {
+  const auto problems = [](const std::string& name, const std::vector<std::string>& set) {
+    return testing::PrintToString(check_training(with(name, set)).problems);
+  };
+  // 64 lanes, 40 steps: two episodes of each are 5,120 transitions.
+  EXPECT_THAT(problems("bit_flip_her", {"agent.replay.capacity=5119"}),
+              HasSubstr("agent.replay.capacity = 5119 over 64 lanes is 79 transitions each, less than two episodes of "
+                        "40 steps: HER replays finished episodes, and would have none while the next one overwrites "
+                        "the last; expected at least 5120"));
+  EXPECT_EQ(problems("bit_flip_her", {"agent.replay.capacity=5120"}), "{}");
+  EXPECT_EQ(problems("bit_flip_her", {"agent.replay.capacity=2560", "agent.her.strategy=none"}), "{}");
+
+  EXPECT_THAT(problems("fetch_reach_ddpg", {"env.task.reward=arrival"}),
+              HasSubstr("clip_targets = true cuts targets to [-1/(1 - gamma), 0] = [-50, 0], the returns of rewards "
+                        "from -1 to 0, but FetchReach-v4 pays 1 at the goal; expected false"));
+  EXPECT_THAT(problems("pendulum_td3", {"agent.td3.clip_targets=true"}),
+              HasSubstr("but Pendulum-v1 has no goal, and other rewards; expected false"));
+  EXPECT_EQ(problems("fetch_reach_ddpg", {"env.task.reward=arrival", "agent.ddpg.clip_targets=false"}), "{}");
+
+  const std::vector<std::string> longer = {"agent.hiro.c=101", "agent.hiro.short_segments=drop"};
+  EXPECT_THAT(
+      problems("point_reach_hiro", {"env.task.max_steps=100", longer[0], longer[1]}),
+      HasSubstr("agent.hiro.c = 101 is longer than an episode of PointReach-v0, 100 steps, and short_segments = "
+                "\\" drop\\" leaves the high level nothing to learn from; expected a smaller c, or \\" keep\\""));
+  EXPECT_EQ(problems("point_reach_hiro", {"env.task.max_steps=101", longer[0], longer[1]}), "{}");
+  EXPECT_EQ(problems("point_reach_hiro", {"env.task.max_steps=100", longer[0]}), "{}");
+  EXPECT_THAT(problems("point_reach_hiro", {"agent.hiro.high.capacity=20", "agent.hiro.high.batch_size=21"}),
+              HasSubstr("agent.hiro.high.batch_size = 21 is larger than agent.hiro.high.capacity = 20"));
+}
+
+TEST(TrainingCheck, WarnsOfRunsThatLearnNothing) {
+  const auto warnings = [](const std::string& name, const std::vector<std::string>& set) {
+    return testing::PrintToString(check_training(with(name, set)).warnings);
+  };
+  EXPECT_THAT(warnings("fetch_reach_sac", {"train.total_steps=500"}),
+              HasSubstr("train.total_steps = 500 ends the run before learning starts, after train.warmup_steps = 500: "
+                        "nothing is learnt"));
+  EXPECT_EQ(warnings("fetch_reach_sac", {"train.total_steps=501"}), "{}");
+  EXPECT_THAT(warnings("fetch_reach_sac", {"train.updates_per_step=0"}),
+              HasSubstr("train.updates_per_step = 0 and train.cycle_episodes = 0: nothing is learnt"));
+  EXPECT_THAT(warnings("bit_flip_her", {"train.total_episodes=63"}),
+              HasSubstr("train.total_episodes = 63 ends the run before its first cycle of train.cycle_episodes = 64"));
+  EXPECT_THAT(warnings("fetch_reach_hiro", {"train.total_steps=999"}),
+              HasSubstr("agent.hiro.learning_starts = 1000 is more than the run's 999 environment steps"));
+  EXPECT_THAT(warnings("fetch_reach_hiro", {"agent.hiro.low.updates=0", "agent.hiro.high.learns=never"}),
+              HasSubstr("neither level of agent.hiro learns"));
+}
+
+TEST(TrainingMemory, CountsBuffersEnvironmentsAndRecorder) {
+  const auto bytes = [](const std::vector<std::string>& set, bool resumed = false) {
+    return training_memory(with("bit_flip_her", set), resumed).bytes();
+  };
+  const std::uint64_t usual = bytes({});
+  // 40 bits: 40 + 40 observed, 1 action, 40 desired, 40 achieved, 1 reward, and the header.
+  EXPECT_EQ(bytes({"agent.replay.capacity=3000000"}) - usual, 2'000'000u * (162 * 4 + 16));
+  EXPECT_GE(bytes({"train.record=train", "train.lanes=128", "train.eval_episodes=1"}) -
+                bytes({"train.lanes=128", "train.eval_episodes=1"}),
+            128u * 40 * (40 + 2 * 40 + 5) * sizeof(float));
+  EXPECT_GE(bytes({"train.lanes=1"}, true) - bytes({"train.lanes=1"}), 1'000'000u * 660) << "the checkpoint is read";
+  EXPECT_GE(bytes({"agent.dqn.q.hidden=[50000, 50000]"}), 2'500'000'000u * 5 * sizeof(float));
+  EXPECT_GE(bytes({"train.lanes=65536", "agent.her.strategy=none", "agent.replay.capacity=10000000"}) -
+                bytes({"agent.her.strategy=none", "agent.replay.capacity=10000000"}),
+            65'000u * 100);
+  const Experiment e = with("bit_flip_her", {"agent.replay.capacity=150000000"});
+  EXPECT_NO_THROW(check_memory(e, false, {200'000'000'000, "available memory"}));
+  try {
+    check_memory(e, false, {16'000'000'000, "available memory"});
+    FAIL() << "was accepted";
+  } catch (const UsageError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("bit_flip_her needs 99."));
+    EXPECT_THAT(error.what(), HasSubstr("(replay buffer 99.6 GB"));
+    EXPECT_THAT(error.what(), HasSubstr("but only 16.0 GB are left (available memory)"));
+  }
+}
+
 TEST(Experiment, RefusesAnAlgorithmForOtherActions) {
   TomlValues values = TomlValues::from_text("[env]\nname = 'Pendulum-v1'\n[agent]\nalgorithm = 'dqn'\n", "x.toml");
   try {

@@ -90,6 +90,34 @@ TEST_F(Program, TrainsAndEvaluates) {
   expect_refusal("evaluate r --set train.lanes=2", "expected env.<setting>=<value>");
 }
 
+TEST_F(Program, EvaluatesWithoutTheMemoryThatLearningTakes) {
+  // Room for two episodes of 8 steps in each of the 64 lanes, so not for one of 100.
+  ASSERT_EQ(run(std::string(kShort) + "--set agent.replay.capacity=1024 --out r").status, 0);
+  const Outcome longer = run("evaluate r --episodes 20 --set env.task.max_steps=100 --set env.ends_at_goal=false");
+  EXPECT_EQ(longer.status, 0) << longer.err;
+  EXPECT_THAT(longer.out, HasSubstr("length 100.0"));
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they take address space by the terabyte
+  const std::string limited =
+      "exec bash -c \"ulimit -v 2000000; cd '" + here_.path().string() + "' && exec '" + GOALPOST_PROGRAM "' ";
+  const auto run_limited = [&](const std::string& arguments) {
+    const int status = std::system((limited + arguments + " > out 2> err\"").c_str());
+    return Outcome{WIFEXITED(status) ? WEXITSTATUS(status) : -1, content(here_ / "out"), content(here_ / "err")};
+  };
+  ASSERT_EQ(run(std::string(kShort) + "--set agent.replay.capacity=20000000 --out large").status, 0);
+  const Outcome small = run_limited("evaluate large --episodes 20");
+  EXPECT_EQ(small.status, 0) << small.err;
+  const Outcome refused = run_limited("train large/config.toml --out again");
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.err, testing::AllOf(HasSubstr("bit_flip_her needs "), HasSubstr("(replay buffer 3.0 GB"),
+                                          HasSubstr("are left (RLIMIT_AS, ulimit -v)")));
+  EXPECT_FALSE(std::filesystem::exists(here_ / "again"));
+  const Outcome fails = run_limited("rollout BitFlip-v0 --random --record e.h5 --set env.task.max_steps=1000000000");
+  EXPECT_EQ(fails.status, 1);
+  EXPECT_THAT(fails.err, testing::AllOf(testing::StartsWith("goalpost: not enough memory for what was asked: "),
+                                        HasSubstr(" are left (RLIMIT_AS, ulimit -v)")));
+#endif
+}
+
 TEST_F(Program, ComparesWithPoliciesThatAreNotLearnt) {
   const auto success = [&](const std::string& arguments) {
     return nlohmann::json::parse(run("evaluate " + arguments + " --episodes 40 --json").out)
