@@ -147,6 +147,19 @@ ordered_json summary_json(const Summary& s) {
           {"seeds", seeds}};
 }
 
+// "0.250 [0.210, 0.295]" of a recorded setting. An interval of one seed is over its episodes, and marked as that; the
+// number of episodes of each seed is told where it is another than the tables' usual one.
+std::string measured_text(const ordered_json& setting) {
+  constexpr int kUsual = 1000;  // of train.final_eval_episodes; the text below the README's table names it
+  std::set<int> episodes;
+  for (const ordered_json& seed : setting.at("seeds")) episodes.insert(seed.at("episodes_evaluated").get<int>());
+  std::string text = fmt::format("{:.3f} [{:.3f}, {:.3f}]{}", setting.at("interquartile_mean").get<double>(),
+                                 setting.at("interval_95")[0].get<double>(), setting.at("interval_95")[1].get<double>(),
+                                 setting.at("seeds").size() == 1 ? "¹" : "");
+  if (episodes != std::set{kUsual}) text += fmt::format(", {} episodes", fmt::join(episodes, " or "));
+  return text;
+}
+
 // Whether a directory holds recorded results, rather than somebody's own summary.json.
 bool is_recorded(const std::filesystem::path& directory) {
   const std::filesystem::path file = directory / "summary.json";
@@ -475,11 +488,9 @@ std::string page_table(const std::vector<std::string>& experiments) {
       for (const Evaluation::Kind& k : kinds)
         by_kind += fmt::format("{}{} {}", by_kind.empty() ? "" : ", ", k.name,
                                std::isnan(k.success) ? "none" : fmt::format("{:.2f}", k.success));
-      text +=
-          fmt::format("| [`{0}`]({0}.toml){1} | {2} | {3} | {4} | {5:.3f} [{6:.3f}, {7:.3f}] | {8:.3f} | {9} |\n", name,
-                      variant.empty() ? "" : " with `" + variant + "`", summary.at("label").get<std::string>(),
-                      s.at("seeds").size(), short_count(steps), s.at("interquartile_mean").get<double>(),
-                      s.at("interval_95")[0].get<double>(), s.at("interval_95")[1].get<double>(), lowest, by_kind);
+      text += fmt::format("| [`{0}`]({0}.toml){1} | {2} | {3} | {4} | {5} | {6:.3f} | {7} |\n", name,
+                          variant.empty() ? "" : " with `" + variant + "`", summary.at("label").get<std::string>(),
+                          s.at("seeds").size(), short_count(steps), measured_text(s), lowest, by_kind);
     }
   }
   return text;
@@ -517,10 +528,8 @@ std::string readme_table() {
         steps += seed.at("steps").get<double>() / static_cast<double>(seeds);
       const ordered_json& expected = s.at("expected");
       const std::string measure = s.at("measure");
-      text += fmt::format("| {} | `{}` | {} | {} | {} {:.3f} [{:.3f}, {:.3f}] | {} | {} |\n",
-                          summary.at("row").get<std::string>(), name, variant, seeds, measure,
-                          s.at("interquartile_mean").get<double>(), s.at("interval_95")[0].get<double>(),
-                          s.at("interval_95")[1].get<double>(), short_count(steps),
+      text += fmt::format("| {} | `{}` | {} | {} | {} {} | {} | {} |\n", summary.at("row").get<std::string>(), name,
+                          variant, seeds, measure, measured_text(s), short_count(steps),
                           expected.is_null() ? "" : fmt::format(">= {}", expected.get<double>()));
     }
     if (single > 0)

@@ -332,6 +332,16 @@ TEST(Report, TheTablesOfTheDocumentsAreTheRecordedOnes) {
   EXPECT_TRUE(readme.find(readme_table()) != std::string::npos);
 }
 
+TEST(Report, TellsIntervalsOverEpisodesFromThoseOverSeedsAndOtherNumbersOfEpisodes) {
+  for (const std::string& table : {readme_table(), page_table({"race_car_v1_one_goal_sac_her", "race_car_v0_sac_her",
+                                                               "pendulum_sac", "fetch_reach_hiro_v4"})}) {
+    EXPECT_THAT(table, HasSubstr("0.250 [0.210, 0.295]¹, 400 episodes |"));  // one seed
+    EXPECT_THAT(table, HasSubstr("0.000 [0.000, 0.000], 100 episodes |"));   // three seeds
+    EXPECT_THAT(table, HasSubstr("-144.475 [-145.667, -142.200] |"));        // five seeds, 1,000 episodes
+    EXPECT_THAT(table, HasSubstr("0.000 [0.000, 0.004]¹ |"));                // one seed, 1,000 episodes
+  }
+}
+
 TEST(Report, PutsTablesOfTheExperimentsThatAMarkerNames) {
   const std::string begin = "<!-- results of pendulum_sac none_such (written by `goalpost report --record`) -->",
                     end = "<!-- results: end -->";
