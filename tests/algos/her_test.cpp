@@ -203,6 +203,32 @@ TEST(HerSampler, DrawsGoalsThatHadBeenReachedAgainOnRequest) {
   }
 }
 
+// In episodes of 12 steps with a radius that three steps lie within, 3 of the 12 - t goals after step t > 0 had been
+// reached before it. A relabelled transition keeps its original goal if so many redraws and the first draw all hit one.
+TEST(HerSampler, DrawsAgainAsOftenAsAsked) {
+  EnvSpec spec = script_spec(12, true);
+  spec.goal.radius = Scalar(3.5);
+  ReplayBuffer buffer(spec, {.capacity = 10'000}, 1);
+  Script script(spec, 1);
+  for (int i = 0; i < 3'000; ++i) buffer.add(script.next());
+  for (const int redraws : {1, 2, 4}) {
+    const HerSampler sampler(buffer, spec.goal, {.strategy = HerStrategy::future, .k = 1, .redraw_reached = redraws});
+    Rng rng(1);
+    Batch batch(spec, 200'000);
+    sampler.sample(rng, batch);
+    for (const int t : {6, 8}) {
+      double n = 0, relabelled = 0;
+      for (Index j = 0; j < batch.size(); ++j) {
+        if (batch.s(2, j) != Scalar(t) || Script::length(0, static_cast<int>(batch.s(1, j)), 12) != 12) continue;
+        ++n;
+        relabelled += batch.s(5, j) >= 0;
+      }
+      const double expected = 0.5 * (1 - std::pow(3.0 / (12 - t), redraws + 1));
+      EXPECT_NEAR(relabelled / n, expected, 4 * std::sqrt(0.25 / n)) << redraws << " redraws after step " << t;
+    }
+  }
+}
+
 // The published faults that can be switched on, to measure what they cost.
 class HerFault : public ::testing::Test {
  protected:

@@ -148,6 +148,27 @@ TEST(Hiro, DecidesEveryCStepsAndAtTheStartOfEpisodesLaneByLane) {
   expect_close(points(), matrix({{8, 8}, {1.75, 0.25}}), 1e-6);
 }
 
+// Of both levels, also where ranges differ: the actions' is 2, those of the sub-goals are 10 and 0.5.
+TEST(Hiro, ALevelsNoiseIsInTheUnitOfItsActions) {
+  constexpr int n = 4000;
+  HiroConfig c = toy_config();
+  c.low.capacity = 7 * n;
+  c.low.exploration_noise = Scalar(0.3);
+  c.high.exploration_noise = Scalar(0.05);
+  Toy toy(c, n);
+  const auto deviation = [](const Matrix& row) { return std::sqrt((row.array() - row.mean()).square().mean()); };
+  toy.agent.act(toy.now, toy.first, Mode::explore, toy.action);
+  EXPECT_NEAR(deviation(2 * toy.action), 0.3, 0.02);
+  const Matrix explored = toy.agent.subgoals(Mode::explore);
+  EXPECT_NEAR(explored.row(0).mean(), 5, 0.005);
+  EXPECT_NEAR(deviation(explored.row(0)), 0.05, 0.003);
+  EXPECT_NEAR(explored.row(1).mean(), 0.25, 0.005);
+  EXPECT_NEAR(deviation(explored.row(1)), 0.05, 0.003);
+  toy.agent.act(toy.now, toy.first, Mode::exploit, toy.action);
+  EXPECT_EQ(toy.action.cwiseAbs().maxCoeff(), 0) << "an evaluation has none";
+  expect_close(toy.agent.subgoals(Mode::exploit), matrix({{5}, {0.25}}).replicate(1, n), 1e-6);
+}
+
 TEST(Hiro, AnEvaluationHasSubgoalsOfItsOwn) {
   Toy toy(toy_config(), 2);
   toy.move(matrix({{1, 2}, {0, 0}, {0.5, 1}}));

@@ -291,6 +291,32 @@ TEST(Noise, RandomActionsCoverTheirRange) {
     EXPECT_NEAR(static_cast<double>((a.array() == Scalar(i)).count()), 5000, 4 * std::sqrt(20'000 * 0.25 * 0.75));
 }
 
+TEST(Noise, IsNormalWithinTheRangeOfActions) {
+  Rng rng(1);
+  Matrix a = Matrix::Zero(2, 20'000);
+  add_gaussian_noise(Scalar(0.2), rng, a);
+  EXPECT_NEAR(a.mean(), 0, 4 * 0.2 / std::sqrt(40'000.0));
+  EXPECT_NEAR(std::sqrt(a.array().square().mean()), 0.2, 0.004);
+  a.setConstant(Scalar(0.9));
+  add_gaussian_noise(Scalar(0.2), rng, a);
+  EXPECT_EQ(a.maxCoeff(), 1);
+  EXPECT_NEAR(static_cast<double>((a.array() == 1).count()) / 40'000, 0.3085, 0.01);  // P(N(0, 1) > 1/2)
+  a.setConstant(Scalar(-0.9));
+  add_gaussian_noise(Scalar(0.2), rng, a);
+  EXPECT_EQ(a.minCoeff(), -1);
+}
+
+TEST(Noise, ReplacesWholeActionsByRandomOnesWithTheGivenProbability) {
+  Rng rng(1);
+  Matrix a = Matrix::Constant(2, 20'000, Scalar(0.5));
+  replace_by_random(0.3, rng, a);
+  const auto kept = (a.array() == Scalar(0.5)).cast<double>().colwise().sum();
+  EXPECT_EQ((kept == 1).count(), 0) << "half an action was replaced";
+  EXPECT_NEAR(static_cast<double>((kept == 0).count()) / 20'000, 0.3, 4 * std::sqrt(0.21 / 20'000));
+  EXPECT_LT(a.minCoeff(), -0.9);
+  EXPECT_GT(a.maxCoeff(), 0.9);
+}
+
 TEST(LinearSchedule, MovesLinearlyAndStays) {
   const LinearSchedule s{.from = 1, .to = 0.2, .steps = 100};
   EXPECT_DOUBLE_EQ(s.at(0), 1);

@@ -3,7 +3,10 @@
 
 #include <array>
 #include <bit>
+#include <cstdlib>
+#include <filesystem>
 #include <limits>
+#include <string>
 
 #include "autodiff/gemm.h"
 #include "core/parallel.h"
@@ -206,6 +209,20 @@ TEST_F(GemmInPrecision, ThreadsDoNotChangeABit) {
   for (const Precision p : {Precision::bfloat16x3, Precision::bfloat16}) {
     set_precision(p);
     expect_same_bits_for_all_threads();
+  }
+}
+
+// In a process of its own: the kernels are chosen once.
+TEST(KernelChoice, IsThatOfTheEnvironmentIfItNamesOne) {
+  if (const char* wanted = std::getenv("GOALPOST_KERNELS")) {
+    EXPECT_STREQ(gemm_kernels(), wanted);
+    return;
+  }
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
+  for (const Kernels* k : sets()) {
+    const std::string command =
+        "GOALPOST_KERNELS=" + std::string(k->name) + " '" + program + "' --gtest_filter=KernelChoice.* > /dev/null";
+    EXPECT_EQ(std::system(command.c_str()), 0) << k->name;
   }
 }
 

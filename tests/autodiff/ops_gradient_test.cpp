@@ -194,6 +194,16 @@ TEST_P(DenseGradient, AgreesWhenTheSameWeightsAreUsedTwice) {
       [](Tape&, const Vars& v) { return dense(v[0], v[1], dense(v[0], v[1], v[2], GetParam()), GetParam()); },
       {random_matrix(4, 4, 1), random_matrix(4, 1, 2), random_matrix(4, 3, 3)}, {4, 3});
 }
+// Whose gradients arrive before and after that of the layer.
+TEST_P(DenseGradient, AgreesWhenTheInputHasOtherUsers) {
+  expect_gradient(
+      [](Tape&, const Vars& v) {
+        Var x = exp(v[2]), before = square(x);
+        Var y = dense(v[0], v[1], x, GetParam());
+        return before + y + exp(x);
+      },
+      {random_matrix(4, 4, 1), random_matrix(4, 1, 2), random_matrix(4, 3, 3)}, {4, 3});
+}
 INSTANTIATE_TEST_SUITE_P(Activations, DenseGradient,
                          ::testing::Values(Activation::identity, Activation::relu, Activation::tanh));
 

@@ -19,6 +19,7 @@ struct ProbeConfig {
   int max_steps = 4;
   int terminates_after = 0;  // 0: never
   int bad_reward_at = 0, bad_observation_at = 0, throws_at = 0;
+  int fails_after = 0;
 };
 
 // Shows what it is given: obs = (episode's random number, steps in the episode, the last action).
@@ -37,7 +38,13 @@ class Probe final : public Env {
     id_ = rng.uniform();
     steps_ = 0;
     action_.setZero();
+    ++episodes_of_world_;
   }
+  void reset_world(Rng& rng) override {
+    episodes_of_world_ = 0;
+    reset(rng);
+  }
+  int episodes_of_world() const { return episodes_of_world_; }
   StepResult step(ActionRef action) override {
     action_ = action.cast<Scalar>();
     if (c_.throws_at > 0 && steps_ + 1 == Scalar(c_.throws_at)) throw NumericsError("the world has ended");
@@ -45,7 +52,8 @@ class Probe final : public Env {
     const bool bad = steps_ == Scalar(c_.bad_reward_at);
     return {.reward = bad ? std::numeric_limits<Scalar>::quiet_NaN() : steps_,
             .terminated = steps_ == Scalar(c_.terminates_after),
-            .success = steps_ == 2};
+            .success = steps_ == 2,
+            .failed = steps_ == Scalar(c_.fails_after)};
   }
   void observe(ObsOut out) const override {
     out.obs << id_, steps_, action_;
@@ -69,6 +77,7 @@ class Probe final : public Env {
   EnvSpec spec_;
   Scalar id_ = 0, steps_ = 0;
   Vector action_ = Vector::Zero(2);
+  int episodes_of_world_ = 0;
 };
 
 EnvFactory probe(const ProbeConfig& c) {
@@ -96,6 +105,27 @@ TEST(VectorEnv, AnEndAtTheTimeLimitIsTheTasksOwn) {
   const StepBatch& step = env.step(Matrix::Zero(2, 1));
   EXPECT_EQ(step.terminated[0], 1);
   EXPECT_EQ(step.truncated[0], 0);
+}
+
+TEST(VectorEnv, TellsFailures) {
+  VectorEnv env(probe({.max_steps = 9, .terminates_after = 3, .fails_after = 3}), 2, Rng(1));
+  for (int t = 1; t <= 6; ++t) EXPECT_THAT(env.step(Matrix::Zero(2, 2)).failed, ::testing::Each(t % 3 == 0)) << t;
+}
+
+TEST(VectorEnv, EpisodesGoOnInTheSameWorldAndAResetBeginsANewOne) {
+  const Probe* world = nullptr;
+  VectorEnv env(
+      [&] {
+        auto made = std::make_unique<Probe>(ProbeConfig{.max_steps = 2});
+        world = made.get();
+        return made;
+      },
+      1, Rng(1));
+  EXPECT_EQ(world->episodes_of_world(), 1);
+  for (int t = 0; t < 4; ++t) env.step(Matrix::Zero(2, 1));
+  EXPECT_EQ(world->episodes_of_world(), 3);
+  env.reset();
+  EXPECT_EQ(world->episodes_of_world(), 1);
 }
 
 TEST(VectorEnv, AfterIsTheTrueSuccessorAndObsTheNextEpisodesFirst) {
