@@ -88,9 +88,9 @@ struct Recording {
   EpisodeStage stage{spec, 1, EpisodePurpose::training};
   EpisodeRecorder recorder;
 
-  explicit Recording(const fs::path& directory)
+  explicit Recording(const fs::path& directory, std::size_t block_bytes = 1 << 20)
       : recorder(directory, spec, EpisodeHeader::of(spec, 5, ""),
-                 {.compressed = false, .block_bytes = 1 << 20, .on_failure = [](const std::string& s) {
+                 {.compressed = false, .block_bytes = block_bytes, .on_failure = [](const std::string& s) {
                     ADD_FAILURE() << s;
                   }}) {}
   void run(int steps) {
@@ -111,6 +111,21 @@ TEST(FileCalls, SealReturnsWhenTheEpisodesAreOnTheDiskUnderTheirName) {
   r.recorder.seal();
   EXPECT_EQ(problem_of_replacement(calls.calls(), part), "") << calls.text();
   EXPECT_EQ(EpisodeReader(dir.path()).episodes(), recorded);
+}
+
+TEST(FileCalls, SealWaitsForWhatIsBeingWrittenThoughNothingElseIsThere) {
+  const TemporaryDirectory dir;
+  Recording r(dir.path(), 1);  // each episode is handed to the writer when it ends
+  std::atomic<bool> writing = false;
+  const FileCalls calls([&](const FileCall&) {
+    writing = true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(150));
+  });
+  while (r.recorder.episodes() == 0) r.run(1);
+  while (!writing) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  r.recorder.seal();
+  EXPECT_EQ(problem_of_replacement(calls.calls(), episode_parts(dir.path()) / "000000.h5"), "") << calls.text();
+  EXPECT_EQ(EpisodeReader(dir.path()).episodes(), 1u);
 }
 
 TEST(FileCalls, APartUnderItsNameIsWhole) {
