@@ -26,7 +26,9 @@ LIST = TOP / "tests" / "mutants.toml"
 MUST_BE_COVERED = ("algos", "autodiff", "nn")  # each of their files has a mutant, or a reason in [without_logic]
 LEAST = 75  # mutants
 KEYS = {"name", "file", "text", "replacement", "why", "tests"}  # and perhaps "processor"
-PROGRAMS = {"unit_tests", "storage_tests", "run_tests", "gradient_tests", "alloc_tests", "determinism_tests"}
+PROGRAMS = {
+    "unit_tests", "property_tests", "storage_tests", "run_tests", "gradient_tests", "alloc_tests", "determinism_tests"
+}
 FLAGS = ["--gtest_fail_fast", "--gtest_brief=0", "--gtest_color=no"]
 
 
