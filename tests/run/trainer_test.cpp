@@ -14,7 +14,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// Chooses the same action for ever, bit 0 if nobody says another, and remembers what it was asked to do.
+// Always takes the same action, 0 unless told, and records its calls.
 class FixedAgent final : public Agent {
  public:
   void act(const ObsBatch& obs, const std::vector<std::uint8_t>&, Mode mode, MatrixRef action) override {
