@@ -1,6 +1,14 @@
+// g++ takes the instruction set for the whole file, clang for the functions that follow.
+#ifndef __clang__
 #pragma GCC target("avx2,fma")
+#endif
 #include <immintrin.h>
 
+#include "autodiff/kernels.h"
+
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#endif
 #include "autodiff/kernels_body.h"
 
 namespace goalpost::kernels {
@@ -34,3 +42,6 @@ struct Avx2 {
 const Kernels avx2_kernels = make_kernels<Avx2>("AVX2");
 
 }  // namespace goalpost::kernels
+#ifdef __clang__
+#pragma clang attribute pop
+#endif

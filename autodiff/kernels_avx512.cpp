@@ -1,6 +1,15 @@
+// g++ takes the instruction set for the whole file, clang for the functions that follow.
+#ifndef __clang__
 #pragma GCC target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")
+#endif
 #include <immintrin.h>
 
+#include "autodiff/kernels.h"
+
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma"))), \
+                             apply_to = function)
+#endif
 #include "autodiff/kernels_body.h"
 
 namespace goalpost::kernels {
@@ -20,3 +29,6 @@ struct Avx512 {
 const Kernels avx512_kernels = make_kernels<Avx512>("AVX-512");
 
 }  // namespace goalpost::kernels
+#ifdef __clang__
+#pragma clang attribute pop
+#endif

@@ -1,8 +1,17 @@
+// g++ takes the instruction set for the whole file, clang for the functions that follow.
+#ifndef __clang__
 #pragma GCC target("avx512f,avx512vl,avx512bw,avx512dq,avx512bf16,avx2,fma")
+#endif
 #include <immintrin.h>
 
 #include <bit>
 
+#include "autodiff/kernels.h"
+
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx512bf16,avx2,fma"))), \
+                             apply_to = function)
+#endif
 #include "autodiff/kernels_body.h"
 
 namespace goalpost::kernels {
@@ -14,13 +23,13 @@ struct Bfloat16Pairs {
 #include "autodiff/kernels_registers16.h"
   static Register broadcast(const float* p) { return _mm512_castsi512_ps(_mm512_set1_epi32(std::bit_cast<int>(*p))); }
   static Register multiply_add(Register a, Register b, Register c) {
-    return _mm512_dpbf16_ps(c, std::bit_cast<__m512bh>(a), std::bit_cast<__m512bh>(b));
+    return _mm512_dpbf16_ps(c, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
   }
 };
 
 using V = Bfloat16Pairs;
 
-__m256i round(__m512 x) { return std::bit_cast<__m256i>(_mm512_cvtneps_pbh(x)); }
+__m256i round(__m512 x) { return reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x)); }
 
 // 16 bfloat16 numbers: x rounded, or what that leaves of x, rounded.
 template <Term term>
@@ -73,3 +82,6 @@ void pair_rows(const float* from, Size ld_from, Size rows, Size cols, Term term,
 const PairKernels avx512_bfloat16_kernels = {&product<V>, &pair_columns, &pair_rows};
 
 }  // namespace goalpost::kernels
+#ifdef __clang__
+#pragma clang attribute pop
+#endif

@@ -16,7 +16,7 @@ template <class V, int R, int N>
   const float* a = p.a + i;
   const float* b = p.b + j * p.b_column;
   const auto full = V::first(V::width);
-  const auto mask = [&](int r) [[gnu::always_inline]] { return r == R - 1 ? last : full; };
+  const auto mask = [&](int r) __attribute__((always_inline)) { return r == R - 1 ? last : full; };
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
     const auto start = p.bias != nullptr ? V::load(p.bias + i + r * V::width, mask(r)) : V::zero();
