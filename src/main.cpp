@@ -9,6 +9,7 @@
 #include <new>
 #include <nlohmann/json.hpp>
 
+#include "core/data_path.h"
 #include "core/memory.h"
 #include "core/names.h"
 #include "run/experiment.h"
@@ -183,6 +184,7 @@ int evaluate(const EvaluateOptions& o) {
 }
 
 int report(const std::vector<std::string>& directories, const std::string& out, bool recorded) {
+  if (recorded) writable_source_directory();
   const std::vector<FinishedRun> runs = find_runs({directories.begin(), directories.end()});
   const std::vector<Summary> summaries = summarise(runs);
   fmt::print("{}", summary_table(summaries));

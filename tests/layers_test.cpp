@@ -121,7 +121,7 @@ std::string complaint(const Include& i) {
 }
 
 std::vector<Include> all_includes(int* files) {
-  const fs::path top = GOALPOST_SOURCE_DIR;
+  const fs::path top = GOALPOST_SOURCE;
   std::vector<Include> all;
   for (const char* folder : {"src", "autodiff", "nn", "algos", "envs"}) {
     for (const fs::directory_entry& entry : fs::recursive_directory_iterator(top / folder)) {
@@ -139,14 +139,14 @@ std::vector<Include> all_includes(int* files) {
 TEST(Layers, EveryIncludePointsDown) {
   int files = 0;
   const std::vector<Include> all = all_includes(&files);
-  EXPECT_GT(files, 50) << "the sources were not found below " GOALPOST_SOURCE_DIR;
+  EXPECT_GT(files, 50) << "the sources were not found below " GOALPOST_SOURCE;
   EXPECT_GT(all.size(), 200u);
   for (const Include& i : all) EXPECT_EQ(complaint(i), "") << i.file << ":" << i.line << ": #include " << i.header;
 }
 
 TEST(Layers, EveryHeaderOfOursExists) {
   int files = 0;
-  const fs::path top = GOALPOST_SOURCE_DIR;
+  const fs::path top = GOALPOST_SOURCE;
   for (const Include& i : all_includes(&files))
     if (i.quoted && kAllowed.contains(layer_of(i.header))) {
       EXPECT_TRUE(fs::exists(top / i.header) || fs::exists(top / "src" / i.header))

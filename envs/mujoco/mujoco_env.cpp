@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/data_path.h"
 
 namespace goalpost {
 namespace {
@@ -66,7 +67,7 @@ MujocoModel load(const std::string& file, const mjVFS* files) {
 }  // namespace
 
 MujocoModel load_mujoco_model(const std::string& file) {
-  return load(std::string(GOALPOST_SOURCE_DIR "/envs/assets/") + file, nullptr);
+  return load(data_path("envs/assets/" + file).string(), nullptr);
 }
 
 MujocoModel parse_mujoco_model(const std::string& name, const std::string& mjcf) {

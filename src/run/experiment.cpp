@@ -8,6 +8,7 @@
 #include <fstream>
 #include <map>
 
+#include "core/data_path.h"
 #include "core/names.h"
 #include "revision.h"  // made by meson
 #include "run/runner.h"
@@ -337,7 +338,7 @@ std::vector<std::string> differences(Experiment& a, const std::string& name_a, E
   return sentences;
 }
 
-std::filesystem::path experiment_directory() { return std::filesystem::path(GOALPOST_SOURCE_DIR) / "src/experiments"; }
+std::filesystem::path experiment_directory() { return data_path("src/experiments"); }
 
 std::vector<std::string> experiment_names() {
   std::vector<std::string> names;

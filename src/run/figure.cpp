@@ -15,6 +15,7 @@
 #include <map>
 #include <thread>
 
+#include "core/data_path.h"
 #include "core/names.h"
 #include "run/experiment.h"
 #include "run/interrupt.h"
@@ -308,6 +309,7 @@ std::vector<MeasuredFigure> learning_curves(const FigureConfig& figure, const st
 }
 
 int reproduce(const ReproduceOptions& o) {
+  if (o.record) writable_source_directory();
   const FigureConfig figure = load_figure(o.figure);
   const std::filesystem::path out =
       !o.out.empty() ? o.out : std::filesystem::path("runs") / "reproduce" / (o.figure + (o.quick ? "-quick" : ""));

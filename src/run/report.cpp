@@ -12,6 +12,7 @@
 #include <set>
 #include <sstream>
 
+#include "core/data_path.h"
 #include "run/figure.h"
 #include "run/statistics.h"
 #include "storage/csv.h"
@@ -431,7 +432,7 @@ void record(const std::vector<Summary>& summaries, const std::filesystem::path& 
 }
 
 std::vector<std::filesystem::path> documents_with_tables() {
-  std::vector<std::filesystem::path> list = {std::filesystem::path(GOALPOST_SOURCE_DIR) / "README.md"};
+  std::vector<std::filesystem::path> list = {data_path("README.md")};
   for (const auto& entry : std::filesystem::directory_iterator(experiment_directory()))
     if (entry.path().extension() == ".md") list.push_back(entry.path());
   std::sort(list.begin() + 1, list.end());

@@ -595,6 +595,71 @@ TEST_F(Program, DrawsTheSameByEglAsByOsMesa) {
   EXPECT_TRUE(content(here_ / "egl.png") == content(here_ / "osmesa.png"));
 }
 
+// A program that was moved or copied works on the files around it, not on those of the tree that it was built in.
+class MovedProgram : public Program {
+ protected:
+  const std::filesystem::path top_ = here_ / "moved", program_ = top_ / "build" / "goalpost";
+  void SetUp() override {
+    std::filesystem::create_directories(top_ / "build");
+    std::filesystem::copy_file(GOALPOST_PROGRAM, program_);
+  }
+  // A data directory with one experiment, under another name.
+  void lay_data(const std::filesystem::path& directory) {
+    std::filesystem::create_directories(directory / "src/experiments/figures");
+    std::filesystem::copy_file(GOALPOST_SOURCE "/src/experiments/bit_flip_her.toml",
+                               directory / "src/experiments/moved_bits.toml");
+    std::filesystem::create_directories(directory / "envs");
+    std::filesystem::copy(GOALPOST_SOURCE "/envs/assets", directory / "envs/assets",
+                          std::filesystem::copy_options::recursive);
+  }
+  Outcome run_moved(const std::string& arguments, const std::string& environment = "") {
+    const std::string command = "cd '" + here_.path().string() + "' && env -u GOALPOST_DATA " + environment + " '" +
+                                program_.string() + "' " + arguments + " > out 2> err";
+    const int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, content(here_ / "out"), content(here_ / "err")};
+  }
+};
+
+TEST_F(MovedProgram, UsesTheFilesOfTheTreeAboveIt) {
+  lay_data(top_);
+  const Outcome o = run_moved("list experiments");
+  EXPECT_EQ(o.status, 0) << o.err;
+  EXPECT_EQ(std::count(o.out.begin(), o.out.end(), '\n'), 1) << o.out;
+  EXPECT_THAT(o.out, HasSubstr("moved_bits"));
+  EXPECT_EQ(run_moved("list figures").out, "");
+  std::filesystem::remove(top_ / "envs/assets/fetch/reach.xml");
+  EXPECT_THAT(run_moved("rollout FetchReach-v4 --random --out a.csv").err,
+              HasSubstr((top_ / "envs/assets/fetch/reach.xml").string()));
+}
+
+TEST_F(MovedProgram, UsesTheFilesOfAnInstallation) {
+  lay_data(top_ / "share/goalpost");
+  EXPECT_THAT(run_moved("list experiments").out, HasSubstr("moved_bits"));
+}
+
+TEST_F(MovedProgram, UsesTheFilesThatTheEnvironmentNames) {
+  const Outcome o = run_moved("list experiments", "GOALPOST_DATA='" GOALPOST_SOURCE "'");
+  EXPECT_THAT(o.out, HasSubstr("bit_flip_her")) << o.err;
+  const Outcome wrong = run_moved("list experiments", "GOALPOST_DATA=nowhere");
+  EXPECT_EQ(wrong.status, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("GOALPOST_DATA is nowhere, which does not hold src/experiments"));
+}
+
+TEST_F(MovedProgram, SaysWhereItSearchedForItsFiles) {
+  const Outcome o = run_moved("describe bit_flip_her");
+  EXPECT_EQ(o.status, 2);
+  EXPECT_THAT(o.err, testing::AllOf(HasSubstr(program_.parent_path().string()), HasSubstr("set GOALPOST_DATA")));
+}
+
+TEST_F(MovedProgram, RecordsOnlyInASourceTree) {
+  lay_data(top_ / "share/goalpost");
+  for (const char* command : {"report . --record", "reproduce bit-flip --record"}) {
+    const Outcome o = run_moved(command, "timeout 60");
+    EXPECT_EQ(o.status, 2) << command;
+    EXPECT_THAT(o.err, HasSubstr("results are recorded in a source tree of goalpost, but")) << command;
+  }
+}
+
 TEST_F(Program, ListsAndDescribes) {
   EXPECT_THAT(run("list").out, testing::AllOf(HasSubstr("BitFlip-v0"), HasSubstr("dqn"), HasSubstr("bit_flip_her")));
   EXPECT_THAT(run("describe dqn").out,
