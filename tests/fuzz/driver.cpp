@@ -73,6 +73,7 @@ int main(int argc, char** argv) {
       seconds = std::atof(word.c_str() + 16);
     } else if (word.starts_with("-seed=")) {
       random.seed(static_cast<unsigned>(std::atoi(word.c_str() + 6)));
+    } else if (word.starts_with("-")) {  // libFuzzer's other options
     } else if (fs::is_directory(word)) {
       for (const auto& entry : fs::directory_iterator(word))
         if (entry.is_regular_file()) corpus.push_back(read(entry.path()));

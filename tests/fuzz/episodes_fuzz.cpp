@@ -1,13 +1,15 @@
 // HDF5 files, ours and those of other libraries, read as episodes, as a D4RL file, as Minari's and as a checkpoint: a
 // sentence or a whole dataset, nothing else. All of it is tried in a copy of the process, as the readers would do
 // themselves, since HDF5 crashes on some inputs; the copy goes on to the next input unless it crashes. A crash counts
-// only if the memory or the code is ours.
+// only if the memory or the code is ours. libFuzzer sees the coverage of the copy, as they share its counters.
 #include <dlfcn.h>
 #include <execinfo.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -15,11 +17,20 @@
 #include <span>
 #include <stdexcept>
 #include <string_view>
+#include <vector>
 
 #include "core/state.h"
 #include "fuzz/fuzz.h"
 #include "storage/checkpoint.h"
 #include "storage/dataset.h"
+
+#ifdef GOALPOST_LIBFUZZER
+// libFuzzer's counters of edges, one byte each; and where its handlers of crashes are put.
+extern "C" {
+extern std::uint8_t __start___sancov_cntrs[], __stop___sancov_cntrs[];
+void __sanitizer_set_death_callback(void (*)());
+}
+#endif
 
 namespace {
 
@@ -65,6 +76,22 @@ void found() {
   if (is_copy) kill(fuzzer, SIGABRT);
 }
 
+bool of_hdf5(std::span<void*> frames) {
+  return std::any_of(frames.begin(), frames.end(), [](void* frame) {
+    Dl_info where;
+    return dladdr(frame, &where) != 0 && where.dli_fname != nullptr &&
+           std::strstr(where.dli_fname, "libhdf5") != nullptr;
+  });
+}
+std::span<void*> stack() {
+  static void* frames[64];
+  return std::span(frames).first(static_cast<std::size_t>(backtrace(frames, static_cast<int>(std::size(frames)))));
+}
+// An assertion: ours, Eigen's or the standard library's.
+void on_abort(int) {
+  if (!of_hdf5(stack())) found();
+}
+
 template <class F>
 void survive(F read) {
   try {
@@ -83,8 +110,32 @@ void try_input(const fs::path& file) {
   survive([&] { goalpost::load_state(file, "fuzz", visit); });
 }
 
+#ifdef GOALPOST_LIBFUZZER
+// Shares the counters with copies made from now on, but for the pages that hold something else too.
+void share_coverage() {
+  constexpr std::uintptr_t kPage = 4096;
+  const std::uintptr_t first = (reinterpret_cast<std::uintptr_t>(__start___sancov_cntrs) + kPage - 1) / kPage * kPage,
+                       last = reinterpret_cast<std::uintptr_t>(__stop___sancov_cntrs) / kPage * kPage;
+  if (first >= last) throw std::runtime_error("no counters of coverage to share");
+  std::uint8_t* const pages = reinterpret_cast<std::uint8_t*>(first);
+  const std::vector<std::uint8_t> before(pages, pages + (last - first));
+  if (mmap(pages, last - first, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+    throw std::runtime_error("cannot share the counters of coverage");
+  std::copy(before.begin(), before.end(), pages);
+}
+// What ends a copy is no finding of libFuzzer's, unless found() makes it one.
+void leave_libfuzzer() {
+  __sanitizer_set_death_callback(nullptr);
+  for (const int s : {SIGALRM, SIGINT, SIGTERM, SIGXFSZ}) std::signal(s, SIG_DFL);
+}
+#else
+void share_coverage() {}
+void leave_libfuzzer() {}
+#endif
+
 class Copy {
  public:
+  Copy() { share_coverage(); }
   ~Copy() { end(); }
   // Has the file tried, and waits until it is, or until that has ended the copy.
   void run(const fs::path& file) {
@@ -100,6 +151,8 @@ class Copy {
     close(from_[child_ == 0 ? 0 : 1]);
     if (child_ != 0) return;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    leave_libfuzzer();
+    std::signal(SIGABRT, on_abort);
     try {
       goalpost::try_reading(file, [&] {  // within it the readers make no copies of their own
         is_copy = true;
@@ -145,14 +198,9 @@ extern "C" void __asan_on_error() {
   void* frames[64];
   int thread = 0;
   const bool freed = std::strcmp(__asan_get_report_description(), "heap-use-after-free") == 0;
-  std::size_t n = freed ? 0 : __asan_get_alloc_stack(__asan_get_report_address(), frames, std::size(frames), &thread);
-  if (n == 0) n = static_cast<std::size_t>(backtrace(frames, static_cast<int>(std::size(frames))));
-  for (void* frame : std::span(frames).first(n)) {
-    Dl_info where;
-    if (dladdr(frame, &where) != 0 && where.dli_fname != nullptr && std::strstr(where.dli_fname, "libhdf5") != nullptr)
-      return;
-  }
-  found();
+  const std::size_t n =
+      freed ? 0 : __asan_get_alloc_stack(__asan_get_report_address(), frames, std::size(frames), &thread);
+  if (!of_hdf5(n == 0 ? stack() : std::span(frames).first(n))) found();
 }
 // Only our own code is instrumented for undefined behaviour.
 extern "C" void __ubsan_on_report() { found(); }
