@@ -9,7 +9,7 @@ namespace {
 
 // The list of ./goalpost test mutants: each text is found once, each file of algos/, autodiff/ and nn/ is covered.
 TEST(Mutants, FitTheSources) {
-  const std::string command = "python3 '" GOALPOST_SOURCE_DIR "/tests/mutants.py' --check 2>&1";
+  const std::string command = "python3 '" GOALPOST_SOURCE "/tests/mutants.py' --check 2>&1";
   std::FILE* pipe = ::popen(command.c_str(), "r");
   ASSERT_NE(pipe, nullptr);
   std::string text;
