@@ -77,6 +77,8 @@ class Agent {
   virtual void remember(const StepBatch& step, int lane);
   /// Whether there is enough data for update.
   virtual bool ready() const = 0;
+  /// Whether the memory holds so many transitions, or is full. After a resume without it, learning waits for this.
+  virtual bool remembers(std::int64_t /*transitions*/) const { return true; }
   virtual void update(Metrics& metrics) = 0;
   /// Of the batch of the last update since the program began. Learning does not depend on it.
   virtual std::vector<Distribution> distributions() { return {}; }

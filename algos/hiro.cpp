@@ -5,6 +5,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "algos/schedule.h"
 #include "core/check.h"
 
 namespace goalpost {
@@ -351,6 +352,12 @@ void Hiro::observe(const StepBatch& step) {
   acted_ = false;
   for (std::size_t i = 0; i < unfinished_.size(); ++i) {
     const Index lane = static_cast<Index>(i), k = static_cast<Index>(training_.k[i]);
+    if (step.is_unstable(i)) {  // the segment under way is dropped; the next decision clears it
+      transitions_.add(step, lane, static_cast<int>(lane));
+      training_.k[i] = 0;
+      unfinished_[i] = 0;
+      continue;
+    }
     const auto s = step.before.obs.col(lane), s2 = step.after.obs.col(lane);
     const auto g = training_.subgoal.col(lane);
     const bool ended = step.ended(i);
@@ -398,19 +405,26 @@ void Hiro::end_segment(const StepBatch& step, int lane) {
 
 // ---- learning -------------------------------------------------------------------------------------------------------
 
-bool Hiro::ready() const { return transitions_.size() > 0 && observed_ >= c_.learning_starts; }
+bool Hiro::ready() const {
+  return transitions_.size() > 0 && observed_ >= c_.learning_starts && remembers(c_.learning_starts);
+}
+
+// One transition of each lane may wait for the next decision before it is stored.
+bool Hiro::remembers(std::int64_t transitions) const {
+  return transitions_.size() + static_cast<Index>(unfinished_.size()) >=
+         std::min<Index>(transitions, transitions_.capacity());
+}
 
 void Hiro::update(Metrics& metrics) {
   for (const Metrics::Slot& m : collected_) metrics.add(m.name(), m.mean());
   collected_.clear();
-  constexpr double one = 1 - 1e-9;  // ten tenths are one
   if (low_.learns(pretraining()))
-    for (low_.due += low_.c.updates; low_.due >= one; --low_.due) {
+    for (low_.due = add_due(low_.due, low_.c.updates); low_.due >= 1; --low_.due) {
       sample_low();
       learn(low_, "lo/", metrics);
     }
   if (high_.learns(false) && segments_.size() > 0)
-    for (high_.due += high_.c.updates; high_.due >= one; --high_.due) {
+    for (high_.due = add_due(high_.due, high_.c.updates); high_.due >= 1; --high_.due) {
       sample_high();
       learn(high_, "hi/", metrics);
       if (c_.correction.kind == Correction::candidates) metrics.add("hi/kept_subgoals", kept_);

@@ -289,6 +289,7 @@ class Hiro final : public Agent {
   void act(const ObsBatch& obs, const std::vector<std::uint8_t>& first, Mode mode, MatrixRef action) override;
   void observe(const StepBatch& step) override;
   bool ready() const override;
+  bool remembers(std::int64_t transitions) const override;
   void update(Metrics& metrics) override;
   /// Q of both levels, and the sub-goals that the high level learnt from, after the correction, by number of the
   /// observation and in its unit.

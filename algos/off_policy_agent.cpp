@@ -42,7 +42,7 @@ class OffPolicyAgent final : public Agent {
     if (!normalizer_.enabled()) return;
     if (her_ != nullptr) {
       for (std::size_t i = 0; i < step.terminated.size(); ++i)
-        if (step.ended(i)) take_statistics_of_last_episode(static_cast<int>(i));
+        if (step.ended(i) && !step.is_unstable(i)) take_statistics_of_last_episode(static_cast<int>(i));
       return;
     }
     join(step.before, state_);
@@ -62,6 +62,10 @@ class OffPolicyAgent final : public Agent {
   }
 
   bool ready() const override { return sampler_->ready(1); }
+
+  bool remembers(std::int64_t transitions) const override {
+    return buffer_.size() >= std::min<Index>(transitions, buffer_.capacity());
+  }
 
   void update(Metrics& metrics) override {
     sampler_->sample(sample_rng_, batch_);

@@ -44,7 +44,19 @@ void ReplayBuffer::add(const StepBatch& step, Index column, int i) {
   Lane& lane = lanes_[static_cast<std::size_t>(i)];
   size_ -= lane.added - oldest(lane);
   finished_ -= finished(lane);
+  if (!step.is_unstable(from)) store(step, column, i);
+  if (step.ended(from)) {
+    for (Index t = std::max(lane.episode_begin, oldest(lane)); t < lane.added; ++t)
+      header({i, t}).until_end = static_cast<std::int32_t>(lane.added - t);
+    lane.episode_begin = lane.added;
+  }
+  size_ += lane.added - oldest(lane);
+  finished_ += finished(lane);
+}
 
+void ReplayBuffer::store(const StepBatch& step, Index column, int i) {
+  const std::size_t from = static_cast<std::size_t>(column);
+  Lane& lane = lanes_[static_cast<std::size_t>(i)];
   const Slot slot{i, lane.added};
   // The slot's old transition goes; with it its whole episode becomes undrawable as an episode.
   const Index old = lane.added - lane_capacity_;
@@ -64,14 +76,6 @@ void ReplayBuffer::add(const StepBatch& step, Index column, int i) {
   if (++lane.added - lane.turn == lane_capacity_) lane.turn = lane.added;
   // An episode that outgrows the lane's memory is not whole, and nothing that is older is left.
   if (lane.episode_begin < oldest(lane)) lane.first_whole = lane.added;
-  if (step.ended(from)) {
-    for (Index t = std::max(lane.episode_begin, oldest(lane)); t < lane.added; ++t)
-      header({i, t}).until_end = static_cast<std::int32_t>(lane.added - t);
-    lane.episode_begin = lane.added;
-  }
-
-  size_ += lane.added - oldest(lane);
-  finished_ += finished(lane);
 }
 
 ReplayBuffer::Episode ReplayBuffer::last_finished(int i) const {

@@ -48,11 +48,13 @@ class ReplayBuffer {
   /// @throws std::invalid_argument if an episode of spec.max_steps does not fit into a lane's share of the capacity
   ReplayBuffer(const EnvSpec& spec, const ReplayConfig& config, int lanes);
 
-  void add(const StepBatch& step);  ///< @alloc none
+  /// Of an unstable step only that the episode has ended before it. @alloc none
+  void add(const StepBatch& step);
   /// One column of a step, which may have any number of lanes, as the next transition of a lane. @alloc none
   void add(const StepBatch& step, Index column, int lane);
   std::size_t transition_bytes() const { return stride_; }
   Index lane_capacity() const { return lane_capacity_; }
+  Index capacity() const { return lane_capacity_ * static_cast<Index>(lanes_.size()); }
   Index size() const { return size_; }               ///< transitions stored
   Index finished_size() const { return finished_; }  ///< of them, those whose episode has ended and is stored whole
   Slot draw(Rng& rng) const;                         ///< any stored transition. @pre size() > 0
@@ -106,6 +108,7 @@ class ReplayBuffer {
   }
   Header& header(Slot slot) const { return *reinterpret_cast<Header*>(at(slot)); }
   Scalar* part(Slot slot, Index offset) const { return reinterpret_cast<Scalar*>(at(slot) + sizeof(Header)) + offset; }
+  void store(const StepBatch& step, Index column, int lane);
   void check_records(int lane) const;  // throws std::runtime_error
   Index oldest(const Lane& lane) const { return std::max<Index>(0, lane.added - lane_capacity_); }
   Index finished(const Lane& lane) const { return lane.episode_begin - std::min(lane.first_whole, lane.episode_begin); }

@@ -1,12 +1,20 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 #include "core/config.h"
 #include "core/matrix.h"
 
 namespace goalpost {
+
+/// Updates that are due after some more: fractions add up to whole numbers without the rounding of sums, so that ten
+/// times 0.1 is one.
+inline double add_due(double due, double more) {
+  const double sum = due + more, whole = std::round(sum);
+  return std::abs(sum - whole) < 1e-9 * std::max(1.0, sum) ? whole : sum;
+}
 
 /// A number that moves linearly from one value to another over the first steps and then stays.
 struct LinearSchedule {

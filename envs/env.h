@@ -45,6 +45,8 @@ class Env {
   virtual void reset(Rng& rng) = 0;
   /// The same where episodes may go on in the world of the last one (tasks of envs/goal_task.h): begins it anew.
   virtual void reset_world(Rng& rng) { reset(rng); }
+  /// Whether reset would go on in this world if the episode ended now. An evaluation runs whole chains of episodes.
+  virtual bool chain_goes_on() const { return false; }
   /// @param action in the environment's unit, inside its range. @alloc none
   virtual StepResult step(ActionRef action) = 0;
   virtual void observe(ObsOut out) const = 0;  ///< @alloc none

@@ -1,5 +1,6 @@
 #include "envs/goal_task.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -24,6 +25,7 @@ EnvSpec make_spec(EnvSpec spec, const GoalTaskConfig& c) {
   }
   const int links = c.waypoints > 0 ? c.waypoints : c.subtasks;
   if (links > 1) spec.kinds.clear();  // an episode's kind is its place in the chain
+  spec.chain = std::max(links, 1);
   for (int i = 1; i <= links && links > 1; ++i)
     spec.kinds.push_back(detail::concatenate(c.waypoints > 0 ? "waypoint_" : "subtask_", i));
   return spec;
@@ -59,6 +61,8 @@ class GoalTask final : public Env {
     set_way(rng);
     set_goal();
   }
+
+  bool chain_goes_on() const override { return goes_on_ != 0; }
 
   StepResult step(ActionRef action) override {
     StepResult result = env_->step(action);

@@ -2,7 +2,8 @@
 // another time limit, chains of sub-tasks. Settings of every environment, below [env.task].
 //
 // In a chain the world is not reset between two episodes: each is a sub-task, so that success is counted, and
-// bootstrapped, per sub-task.
+// bootstrapped, per sub-task. Evaluations run whole chains, since an early place in a chain may be easier than a late
+// one.
 //   subtasks    the offset is issued again from wherever the last episode has ended
 //   waypoints   equidistant points on the line from the start to the goal; the next one becomes the goal when the last
 //               one is reached, and the world is reset when one is missed

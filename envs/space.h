@@ -43,7 +43,9 @@ struct EnvSpec {
   /// Kinds of episode whose success evaluations tell apart, e.g. one per goal; empty: all are of one kind.
   std::vector<std::string> kinds = {};
   Script script = nullptr;  ///< solves the task if that can be done, as a yardstick; nullptr: there is none
-  double dt = 0;            ///< seconds of simulated time per step; 0 where time has no unit
+  /// Episodes from one reset of the world to the next, at most; more than 1: chains of sub-tasks (envs/goal_task.h).
+  int chain = 1;
+  double dt = 0;  ///< seconds of simulated time per step; 0 where time has no unit
 
   /// Rows of what networks see: the observation and, if there is one, the desired goal.
   int state_dim() const { return obs_dim + goal.dim; }

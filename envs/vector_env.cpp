@@ -33,6 +33,8 @@ VectorEnv::VectorEnv(const EnvFactory& make, int lanes, Rng rng, int threads) : 
   steps_.assign(n, 0);
   first_.assign(n, 1);
   kinds_.assign(n, 0);
+  chain_ended_.assign(n, 0);
+  instability_.resize(n);
   obs_ = make_obs(s, lanes);
   step_ = {.before = make_obs(s, lanes),
            .action = Matrix::Zero(s.action.dim, lanes),
@@ -41,7 +43,8 @@ VectorEnv::VectorEnv(const EnvFactory& make, int lanes, Rng rng, int threads) : 
            .truncated = std::vector<std::uint8_t>(n),
            .success = std::vector<std::uint8_t>(n),
            .failed = std::vector<std::uint8_t>(n),
-           .after = make_obs(s, lanes)};
+           .after = make_obs(s, lanes),
+           .unstable = std::vector<std::uint8_t>(n)};
   unit_action_ = Eigen::MatrixXd::Zero(s.action.dim, lanes);
   reset(rng);
 }
@@ -142,7 +145,8 @@ void VectorEnv::step_lane(Index i) {
   const std::size_t lane = static_cast<std::size_t>(i);
   copy_column(obs_, step_.before, i);
   ++steps_[lane];
-  in_lane(i, [&](Env& env) {
+  step_.unstable[lane] = 0;
+  const auto step = [&](Env& env) {
     const EnvSpec& s = env.spec();
     kinds_[lane] = env.kind();
     const StepResult result = env.step(unit_action_.col(i));
@@ -156,17 +160,33 @@ void VectorEnv::step_lane(Index i) {
     step_.truncated[lane] = !result.terminated && steps_[lane] >= static_cast<std::uint64_t>(s.max_steps);
     step_.success[lane] = result.success;
     step_.failed[lane] = result.failed;
+    chain_ended_[lane] = step_.ended(lane) && !env.chain_goes_on();
     if (coordinates_.cols() > 0)
       env.get_coordinates({coordinates_.col(i).data(), static_cast<std::size_t>(coordinates_.rows())});
-  });
+  };
+  try {
+    in_lane(i, step);
+  } catch (const std::runtime_error& e) {
+    if (!cut_unstable_) throw;
+    cut(i, e.what());
+  }
 
   if (step_.ended(lane)) {
     if (before_restart_) before_restart_(static_cast<int>(i), *envs_[lane]);
-    restart(i);
+    restart(i, step_.is_unstable(lane));
   } else {
     copy_column(step_.after, obs_, i);
     first_[lane] = 0;
   }
+}
+
+void VectorEnv::cut(Index i, const char* reason) {
+  const std::size_t lane = static_cast<std::size_t>(i);
+  instability_[lane] = reason;
+  copy_column(step_.before, step_.after, i);
+  step_.reward(0, i) = 0;
+  step_.terminated[lane] = step_.success[lane] = step_.failed[lane] = 0;
+  step_.truncated[lane] = step_.unstable[lane] = chain_ended_[lane] = 1;
 }
 
 void VectorEnv::keep_coordinates() {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -23,7 +24,11 @@ struct StepBatch {
   /// [N] task's end; time limit; goal reached after the step; ended by a failure, whatever the goal
   std::vector<std::uint8_t> terminated, truncated, success, failed;
   ObsBatch after;
+  /// [N] 1: the simulation became unstable (VectorEnv::cut_unstable_episodes); empty: nowhere
+  std::vector<std::uint8_t> unstable = {};
   bool ended(std::size_t lane) const { return terminated[lane] != 0 || truncated[lane] != 0; }
+  /// The lane's step is none to learn from: its episode ends before it, truncated.
+  bool is_unstable(std::size_t lane) const { return lane < unstable.size() && unstable[lane] != 0; }
 };
 
 /// N lanes stepped in parallel. The only place of time limits, restarts and action scaling.
@@ -42,15 +47,23 @@ class VectorEnv {
   /// Steps every lane, and restarts the lanes whose episode ended. The reference is valid until the next call.
   /// @shape action [act x N], in [-1, 1] (values outside are cut) or an index
   /// @throws std::invalid_argument for a wrong shape or index
-  /// @throws NumericsError if a reward or observation is not finite, naming seed, lane and step @alloc none
+  /// @throws NumericsError if a reward or observation is not finite, naming seed, lane and step, and what the
+  /// environment throws, unless unstable episodes are cut @alloc none
   const StepBatch& step(ConstMatrixRef action);
   /// The same, while one of the threads first does something else, which must not touch this object or the actions and
   /// may use the compute threads.
   const StepBatch& step(ConstMatrixRef action, const std::function<void()>& meanwhile);
   /// The same with actions in the environment's unit, in double precision and not cut to the range.
   const StepBatch& step_in_unit(const Eigen::Ref<const Eigen::MatrixXd>& action);
+  /// From here on a step that is not finite, or in which the simulator fails, does not throw: StepBatch::unstable marks
+  /// it, the episode is truncated, success 0 and reward 0, `after` is `before`, and the world is reset.
+  void cut_unstable_episodes() { cut_unstable_ = true; }
+  /// Why the lane's last unstable step was one: a sentence that names seed, lane and step.
+  const std::string& instability(std::size_t lane) const { return instability_[lane]; }
   /// [N] Env::kind of the episodes that the last step belonged to.
   const std::vector<std::size_t>& kinds() const { return kinds_; }
+  /// [N] 1 where the last step ended an episode that is the last of its chain (Env::chain_goes_on).
+  const std::vector<std::uint8_t>& chain_ended() const { return chain_ended_; }
   /// [act x N]: the actions of the last step in the environment's unit.
   const Eigen::MatrixXd& action_in_unit() const { return unit_action_; }
   /// [coordinates x N] of the worlds after the last step, before restarts (Env::get_coordinates). Takes time: only
@@ -67,6 +80,7 @@ class VectorEnv {
  private:
   void take_action(Index i, ConstVectorRef action);  // writes step_.action and unit_action_
   void step_lane(Index i);                           // uses unit_action_
+  void cut(Index i, const char* reason);             // ends the lane's episode before this step
   void restart(Index i, bool anew = false);
   template <class F>
   void in_lane(Index i, F f);  // f(environment), with its errors told with seed, lane and step
@@ -76,6 +90,9 @@ class VectorEnv {
   std::vector<std::uint64_t> steps_;  // of the running episode, per lane
   std::vector<std::uint8_t> first_;
   std::vector<std::size_t> kinds_;
+  std::vector<std::uint8_t> chain_ended_;
+  bool cut_unstable_ = false;
+  std::vector<std::string> instability_;
   int threads_;
   ObsBatch obs_;
   StepBatch step_;

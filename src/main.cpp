@@ -1,22 +1,31 @@
 // goalpost: the command line. Parses, calls, and turns exceptions into sentences and exit statuses:
-// 0 success, 1 something asked for did not hold, 2 a usage or configuration error, 130 interrupted.
+// 0 success, 1 something asked for did not hold or could not be written, 2 a usage or configuration error, interrupted:
+// 130 by Ctrl-C (SIGINT), 75 by SIGTERM, SIGHUP or SIGUSR1, where the same command with --resume goes on.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
+#include <iostream>
 #include <new>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "core/data_path.h"
 #include "core/memory.h"
 #include "core/names.h"
+#include "core/parallel.h"
 #include "run/experiment.h"
 #include "run/figure.h"
 #include "run/film.h"
 #include "run/fixed_policy.h"
 #include "run/interrupt.h"
+#include "run/progress.h"
 #include "run/report.h"
 #include "run/report_page.h"
 #include "run/rollout.h"
@@ -109,19 +118,54 @@ int describe(const std::string& name, const std::vector<std::string>& set) {
   throw UsageError(fmt::format("nothing is called \"{}\"{}", name, hint));
 }
 
+// What was printed reaches standard output here. @throws std::system_error if it cannot be written
+void flush_output() {
+  const bool failed_before = std::ferror(stdout) != 0;
+  std::cout.flush();
+  errno = 0;
+  if (std::fflush(stdout) == 0 && !failed_before && std::cout.good()) return;
+  if (errno == 0 && ::write(STDOUT_FILENO, "\n", 1) == 1) errno = EIO;  // the reason of an earlier failure, if it lasts
+  throw std::system_error(errno, std::generic_category(), "standard output cannot be written");
+}
+// Forgets what could not be written, so that it is not told of again.
+void drop_output() {
+  std::clearerr(stdout);
+  const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (nowhere >= 0) dup2(nowhere, STDOUT_FILENO);
+  if (nowhere > STDERR_FILENO) ::close(nowhere);
+}
+
+void print_result(const RunResult& r, const std::filesystem::path& directory) {
+  const std::string where = directory.string();
+  fmt::print(
+      "success {:.3f}, at any step {:.3f}, return {:.2f}, length {:.1f} over {} episodes, after {} steps and {} "
+      "updates ({}); saved in {}\nnext: `goalpost evaluate {}`, or `goalpost report {} --out DIR` for a page\n",
+      r.final.success, r.final.success_any, r.final.reward, r.final.length, r.final.episodes, r.progress.step,
+      r.progress.updates, r.end == "success" ? "stopped at train.stop_success" : "all steps done", where, where, where);
+}
+
 int tell(const std::optional<RunResult>& r, const std::filesystem::path& directory, bool quiet) {
   if (!r) {
-    fmt::print(stderr, "interrupted; what was saved until now is in {0}; `goalpost train --resume {0}` goes on\n",
-               directory.string());
-    return 130;
+    if (can_be_resumed(directory))
+      print_error(fmt::format("interrupted; what was saved until now is in {0}; `goalpost train --resume {0}` goes on",
+                              directory.string()));
+    else
+      fmt::print(stderr,
+                 "interrupted; its curves and its policy as of now are in {0}. It cannot go on: it was trained without "
+                 "checkpoints (train.checkpoint_every = 0)\n",
+                 directory.string());
+    return interrupt_status();
   }
-  if (!quiet)
-    fmt::print(
-        "success {:.3f}, at any step {:.3f}, return {:.2f}, length {:.1f} over {} episodes, after {} steps and {} "
-        "updates ({}); saved in {}\nnext: `goalpost evaluate {}`, or `goalpost report {} --out DIR` for a page\n",
-        r->final.success, r->final.success_any, r->final.reward, r->final.length, r->final.episodes, r->progress.step,
-        r->progress.updates, r->end == "success" ? "stopped at train.stop_success" : "all steps done",
-        directory.string(), directory.string(), directory.string());
+  try {
+    if (!quiet) print_result(*r, directory);
+    flush_output();
+  } catch (const std::system_error& e) {
+    // Who reads the summary may have gone; the run is whole.
+    if (e.code() != std::errc::broken_pipe && e.code() != std::errc::bad_file_descriptor) throw;
+    print_error(fmt::format("goalpost: nobody reads the summary ({}); the run is in {}", e.code().message(),
+                            directory.string()));
+    drop_output();
+  }
   return 0;
 }
 
@@ -162,20 +206,35 @@ int evaluate(const EvaluateOptions& o) {
     agent = std::move(run.agent);
     name = run.experiment.name;
   }
-  VectorEnv env(make_env, evaluation_lanes(o.episodes), rng, 1);
+  const int threads = available_processors();  // results do not depend on it
+  set_compute_threads(threads);
+  VectorEnv env = make_evaluation_env(make_env, o.episodes, rng, threads);
   const Evaluation e = evaluate(*agent, env, o.episodes, rng, interrupted);
-  if (e.episodes < o.episodes) return 130;
+  if (!e.complete) return interrupt_status();
+  if (e.unstable > 0)
+    print_error(fmt::format("goalpost: {} of {} episodes were cut by an unstable simulation and count as failed: {}",
+                            e.unstable, e.episodes, e.instability));
+  const EvaluationIntervals intervals = evaluation_intervals(e);
   if (o.as_json) {
-    const nlohmann::ordered_json j = {
-        {"experiment", name},     {"env", env.spec().name}, {"seed", o.seed},
-        {"episodes", e.episodes}, {"success", e.success},   {"success_any", e.success_any},
-        {"return", e.reward},     {"length", e.length},     {"kinds", to_json(e.kinds)}};
+    const auto pair = [](const Interval& i) { return nlohmann::ordered_json{i.low, i.high}; };  // NaN: null
+    nlohmann::ordered_json j = {{"experiment", name},     {"env", env.spec().name}, {"seed", o.seed},
+                                {"episodes", e.episodes}, {"success", e.success},   {"success_any", e.success_any},
+                                {"return", e.reward},     {"length", e.length},     {"kinds", to_json(e.kinds)}};
+    j["interval"] = {{"success", pair(intervals.success)},
+                     {"success_any", pair(intervals.success_any)},
+                     {"return", pair(intervals.reward)},
+                     {"length", pair(intervals.length)}};
+    if (e.unstable > 0) j["unstable"] = e.unstable;
     fmt::print("{}\n", j.dump());
   } else {
+    const auto range = [](const Interval& i, int digits) {
+      return std::isnan(i.low) ? "" : fmt::format(" [{:.{}f}, {:.{}f}]", i.low, digits, i.high, digits);
+    };
     fmt::print(
-        "{} episodes of {} (seed {}): success at the last step {:.4f}, at any step {:.4f}, return {:.3f}, length "
-        "{:.1f}\n",
-        e.episodes, env.spec().name, o.seed, e.success, e.success_any, e.reward, e.length);
+        "{} episodes of {} (seed {}): success at the last step {:.4f}{}, at any step {:.4f}{}, return {:.3f}{}, length "
+        "{:.1f}{}\n",
+        e.episodes, env.spec().name, o.seed, e.success, range(intervals.success, 4), e.success_any,
+        range(intervals.success_any, 4), e.reward, range(intervals.reward, 3), e.length, range(intervals.length, 1));
     for (const Evaluation::Kind& k : e.kinds)
       fmt::print("  {:<22} {} episodes{}\n", k.name, k.episodes,
                  k.episodes > 0 ? fmt::format(": success {:.4f}", k.success) : "");
@@ -323,6 +382,7 @@ int run(int argc, char** argv) {
   train_command->add_option("--set", set, "put key=value over the file, e.g. env.bits=40")->allow_extra_args(false);
   train_command->add_flag("--quiet", quiet, "no progress");
   train_command->callback([&] {
+    outlive_readers();
     if (!train_seed.empty()) set.push_back("seed=" + train_seed);
     if (!steps.empty()) set.push_back("train.total_steps=" + steps);
     if (!threads.empty()) set.push_back("train.threads=" + threads);
@@ -330,7 +390,8 @@ int run(int argc, char** argv) {
     status = resumed.empty() ? train(name, set, out, quiet) : resume(resumed, set, any_build, quiet);
   });
 
-  CLI::App* evaluate_command = app.add_subcommand("evaluate", "measure a trained policy, without exploration");
+  CLI::App* evaluate_command =
+      app.add_subcommand("evaluate", "measure a trained policy, without exploration: means with their 95 % intervals");
   EvaluateOptions v;
   evaluate_command
       ->add_option("run", v.what, "run directory; with --random or --scripted a name of `goalpost list envs`")
@@ -338,7 +399,10 @@ int run(int argc, char** argv) {
   CLI::Option* random_option = evaluate_command->add_flag("--random", v.random, "uniform random actions instead");
   evaluate_command->add_flag("--scripted", v.scripted, "the task's hand-written policy instead")
       ->excludes(random_option);
-  evaluate_command->add_option("--episodes", v.episodes, "how many")->check(CLI::PositiveNumber);
+  evaluate_command
+      ->add_option("--episodes", v.episodes,
+                   "how many; chains of sub-tasks are run whole, so there may be more, or fewer where chains break")
+      ->check(CLI::PositiveNumber);
   evaluate_command->add_option("--seed", v.seed, "of starts and goals")->check(CLI::NonNegativeNumber);
   evaluate_command->add_flag("--json", v.as_json, "print one JSON object");
   evaluate_command->add_option("--set", v.set, "another environment setting, e.g. env.goal_x=9")
@@ -360,7 +424,10 @@ int run(int argc, char** argv) {
   reproduce_command->add_flag("--quick", r.quick, "a subset, in minutes");
   reproduce_command->add_option("--set", r.set, "put key=value over every experiment")->allow_extra_args(false);
   reproduce_command->add_flag("--record", r.record, "also write src/experiments/results and the README's table");
-  reproduce_command->callback([&] { status = reproduce(r); });
+  reproduce_command->callback([&] {
+    outlive_readers();
+    status = reproduce(r);
+  });
 
   CLI::App* report_command = app.add_subcommand("report", "summarise finished runs over their seeds");
   bool recorded = false;
@@ -393,7 +460,7 @@ int run(int argc, char** argv) {
     if (o.env.empty() && o.policy.empty())
       throw UsageError("rollout: which environment? `goalpost list envs` shows them all");
     rollout(o);
-    status = interrupted() ? 130 : 0;
+    status = interrupted() ? interrupt_status() : 0;
   });
 
   CLI::App* render_command =
@@ -437,7 +504,7 @@ int run(int argc, char** argv) {
   render_command->callback([&] {
     parse_size(size, p.film);
     render(p);
-    status = interrupted() ? 130 : 0;
+    status = interrupted() ? interrupt_status() : 0;
   });
 
   CLI::App* dataset_command = app.add_subcommand("dataset", "look at, repair and exchange recorded episodes");
@@ -468,8 +535,8 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& e) {
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
-    fmt::print(stderr, "goalpost: {}; `goalpost {}--help` shows what is possible\n", e.what(),
-               app.get_subcommands().empty() ? "" : app.get_subcommands().front()->get_name() + " ");
+    print_error(fmt::format("goalpost: {}; `goalpost {}--help` shows what is possible", e.what(),
+                            app.get_subcommands().empty() ? "" : app.get_subcommands().front()->get_name() + " "));
     return 2;
   }
   return status;
@@ -482,21 +549,43 @@ int out_of_memory() {
   return 1;
 }
 
+// A file that is opened later must not become standard input, output or error. A closed one stays one that cannot be
+// read, or written, so that what is written to it is an error.
+void open_standard_descriptors() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    while (fcntl(descriptor, F_GETFD) == -1 && errno == EBADF)
+      if (::open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY) != descriptor) std::_Exit(1);
+}
+
 }  // namespace
 }  // namespace goalpost
 
 int main(int argc, char** argv) {
+  using namespace goalpost;
+  open_standard_descriptors();
+  const auto say = [](const char* sentence, int status) {
+    print_error(fmt::format("goalpost: {}", sentence));
+    return status;
+  };
+  int status = 0;
   try {
-    return goalpost::run(argc, argv);
-  } catch (const goalpost::UsageError& e) {
-    fmt::print(stderr, "goalpost: {}\n", e.what());
-    return 2;
+    status = run(argc, argv);
+  } catch (const UsageError& e) {
+    status = say(e.what(), 2);
   } catch (const std::bad_alloc&) {
-    return goalpost::out_of_memory();
+    status = out_of_memory();
   } catch (const std::length_error&) {  // more than a vector can hold
-    return goalpost::out_of_memory();
+    status = out_of_memory();
   } catch (const std::exception& e) {
-    fmt::print(stderr, "goalpost: {}\n", e.what());
-    return 1;
+    status = say(e.what(), 1);
+    if (std::ferror(stdout) != 0) drop_output();  // that was it
   }
+  try {
+    flush_output();
+  } catch (const std::system_error& e) {
+    say(e.what(), 1);
+    drop_output();
+    if (status == 0) status = 1;
+  }
+  return status;
 }

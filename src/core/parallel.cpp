@@ -1,12 +1,14 @@
 #include "core/parallel.h"
 
 #include <omp.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstdint>
 #include <exception>
+#include <fstream>
 #include <limits>
 #include <mutex>
 #include <thread>
@@ -216,6 +218,17 @@ class Crew {
 };
 
 }  // namespace
+
+int available_processors() {
+  cpu_set_t set;
+  int count = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  if (sched_getaffinity(0, sizeof set, &set) == 0) count = std::max(1, CPU_COUNT(&set));
+  std::ifstream limit("/sys/fs/cgroup/cpu.max");  // "quota period" in microseconds, or "max period"
+  double quota = 0, period = 0;
+  if (limit >> quota >> period && quota > 0 && period > 0)
+    count = std::min(count, std::max(1, static_cast<int>(quota / period + 0.5)));
+  return count;
+}
 
 int compute_threads() { return number_of_compute_threads.load(std::memory_order_relaxed); }
 void set_compute_threads(int threads) {

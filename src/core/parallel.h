@@ -27,6 +27,9 @@ void parallel_for_uneven(int n, int threads, F&& f) {
       n, threads, false, [](void* context, int i) { (*static_cast<std::remove_reference_t<F>*>(context))(i); }, &f);
 }
 
+/// Processors that this process may use: its affinity, and the quota of its control group.
+int available_processors();
+
 /// How many threads products and updates use: 1 at the start, at most 31. Results do not depend on it.
 int compute_threads();
 void set_compute_threads(int threads);

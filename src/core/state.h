@@ -21,6 +21,10 @@ class StateVisitor {
   /// Signed counters travel as their bits: a type and its unsigned partner may share memory.
   void visit(std::string_view name, std::int64_t& value) { visit(name, reinterpret_cast<std::uint64_t&>(value)); }
 
+  /// Numbers that a state being read holds under this name, 0 if it lacks the name; `now` while saving or hashing. For
+  /// what earlier versions did not save: visited only if this is more than 0.
+  virtual std::uint64_t count(std::string_view /*name*/, std::uint64_t now) { return now; }
+
   /// Names inside the scope are prefixed: { StateVisitor::Scope q(v, "q"); ... } gives q/W0, q/b0, ...
   class Scope {
    public:

@@ -85,8 +85,13 @@ pid_t start(const Task& task) {
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
+  // In a process group of its own: Ctrl-C reaches this process alone, which then tells every child once.
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   pid_t pid = 0;
-  const int error = posix_spawn(&pid, "/proc/self/exe", nullptr, nullptr, argv.data(), environ);
+  const int error = posix_spawn(&pid, "/proc/self/exe", nullptr, &attributes, argv.data(), environ);
+  posix_spawnattr_destroy(&attributes);
   if (error != 0) throw std::runtime_error(fmt::format("cannot start a training process: {}", std::strerror(error)));
   return pid;
 }
@@ -331,8 +336,8 @@ int reproduce(const ReproduceOptions& o) {
              tasks.size() - missing.size(), jobs, out.string());
   const int failed = missing.empty() ? 0 : run_tasks(missing, jobs);
   if (interrupted()) {
-    fmt::print(stderr, "interrupted; the same command goes on with the runs that are missing\n");
-    return 130;
+    print_error("interrupted; the same command goes on with the runs that are missing");
+    return interrupt_status();
   }
   if (failed == static_cast<int>(tasks.size())) return 1;
 

@@ -9,7 +9,9 @@
 #include <cctype>
 #include <cerrno>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
+#include <string_view>
 #include <utility>
 
 namespace goalpost {
@@ -29,6 +31,14 @@ int terminal_width(int descriptor) {
   const char* columns = std::getenv("COLUMNS");
   const int width = columns == nullptr ? 0 : std::atoi(columns);
   return width > 0 ? width : 80;
+}
+
+// Whether it moves its cursor where it is told to. NO_COLOR asks for text without codes.
+bool is_screen(int descriptor) {
+  const char* terminal = std::getenv("TERM");
+  const char* plain = std::getenv("NO_COLOR");
+  return ::isatty(descriptor) != 0 && terminal != nullptr && *terminal != '\0' &&
+         std::string_view(terminal) != "dumb" && (plain == nullptr || *plain == '\0');
 }
 
 // The first of these variables that is set says it, as for setlocale.
@@ -114,6 +124,8 @@ std::string format_progress_line(const ProgressState& state) {
   return fmt::format("{}: {}% {}", state.name, percent(state), counts(state));
 }
 
+void print_error(std::string_view line) { std::fputs(fmt::format("{}\n", line).c_str(), stderr); }
+
 Progress::Progress(std::string name, std::int64_t total, std::string unit, ProgressOptions options)
     : name_(std::move(name)),
       unit_(std::move(unit)),
@@ -121,7 +133,7 @@ Progress::Progress(std::string name, std::int64_t total, std::string unit, Progr
       done_(options.first),
       measured_(options.first),
       options_(options),
-      terminal_(::isatty(options.descriptor) != 0),
+      terminal_(is_screen(options.descriptor)),
       unicode_(locale_is_utf8()),
       start_(Clock::now()),
       last_(start_) {

@@ -1,5 +1,5 @@
-// A progress bar on a terminal, plain lines elsewhere. It reads the clock and writes to stderr, nothing else:
-// results do not depend on it.
+// A progress bar on a terminal, plain lines elsewhere, on TERM=dumb, and where NO_COLOR is set. It reads the clock and
+// writes to stderr, nothing else: results do not depend on it.
 #pragma once
 
 #include <chrono>
@@ -28,6 +28,9 @@ std::string format_duration(double seconds);
 std::string format_bar(const ProgressState& state, int width, bool unicode);
 /// The same without the bar: `name: 42% 420k/1.00M [01:23<01:55, 5.03kstep/s, success=0.71]`.
 std::string format_progress_line(const ProgressState& state);
+
+/// Prints a line on standard error. A failed write is ignored: that nobody reads any more ends no run.
+void print_error(std::string_view line);
 
 struct ProgressOptions {
   std::int64_t first = 0;  ///< where a resumed run starts; the rate counts from here

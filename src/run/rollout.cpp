@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <functional>
+#include <system_error>
 
 #include "core/names.h"
 #include "run/fixed_policy.h"
@@ -181,10 +183,9 @@ void rollout(const RolloutOptions& o) {
     if (stage.steps(0) > 0) record_episode();
     writer->close();
   }
-  if (o.out.empty())
-    std::fputs(text.c_str(), stdout);
-  else
-    write_file_atomically(o.out, text);
+  if (o.out.empty() && std::fputs(text.c_str(), stdout) == EOF)
+    throw std::system_error(errno, std::generic_category(), "standard output cannot be written");
+  if (!o.out.empty()) write_file_atomically(o.out, text);
 }
 
 }  // namespace goalpost

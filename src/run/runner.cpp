@@ -44,7 +44,9 @@ std::vector<Evaluation::Kind> kinds_of(const nlohmann::ordered_json& evaluation)
   return kinds;
 }
 
-int evaluation_lanes(int episodes) { return std::min(episodes, 100); }
+VectorEnv make_evaluation_env(const EnvFactory& make, int episodes, Rng rng, int threads) {
+  return VectorEnv(make, std::min(evaluation_chains(episodes, make()->spec()), 100), rng, threads);
+}
 
 namespace {
 
@@ -70,6 +72,8 @@ class RunRecorder {
     for (const Evaluation::Kind& k : e.kinds)
       evaluation.push_back(
           {names.emplace_back("success_" + k.name), k.success, names.emplace_back("eval/success_rate_" + k.name)});
+    if (e.unstable > 0)
+      evaluation.push_back({"unstable_episodes", static_cast<double>(e.unstable), "eval/unstable_episodes"});
     log_.write("eval", p.step, evaluation);
     std::vector<RunLog::Column> row = {
         {"updates", updates, ""}, {"episodes", episodes, ""}, {"wall_seconds", p.wall_seconds, ""}};
@@ -79,6 +83,8 @@ class RunRecorder {
       row.push_back({"return", p.reward, "rollout/ep_rew_mean"});
       row.push_back({"length", p.length, "rollout/ep_len_mean"});
     }
+    if (p.unstable_episodes > 0)
+      row.push_back({"unstable_episodes", static_cast<double>(p.unstable_episodes), "rollout/unstable_episodes"});
     const double seconds = p.wall_seconds - last_.wall_seconds;
     if (p.step > last_.step && seconds > 0) {
       row.push_back({"steps_per_second", static_cast<double>(p.step - last_.step) / seconds, "time/fps"});
@@ -149,7 +155,8 @@ nlohmann::ordered_json to_json(const RunResult& r) {
             {"success_any", r.final.success_any},
             {"return", r.final.reward},
             {"length", r.final.length},
-            {"kinds", to_json(r.final.kinds)}}},
+            {"kinds", to_json(r.final.kinds)},
+            {"unstable", r.final.unstable}}},
           {"revision", r.revision},
           {"cpu", r.cpu}};
 }
@@ -158,14 +165,16 @@ nlohmann::ordered_json to_json(const RunResult& r) {
 // so that those behind it can be taken away.
 class RunEpisodes final : public RunObserver {
  public:
-  RunEpisodes(const std::filesystem::path& directory, Experiment& e, const EnvSpec& spec)
+  /// Evaluations may have another time limit (train.eval_env): the file's is the longer one.
+  RunEpisodes(const std::filesystem::path& directory, Experiment& e, const VectorEnv& env, const VectorEnv& eval_env)
       : mode_(e.train.record),
-        training_(spec, e.train.lanes, EpisodePurpose::training),
-        evaluation_(spec, evaluation_lanes(e.train.eval_episodes), EpisodePurpose::evaluation),
-        recorder_(directory, spec, EpisodeHeader::of(spec, static_cast<std::uint64_t>(e.seed), e.to_toml()),
-                  {.compressed = e.train.record_compressed,
-                   .on_failure = [](const std::string& sentence) { fmt::print(stderr, "goalpost: {}\n", sentence); }}) {
-  }
+        training_(env.spec(), env.lanes(), EpisodePurpose::training),
+        evaluation_(eval_env.spec(), eval_env.lanes(), EpisodePurpose::evaluation),
+        recorder_(
+            directory, longer(env.spec(), eval_env.spec()),
+            EpisodeHeader::of(longer(env.spec(), eval_env.spec()), static_cast<std::uint64_t>(e.seed), e.to_toml()),
+            {.compressed = e.train.record_compressed,
+             .on_failure = [](const std::string& sentence) { print_error(fmt::format("goalpost: {}", sentence)); }}) {}
 
   void on_training_step(const StepBatch& step, const TrainProgress& p) override {
     if (mode_ == RecordMode::eval) return;
@@ -193,6 +202,11 @@ class RunEpisodes final : public RunObserver {
   void finish() { recorder_.finish(); }
 
  private:
+  static EnvSpec longer(EnvSpec spec, const EnvSpec& other) {
+    spec.max_steps = std::max(spec.max_steps, other.max_steps);
+    return spec;
+  }
+
   RecordMode mode_;
   EpisodeStage training_, evaluation_;
   EpisodeRecorder recorder_;
@@ -233,7 +247,7 @@ class RunFilms {
     try {
       film_episode(film_, agent, env_, file(step), interrupted);
     } catch (const std::exception& e) {  // e.g. a full disk; the run is worth more
-      fmt::print(stderr, "goalpost: {}\n", e.what());
+      print_error(fmt::format("goalpost: {}", e.what()));
     }
   }
 
@@ -263,7 +277,7 @@ struct RunParts {
         rng(static_cast<std::uint64_t>(e.seed)),
         make_eval_env(e.eval_env_factory()),
         env(e.env_factory(), e.train.lanes, rng.stream("train"), e.train.threads),
-        eval_env(make_eval_env, evaluation_lanes(e.train.eval_episodes), rng.stream("eval"), e.train.threads),
+        eval_env(make_evaluation_env(make_eval_env, e.train.eval_episodes, rng.stream("eval"), e.train.threads)),
         agent(e.make_agent(env.spec(), e.train.lanes, rng.stream("agent"))),
         run{.agent = *agent, .env = env, .eval_env = eval_env, .rng = rng.stream("run"), .on_evaluation = {}} {
     set_compute_threads(e.train.threads);
@@ -274,7 +288,7 @@ struct RunParts {
 
   void record_in(const std::filesystem::path& directory) {
     if (experiment.train.record == RecordMode::none) return;
-    episodes = std::make_unique<RunEpisodes>(directory, experiment, env.spec());
+    episodes = std::make_unique<RunEpisodes>(directory, experiment, env, eval_env);
     run.observer = episodes.get();
   }
   StateTraversal state(bool memory) {
@@ -310,7 +324,7 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool qui
   Experiment& e = parts.experiment;
   Run& run = parts.run;
   Agent& agent = *parts.agent;
-  const TrainConfig& c = e.train;
+  TrainConfig& c = e.train;
   const std::filesystem::path& directory = log.directory();
   const TrainProgress begin = run.progress();
   const std::string config = e.to_toml();
@@ -346,9 +360,14 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool qui
                            rate(p.step, begin.step), rate(p.updates, begin.updates), last.success, p.success));
   };
   run.stop = interrupted;
+  run.on_unstable = [&](const std::string& sentence) {
+    print_error(fmt::format(
+        "goalpost: {}; the episode is cut, counted in rollout/unstable_episodes, and the run goes on", sentence));
+  };
   run.on_checkpoint = [&] {
     if (parts.episodes) parts.episodes->seal();
-    if (c.checkpoint_every > 0)
+    // A run that was resumed from a checkpoint leaves one, or what it reports from here on could not be gone on with.
+    if (c.checkpoint_every > 0 || std::filesystem::exists(CheckpointSeries::newest(directory)))
       checkpoints.save(run.progress().step, kCheckpointKind, parts.state(c.checkpoint_replay), config);
   };
 
@@ -359,14 +378,14 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool qui
     log.events().add_hparams_end(false);
     throw;
   }
+  save_policy();
   if (end == TrainEnd::interrupted) {
     bar.finish();
     return std::nullopt;
   }
-  save_policy();
   if (parts.episodes) parts.episodes->finish();
-  VectorEnv final_env(parts.make_eval_env, evaluation_lanes(c.final_eval_episodes), parts.rng.stream("final"),
-                      c.threads);
+  VectorEnv final_env =
+      make_evaluation_env(parts.make_eval_env, c.final_eval_episodes, parts.rng.stream("final"), c.threads);
   RunResult result{.experiment = e.name,
                    .seed = e.seed,
                    .revision = e.build.revision,
@@ -375,7 +394,14 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool qui
                    .progress = run.progress(),
                    .final = evaluate(agent, final_env, c.final_eval_episodes, parts.rng.stream("final"), interrupted)};
   bar.finish();
-  if (result.final.episodes < c.final_eval_episodes) return std::nullopt;
+  if (result.final.unstable > 0) run.on_unstable(result.final.instability);
+  if (!result.final.complete) {  // the training is done: what a resumed run needs to do this evaluation again
+    if (!std::filesystem::exists(CheckpointSeries::newest(directory))) {
+      c.checkpoint_replay = false;
+      checkpoints.save(run.progress().step, kCheckpointKind, parts.state(false), e.to_toml());
+    }
+    return std::nullopt;
+  }
   write_file_atomically(directory / kResultFile, to_json(result).dump(2) + "\n");
   log.events().add_hparams_end(true);
   CheckpointSeries::remove_older(directory);
@@ -432,14 +458,25 @@ std::string checkpoint_problem(const std::filesystem::path& file, Experiment& e,
   return fmt::format("{}", fmt::join(found, "\n"));
 }
 
-// @throws UsageError
-void load_checkpoint(RunParts& parts, const std::filesystem::path& directory, bool any_build) {
+// The settings that a checkpoint was saved with. @throws std::runtime_error if it cannot be read
+TrainConfig settings_of(const std::filesystem::path& checkpoint) {
+  const std::string config = read_state_config(checkpoint, kCheckpointKind);
+  return make_experiment(TomlValues::from_text(config, checkpoint.string())).train;
+}
+
+// @param fill puts into the memory what a checkpoint without it does not hold @throws UsageError
+void load_checkpoint(RunParts& parts, const std::filesystem::path& directory, bool any_build,
+                     const std::function<void()>& fill) {
   const std::filesystem::path file = CheckpointSeries::newest(directory);
   try {
     if (const std::string problem = checkpoint_problem(file, parts.experiment, any_build); !problem.empty())
       throw UsageError(problem);
-    const TomlValues saved = TomlValues::from_text(read_state_config(file, kCheckpointKind), file.string());
-    load_state(file, kCheckpointKind, parts.state(make_experiment(saved).train.checkpoint_replay));
+    const TrainConfig saved = settings_of(file);  // not what --set has made of them
+    if (!saved.checkpoint_replay) fill();
+    load_state(file, kCheckpointKind, parts.state(saved.checkpoint_replay));
+    // Evaluations that count toward stopping early had the success that was asked for then.
+    if (const double now = parts.experiment.train.stop_success; now == 0 || now > saved.stop_success)
+      parts.run.state.successes_in_a_row = 0;
   } catch (const UsageError&) {
     throw;
   } catch (const std::runtime_error& e) {
@@ -448,6 +485,24 @@ void load_checkpoint(RunParts& parts, const std::filesystem::path& directory, bo
       advice = fmt::format("; copy {} over it to go on from there", older.back().string());
     throw UsageError(std::string(e.what()) + advice);
   }
+}
+
+// What a run that has ended needs to be trained on, e.g. "--set train.total_steps=N"; empty if its settings leave
+// something to do.
+std::string needed_to_go_on(const TrainProgress& p, std::int64_t successes_in_a_row, const TrainConfig& c) {
+  if (c.stop_success > 0 && successes_in_a_row >= c.stop_evals) return "--set train.stop_success=0";
+  if (c.total_episodes > 0 && p.episodes >= c.total_episodes)
+    return fmt::format("--set train.total_episodes=N, more than {}, or 0", p.episodes);
+  if (p.step >= c.total_steps) return fmt::format("--set train.total_steps=N, more than {}", p.step);
+  return "";
+}
+
+std::string no_checkpoint(const std::filesystem::path& directory) {
+  return fmt::format(
+      "{0} was trained without checkpoints (train.checkpoint_every = 0) and cannot go on; what it holds stays. "
+      "`goalpost "
+      "train {0}/{1} --out DIR --set train.checkpoint_every=N` trains it again in another directory",
+      directory.string(), kConfigFile);
 }
 
 Experiment load_config(const std::filesystem::path& directory, const std::vector<std::string>& set) {
@@ -484,32 +539,49 @@ std::optional<RunResult> resume_in_directory(const std::filesystem::path& direct
                                              const std::vector<std::string>& set, bool any_build, bool quiet) {
   Experiment e = load_config(directory, set);
   const DirectoryLock lock(directory);
-  const bool finished = std::filesystem::exists(directory / kResultFile);
+  const std::optional<RunResult> result = read_result(directory);
   const bool saved = std::filesystem::exists(CheckpointSeries::newest(directory));
-  if (finished && (set.empty() || !saved))
-    throw UsageError(fmt::format("{} has finished{}", directory.string(),
-                                 saved ? "; to train on, give it more, e.g. --set train.total_steps=N"
-                                       : " and holds no checkpoint to train on from"));
-  // Without a checkpoint the run begins again, which is the same only with the same configuration.
   Experiment before = load_config(directory, {});
+  if (result && !saved)
+    throw UsageError(fmt::format("{} has finished and holds no checkpoint to train on from", directory.string()));
+  // Without a checkpoint the run begins again, which is the same only with the same configuration.
   if (const auto found = differences(before, kConfigFile, e, "--set", matters_to_resume); !found.empty())
     throw UsageError(fmt::format("{}", fmt::join(found, "\n")));
   check_before_training(e, true);
+  const bool other_evaluation = e.train.final_eval_episodes != before.train.final_eval_episodes;
+  if (result) {  // looked at before anything is touched
+    const bool counts = e.train.stop_success > 0 && e.train.stop_success <= before.train.stop_success;
+    const std::string more =
+        needed_to_go_on(result->progress, result->end == "success" && counts ? before.train.stop_evals : 0, e.train);
+    if (set.empty())
+      throw UsageError(fmt::format("{} has finished; to train on, give it more: {}", directory.string(), more));
+    if (!more.empty() && !other_evaluation)
+      throw UsageError(fmt::format("{} has finished, and with these settings nothing is left to train; expected {}",
+                                   directory.string(), more));
+  }
+  if (!saved && before.train.checkpoint_every == 0) throw UsageError(no_checkpoint(directory));
   RunParts parts(e);
+  const auto fill = [&] { fill_memory(parts); };
   if (!saved) {
+    print_error(fmt::format("goalpost: {} was ended before its first checkpoint; it begins again, to the same bits",
+                            directory.string()));
     std::filesystem::remove_all(episode_parts(directory));
     std::filesystem::remove(episode_file(directory));
+    load_initial_policies(*parts.agent, e.seed);
+    fill();
   }
-  if (!saved) load_initial_policies(*parts.agent, e.seed);
-  if (!saved || !e.train.checkpoint_replay) fill_memory(parts);
   parts.record_in(directory);
-  if (saved) load_checkpoint(parts, directory, any_build);
+  if (saved) load_checkpoint(parts, directory, any_build, fill);
   // A checkpoint is saved behind the rows of its step, unless it was taken on the way to them.
   const TrainState& state = parts.run.state;
   std::filesystem::remove(directory / kResultFile);
   write_file_atomically(directory / kConfigFile, e.to_toml());
   RunLog log = RunLog::resume(directory, state.progress.step - (state.evaluation_due ? 1 : 0));
   return train_to_the_end(parts, log, quiet);
+}
+
+bool can_be_resumed(const std::filesystem::path& directory) {
+  return std::filesystem::exists(CheckpointSeries::newest(directory));
 }
 
 std::string resume_problem(const std::filesystem::path& directory, Experiment& experiment) {
@@ -519,6 +591,7 @@ std::string resume_problem(const std::filesystem::path& directory, Experiment& e
                                    [](const std::string&) { return true; });
     if (!found.empty()) return found.front();
     const std::filesystem::path file = CheckpointSeries::newest(directory);
+    if (!can_be_resumed(directory) && there.train.checkpoint_every == 0) return no_checkpoint(directory);
     return std::filesystem::exists(file) ? checkpoint_problem(file, experiment, false) : "";
   } catch (const std::exception& e) {  // not readable: a kill may have left half a file
     return e.what();
@@ -551,6 +624,7 @@ std::optional<RunResult> read_result(const std::filesystem::path& directory) {
                .reward = f.at("return"),
                .length = f.at("length")};
     r.final.kinds = kinds_of(f);
+    r.final.unstable = f.value("unstable", 0);
     r.revision = j.at("revision");
     r.cpu = j.at("cpu");
     return r;
@@ -574,6 +648,12 @@ LoadedRun load_run(const std::filesystem::path& directory, const std::vector<std
         fmt::format("{} holds no {}: the run ended before its first evaluation", directory.string(), kPolicyFile));
   LoadedRun run;
   run.experiment = std::move(experiment);
+  // As when it was trained and measured, where this processor can.
+  const Precision precision = run.experiment.train.precision;
+  if (!has_precision(precision))
+    print_error(fmt::format("goalpost: {}: this processor lacks what train.precision = {} needs; it acts with float32",
+                            directory.string(), kPrecisionNames[static_cast<std::size_t>(precision)]));
+  set_precision(has_precision(precision) ? precision : Precision::float32);
   const EnvFactory make_env = run.experiment.eval_env_factory();
   run.spec = make_env()->spec();
   run.agent = run.experiment.make_agent(run.spec, 0, Rng(0));

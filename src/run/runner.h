@@ -4,7 +4,7 @@
 //   train.csv     means between two evaluations: loss, training episodes (with exploration), rates
 //   eval.csv      the evaluation curve; the same bits for the same configuration, but for wall_seconds
 //   events.out.tfevents.*   the same for TensorBoard
-//   policy.h5     the policy at the last evaluation
+//   policy.h5     the policy at the last evaluation, and then where the run ended or was interrupted
 //   episodes.h5   recorded episodes, if train.record asks for them; in parts below episodes/ while the run goes on
 //   films/        step_<n>.mp4: an evaluation episode of the policy after so many transitions, if train.film_every asks
 //                 for them
@@ -44,6 +44,7 @@ std::filesystem::path default_directory(const Experiment& experiment);
 std::optional<RunResult> train_in_directory(Experiment& experiment, const std::filesystem::path& directory, bool quiet);
 
 /// Goes on with an unfinished run from its checkpoint, or from its beginning if it was killed before the first one, so
+/// that (a run without checkpoints is refused, since beginning again would delete what it has reported)
 /// that everything it writes but wall-clock times is as if it had never stopped. Returns as train_in_directory.
 /// @param set "key=value" put over the run's configuration: where training ends, and what does not affect it
 /// @param any_build accept a checkpoint of another revision, compiler, library or processor, whose bits may differ
@@ -51,6 +52,9 @@ std::optional<RunResult> train_in_directory(Experiment& experiment, const std::f
 /// another build, or of a configuration that differs in what matters
 std::optional<RunResult> resume_in_directory(const std::filesystem::path& directory,
                                              const std::vector<std::string>& set, bool any_build, bool quiet);
+
+/// Whether the directory holds a checkpoint: what an interrupted run can go on from.
+bool can_be_resumed(const std::filesystem::path& directory);
 
 /// Why resume_in_directory could not go on with this run as a run of this experiment; empty if it could.
 std::string resume_problem(const std::filesystem::path& directory, Experiment& experiment);
@@ -69,6 +73,7 @@ struct LoadedRun {
 };
 /// @param set changes of its environment, e.g. env.bits=40
 /// @throws UsageError if the directory is no run, its policy does not fit its configuration, or set is no such change
+/// Products have the run's train.precision from here on.
 LoadedRun load_run(const std::filesystem::path& directory, const std::vector<std::string>& set = {});
 
 /// {"goal_3_3": {"episodes": 100, "success": 1.0}, ...}
@@ -77,7 +82,7 @@ nlohmann::ordered_json to_json(const std::vector<Evaluation::Kind>& kinds);
 /// @throws nlohmann::json::exception for what to_json does not write
 std::vector<Evaluation::Kind> kinds_of(const nlohmann::ordered_json& evaluation);
 
-/// Lanes that an evaluation of so many episodes uses.
-int evaluation_lanes(int episodes);
+/// The environments of an evaluation of so many episodes: one for each chain of them, 100 at most.
+VectorEnv make_evaluation_env(const EnvFactory& make, int episodes, Rng rng, int threads);
 
 }  // namespace goalpost

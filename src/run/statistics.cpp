@@ -1,6 +1,7 @@
 #include "run/statistics.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -11,6 +12,18 @@
 
 namespace goalpost {
 namespace {
+
+constexpr double kNormal = 1.959963984540054;  // 97.5 % quantile of the normal distribution
+
+// The same quantile of Student's distribution; beyond the table its expansion in 1/degrees, to 1e-5.
+double student(double degrees) {
+  static constexpr std::array kTable = {12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624,
+                                        2.306004,  2.262157, 2.228139, 2.200985, 2.178813, 2.160369, 2.144787,
+                                        2.131450,  2.119905, 2.109816, 2.100922, 2.093024, 2.085963};
+  if (degrees <= static_cast<double>(kTable.size())) return kTable[static_cast<std::size_t>(degrees) - 1];
+  const double z = kNormal, z3 = z * z * z, z5 = z3 * z * z;
+  return z + (z3 + z) / (4 * degrees) + (5 * z5 + 16 * z3 + 3 * z) / (96 * degrees * degrees);
+}
 
 void check_values(const char* function, std::span<const double> values) {
   GP_CHECK(!values.empty(), function, ": there are no values; expected at least one");
@@ -163,13 +176,29 @@ std::vector<CurvePoint> interquartile_curve(std::span<const Curve> curves, std::
 Interval wilson_interval(std::int64_t successes, std::int64_t n) {
   GP_CHECK(n > 0 && successes >= 0 && successes <= n, "wilson_interval: ", successes, " successes of n = ", n,
            "; expected 0 <= successes <= n and n > 0");
-  constexpr double z = 1.959963984540054;  // 97.5 % quantile of the normal distribution
-  const double count = static_cast<double>(n), p = static_cast<double>(successes) / count;
-  const double centre = p + z * z / (2 * count);
-  const double half = z * std::sqrt(p * (1 - p) / count + z * z / (4 * count * count));
-  const double scale = 1 + z * z / count;
+  return score_interval(static_cast<double>(successes) / static_cast<double>(n), static_cast<double>(n));
+}
+
+Interval score_interval(double p, double n) {
+  GP_CHECK(n > 0 && p >= 0 && p <= 1, "score_interval: p = ", p, ", n = ", n, "; expected 0 <= p <= 1 and n > 0");
+  const double centre = p + kNormal * kNormal / (2 * n);
+  const double half = kNormal * std::sqrt(p * (1 - p) / n + kNormal * kNormal / (4 * n * n));
+  const double scale = 1 + kNormal * kNormal / n;
   // Exact at the ends, where rounding could leave [0, 1] or miss p.
-  return {successes == 0 ? 0 : (centre - half) / scale, successes == n ? 1 : (centre + half) / scale};
+  return {p == 0 ? 0 : (centre - half) / scale, p == 1 ? 1 : (centre + half) / scale};
+}
+
+Interval ratio_interval(std::span<const double> sums, std::span<const double> counts) {
+  GP_CHECK(!sums.empty() && sums.size() == counts.size(), "ratio_interval: ", sums.size(), " sums and ", counts.size(),
+           " counts; expected equally many, at least one");
+  const double n = static_cast<double>(sums.size());
+  const double total = std::accumulate(counts.begin(), counts.end(), 0.0);
+  const double ratio = std::accumulate(sums.begin(), sums.end(), 0.0) / total;
+  if (sums.size() < 2) return {std::nan(""), std::nan("")};
+  double squares = 0;
+  for (std::size_t i = 0; i < sums.size(); ++i) squares += std::pow(sums[i] - ratio * counts[i], 2);
+  const double half = student(n - 1) * std::sqrt(n / (n - 1) * squares) / total;
+  return {ratio - half, ratio + half};
 }
 
 }  // namespace goalpost

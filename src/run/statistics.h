@@ -75,5 +75,14 @@ std::vector<CurvePoint> interquartile_curve(std::span<const Curve> curves, std::
 /// @source Wilson 1927, "Probable inference, the law of succession, and statistical inference"
 /// @throws std::invalid_argument unless 0 <= successes <= n and n > 0
 Interval wilson_interval(std::int64_t successes, std::int64_t n);
+/// The same for a share p that need not be a whole number of n. @throws std::invalid_argument unless 0 <= p <= 1, n > 0
+Interval score_interval(double p, double n);
+
+/// 95 % interval of r = Σ sums / Σ counts over n independent units, e.g. the mean return of episodes in chains:
+///   r ± t √(n/(n-1) Σ (sumᵢ − r countᵢ)²) / Σ counts,  t the 97.5 % quantile of Student's distribution, n − 1 degrees
+/// Where all counts are 1, the usual interval of a mean. NaN, NaN for one unit.
+/// @source Cochran 1977, "Sampling Techniques", 6.4; Student's quantile by Abramowitz & Stegun 1964, 26.7.5 and table
+/// @throws std::invalid_argument for lists that are empty or differ in size
+Interval ratio_interval(std::span<const double> sums, std::span<const double> counts);
 
 }  // namespace goalpost

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "algos/noise.h"
+#include "algos/schedule.h"
 #include "core/check.h"
 
 namespace goalpost {
@@ -31,7 +32,11 @@ void TrainProgress::visit_state(StateVisitor& v) {
   v.visit("success_any", success_any);
   v.visit("reward", reward);
   v.visit("length", length);
-  for (const std::int64_t count : {step, episodes, updates}) check_count(count);
+  if (v.count("unstable_episodes", unstable_episodes != 0) > 0)
+    v.visit("unstable_episodes", unstable_episodes);
+  else
+    unstable_episodes = 0;
+  for (const std::int64_t count : {step, episodes, updates, unstable_episodes}) check_count(count);
 }
 
 EpisodeSums::EpisodeSums(int lanes)
@@ -57,9 +62,14 @@ void EpisodeSums::visit_state(StateVisitor& v) {
   v.visit("success_any", std::span(success_any));
 }
 
-void RecentEpisodes::add(double success, double success_any, double reward, double length) {
+void RecentEpisodes::add(double success, double success_any, double reward, double length, bool unstable) {
   const std::array<double, 4> entry = {success, success_any, reward, length};
+  unstable_[count_ % kWindow] = unstable;
   std::copy(entry.begin(), entry.end(), entries_.begin() + 4 * (count_++ % kWindow));
+}
+
+int RecentEpisodes::unstable() const {
+  return static_cast<int>(std::count_if(unstable_.begin(), unstable_.end(), [](std::uint64_t u) { return u != 0; }));
 }
 
 void RecentEpisodes::write(TrainProgress& p) const {
@@ -67,16 +77,20 @@ void RecentEpisodes::write(TrainProgress& p) const {
   std::array<double, 4> sum = {};
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += entries_[4 * i + k];
-  const double scale = n == 0 ? 0 : 1 / static_cast<double>(n);
-  p.success = sum[0] * scale;
-  p.success_any = sum[1] * scale;
-  p.reward = sum[2] * scale;
-  p.length = sum[3] * scale;
+  const double count = static_cast<double>(std::max<std::size_t>(n, 1));  // n * (1 / n) may be less than 1
+  p.success = sum[0] / count;
+  p.success_any = sum[1] / count;
+  p.reward = sum[2] / count;
+  p.length = sum[3] / count;
 }
 
 void RecentEpisodes::visit_state(StateVisitor& v) {
   v.visit("entries", std::span(entries_));
   v.visit("count", count_);
+  if (v.count("unstable", unstable() > 0 ? kWindow : 0) > 0)
+    v.visit("unstable", std::span(unstable_));
+  else
+    unstable_.fill(0);
 }
 
 void TrainState::visit_state(StateVisitor& v) {
@@ -111,24 +125,38 @@ void Run::visit_state(StateVisitor& v, bool memory) {
     agent.visit_without_memory(v);
 }
 
+int evaluation_chains(int episodes, const EnvSpec& spec) {
+  const std::int64_t longest = std::max(spec.chain, 1);
+  return static_cast<int>((episodes + longest - 1) / longest);
+}
+
 Evaluation evaluate(Agent& agent, VectorEnv& env, int episodes, Rng rng, const std::function<bool()>& stop,
                     const std::function<void(const StepBatch&, std::size_t lane)>& on_step) {
   GP_CHECK(episodes > 0, "evaluate: episodes = ", episodes, "; expected a positive number");
   const std::size_t lanes = static_cast<std::size_t>(env.lanes());
-  std::vector<int> left(lanes, episodes / env.lanes());  // episodes that each lane still has to run
-  for (std::size_t i = 0; i < static_cast<std::size_t>(episodes % env.lanes()); ++i) ++left[i];
+  int chains = evaluation_chains(episodes, env.spec());  // still to be run, in each lane its share
+  std::vector<int> left(lanes, chains / env.lanes());
+  for (std::size_t i = 0; i < static_cast<std::size_t>(chains % env.lanes()); ++i) ++left[i];
   EpisodeSums sums(env.lanes());
+  std::vector<Evaluation::Chain> running(lanes);
   Evaluation total;
   for (const std::string& kind : env.spec().kinds) total.kinds.push_back({.name = kind});
   Matrix action(env.spec().action.dim, env.lanes());
+  env.cut_unstable_episodes();
   env.reset(rng);
-  while (total.episodes < episodes && !stop()) {
+  while (chains > 0 && !stop()) {
     agent.act(env.obs(), env.first(), Mode::exploit, action);
     const StepBatch& step = env.step(action);
     for (std::size_t i = 0; i < lanes; ++i) {
       if (left[i] == 0) continue;
       if (on_step) on_step(step, i);
-      sums.add(step, i);
+      const bool unstable = step.is_unstable(i);
+      if (unstable) {
+        if (total.unstable++ == 0) total.instability = env.instability(i);
+        sums.success_any[i] = 0;
+      } else {
+        sums.add(step, i);
+      }
       if (!step.ended(i)) continue;
       total.success += step.success[i];
       if (!total.kinds.empty()) {
@@ -140,25 +168,58 @@ Evaluation evaluate(Agent& agent, VectorEnv& env, int episodes, Rng rng, const s
       total.reward += sums.reward[i];
       total.length += static_cast<double>(sums.length[i]);
       total.episodes += 1;
-      --left[i];
+      Evaluation::Chain& chain = running[i];
+      chain.episodes += 1;
+      chain.success += step.success[i];
+      chain.success_any += static_cast<double>(sums.success_any[i]);
+      chain.reward += sums.reward[i];
+      chain.length += static_cast<double>(sums.length[i]);
       sums.clear(i);
+      if (!env.chain_ended()[i]) continue;
+      total.chains.push_back(chain);
+      chain = {};
+      --left[i];
+      --chains;
     }
   }
-  const double scale = total.episodes == 0 ? 0 : 1 / static_cast<double>(total.episodes);
-  total.success *= scale;
-  total.success_any *= scale;
-  total.reward *= scale;
-  total.length *= scale;
+  total.complete = chains == 0;
+  // Divided by the number: times its inverse, 49 successes of 49 would be less than 1.
+  const double count = std::max(total.episodes, 1);
+  total.success /= count;
+  total.success_any /= count;
+  total.reward /= count;
+  total.length /= count;
   for (Evaluation::Kind& kind : total.kinds) kind.success /= static_cast<double>(kind.episodes);
   return total;
 }
 
+EvaluationIntervals evaluation_intervals(const Evaluation& e) {
+  const auto column = [&](double Evaluation::Chain::*member) {
+    std::vector<double> values;
+    for (const Evaluation::Chain& c : e.chains) values.push_back(c.*member);
+    return values;
+  };
+  const std::vector<double> episodes = column(&Evaluation::Chain::episodes);
+  const double n = static_cast<double>(e.chains.size());
+  return {.success = score_interval(e.success, n),
+          .success_any = score_interval(e.success_any, n),
+          .reward = ratio_interval(column(&Evaluation::Chain::reward), episodes),
+          .length = ratio_interval(column(&Evaluation::Chain::length), episodes)};
+}
+
 TrainEnd train(Run& run, const TrainConfig& c) {
-  auto& [agent, env, eval_env, rng, on_evaluation, on_step, stop, on_checkpoint, s, observer] = run;
+  auto& [agent, env, eval_env, rng, on_evaluation, on_step, stop, on_unstable, on_checkpoint, s, observer] = run;
   TrainProgress& progress = s.progress;
   const auto start = std::chrono::steady_clock::now();
   const double earlier_seconds = progress.wall_seconds;
   Matrix action(env.spec().action.dim, env.lanes());
+  env.cut_unstable_episodes();
+  std::string instability;
+  bool told = false, unstable = false;  // of an unstable simulation, ever; whether the last step has seen one
+  const auto tell_unstable = [&](const std::string& sentence) {
+    if (!told) on_unstable(sentence);
+    told = true;
+  };
 
   const auto look_at_clock = [&] {
     progress.wall_seconds =
@@ -173,10 +234,11 @@ TrainEnd train(Run& run, const TrainConfig& c) {
     const Rng eval_rng = rng.stream("eval", static_cast<std::uint64_t>(s.evaluations));
     if (observer) observer->on_evaluation_begin();
     const Evaluation e = evaluate(agent, eval_env, c.eval_episodes, eval_rng, stop, on_evaluation_step);
-    if (e.episodes < c.eval_episodes) {  // stopped on the way: not a measurement
+    if (!e.complete) {
       if (observer) observer->on_evaluation_stopped();
       return;
     }
+    if (e.unstable > 0) tell_unstable(e.instability);
     look_at_clock();
     on_evaluation(progress, e, s.metrics);
     s.metrics.clear();
@@ -202,7 +264,9 @@ TrainEnd train(Run& run, const TrainConfig& c) {
     ++progress.updates;
   };
   // Beside a step all updates are done: after it the memory would hold what they may not see.
+  const auto warm = [&] { return progress.step > c.warmup_steps && agent.ready() && agent.remembers(c.warmup_steps); };
   const std::function<void()> do_updates = [&] {
+    if (s.updates_due < 1 || !warm()) return;  // due, but not warm: the run was resumed without its memory
     for (; s.updates_due >= 1 && (c.overlap || !stop()); --s.updates_due) update();
   };
 
@@ -211,6 +275,14 @@ TrainEnd train(Run& run, const TrainConfig& c) {
     if (!c.overlap) do_updates();
     on_step(progress);
     if (stop()) return end(TrainEnd::interrupted);
+    if (unstable && s.recent.unstable() > kMostUnstable) {
+      save();
+      throw std::runtime_error(detail::concatenate(
+          s.recent.unstable(),
+          " of the last 100 training episodes were cut by an unstable simulation; expected at most ", kMostUnstable,
+          ". The last one: ", instability));
+    }
+    unstable = false;
     if (s.evaluation_due) evaluate_now();
     if (stop()) return end(TrainEnd::interrupted);
     if (s.successes_in_a_row >= c.stop_evals) return end(TrainEnd::success);
@@ -232,10 +304,16 @@ TrainEnd train(Run& run, const TrainConfig& c) {
     const std::int64_t before = progress.step;
     progress.step += env.lanes();
     for (std::size_t i = 0; i < static_cast<std::size_t>(env.lanes()); ++i) {
-      s.sums.add(step, i);
+      if (step.is_unstable(i)) {
+        unstable = true;
+        ++progress.unstable_episodes;
+        tell_unstable(instability = env.instability(i));
+      } else {
+        s.sums.add(step, i);
+      }
       if (!step.ended(i)) continue;
       s.recent.add(step.success[i], static_cast<double>(s.sums.success_any[i]), s.sums.reward[i],
-                   static_cast<double>(s.sums.length[i]));
+                   static_cast<double>(s.sums.length[i]), step.is_unstable(i));
       s.sums.clear(i);
       ++progress.episodes;
     }
@@ -243,11 +321,11 @@ TrainEnd train(Run& run, const TrainConfig& c) {
     if (observer) observer->on_training_step(step, progress);
     s.evaluation_due = progress.step / c.eval_every > before / c.eval_every;
 
-    const bool warm = progress.step > c.warmup_steps && agent.ready();
-    if (warm) s.updates_due += c.updates_per_step * env.lanes();
+    const bool learns = warm();
+    if (learns) s.updates_due = add_due(s.updates_due, c.updates_per_step * env.lanes());
     if (c.cycle_episodes > 0 && progress.episodes / c.cycle_episodes > s.cycles) {
       const std::int64_t cycles = progress.episodes / c.cycle_episodes;
-      if (warm) s.updates_due += static_cast<double>(c.cycle_updates * (cycles - s.cycles));
+      if (learns) s.updates_due += static_cast<double>(c.cycle_updates * (cycles - s.cycles));
       s.cycles = cycles;
     }
   }

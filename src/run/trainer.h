@@ -11,6 +11,7 @@
 #include "core/config.h"
 #include "core/rng.h"
 #include "envs/vector_env.h"
+#include "run/statistics.h"
 
 namespace goalpost {
 
@@ -52,8 +53,8 @@ constexpr auto fields(const TrainConfig*) {
       field("threads", &TrainConfig::threads,
             "threads that step them, and that an update uses; results do not depend on it", 1, 1024),
       field("precision", &TrainConfig::precision,
-            "what the factors of large products are rounded to, for speed, on processors with AVX512-BF16; everything "
-            "else, and what evaluates a saved policy, is float32"),
+            "what the factors of large products are rounded to, for speed, on processors with AVX512-BF16, in training "
+            "as in every evaluation of the policy; everything else is float32"),
       field("warmup_steps", &TrainConfig::warmup_steps, "transitions with random actions before the first update", 0,
             1e15),
       field("updates_per_step", &TrainConfig::updates_per_step, "gradient updates per transition; 0 with cycles", 0,
@@ -64,9 +65,12 @@ constexpr auto fields(const TrainConfig*) {
       field("overlap", &TrainConfig::overlap,
             "update while the lanes step: actions are those of the parameters of one update ago, data is one step old"),
       field("eval_every", &TrainConfig::eval_every, "transitions between two evaluations", 1, 1e15),
-      field("eval_episodes", &TrainConfig::eval_episodes, "episodes of each evaluation, without exploration", 1, 1e9),
-      field("final_eval_episodes", &TrainConfig::final_eval_episodes, "episodes of the evaluation after training", 1,
-            1e9),
+      field("eval_episodes", &TrainConfig::eval_episodes,
+            "episodes of each evaluation, without exploration. Chains of sub-tasks are run whole: as many as can give "
+            "this number, so there may be more episodes, or fewer where chains break",
+            1, 1e9),
+      field("final_eval_episodes", &TrainConfig::final_eval_episodes,
+            "episodes of the evaluation after training, counted as eval_episodes", 1, 1e9),
       field("eval_env", &TrainConfig::eval_env,
             "settings of the environment that evaluations have instead of its own, e.g. [\"env.goals=fixed\"]"),
       field("stop_success", &TrainConfig::stop_success,
@@ -98,10 +102,13 @@ static_assert(complete<TrainConfig>);
 /// Means over the episodes of an evaluation.
 struct Evaluation {
   int episodes = 0;
-  double success = 0;      ///< share of episodes whose last step is a success
-  double success_any = 0;  ///< share with a success at any step
-  double reward = 0;       ///< mean undiscounted return
-  double length = 0;       ///< mean number of steps
+  bool complete = false;         ///< false: stopped on the way, which is no measurement
+  int unstable = 0;              ///< episodes that an unstable simulation has cut: they count as failed
+  std::string instability = {};  ///< the sentence of the first of them
+  double success = 0;            ///< share of episodes whose last step is a success
+  double success_any = 0;        ///< share with a success at any step
+  double reward = 0;             ///< mean undiscounted return
+  double length = 0;             ///< mean number of steps
   /// One of EnvSpec::kinds.
   struct Kind {
     std::string name;
@@ -109,11 +116,28 @@ struct Evaluation {
     double success = 0;  ///< share of these episodes; NaN if there were none
   };
   std::vector<Kind> kinds = {};
+  /// Sums over each chain of episodes: what is independent of each other. Without chains of sub-tasks, an episode.
+  struct Chain {
+    double episodes = 0, success = 0, success_any = 0, reward = 0, length = 0;
+  };
+  std::vector<Chain> chains = {};
 };
 
-/// Runs episodes without exploration, from fresh episodes drawn from rng. Each lane runs its share of the episodes, so
-/// short episodes are not favoured. Depends on the agent's policy, the number of lanes and rng only.
-/// @param stop asked now and then; when true the episodes so far are returned
+/// 95 % intervals of the means of an evaluation. Of the rates by Wilson's score interval with a trial per chain, of the
+/// others by ratio_interval over the chains (run/statistics.h). @pre at least one chain was completed
+struct EvaluationIntervals {
+  Interval success, success_any, reward, length;
+};
+EvaluationIntervals evaluation_intervals(const Evaluation& e);
+
+/// Chains of episodes that an evaluation of so many episodes runs: whole ones, each of at most EnvSpec::chain episodes.
+int evaluation_chains(int episodes, const EnvSpec& spec);
+
+/// Runs episodes without exploration, from fresh episodes drawn from rng: evaluation_chains whole chains. Each lane
+/// runs a fixed share of them, so that neither short episodes nor short chains are favored. Without chains of sub-tasks
+/// these are as many episodes as asked for; with them there may be more, or fewer if chains break. Depends on the
+/// agent's policy, the number of lanes and rng only; its expectation on the policy only.
+/// @param stop asked now and then; when true the episodes so far are returned, and they are not complete
 /// @param on_step told of every step of the lanes whose episode counts
 Evaluation evaluate(
     Agent& agent, VectorEnv& env, int episodes, Rng rng, const std::function<bool()>& stop = [] { return false; },
@@ -126,6 +150,7 @@ struct TrainProgress {
   std::int64_t updates = 0;
   double wall_seconds = 0;
   double success = 0, success_any = 0, reward = 0, length = 0;  ///< means of the last 100 training episodes
+  std::int64_t unstable_episodes = 0;                           ///< of training, that an unstable simulation has cut
   void visit_state(StateVisitor& v);
 };
 
@@ -155,13 +180,15 @@ struct EpisodeSums {
 /// The last 100 training episodes, the window of rollout/ep_rew_mean.
 class RecentEpisodes {
  public:
-  void add(double success, double success_any, double reward, double length);
+  void add(double success, double success_any, double reward, double length, bool unstable = false);
+  int unstable() const;                ///< how many of them an unstable simulation has cut
   void write(TrainProgress& p) const;  ///< the means
   void visit_state(StateVisitor& v);
 
  private:
   static constexpr std::size_t kWindow = 100;
   std::array<double, 4 * kWindow> entries_{};
+  std::array<std::uint64_t, kWindow> unstable_{};
   std::uint64_t count_ = 0;
 };
 
@@ -194,6 +221,8 @@ struct Run {
   std::function<void(const TrainProgress&, const Evaluation&, const Metrics&)> on_evaluation;
   std::function<void(const TrainProgress&)> on_step = [](const TrainProgress&) {};  ///< after every step of all lanes
   std::function<bool()> stop = [] { return false; };  ///< asked after every step; ends the run cleanly
+  /// Told of the first unstable simulation of training or evaluations since train() was called.
+  std::function<void(const std::string&)> on_unstable = [](const std::string&) {};
   std::function<void()> on_checkpoint = [] {};  ///< every checkpoint_every transitions, at the end, and when stopped
   TrainState state = TrainState(rng, env.lanes());
   RunObserver* observer = nullptr;
@@ -203,8 +232,15 @@ struct Run {
   void visit_state(StateVisitor& v, bool memory = true);
 };
 
-/// The training loop: act, step, observe, update, evaluate. Goes on from run.state.
-/// @throws NumericsError naming step and update if a loss or an environment yields NaN
+/// Training episodes of the last 100 that may be unstable before the run ends.
+inline constexpr int kMostUnstable = 10;
+
+/// The training loop: act, step, observe, update, evaluate. Goes on from run.state. An episode whose simulation becomes
+/// unstable is cut before that step, and the run goes on.
+/// Learning needs as many transitions in the memory as the warm-up collects: after a resume without the memory it waits
+/// until they are there, and then does what was due.
+/// @throws NumericsError naming step and update if a loss is not finite
+/// @throws std::runtime_error if more than kMostUnstable of the last 100 training episodes were unstable
 TrainEnd train(Run& run, const TrainConfig& c);
 
 }  // namespace goalpost

@@ -87,6 +87,15 @@ class Loader final : public PathVisitor {
     file_.read(note(name), {values.size()}, values);
   }
 
+  std::uint64_t count(std::string_view name, std::uint64_t) override {
+    const std::vector<std::string> names = file_.datasets();
+    const std::string full = path(name);
+    if (std::find(names.begin(), names.end(), full) == names.end()) return 0;
+    std::uint64_t numbers = 1;
+    for (const std::uint64_t extent : file_.shape(full)) numbers *= extent;
+    return numbers;
+  }
+
   const std::set<std::string>& visited() const { return visited_; }
 
  private:

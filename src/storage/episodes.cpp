@@ -379,6 +379,13 @@ void EpisodeStage::clear() {
 }
 
 void EpisodeStage::add(const StepBatch& step, std::size_t i) {
+  if (i >= lanes_.size() || lanes_[i].steps >= static_cast<std::uint64_t>(lanes_[i].action.cols()) ||
+      step.after.obs.rows() != lanes_[i].observation.rows())
+    throw std::logic_error(
+        fmt::format("EpisodeStage::add: step {} of lane {} with {} observations; expected at most {} steps in {} lanes "
+                    "with {} observations",
+                    i < lanes_.size() ? lanes_[i].steps + 1 : 1, i, step.after.obs.rows(), lanes_[0].action.cols(),
+                    lanes_.size(), lanes_[0].observation.rows()));
   Lane& lane = lanes_[i];
   const Index t = static_cast<Index>(lane.steps), j = static_cast<Index>(i);
   const auto state = [&](const ObsBatch& from, Index at) {
@@ -484,8 +491,8 @@ bool EpisodeRecorder::active() const {
 fs::path EpisodeRecorder::part_path(std::uint64_t number) const { return parts_ / fmt::format("{:06}.h5", number); }
 
 void EpisodeRecorder::append(EpisodeStage& stage, const StepBatch& step, std::size_t lane, std::uint64_t run_step) {
-  stage.add(step, lane);
-  if (!step.ended(lane)) return;
+  if (!step.is_unstable(lane)) stage.add(step, lane);
+  if (!step.ended(lane) || stage.steps(lane) == 0) return;
   stage.move_episode(lane, run_step, *current_);
   ++episodes_;
   const std::uint64_t row =

@@ -126,8 +126,9 @@ class EpisodeReader {
 class EpisodeStage {
  public:
   EpisodeStage(const EnvSpec& spec, int lanes, EpisodePurpose purpose);
-  static std::uint64_t bytes(const EnvSpec& spec);    ///< of one lane
-  void add(const StepBatch& step, std::size_t lane);  ///< @alloc none
+  static std::uint64_t bytes(const EnvSpec& spec);  ///< of one lane
+  /// @throws std::logic_error for a step beyond the time limit, or of another environment. @alloc none
+  void add(const StepBatch& step, std::size_t lane);
   /// Appends a lane's episode to the block. One that has not ended counts as truncated by its collector.
   void move_episode(std::size_t lane, std::uint64_t run_step, EpisodeBlock& block);
   std::uint64_t steps(std::size_t lane) const { return lanes_[lane].steps; }  ///< of the episode under way
@@ -161,7 +162,8 @@ class EpisodeRecorder {
   EpisodeRecorder(const EpisodeRecorder&) = delete;
   EpisodeRecorder& operator=(const EpisodeRecorder&) = delete;
 
-  /// One lane of a step; `run_step` is kept with the episode that it ends. @alloc none
+  /// One lane of a step, of an unstable one only that its episode has ended before it; `run_step` is kept with the
+  /// episode that it ends. @alloc none
   void append(EpisodeStage& stage, const StepBatch& step, std::size_t lane, std::uint64_t run_step);
   /// Returns when every episode that has ended is on the disk.
   void seal();

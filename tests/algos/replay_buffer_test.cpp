@@ -309,6 +309,39 @@ TEST(ReplayBuffer, WorksWithoutAGoal) {
   EXPECT_EQ(batch.s2, matrix({{0}, {0}, {1}}));
 }
 
+TEST(ReplayBuffer, EndsAnEpisodeBeforeAnUnstableStep) {
+  const EnvSpec spec = script_spec(20);
+  ReplayBuffer buffer(spec, {.capacity = 40}, 1);
+  Script script(spec, 1);
+  const auto unstable = [&] {
+    StepBatch step = script.next();
+    step.terminated[0] = 0;
+    step.truncated[0] = 1;
+    step.unstable = {1};
+    return step;
+  };
+  buffer.add(unstable());  // the first step of an episode: there is none
+  EXPECT_EQ(buffer.size(), 0);
+  EXPECT_EQ(buffer.finished_size(), 0);
+  for (int t = 0; t < 3; ++t) {
+    StepBatch step = script.next();
+    step.terminated[0] = step.truncated[0] = 0;
+    buffer.add(step);
+  }
+  EXPECT_EQ(buffer.finished_size(), 0);
+  buffer.add(unstable());
+  EXPECT_EQ(buffer.size(), 3);
+  EXPECT_EQ(buffer.finished_size(), 3);
+  EXPECT_EQ(buffer.episode_begin({0, 2}), 0);
+  EXPECT_EQ(buffer.episode_end({0, 0}), 3);
+  Batch batch(spec, 1);
+  buffer.copy({0, 2}, 0, batch);
+  EXPECT_EQ(batch.d(0, 0), 0);
+  ReplayBuffer restored(spec, {.capacity = 40}, 1);
+  restore(restored, snapshot(buffer));
+  EXPECT_EQ(restored.finished_size(), 3);
+}
+
 TEST(ReplayBuffer, RefusesACapacityBelowOneEpisodePerLane) {
   EXPECT_THROW_MESSAGE(ReplayBuffer(script_spec(50), {.capacity = 149}, 3), std::invalid_argument,
                        "ReplayBuffer: capacity = 149 over 3 lanes holds no whole episode of 50 steps; expected at "

@@ -464,6 +464,45 @@ TEST(RaceCarState, ARestoredEpisodeIsReplayedFromItsStart) {
   }
 }
 
+TEST(RaceCarState, IsRestoredBeforeTheLastStepOfTheLongestEpisode) {
+  const EnvEntry& entry = find_environment("RaceCar-v1");
+  VectorEnv env(entry.world(*entry.settings()), 1, Rng(3)), other(entry.world(*entry.settings()), 1, Rng(4));
+  const Matrix stand = matrix({{0}, {-1}});
+  for (int t = 1; t < env.spec().max_steps; ++t) ASSERT_FALSE(env.step(stand).ended(0));
+  restore(other, snapshot(env));
+  const StepBatch &a = env.step(stand), &b = other.step(stand);
+  EXPECT_EQ(a.truncated[0], 1);
+  EXPECT_EQ(b.truncated[0], 1);
+  EXPECT_TRUE(same_bits(a.after.obs, b.after.obs));
+}
+
+// A task may give the car more time than it has by itself.
+TEST(RaceCarState, MayBeAsLongAsItsTaskAllows) {
+  struct Accepted {};
+  class Long final : public StateVisitor {
+   public:
+    explicit Long(std::uint64_t stored) : stored_(stored) {}
+    void visit(std::string_view, MatrixRef) override {}
+    void visit(std::string_view name, std::span<double>) override {
+      if (name == "actions") throw Accepted();
+    }
+    void visit(std::string_view name, std::span<std::uint64_t> values) override {
+      if (name == "numbers") values[0] = 2'400'000;
+    }
+    std::uint64_t count(std::string_view, std::uint64_t) override { return stored_; }
+
+   private:
+    void enter(std::string_view) override {}
+    void leave() override {}
+    std::uint64_t stored_;
+  };
+  const std::unique_ptr<Env> env = make_v1();
+  Long whole(2'400'000), part(1000);
+  EXPECT_THROW(env->visit_state(whole), Accepted);
+  EXPECT_THROW_MESSAGE(env->visit_state(part), std::runtime_error,
+                       "RaceCar: an episode was saved with 1000 of 2400000 numbers of its actions");
+}
+
 TEST(RaceCarState, CoordinatesMoveTheCarAndKeepTheGoal) {
   const std::unique_ptr<Env> env = make_v0(), other = make_v0({.goal_x = 9, .goal_y = 5});
   Rng rng(5);

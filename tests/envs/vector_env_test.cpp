@@ -237,6 +237,33 @@ TEST(VectorEnv, AnErrorOfTheWorldNamesSeedLaneAndStep) {
                        "the world has ended (seed 79, lane 0, step 2 of its episode)");
 }
 
+TEST(VectorEnv, CutsUnstableEpisodesWhenAskedTo) {
+  for (const ProbeConfig c :
+       {ProbeConfig{.max_steps = 9, .bad_reward_at = 3}, ProbeConfig{.max_steps = 9, .throws_at = 3},
+        ProbeConfig{.max_steps = 9, .bad_observation_at = 3}}) {
+    VectorEnv env(probe(c), 2, Rng(77)), ordinary(probe({.max_steps = 2}), 2, Rng(77));
+    env.cut_unstable_episodes();
+    const Matrix action = Matrix::Zero(2, 2);
+    for (int episode = 0; episode < 3; ++episode) {
+      for (int t = 0; t < 2; ++t) EXPECT_FALSE(env.step(action).is_unstable(0));
+      const StepBatch& step = env.step(action);
+      for (std::size_t lane = 0; lane < 2; ++lane) {
+        EXPECT_TRUE(step.is_unstable(lane));
+        EXPECT_EQ(step.truncated[lane], 1);
+        EXPECT_EQ(step.terminated[lane] + step.success[lane] + step.failed[lane], 0);
+        EXPECT_EQ(env.chain_ended()[lane], 1);
+        EXPECT_THAT(env.instability(lane), ::testing::HasSubstr("step 3 of its episode)"));
+      }
+      EXPECT_EQ(step.reward.sum(), 0);
+      EXPECT_TRUE(same_bits(step.after.obs, step.before.obs));
+      EXPECT_THAT(env.first(), ::testing::Each(1));
+      // The next episode is the lane's next, of its own stream.
+      for (int t = 0; t < 2; ++t) ordinary.step(action);
+      EXPECT_TRUE(same_bits(env.obs().obs.topRows(2), ordinary.obs().obs.topRows(2)));
+    }
+  }
+}
+
 TEST(VectorEnv, DoesSomethingElseMeanwhile) {
   for (const int threads : {1, 2, 5}) {
     VectorEnv env(probe({.max_steps = 4}), 3, Rng(1), threads), plain(probe({.max_steps = 4}), 3, Rng(1));

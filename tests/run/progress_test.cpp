@@ -101,7 +101,40 @@ TEST(Progress, IsSilentIfAsked) {
   ::close(file);
 }
 
+// What a bar writes to a terminal of its own, with a variable of the environment set.
+std::string on_terminal(const char* variable, const char* value) {
+  const int controller = ::posix_openpt(O_RDWR | O_NOCTTY);
+  EXPECT_EQ(::grantpt(controller), 0);
+  EXPECT_EQ(::unlockpt(controller), 0);
+  const int terminal = ::open(::ptsname(controller), O_RDWR | O_NOCTTY);
+  EXPECT_EQ(::setenv("TERM", "xterm", 1), 0);
+  EXPECT_EQ(::setenv(variable, value, 1), 0);
+  {
+    Progress progress("train", 1000, "step", {.descriptor = terminal});
+    progress.update(1000);
+    progress.line("saved");
+  }
+  EXPECT_EQ(::unsetenv(variable), 0);
+  ::close(terminal);
+  std::string text;
+  std::array<char, 4096> buffer;
+  for (ssize_t size; (size = ::read(controller, buffer.data(), buffer.size())) > 0;)
+    text.append(buffer.data(), static_cast<std::size_t>(size));
+  ::close(controller);
+  return text;
+}
+
+TEST(Progress, WritesNoCodesWhereTheyAreNotWanted) {
+  EXPECT_NE(on_terminal("NO_COLOR", "").find('\033'), std::string::npos);
+  for (const auto& [variable, value] : {std::pair{"TERM", "dumb"}, std::pair{"TERM", ""}, std::pair{"NO_COLOR", "1"}}) {
+    const std::string text = on_terminal(variable, value);
+    EXPECT_EQ(text.find('\033'), text.npos) << variable << "=" << value << ": " << text;
+    EXPECT_NE(text.find("saved\r\n"), text.npos) << text;
+  }
+}
+
 TEST(Progress, RedrawsALineOnATerminal) {
+  ASSERT_EQ(::setenv("TERM", "xterm", 1), 0);
   const int controller = ::posix_openpt(O_RDWR | O_NOCTTY);
   ASSERT_GE(controller, 0);
   ASSERT_EQ(::grantpt(controller), 0);
@@ -126,6 +159,7 @@ TEST(Progress, RedrawsALineOnATerminal) {
 }
 
 TEST(Progress, RedrawsALineForEachPartBelow) {
+  ASSERT_EQ(::setenv("TERM", "xterm", 1), 0);
   const int controller = ::posix_openpt(O_RDWR | O_NOCTTY);
   ASSERT_GE(controller, 0);
   ASSERT_EQ(::grantpt(controller), 0);

@@ -222,5 +222,34 @@ TEST(ResumeWithoutMemory, FillsTheMemoryAnew) {
   EXPECT_TRUE(second.agent->ready());
 }
 
+// Neither learning from a handful of transitions, nor losing the updates that were due.
+TEST(ResumeWithoutMemory, LearnsAgainWhenTheMemoryHoldsWhatTheWarmUpCollects) {
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.name);
+    const TemporaryDirectory dir;
+    const std::string toml = text_of(c);
+    Session first(toml, 7);
+    first.run.stop = [&] { return first.run.progress().step >= 80 && first.run.state.updates_due >= 1; };
+    ASSERT_EQ(train(first.run, first.experiment.train), TrainEnd::interrupted);
+    const double due = first.run.state.updates_due;
+    const auto without = [](Session& s) { return [&s](StateVisitor& v) { s.run.visit_state(v, false); }; };
+    save_state(dir / "c.h5", "run", without(first));
+
+    Session second(toml, 8);
+    load_state(dir / "c.h5", "run", without(second));
+    const TrainProgress begin = second.run.progress();
+    // Of a hierarchy one transition in each of three lanes may wait for the next decision, then as now.
+    const std::int64_t starts = c.name == "hiro" ? 40 - 6 : c.name == "hiro_warmup" ? 30 - 6 : 30;
+    std::int64_t learnt_at = 0;
+    second.run.on_step = [&](const TrainProgress& p) {
+      if (learnt_at == 0 && p.updates > begin.updates) learnt_at = p.step;
+    };
+    EXPECT_EQ(train(second.run, second.experiment.train), TrainEnd::budget);
+    EXPECT_GE(learnt_at - begin.step, starts);
+    EXPECT_LE(learnt_at - begin.step, starts + 27);  // HER waits for the end of an episode
+    EXPECT_GE(static_cast<double>(second.run.progress().updates - begin.updates), due);
+  }
+}
+
 }  // namespace
 }  // namespace goalpost

@@ -152,5 +152,31 @@ TEST(Statistics, RefuseEmptyListsAndNaN) {
   EXPECT_THROW(wilson_interval(3, 2), std::invalid_argument);
 }
 
+TEST(Statistics, IntervalsOfAMeanAreStudents) {
+  // t(4 degrees) = 2.776445; mean 3, s = sqrt(2.5), n = 5
+  const std::vector<double> values = {1, 2, 3, 4, 5}, ones(5, 1);
+  const Interval i = ratio_interval(values, ones);
+  const double half = 2.776445 * std::sqrt(2.5 / 5);
+  EXPECT_NEAR(i.low, 3 - half, 1e-6);
+  EXPECT_NEAR(i.high, 3 + half, 1e-6);
+  EXPECT_TRUE(std::isnan(ratio_interval(std::vector{1.}, std::vector{1.}).low));
+  EXPECT_THROW(ratio_interval(values, std::vector{1.}), std::invalid_argument);
+  // Beyond the table: t(30) = 2.042272, t(100) = 1.983972, of values -1 and 1 with s^2 = n / (n - 1)
+  for (const auto& [n, t] : {std::pair{31, 2.042272}, std::pair{101, 1.983972}}) {
+    std::vector<double> signs(static_cast<std::size_t>(n) - 1);
+    for (std::size_t k = 0; k < signs.size(); ++k) signs[k] = k % 2 == 0 ? 1 : -1;
+    signs.push_back(0);
+    const double s = std::sqrt(1.0);  // n - 1 squares of one over n - 1
+    EXPECT_NEAR(ratio_interval(signs, std::vector<double>(signs.size(), 1)).high, t * s / std::sqrt(n), 2e-6);
+  }
+}
+
+TEST(Statistics, IntervalsOfARatioTakeItsUnitsWhole) {
+  // Two kinds of units, 4 and 2 long, each with the same ratio 1/2: there is no variation.
+  const Interval i = ratio_interval(std::vector{2., 1., 2.}, std::vector{4., 2., 4.});
+  EXPECT_NEAR(i.low, 0.5, 1e-12);
+  EXPECT_NEAR(i.high, 0.5, 1e-12);
+}
+
 }  // namespace
 }  // namespace goalpost

@@ -7,6 +7,9 @@
 #include "envs/classic/bit_flip.h"
 #include "envs/classic/point_reach.h"
 #include "envs/goal_task.h"
+#include "run/experiment.h"
+#include "storage/checkpoint.h"
+#include "support/temporary_directory.h"
 
 namespace goalpost {
 namespace {
@@ -63,6 +66,73 @@ EnvFactory bits(int n, bool ends = true) {
   return [=] { return make_bit_flip({.bits = n, .ends_at_goal = ends}); };
 }
 
+// A corridor of 2 m, walked through at 1 m per step, in tasks of one step: chains on it succeed twice.
+class Corridor final : public Env {
+ public:
+  const EnvSpec& spec() const override {
+    static const EnvSpec spec{
+        .name = "Corridor",
+        .obs_dim = 1,
+        .action = {.dim = 1, .choices = 0, .low = Vector::Constant(1, -1), .high = Vector::Constant(1, 1)},
+        .goal = {.dim = 1, .radius = Scalar(0.5), .ends_at_goal = false, .reward = &distance},
+        .max_steps = 1};
+    return spec;
+  }
+  void reset(Rng& rng) override {
+    rng.below(2);
+    at_ = 0;
+  }
+  StepResult step(ActionRef) override {
+    at_ = std::min(at_ + 1, 2.0);
+    return {.reward = Scalar(at_ - 5)};
+  }
+  void observe(ObsOut out) const override {
+    out.obs(0) = out.achieved(0) = Scalar(at_);
+    out.desired(0) = 5;
+  }
+  void visit_state(StateVisitor& v) override { v.visit("at", at_); }
+
+ private:
+  static Scalar distance(ConstVectorRef achieved, ConstVectorRef desired, Scalar) {
+    return -(achieved - desired).norm();
+  }
+  double at_ = 0;
+};
+
+// PointReach that breaks at the third step of every episode whose number in its lane `every` divides; 0: of none.
+class Fragile final : public Env {
+ public:
+  explicit Fragile(int every) : world_(make_point_reach()), every_(static_cast<std::uint64_t>(every)) {}
+  const EnvSpec& spec() const override { return world_->spec(); }
+  void reset(Rng& rng) override {
+    world_->reset(rng);
+    ++episode_;
+    steps_ = 0;
+  }
+  StepResult step(ActionRef action) override {
+    if (++steps_ == 3 && every_ > 0 && episode_ % every_ == 0) throw std::runtime_error("the simulator has failed");
+    return world_->step(action);
+  }
+  void observe(ObsOut out) const override { world_->observe(out); }
+  void visit_state(StateVisitor& v) override {
+    world_->visit_state(v);
+    v.visit("episode", episode_);
+    v.visit("steps", steps_);
+  }
+
+ private:
+  std::unique_ptr<Env> world_;
+  std::uint64_t every_, episode_ = 0, steps_ = 0;
+};
+
+EnvFactory fragile(int every) {
+  return with_goal_task([every] { return std::make_unique<Fragile>(every); }, {.max_steps = 5}, Rng(1));
+}
+
+EnvFactory corridor(const GoalTaskConfig& c) {
+  return with_goal_task([] { return std::make_unique<Corridor>(); }, c, Rng(1));
+}
+
 struct Harness {
   FixedAgent agent;
   VectorEnv env, eval_env;
@@ -98,6 +168,43 @@ TEST(Trainer, UpdatesPerStepMayBeAFraction) {
   EXPECT_EQ(h.run.progress().step, 40);
   EXPECT_EQ(h.run.progress().updates, 10);
   EXPECT_EQ(h.agent.update_at.front(), 4);
+}
+
+TEST(Trainer, DoesExactlyTheUpdatesThatItsStepsMakeDue) {
+  struct Case {
+    double per_step;
+    std::int64_t steps, updates;
+    int lanes;
+  };
+  for (const Case& k : {Case{0.1, 1000, 100, 1}, Case{0.3, 1000, 300, 1}, Case{0.29, 1000, 290, 1},
+                        Case{0.333, 1000, 333, 1}, Case{0.7, 10'000, 7'000, 1}, Case{1.1, 1000, 1100, 4},
+                        Case{0.1, 10'000, 1000, 8}, Case{0.007, 9'999, 69, 3}, Case{1. / 3, 999, 333, 1}}) {
+    SCOPED_TRACE(testing::Message() << k.per_step << " over " << k.steps << " steps");
+    TrainConfig c = config();
+    c.total_steps = k.steps;
+    c.eval_every = 1'000'000;
+    c.updates_per_step = k.per_step;
+    Harness whole(4, k.lanes, false);
+    train(whole.run, c);
+    EXPECT_EQ(whole.run.progress().updates, k.updates);
+    Harness stopped(4, k.lanes, false);
+    int asked = 0;
+    stopped.run.stop = [&] { return ++asked % 101 == 0; };
+    while (train(stopped.run, c) == TrainEnd::interrupted) {
+    }
+    EXPECT_EQ(stopped.run.progress().updates, k.updates);
+  }
+}
+
+TEST(Trainer, GoesOnFromDueUpdatesThatWereSavedWithRoundingErrors) {
+  Harness h(4, 1, false);
+  h.run.state.updates_due = 0.8999999999999999;  // after nine steps, as sums of 0.1 have it
+  TrainConfig c = config();
+  c.total_steps = 1;
+  c.updates_per_step = 0.1;
+  train(h.run, c);
+  EXPECT_EQ(h.run.progress().updates, 1);
+  EXPECT_EQ(h.run.state.updates_due, 0);
 }
 
 TEST(Trainer, WarmsUpWithRandomActionsAndWithoutUpdates) {
@@ -254,11 +361,125 @@ TEST(Trainer, AnEpisodesReturnAndLengthAreItsOwn) {
   EXPECT_GE(h.run.progress().reward, -4);
 }
 
+TEST(Trainer, StopsEarlyHoweverManyEpisodesAnEvaluationHas) {
+  Harness h(1, 1, true);
+  TrainConfig c = config();
+  c.eval_every = 1;
+  c.eval_episodes = 49;  // 49 * (1 / 49.) is less than 1
+  c.stop_success = 1;
+  EXPECT_EQ(train(h.run, c), TrainEnd::success);
+}
+
+TEST(Trainer, StopsEarlyBySuccessInWholeChains) {
+  for (const int episodes : {1, 3, 49, 150}) {
+    Harness h(1, 1, true);
+    VectorEnv chains(corridor({.offset = {1}, .subtasks = 5}), 3, Rng(2));
+    goalpost::Run run{
+        .agent = h.agent, .env = h.env, .eval_env = chains, .rng = Rng(3), .on_evaluation = [](auto&&...) {}};
+    TrainConfig c = config();
+    c.eval_every = 1;
+    c.eval_episodes = episodes;
+    c.stop_success = 0.41;  // 2 of 5 succeed
+    EXPECT_EQ(train(run, c), TrainEnd::budget) << episodes;
+  }
+}
+
 TEST(Trainer, EndsCleanlyWhenAskedTo) {
   Harness h(4, 1, false);
   h.run.stop = [&] { return h.agent.observed >= 7; };
   EXPECT_EQ(train(h.run, config()), TrainEnd::interrupted);
   EXPECT_EQ(h.run.progress().step, 7);
+}
+
+TEST(Trainer, CutsAnEpisodeWhoseSimulationIsUnstableAndGoesOn) {
+  FixedAgent agent;
+  VectorEnv env(fragile(20), 2, Rng(1)), eval_env(fragile(2), 2, Rng(2));
+  std::vector<std::string> told;
+  std::vector<Evaluation> evaluations;
+  goalpost::Run run{
+      .agent = agent,
+      .env = env,
+      .eval_env = eval_env,
+      .rng = Rng(3),
+      .on_evaluation = [&](const TrainProgress&, const Evaluation& e, const Metrics&) { evaluations.push_back(e); },
+      .on_unstable = [&](const std::string& sentence) { told.push_back(sentence); }};
+  TrainConfig c = config();
+  c.total_steps = 800;
+  c.eval_episodes = 4;
+  EXPECT_EQ(train(run, c), TrainEnd::budget);
+  EXPECT_EQ(run.progress().step, 800);
+  // 400 steps of a lane: 19 episodes of five steps, one of three, and so on.
+  EXPECT_EQ(run.progress().unstable_episodes, 8);
+  EXPECT_EQ(run.state.recent.unstable(), 6);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_THAT(told[0],
+              testing::AllOf(HasSubstr("the simulator has failed (seed "), HasSubstr("step 3 of its episode")));
+  ASSERT_EQ(evaluations.size(), 1u);
+  EXPECT_EQ(evaluations[0].episodes, 4);
+  EXPECT_EQ(evaluations[0].unstable, 2);
+}
+
+TEST(Trainer, EndsWhenMoreThanATenthOfTheEpisodesAreUnstable) {
+  Harness h(4, 1, false);
+  VectorEnv env(fragile(2), 1, Rng(1));
+  int saved = 0;
+  goalpost::Run run{
+      .agent = h.agent, .env = env, .eval_env = h.eval_env, .rng = Rng(3), .on_evaluation = [](auto&&...) {}};
+  run.on_checkpoint = [&] { ++saved; };
+  TrainConfig c = config();
+  c.total_steps = 10'000;
+  c.checkpoint_every = 0;
+  try {
+    train(run, c);
+    FAIL() << "went on";
+  } catch (const std::runtime_error& e) {
+    EXPECT_THAT(e.what(), testing::AllOf(HasSubstr("11 of the last 100 training episodes"),
+                                         HasSubstr("the simulator has failed (seed ")));
+  }
+  EXPECT_EQ(run.progress().unstable_episodes, 11);
+  EXPECT_EQ(saved, 1);
+}
+
+TEST(Trainer, DoesNotLearnFromUnstableSteps) {
+  for (const char* algorithm : {"algorithm = \"sac\"\nher.strategy = \"future\"",
+                                "algorithm = \"hiro\"\nhiro.c = 4\nhiro.learning_starts = 20\nhiro.next_subgoal = "
+                                "\"decision\"\nhiro.subgoal = { dims = [0, 1], limits = [1, 1] }"}) {
+    SCOPED_TRACE(algorithm);
+    const Experiment e =
+        make_experiment(TomlValues::from_text(std::string("name = \"test\"\n[train]\nlanes = 2\nwarmup_steps = 200\n"
+                                                          "[env]\nname = \"PointReach-v0\"\n[agent]\n") +
+                                                  algorithm,
+                                              "test"));
+    VectorEnv env(fragile(20), 2, Rng(1)), eval_env(fragile(0), 2, Rng(2));
+    const std::unique_ptr<Agent> agent = e.make_agent(env.spec(), 2, Rng(4));
+    goalpost::Run run{
+        .agent = *agent, .env = env, .eval_env = eval_env, .rng = Rng(3), .on_evaluation = [](auto&&...) {}};
+    TrainConfig c = config();
+    c.total_steps = 400;
+    c.warmup_steps = 50;
+    c.updates_per_step = 0.1;
+    EXPECT_EQ(train(run, c), TrainEnd::budget);
+    EXPECT_EQ(run.progress().unstable_episodes, 4);
+    EXPECT_FALSE(agent->remembers(400));  // all of the others are there
+    EXPECT_TRUE(agent->remembers(396));
+  }
+}
+
+TEST(TrainState, ReadsCheckpointsFromBeforeUnstableEpisodesWereCounted) {
+  const TemporaryDirectory dir;
+  TrainState before(Rng(1), 2), now(Rng(1), 2);
+  save_state(dir / "c.h5", "run", [&](StateVisitor& v) { before.visit_state(v); });
+  now.progress.unstable_episodes = 7;
+  now.recent.add(0, 0, 0, 1, true);
+  load_state(dir / "c.h5", "run", [&](StateVisitor& v) { now.visit_state(v); });
+  EXPECT_EQ(now.progress.unstable_episodes, 0);
+  EXPECT_EQ(now.recent.unstable(), 0);
+  now.progress.unstable_episodes = 7;
+  now.recent.add(0, 0, 0, 1, true);
+  save_state(dir / "c.h5", "run", [&](StateVisitor& v) { now.visit_state(v); });
+  load_state(dir / "c.h5", "run", [&](StateVisitor& v) { before.visit_state(v); });
+  EXPECT_EQ(before.progress.unstable_episodes, 7);
+  EXPECT_EQ(before.recent.unstable(), 1);
 }
 
 TEST(Trainer, NamesStepAndUpdateOfANumericalError) {
@@ -316,11 +537,83 @@ TEST(Evaluate, CountsTheKindsOfEpisodesApart) {
   const Evaluation e = evaluate(agent, env, 21, Rng(5));
   ASSERT_EQ(e.kinds.size(), 2u);
   EXPECT_EQ(e.kinds[0].name, "waypoint_1");
-  EXPECT_EQ(e.kinds[0].episodes, 11);  // first and second in turn, in one lane five episodes, in the others four
-  EXPECT_EQ(e.kinds[1].episodes, 10);
+  EXPECT_EQ(e.kinds[0].episodes, 11);  // chains of two: 11 hold at least 21 episodes
+  EXPECT_EQ(e.kinds[1].episodes, 11);
   EXPECT_EQ(e.kinds[0].success, 1);
   EXPECT_EQ(e.kinds[1].success, 0);
-  EXPECT_NEAR(e.success, 11. / 21, 1e-12);
+  EXPECT_EQ(e.success, 0.5);
+}
+
+TEST(Evaluate, OfChainsDoesNotDependOnEpisodesOrEnvironments) {
+  FixedAgent agent;
+  const GoalTaskConfig subtasks{.offset = {1}, .subtasks = 5}, waypoints{.offset = {5}, .waypoints = 5};
+  for (const int lanes : {1, 7, 100})
+    for (const int episodes : {1, 3, 49, 100, 150, 500}) {
+      SCOPED_TRACE(testing::Message() << episodes << " episodes in " << lanes << " lanes");
+      const int chains = (episodes + 4) / 5;
+      VectorEnv fixed(corridor(subtasks), lanes, Rng(1)), broken(corridor(waypoints), lanes, Rng(1));
+      const Evaluation a = evaluate(agent, fixed, episodes, Rng(5)), b = evaluate(agent, broken, episodes, Rng(5));
+      EXPECT_TRUE(a.complete && b.complete);
+      EXPECT_EQ(a.episodes, 5 * chains);
+      EXPECT_EQ(a.success, 0.4);  // of five 1 m of a 2 m corridor
+      EXPECT_EQ(b.episodes, 3 * chains);
+      EXPECT_EQ(b.success, 2. / 3);  // the third is missed, and the chain is broken
+      ASSERT_EQ(a.kinds.size(), 5u);
+      ASSERT_EQ(b.kinds.size(), 5u);
+      for (std::size_t i = 0; i < 5; ++i) {
+        EXPECT_EQ(a.kinds[i].episodes, chains);
+        EXPECT_EQ(a.kinds[i].success, i < 2 ? 1 : 0);
+        EXPECT_EQ(b.kinds[i].episodes, i < 3 ? chains : 0);
+      }
+    }
+}
+
+TEST(Evaluate, GivesAPerfectPolicyOneForAnyNumberOfEpisodes) {
+  FixedAgent agent;
+  VectorEnv env(bits(1), 50, Rng(1));
+  for (int n = 1; n <= 2000; ++n) {
+    const Evaluation e = evaluate(agent, env, n, Rng(5));
+    ASSERT_EQ(e.success, 1) << n;
+    ASSERT_EQ(e.success_any, 1) << n;
+    ASSERT_EQ(e.length, 1) << n;
+  }
+}
+
+TEST(RecentEpisodes, GivePerfectEpisodesOneForAnyNumber) {
+  RecentEpisodes recent;
+  for (int n = 1; n <= 150; ++n) {
+    recent.add(1, 1, 1, 1);
+    TrainProgress p;
+    recent.write(p);
+    ASSERT_EQ(p.success, 1) << n;
+    ASSERT_EQ(p.success_any, 1) << n;
+    ASSERT_EQ(p.reward, 1) << n;
+  }
+}
+
+TEST(Evaluate, GivesIntervalsOfItsMeans) {
+  FixedAgent agent;
+  VectorEnv env(bits(2), 10, Rng(1)), chains(corridor({.offset = {1}, .subtasks = 5}), 10, Rng(1));
+  const Evaluation e = evaluate(agent, env, 200, Rng(5));
+  ASSERT_EQ(e.chains.size(), 200u);
+  const EvaluationIntervals i = evaluation_intervals(e);
+  const Interval wilson = wilson_interval(std::llround(e.success * 200), 200);
+  EXPECT_NEAR(i.success.low, wilson.low, 1e-12);
+  EXPECT_NEAR(i.success.high, wilson.high, 1e-12);
+  EXPECT_LT(i.reward.low, e.reward);
+  EXPECT_GT(i.reward.high, e.reward);
+  // Five episodes of a chain are one trial.
+  const EvaluationIntervals c = evaluation_intervals(evaluate(agent, chains, 100, Rng(5)));
+  EXPECT_NEAR(c.success.low, wilson_interval(8, 20).low, 1e-12);
+}
+
+TEST(Evaluate, SaysWhetherItWasStopped) {
+  FixedAgent agent;
+  VectorEnv env(bits(4, false), 2, Rng(1));
+  int asked = 0;
+  const Evaluation e = evaluate(agent, env, 8, Rng(5), [&] { return ++asked > 5; });
+  EXPECT_FALSE(e.complete);
+  EXPECT_EQ(e.episodes, 2);
 }
 
 TEST(Evaluate, RepeatsItselfForOneSeed) {

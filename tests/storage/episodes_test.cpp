@@ -179,6 +179,15 @@ TEST(Episodes, OfAFullDiskStopTheRecordingWithOneMessage) {
   EXPECT_EQ(read_all(dir.path()).episodes(), recorded);
 }
 
+TEST(Episodes, LongerThanTheirTimeLimitAreRefused) {
+  const EnvSpec spec = script_spec(3);
+  Script script(script_spec(20), 1);
+  EpisodeStage stage(spec, 1, EpisodePurpose::evaluation);
+  for (int t = 0; t < 3; ++t) stage.add(script.next(), 0);
+  EXPECT_THROW(stage.add(script.next(), 0), std::logic_error);
+  EXPECT_THROW(stage.add(script.next(), 1), std::logic_error);
+}
+
 TEST(Episodes, ThatHaveNotEndedCountAsTruncated) {
   Script script(kSpec, 3);
   EpisodeStage stage(kSpec, 3, EpisodePurpose::rollout);
