@@ -6,7 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <charconv>
+#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
@@ -41,6 +45,144 @@ void sync_path(const std::filesystem::path& path, int open_flags) {
   errno = reason;
   // Some file systems cannot sync a directory and say EINVAL; there is nothing better to do on them.
   if (failed != 0 && reason != EINVAL) throw_errno("write to disk", path);
+}
+
+// What a path leads to.
+struct Target {
+  std::filesystem::path path;
+  bool replaceable;     // a plain file, or nothing yet
+  int descriptor = -1;  // of this process, if the path stands for one: /dev/stdout
+};
+
+// Follows links by hand, as the last name need not exist. A link in /proc/<process>/fd stands for an open file.
+Target target_of(std::filesystem::path path) {
+  constexpr int kMostLinks = 40;
+  for (int links = 0;; ++links) {
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) != 0) return {path, true};  // whoever opens it is told why
+    if (!S_ISLNK(status.st_mode)) return {path, S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)};
+    if (links == kMostLinks) {
+      errno = ELOOP;
+      throw_errno("open", path);
+    }
+    const std::filesystem::path directory =
+        std::filesystem::canonical(path.has_parent_path() ? path.parent_path() : ".");
+    if (directory.string().starts_with("/proc/") && directory.filename() == "fd") {
+      Target target{path, false};
+      const std::string number = path.filename().string();
+      if (directory == fmt::format("/proc/{}/fd", ::getpid()))
+        std::from_chars(number.data(), number.data() + number.size(), target.descriptor);
+      return target;
+    }
+    path = directory / std::filesystem::read_symlink(path);
+  }
+}
+
+std::filesystem::path temporary_of(const Target& target) {
+  if (!target.replaceable)
+    return std::filesystem::temp_directory_path() /
+           fmt::format("goalpost_{}_{:x}.tmp", ::getpid(), std::filesystem::hash_value(target.path));
+  std::filesystem::path result = target.path;
+  result += ".tmp";
+  return result;
+}
+
+// What is no plain file, opened to be written to.
+class Stream {
+ public:
+  explicit Stream(const Target& target)
+      : path_(target.path),
+        descriptor_(target.descriptor >= 0 ? ::fcntl(target.descriptor, F_DUPFD_CLOEXEC, 3)
+                                           : ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC)) {
+    if (descriptor_ < 0) throw_errno("open", path_);
+    std::fflush(stdout);  // what was printed before comes before
+  }
+  ~Stream() { ::close(descriptor_); }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  void write(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) throw_errno("write to", path_);
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
+
+ private:
+  std::filesystem::path path_;
+  int descriptor_;
+};
+
+std::filesystem::path parent_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : ".";
+}
+
+// Who holds a lock file: host, process, and when the process started, or another one may have its number.
+struct Holder {
+  std::string host, process, start;
+  bool operator==(const Holder&) const = default;
+};
+
+std::string start_of(const std::string& process) {
+  std::ifstream in("/proc/" + process + "/stat");
+  std::string text{std::istreambuf_iterator<char>(in), {}}, boot;
+  std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), boot);
+  // The name in parentheses may hold anything; the start is the 20th word behind it.
+  text.erase(0, text.rfind(')') + 1);
+  for (int i = 0; i < 20; ++i) text.erase(0, std::min(text.find(' ', 1), text.size()));
+  const std::size_t begin = text.find_first_not_of(' ');
+  if (begin == text.npos) return "";
+  return boot + "/" + text.substr(begin, text.find(' ', begin) - begin);
+}
+
+Holder this_process() {
+  std::array<char, 256> host{};
+  if (::gethostname(host.data(), host.size() - 1) != 0) host = {"localhost"};
+  const std::string process = std::to_string(::getpid());
+  return {host.data(), process, start_of(process)};
+}
+
+Holder read_holder(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  Holder h;
+  in >> h.host >> h.process >> h.start;
+  return h;
+}
+
+// Creates the lock file. A file of a process of this host that is no more is taken away first.
+void create_lock_file(const std::filesystem::path& file, const std::filesystem::path& directory) {
+  const Holder self = this_process();
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    const int descriptor = ::open(file.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
+    if (descriptor >= 0) {
+      const std::string text = fmt::format("{} {} {}\n", self.host, self.process, self.start);
+      const bool whole = ::write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+      const int reason = errno;
+      ::close(descriptor);
+      if (whole) return;
+      ::unlink(file.c_str());
+      errno = reason;
+      throw_errno("write to", file);
+    }
+    if (errno != EEXIST) throw_errno("create", file);
+    const Holder other = read_holder(file);
+    const bool gone = other.host == self.host && !other.start.empty() && start_of(other.process) != other.start;
+    if (!gone)
+      throw std::runtime_error(fmt::format(
+          "another process is at work in {}: process {} of {} ({}; the file system has no locks, so remove this file "
+          "if that process is no more)",
+          directory.string(), other.process, other.host, file.string()));
+    // Moved away first: if it is another's lock by now, it is put back.
+    const std::filesystem::path stale = file.string() + "." + self.process;
+    if (::rename(file.c_str(), stale.c_str()) != 0) continue;
+    if (read_holder(stale) == other)
+      ::unlink(stale.c_str());
+    else
+      ::rename(stale.c_str(), file.c_str());
+  }
+  throw std::runtime_error(fmt::format("another process is at work in {}", directory.string()));
 }
 
 }  // namespace
@@ -89,12 +231,19 @@ void OutputFile::sync() {
 DirectoryLock::DirectoryLock(const std::filesystem::path& directory)
     : descriptor_(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
   if (descriptor_ < 0) throw_errno("open", directory);
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;  // some file systems have no locks
-  ::close(descriptor_);
-  throw std::runtime_error(fmt::format("another process is at work in {}", directory.string()));
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
+  const bool held = errno == EWOULDBLOCK;
+  ::close(std::exchange(descriptor_, -1));
+  if (held) throw std::runtime_error(fmt::format("another process is at work in {}", directory.string()));
+  const std::filesystem::path file = directory / ".goalpost.lock";
+  create_lock_file(file, directory);
+  file_ = file;
 }
 
-DirectoryLock::~DirectoryLock() { ::close(descriptor_); }
+DirectoryLock::~DirectoryLock() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  if (!file_.empty()) ::unlink(file_.c_str());
+}
 
 std::string read_file(const std::filesystem::path& path) {
   if (std::filesystem::is_directory(path))
@@ -105,26 +254,41 @@ std::string read_file(const std::filesystem::path& path) {
   return content;
 }
 
-std::filesystem::path temporary_name(const std::filesystem::path& path) {
-  std::filesystem::path result = path;
-  result += ".tmp";
-  return result;
-}
+std::filesystem::path temporary_name(const std::filesystem::path& path) { return temporary_of(target_of(path)); }
 
 void replace_by_temporary(const std::filesystem::path& path) {
-  const std::filesystem::path temporary = temporary_name(path);
+  const Target target = target_of(path);
+  const std::filesystem::path temporary = temporary_of(target);
   try {
+    if (!target.replaceable) {
+      std::ifstream in(temporary, std::ios::binary);
+      Stream out(target);
+      std::string piece(1 << 20, '\0');
+      while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())), in.gcount() > 0)
+        out.write(std::string_view(piece).substr(0, static_cast<std::size_t>(in.gcount())));
+      if (!in.is_open() || in.bad()) throw_errno("read", temporary);
+      ::unlink(temporary.c_str());
+      return;
+    }
     sync_path(temporary, 0);
-    if (::rename(temporary.c_str(), path.c_str()) != 0) throw_errno("replace", path);
+    if (::rename(temporary.c_str(), target.path.c_str()) != 0) throw_errno("replace", path);
   } catch (...) {
     ::unlink(temporary.c_str());
     throw;
   }
-  sync_path(path.has_parent_path() ? path.parent_path() : ".", O_DIRECTORY);
+  sync_directory(parent_of(target.path));
 }
 
+void sync_directory(const std::filesystem::path& directory) {
+  sync_path(directory.empty() ? "." : directory, O_DIRECTORY);
+}
+
+void sync_file(const std::filesystem::path& path) { sync_path(path, 0); }
+
 void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
-  const std::filesystem::path temporary = temporary_name(path);
+  const Target target = target_of(path);
+  if (!target.replaceable) return Stream(target).write(content);
+  const std::filesystem::path temporary = temporary_of(target);
   try {
     OutputFile(temporary, OutputFile::Mode::replace).write(content);
   } catch (...) {

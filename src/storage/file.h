@@ -39,7 +39,9 @@ class OutputFile {
   std::uint64_t size_ = 0;
 };
 
-/// A directory that one process works in: held until the object or the process ends, however it ends.
+/// A directory that one process works in: held until the object or the process ends, however it ends. On a file system
+/// without locks (flock fails with ENOLCK or EOPNOTSUPP, as on some NFS) a file .goalpost.lock says host, process and
+/// its start; one that a process of this host has left behind is taken over.
 class DirectoryLock {
  public:
   /// @throws std::runtime_error if another process holds it, or the directory cannot be opened
@@ -50,19 +52,29 @@ class DirectoryLock {
 
  private:
   int descriptor_;
+  std::filesystem::path file_;  // empty: the directory itself is locked
 };
 
 /// The whole content. @throws std::system_error with path and reason
 std::string read_file(const std::filesystem::path& path);
 
-/// The name under which the next version of a file is written before it takes the file's place.
+/// The name under which the next version of a file is written before it takes the file's place: beside the file that
+/// the path leads to through symbolic links. What is no plain file (a device, a pipe, /dev/stdout) has its temporary
+/// file in the directory for temporary files. @throws std::system_error for links that lead in circles
 std::filesystem::path temporary_name(const std::filesystem::path& path);
 
 /// Puts temporary_name(path) in the place of path: a reader, and a machine that loses power, sees the old file or the
-/// new one, whole. Removes the temporary file on failure. @throws std::system_error with path and reason
+/// new one, whole. A symbolic link stays, and its target is replaced. What is no plain file is never replaced: the
+/// bytes are written to it. Removes the temporary file on failure. @throws std::system_error with path and reason
 void replace_by_temporary(const std::filesystem::path& path);
 
-/// Writes a whole file by way of its temporary name. @throws std::system_error with path and reason
+/// Returns when the names of the directory's files are on the disk. @throws std::system_error with path and reason
+void sync_directory(const std::filesystem::path& directory);
+/// The same for what a file holds.
+void sync_file(const std::filesystem::path& path);
+
+/// Writes a whole file as replace_by_temporary does; what is no plain file is written to directly. @throws
+/// std::system_error with path and reason
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 }  // namespace goalpost
