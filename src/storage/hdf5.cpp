@@ -8,13 +8,19 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <csignal>
+#include <cstdlib>
+#include <cstring>
 #include <limits>
+#include <memory>
 #include <set>
 #include <stdexcept>
 #include <system_error>
 #include <type_traits>
 #include <utility>
+
+#include "core/names.h"
 
 namespace goalpost {
 namespace {
@@ -43,7 +49,37 @@ std::string reason() {
     const std::size_t begin = at + kSystem.size();
     text = text.substr(0, text.find(':')) + ": " + text.substr(begin, text.find('\'', begin) - begin);
   }
+  if (text.find("Fletcher32") != text.npos) return "the numbers are not those that were written: the file is damaged";
   return text.empty() ? "no reason given" : text;
+}
+
+// Whether HDF5 could not lock a file, and the system's reason; 0 if that was not it.
+int lock_failure(const std::string& why) {
+  constexpr std::string_view kLock = "unable to lock file, errno = ";
+  const std::size_t at = why.find(kLock);
+  return at == why.npos ? 0 : std::atoi(why.c_str() + at + kLock.size());
+}
+
+// Calls open(access) with locks, and where the file system has none, without.
+template <class Open>
+hid_t open_locked(const std::filesystem::path& path, hid_t access, Open open) {
+  hid_t id = open(access);
+  if (id >= 0) return id;
+  const std::string why = reason();
+  const int error = lock_failure(why);
+  if (error == EWOULDBLOCK) throw std::runtime_error(fmt::format("{} is in use by another process", path.string()));
+  if (why.find("already open for") != why.npos)
+    throw std::runtime_error(fmt::format(
+        "{} is in use by another process, or the program that wrote it did not close it ({})", path.string(), why));
+  if (error == 0) return id;
+#if H5_VERSION_GE(1, 10, 7)
+  H5Pset_file_locking(access, false, true);
+  id = open(access);
+  if (id >= 0 || lock_failure(reason()) == 0) return id;
+#endif
+  throw std::runtime_error(
+      fmt::format("{} cannot be locked: {}; HDF5_USE_FILE_LOCKING=FALSE in the environment goes without locks",
+                  path.string(), std::generic_category().message(error)));
 }
 
 // An identifier with its function to close it.
@@ -167,12 +203,15 @@ Handle without_times(hid_t list_class) {
   return creation;
 }
 
-Handle deflated(bool deflate) {
+// With a checksum for every chunk.
+Handle chunked(std::span<const hsize_t> chunk, bool deflate) {
   Handle creation = without_times(H5P_DATASET_CREATE);
+  H5Pset_chunk(creation, static_cast<int>(chunk.size()), chunk.data());
   if (deflate) {
     H5Pset_shuffle(creation);
     H5Pset_deflate(creation, 1);
   }
+  H5Pset_fletcher32(creation);
   return creation;
 }
 
@@ -207,7 +246,8 @@ Hdf5File Hdf5File::create(const std::filesystem::path& path) {
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
   const Handle creation = without_times(H5P_FILE_CREATE);
-  const hid_t id = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation, access);
+  const hid_t id =
+      open_locked(path, access, [&](hid_t list) { return H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation, list); });
   if (id < 0) throw std::runtime_error(fmt::format("cannot create {}: {}", path.string(), reason()));
   return {path, id, std::numeric_limits<std::uint64_t>::max()};
 }
@@ -217,7 +257,8 @@ Hdf5File Hdf5File::open(const std::filesystem::path& path) {
   std::error_code unknown;
   if (std::filesystem::exists(path, unknown) && !std::filesystem::is_regular_file(path, unknown))
     throw std::runtime_error(fmt::format("{} is no file; expected an HDF5 file", path.string()));
-  const hid_t id = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  const hid_t id = open_locked(path, access, [&](hid_t list) { return H5Fopen(path.c_str(), H5F_ACC_RDONLY, list); });
   if (id < 0) {
     const std::string why = reason();
     if (std::filesystem::is_regular_file(path))
@@ -259,7 +300,7 @@ void Hdf5File::write(const std::string& name, const Hdf5Shape& shape, std::span<
   const std::vector<hsize_t> extents(shape.begin(), shape.end());
   const Handle space(H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr), H5Sclose);
   make_groups_above(id_, name);
-  const Handle creation = deflated(false);
+  const Handle creation = without_times(H5P_DATASET_CREATE);
   const Handle dataset(H5Dcreate2(id_, name.c_str(), Types<T>::file(), space, H5P_DEFAULT, creation, H5P_DEFAULT),
                        H5Dclose);
   if (dataset < 0) fail(name, "cannot create the dataset: " + reason());
@@ -272,11 +313,29 @@ template <class T>
 void Hdf5File::read(const std::string& name, const Hdf5Shape& shape, std::span<T> values) const {
   const hid_t dataset = dataset_to_read(name);
   const Handle type(H5Dget_type(dataset), H5Tclose);
-  if (H5Tequal(type, Types<T>::file()) <= 0)
+  if (!is_usual(type) || (H5Tget_class(type) == H5T_FLOAT) != std::is_floating_point_v<T>)
     fail(name, fmt::format("the numbers are {}; expected {}", type_name(type), Types<T>::name));
   if (const Hdf5Shape found = shape_of(dataset); found != shape)
     fail(name, fmt::format("the shape is {}; expected {}", text(found), text(shape)));
   if (values.empty()) return;
+  // Numbers of another type are converted if they fit, as those of Python's tools: float64, or signed.
+  const auto convert = [&]<class Wide>(Wide, auto fits) {
+    std::vector<Wide> wide(values.size());
+    if (H5Dread(dataset, Types<Wide>::memory(), H5S_ALL, H5S_ALL, H5P_DEFAULT, wide.data()) < 0)
+      fail(name, "cannot read: " + reason());
+    for (std::size_t i = 0; i < wide.size(); ++i) {
+      values[i] = static_cast<T>(wide[i]);
+      if (!fits(wide[i]))
+        fail(name, fmt::format("number {} is {}; expected one that fits into {}", i, wide[i], Types<T>::name));
+    }
+  };
+  if constexpr (std::is_same_v<T, float>)
+    if (H5Tget_size(type) > sizeof(T))
+      return convert(double{}, [](double x) {
+        return !std::isfinite(x) || std::abs(x) <= static_cast<double>(std::numeric_limits<float>::max());
+      });
+  if constexpr (std::is_same_v<T, std::uint64_t>)
+    if (H5Tget_sign(type) == H5T_SGN_2) return convert(std::int64_t{}, [](std::int64_t x) { return x >= 0; });
   if (H5Dread(dataset, Types<T>::memory(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0)
     fail(name, "cannot read: " + reason());
 }
@@ -291,8 +350,7 @@ void Hdf5File::create_rows(const std::string& name, const Hdf5Shape& row, std::u
   for (hsize_t& extent : chunk) extent = std::max<hsize_t>(extent, 1);
   const Handle space(H5Screate_simple(static_cast<int>(extents.size()), extents.data(), limits.data()), H5Sclose);
   make_groups_above(id_, name);
-  const Handle creation = deflated(deflate);
-  H5Pset_chunk(creation, static_cast<int>(chunk.size()), chunk.data());
+  const Handle creation = chunked(chunk, deflate);
   const Handle dataset(H5Dcreate2(id_, name.c_str(), Types<T>::file(), space, H5P_DEFAULT, creation, H5P_DEFAULT),
                        H5Dclose);
   if (dataset < 0) fail(name, "cannot create the dataset: " + reason());
@@ -448,8 +506,7 @@ void Hdf5File::write_flags(const std::string& name, std::span<const std::uint8_t
   const hsize_t extent = flags.size(), limit = H5S_UNLIMITED, chunk = std::clamp<hsize_t>(extent, 1, 1 << 16);
   const Handle space(H5Screate_simple(1, &extent, &limit), H5Sclose);
   make_groups_above(id_, name);
-  const Handle creation = deflated(deflate);
-  H5Pset_chunk(creation, 1, &chunk);
+  const Handle creation = chunked({&chunk, 1}, deflate);
   const Handle dataset(H5Dcreate2(id_, name.c_str(), type, space, H5P_DEFAULT, creation, H5P_DEFAULT), H5Dclose);
   if (dataset < 0 || (!flags.empty() && H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, flags.data()) < 0))
     fail(name, "cannot write: " + reason());
@@ -532,14 +589,34 @@ std::string Hdf5File::read_text(const std::string& name, const char* attribute) 
   if (id < 0) fail(name, fmt::format("there is no attribute {}", attribute));
   const Handle type(H5Aget_type(id), H5Tclose);
   const Handle space(H5Aget_space(id), H5Sclose);
-  if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) > 0 || H5Sget_simple_extent_npoints(space) != 1)
-    fail(name, fmt::format("attribute {} is {}; expected text of fixed length", attribute, type_name(type)));
-  constexpr std::size_t kLongest = std::size_t(1) << 20;
-  if (H5Tget_size(type) > kLongest)
-    fail(name, fmt::format("attribute {} has {} bytes; expected at most {}", attribute, H5Tget_size(type), kLongest));
-  std::string value(H5Tget_size(type), '\0');
-  if (H5Aread(id, type, value.data()) < 0) fail(name, fmt::format("cannot read attribute {}: {}", attribute, reason()));
-  return value.substr(0, value.find('\0'));
+  const hssize_t count = H5Sget_simple_extent_npoints(space);
+  if (H5Tget_class(type) != H5T_STRING || count != 1)
+    fail(name, fmt::format("attribute {} is {}; expected one text", attribute,
+                           H5Tget_class(type) == H5T_STRING ? fmt::format("{} texts", count) : type_name(type)));
+  std::string value;
+  const auto check_size = [&](std::size_t bytes) {
+    constexpr std::size_t kLongest = std::size_t(1) << 20;
+    if (bytes > kLongest)
+      fail(name, fmt::format("attribute {} has {} bytes; expected at most {}", attribute, bytes, kLongest));
+  };
+  const auto read = [&](hid_t memory, void* to) {
+    if (H5Aread(id, memory, to) < 0) fail(name, fmt::format("cannot read attribute {}: {}", attribute, reason()));
+  };
+  if (H5Tis_variable_str(type) > 0) {
+    char* text = nullptr;
+    read(type, &text);
+    const std::unique_ptr<void, herr_t (*)(void*)> owner(text, H5free_memory);
+    check_size(text == nullptr ? 0 : std::strlen(text));
+    if (text != nullptr) value = text;
+  } else {
+    check_size(H5Tget_size(type));
+    value.resize(H5Tget_size(type));
+    read(type, value.data());
+    value.resize(std::min(value.size(), value.find('\0')));
+    if (H5Tget_strpad(type) == H5T_STR_SPACEPAD) value.resize(value.find_last_not_of(' ') + 1);
+  }
+  if (!is_utf8(value)) fail(name, fmt::format("attribute {} is not UTF-8", attribute));
+  return value;
 }
 
 std::uint64_t Hdf5File::read_number(const std::string& name, const char* attribute) const {
@@ -547,10 +624,13 @@ std::uint64_t Hdf5File::read_number(const std::string& name, const char* attribu
   if (id < 0) fail(name, fmt::format("there is no attribute {}", attribute));
   const Handle type(H5Aget_type(id), H5Tclose);
   std::uint64_t number = 0;
+  std::int64_t sign = 0;
   const Handle space(H5Aget_space(id), H5Sclose);
   if (H5Tget_class(type) != H5T_INTEGER || !is_usual(type) || H5Sget_simple_extent_npoints(space) != 1 ||
-      H5Aread(id, H5T_NATIVE_UINT64, &number) < 0)
+      H5Aread(id, H5T_NATIVE_UINT64, &number) < 0 ||
+      (H5Tget_sign(type) == H5T_SGN_2 && H5Aread(id, H5T_NATIVE_INT64, &sign) < 0))
     fail(name, fmt::format("attribute {} is {}; expected a whole number", attribute, type_name(type)));
+  if (sign < 0) fail(name, fmt::format("attribute {} is {}; expected a number >= 0", attribute, sign));
   return number;
 }
 
@@ -559,8 +639,7 @@ double Hdf5File::read_real(const std::string& name, const char* attribute) const
   if (id < 0) fail(name, fmt::format("there is no attribute {}", attribute));
   const Handle type(H5Aget_type(id), H5Tclose), space(H5Aget_space(id), H5Sclose);
   double number = 0;
-  if (H5Tget_class(type) != H5T_FLOAT || !is_usual(type) || H5Sget_simple_extent_npoints(space) != 1 ||
-      H5Aread(id, H5T_NATIVE_DOUBLE, &number) < 0)
+  if (!is_usual(type) || H5Sget_simple_extent_npoints(space) != 1 || H5Aread(id, H5T_NATIVE_DOUBLE, &number) < 0)
     fail(name, fmt::format("attribute {} is {}; expected a number", attribute, type_name(type)));
   return number;
 }

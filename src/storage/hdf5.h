@@ -41,10 +41,12 @@ class Hdf5File {
   /// Writes a new dataset; no extent needs to be positive. @pre values.size() is the product of shape
   template <class T>
   void write(const std::string& name, const Hdf5Shape& shape, std::span<const T> values);
-  /// Fills `values` from a dataset that must have this type and shape.
+  /// Fills `values` from a dataset of this shape. Numbers of another type are converted if they fit: floats stay
+  /// floats, whole numbers whole.
   template <class T>
   void read(const std::string& name, const Hdf5Shape& shape, std::span<T> values) const;
-  /// A new dataset without rows that append() lets grow.
+  /// A new dataset without rows that append() lets grow. Every chunk has a checksum (HDF5's Fletcher-32 filter), so
+  /// that a flipped bit is an error when it is read.
   /// @param row shape of a row; empty: a number @param chunk_rows rows that are stored together
   /// @param deflate compress (shuffle, then deflate at level 1: simulators' floats gain nothing from more)
   template <class T>
@@ -73,6 +75,7 @@ class Hdf5File {
   void write_attribute(const std::string& name, const char* attribute, std::int64_t number);
   void write_attribute(const std::string& name, const char* attribute, double number);
   bool has_attribute(const std::string& name, const char* attribute) const;
+  /// UTF-8 text of fixed or variable length, as h5py writes either.
   std::string read_text(const std::string& name, const char* attribute) const;
   std::uint64_t read_number(const std::string& name, const char* attribute) const;
   double read_real(const std::string& name, const char* attribute) const;

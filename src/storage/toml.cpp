@@ -4,7 +4,6 @@
 
 #include <toml++/toml.h>
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <fstream>
@@ -63,6 +62,17 @@ void flatten(const toml::table& table, const std::string& prefix,
   }
 }
 
+bool bounded(double x) { return std::isfinite(x); }
+
+std::string range_text(const FieldInfo& info) {
+  if (bounded(info.low) && bounded(info.high)) return fmt::format("[{}, {}]", info.low, info.high);
+  if (bounded(info.low)) return fmt::format(">= {}", info.low);
+  if (bounded(info.high)) return fmt::format("<= {}", info.high);
+  return "";
+}
+
+}  // namespace
+
 std::string show(const Value& v) {
   struct Shower {
     std::string operator()(bool x) const { return x ? "true" : "false"; }
@@ -78,36 +88,6 @@ std::string show(const Value& v) {
   };
   return std::visit(Shower{}, v.value);
 }
-
-// Whether text is UTF-8, as TOML has to be: no stray bytes, no surrogates, nothing written longer than it need be.
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto byte = [&](std::size_t k) { return k < text.size() ? static_cast<unsigned char>(text[k]) : 0u; };
-    const unsigned lead = byte(i);
-    const std::size_t more = lead < 0x80 ? 0 : lead >> 5 == 0x6 ? 1 : lead >> 4 == 0xe ? 2 : lead >> 3 == 0x1e ? 3 : 4;
-    if (more == 4) return false;
-    char32_t point = more == 0 ? lead : lead & (0x3fu >> more);
-    for (std::size_t k = 1; k <= more; ++k) {
-      if (byte(i + k) >> 6 != 2) return false;
-      point = point << 6 | (byte(i + k) & 0x3f);
-    }
-    constexpr std::array<char32_t, 4> kSmallest = {0, 0x80, 0x800, 0x10000};
-    if (point < kSmallest[more] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) return false;
-    i += more + 1;
-  }
-  return true;
-}
-
-bool bounded(double x) { return std::isfinite(x); }
-
-std::string range_text(const FieldInfo& info) {
-  if (bounded(info.low) && bounded(info.high)) return fmt::format("[{}, {}]", info.low, info.high);
-  if (bounded(info.low)) return fmt::format(">= {}", info.low);
-  if (bounded(info.high)) return fmt::format("<= {}", info.high);
-  return "";
-}
-
-}  // namespace
 
 TomlValues TomlValues::from_text(std::string_view text, const std::string& name) {
   TomlValues values;

@@ -45,6 +45,9 @@ class TomlValues {
   std::map<std::string, Value> values_;
 };
 
+/// A value as messages show it.
+std::string show(const TomlValues::Value& value);
+
 /// Fills configurations from TOML values. Visit everything, then ask for the problems.
 class ConfigReader final : public ConfigVisitor {
  public:
