@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
@@ -21,7 +22,7 @@ namespace {
 
 CsvTable read_table(const std::filesystem::path& file) {
   try {
-    return read_csv(file);
+    return read_user_csv(file);
   } catch (const std::runtime_error& e) {
     throw UsageError(e.what());
   }
@@ -63,21 +64,34 @@ void append_values(std::string& line, const Column& column) {
 Eigen::MatrixXd read_actions(const std::filesystem::path& file, const EnvSpec& spec) {
   const CsvTable table = read_table(file);
   if (table.rows() == 0) throw UsageError(fmt::format("{} holds no rows; expected one action per row", file.string()));
-  Eigen::MatrixXd actions(spec.action.dim, static_cast<Index>(table.rows()));
-  for (int i = 0; i < spec.action.dim; ++i) {
-    const std::string name = fmt::format("a{}", i);
+  const std::vector<std::string> names = numbered("a", spec.action.dim);
+  for (const std::string& name : names)
     if (!table.has(name))
-      throw UsageError(fmt::format("{} has no column {}; expected a0 to a{} for {}", file.string(), name,
-                                   spec.action.dim - 1, spec.name));
+      throw UsageError(
+          fmt::format("{} has no column {}; expected a0 to {} for {}", file.string(), name, names.back(), spec.name));
+  const auto is_reset = [&](std::size_t row) {
+    return table.has("reward") && std::isnan(table.column("reward")[row]) &&
+           std::all_of(names.begin(), names.end(),
+                       [&](const std::string& name) { return std::isnan(table.column(name)[row]); });
+  };
+  std::vector<std::size_t> rows;
+  for (std::size_t row = 0; row < table.rows(); ++row)
+    if (!is_reset(row)) rows.push_back(row);
+  if (rows.empty())
+    throw UsageError(fmt::format("{} holds only rows of resets; expected one action per row", file.string()));
+  Eigen::MatrixXd actions(spec.action.dim, static_cast<Index>(rows.size()));
+  for (int i = 0; i < spec.action.dim; ++i) {
+    const std::string& name = names[static_cast<std::size_t>(i)];
     for (Index t = 0; t < actions.cols(); ++t) {
-      const double a = table.column(name)[static_cast<std::size_t>(t)];
+      const std::size_t row = rows[static_cast<std::size_t>(t)];
+      const double a = table.column(name)[row];
       const bool ok =
           spec.action.kind == ActionSpace::Kind::discrete
               ? a >= 0 && a < spec.action.choices && a == static_cast<int>(a)
               : a >= static_cast<double>(spec.action.low(i)) && a <= static_cast<double>(spec.action.high(i));
       if (!ok)
         throw UsageError(
-            fmt::format("{}:{}: {} = {}; expected {}", file.string(), t + 2, name, a,
+            fmt::format("{}:{}: {} = {}; expected {}", file.string(), row + 2, name, a,
                         spec.action.kind == ActionSpace::Kind::discrete
                             ? fmt::format("an integer in [0, {}]", spec.action.choices - 1)
                             : fmt::format("a number in [{}, {}]", spec.action.low(i), spec.action.high(i))));
@@ -85,6 +99,21 @@ Eigen::MatrixXd read_actions(const std::filesystem::path& file, const EnvSpec& s
     }
   }
   return actions;
+}
+
+std::string environment_toml(const std::string& env, const std::vector<std::string>& set) {
+  const std::unique_ptr<EnvSettings> settings = environment_settings(env, set);
+  BuildInfo build = BuildInfo::current();
+  return to_toml([&](ConfigVisitor& v) {
+    v.enter({"env", "", "", 0, 0});
+    std::string name = env;
+    v.visit({"name", "", "", 0, 0}, name);
+    settings->visit(v);
+    v.leave();
+    v.enter({"build", "", "", 0, 0});
+    visit_fields(build, v);
+    v.leave();
+  });
 }
 
 void rollout(const RolloutOptions& o) {
@@ -100,19 +129,8 @@ void rollout(const RolloutOptions& o) {
     agent = std::move(run.agent);
     config = run.experiment.to_toml();
   } else {
-    std::unique_ptr<EnvSettings> settings = environment_settings(o.env, o.set);
-    make_env = find_environment(o.env).factory(*settings, Rng(static_cast<std::uint64_t>(o.seed)));
-    BuildInfo build = BuildInfo::current();
-    config = to_toml([&](ConfigVisitor& v) {
-      v.enter({"env", "", "", 0, 0});
-      std::string name = o.env;
-      v.visit({"name", "", "", 0, 0}, name);
-      settings->visit(v);
-      v.leave();
-      v.enter({"build", "", "", 0, 0});
-      visit_fields(build, v);
-      v.leave();
-    });
+    make_env = make_environment(o.env, o.set, static_cast<std::uint64_t>(o.seed));
+    config = environment_toml(o.env, o.set);
   }
 
   const Rng rng(static_cast<std::uint64_t>(o.seed));
@@ -157,9 +175,24 @@ void rollout(const RolloutOptions& o) {
     recorded.clear();
   };
 
+  Eigen::VectorXd state(static_cast<Index>(coordinates.size()));
+  const auto write_reset = [&](Index episode) {
+    text += fmt::format("{},-1,,,,", episode);
+    append_values(text, env.obs().obs.col(0));
+    append_values(text, env.obs().achieved.col(0));
+    append_values(text, env.obs().desired.col(0));
+    if (o.with_state) {
+      env.lane(0).get_coordinates({state.data(), static_cast<std::size_t>(state.size())});
+      append_values(text, state);
+    }
+    if (o.with_actions) text.append(static_cast<std::size_t>(spec.action.dim), ',');
+    text += "\n";
+  };
+
   Index episode = 0, t = 0;
   for (Index row = 0; o.actions.empty() ? episode < o.episodes : row < actions.cols(); ++row) {
     if (interrupted()) break;
+    if (t == 0) write_reset(episode);
     if (agent) agent->act(env.obs(), env.first(), Mode::exploit, action);
     const StepBatch& step = o.actions.empty() ? env.step(action) : env.step_in_unit(actions.col(row));
     text += fmt::format("{},{},{},{},{},{}", episode, t++, step.reward(0, 0), step.terminated[0], step.truncated[0],
@@ -183,9 +216,10 @@ void rollout(const RolloutOptions& o) {
     if (stage.steps(0) > 0) record_episode();
     writer->close();
   }
-  if (o.out.empty() && std::fputs(text.c_str(), stdout) == EOF)
-    throw std::system_error(errno, std::generic_category(), "standard output cannot be written");
-  if (!o.out.empty()) write_file_atomically(o.out, text);
+  if (!o.out.empty())
+    write_file_atomically(o.out, text);
+  else if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0)
+    throw std::system_error(errno, std::generic_category(), "cannot write to standard output");
 }
 
 }  // namespace goalpost

@@ -10,7 +10,7 @@
 namespace goalpost {
 
 /// The actions of a CSV file with columns a0, a1, ..., one row per step. @shape [act x steps], in the environment's
-/// unit
+/// unit. Rows of resets, as rollout writes them, are left out: no action and no reward, in a file with both columns.
 /// @throws UsageError with file, line, column and value for what is no action of this environment
 Eigen::MatrixXd read_actions(const std::filesystem::path& file, const EnvSpec& spec);
 
@@ -31,9 +31,15 @@ struct RolloutOptions {
   std::vector<std::string> set;  ///< env.key=value
 };
 
+/// The configuration of an environment with "env.key=value" put over its defaults, as TOML with [env] and [build]: what
+/// is kept with recorded episodes. @throws UsageError as environment_settings
+std::string environment_toml(const std::string& env, const std::vector<std::string>& set);
+
 /// Steps one environment and writes a row per step:
 ///   episode,step,reward,terminated,truncated,success,obs0...,achieved0...,desired0...
 /// and after them, if asked for, the simulator's state (Env::coordinate_names) and the actions a0....
+/// Before the first step of every episode there is a row of its reset: step -1, the observation, goals and simulator
+/// state that the first action is chosen in, and empty cells for reward, flags and action.
 /// Numbers have the digits that restore their bits; actions and simulator state are doubles. Observation, goals and
 /// state are those after the step. Actions are in the environment's own unit; an episode that ends is followed by the
 /// next until the actions are used up.

@@ -26,6 +26,11 @@ std::vector<std::string_view> whole_lines(std::string_view text) {
   return lines;
 }
 
+std::string_view without_blanks(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t\r");
+  return begin == text.npos ? "" : text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
+}
+
 std::vector<std::string_view> cells(std::string_view line) {
   std::vector<std::string_view> result;
   for (std::size_t comma = line.find(','); comma != line.npos; comma = line.find(',')) {
@@ -50,7 +55,8 @@ CsvTable parse(const std::filesystem::path& path, std::span<const std::string_vi
       double value = std::numeric_limits<double>::quiet_NaN();
       const char* const end = row[j].data() + row[j].size();
       if (!row[j].empty()) {
-        const auto [stop, error] = std::from_chars(row[j].data(), end, value);
+        const bool plus = row[j].size() > 1 && row[j][0] == '+' && row[j][1] != '-';
+        const auto [stop, error] = std::from_chars(row[j].data() + plus, end, value);
         if (error != std::errc() || stop != end)
           throw std::runtime_error(fmt::format("{}:{}: {} = \"{}\"; expected a number or nothing", path.string(), i + 1,
                                                table.names[j], row[j]));
@@ -152,6 +158,30 @@ const std::vector<double>& CsvTable::column(std::string_view name) const {
 CsvTable read_csv(const std::filesystem::path& path) {
   const std::string text = read_file(path);
   return parse(path, whole_lines(text));
+}
+
+CsvTable read_user_csv(const std::filesystem::path& path) {
+  std::string text = read_file(path);
+  if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
+  text += '\n';
+  std::vector<std::string_view> lines = whole_lines(text);
+  while (!lines.empty() && without_blanks(lines.back()).empty()) lines.pop_back();
+  std::string clean;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (without_blanks(lines[i]).empty())
+      throw std::runtime_error(
+          fmt::format("{}:{}: the line is blank; expected a {}", path.string(), i + 1, i == 0 ? "header" : "row"));
+    std::string separator;
+    for (std::string_view cell : cells(lines[i])) {
+      cell = without_blanks(cell);
+      if (cell.size() >= 2 && cell.front() == '"' && cell.back() == '"')
+        cell = without_blanks(cell.substr(1, cell.size() - 2));
+      clean.append(separator).append(cell);
+      separator = ",";
+    }
+    clean += '\n';
+  }
+  return parse(path, whole_lines(clean));
 }
 
 void cut_csv(const std::filesystem::path& path, std::string_view column, double last) {

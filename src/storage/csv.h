@@ -32,6 +32,8 @@ class CsvLog {
   /// @throws std::runtime_error with path and reason, e.g. a full disk; the earlier rows stay
   /// @throws std::invalid_argument for a name that is empty, given twice, or holds a comma, quote or line end
   void append(std::span<const Column> row);
+  /// Returns when all rows are on the disk. @throws std::runtime_error with path and reason
+  void sync() { file_.sync(); }
 
  private:
   std::size_t position(std::string_view name);
@@ -58,6 +60,11 @@ struct CsvTable {
 /// empty table. Limitation: no quoted cells.
 /// @throws std::runtime_error with file, line and column for a cell that is no number or a line of another width
 CsvTable read_csv(const std::filesystem::path& path);
+
+/// Reads a table that people or their tools wrote: lines may end in CR LF, the last one need not end, blank lines may
+/// follow it, a byte order mark may come first, and blanks and quotes may stand around cells. Row i is in line i + 2.
+/// @throws std::runtime_error as read_csv, and for a blank line before the last row
+CsvTable read_user_csv(const std::filesystem::path& path);
 
 /// Removes the rows whose number in this column is greater than `last`: what a resumed run will write again. A file
 /// that does not exist is left so. @throws std::runtime_error as read_csv and for a failed write

@@ -159,6 +159,41 @@ TEST(ReadCsv, NamesFileAndLine) {
   EXPECT_THROW(read_csv(dir.path()), std::runtime_error);
 }
 
+TEST(ReadUserCsv, TakesWhatEditorsAndSpreadsheetsWrite) {
+  const TemporaryDirectory dir;
+  const std::string path = (dir / "a.csv").string();
+  for (const char* text : {"a,b\n1,2\n3,4\n", "a,b\n1,2\n3,4", "a,b\r\n1,2\r\n3,4\r\n", "a,b\r\n1,2\r\n3,4",
+                           "\xef\xbb\xbf"
+                           "a,b\n1,2\n3,4",
+                           "a,b\n1,2\n3,4\n\n", "a,b\n1,2\n3,4\n\r\n \n", "\"a\",\"b\"\n1, 2\n +3\t,\"4\"\n"}) {
+    set_content(path, text);
+    const CsvTable table = read_user_csv(path);
+    EXPECT_EQ(table.names, (std::vector<std::string>{"a", "b"})) << text;
+    EXPECT_EQ(table.column("a"), (std::vector<double>{1, 3})) << text;
+    EXPECT_EQ(table.column("b"), (std::vector<double>{2, 4})) << text;
+  }
+  set_content(path, "a\n1\n2");
+  EXPECT_EQ(read_user_csv(path).rows(), 2u);
+  for (const char* empty : {"", "\n\n", "\xef\xbb\xbf", "a\n"}) {
+    set_content(path, empty);
+    EXPECT_EQ(read_user_csv(path).rows(), 0u);
+  }
+}
+
+TEST(ReadUserCsv, NamesTheLineOfWhatIsNoRow) {
+  const TemporaryDirectory dir;
+  const std::string path = (dir / "a.csv").string();
+  const auto refusal = [&](const char* text) {
+    set_content(path, text);
+    return message_of<std::runtime_error>([&] { read_user_csv(path); });
+  };
+  EXPECT_EQ(refusal("a,b\r\n1,2\r\n3\r\n"), path + ":3: the line has 1 cells; expected 2, as the header");
+  EXPECT_EQ(refusal("a,b\n1,2,3\n"), path + ":2: the line has 3 cells; expected 2, as the header");
+  EXPECT_EQ(refusal("a\n1\n\n2\n"), path + ":3: the line is blank; expected a row");
+  EXPECT_EQ(refusal("\na\n1\n"), path + ":1: the line is blank; expected a header");
+  EXPECT_EQ(refusal("a\n1\n+-2"), path + ":3: a = \"+-2\"; expected a number or nothing");
+}
+
 TEST(CutCsv, RemovesTheRowsAfterAStep) {
   const TemporaryDirectory dir;
   set_content(dir / "a.csv", "step,a\n1,0.5\n2,\n3,1\n4,");
