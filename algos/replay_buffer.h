@@ -19,6 +19,7 @@ struct ReplayConfig {
   int capacity = 1'000'000;
   bool time_limit_ends = false;
   std::string dataset = "";
+  bool dataset_check = true;
 };
 constexpr auto fields(const ReplayConfig*) {
   return std::tuple{
@@ -29,6 +30,9 @@ constexpr auto fields(const ReplayConfig*) {
       field("dataset", &ReplayConfig::dataset,
             "episodes that are in the memory before the first step: a file or run directory of `goalpost train --set "
             "train.record=...`, a Minari or a D4RL dataset; none if empty"),
+      field("dataset_check", &ReplayConfig::dataset_check,
+            "refuse a dataset that says that it is of another environment, goal radius or environment setting; false: "
+            "take it if its spaces fit"),
   };
 }
 static_assert(complete<ReplayConfig>);

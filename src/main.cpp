@@ -8,10 +8,12 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cmath>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <iterator>
 #include <new>
 #include <nlohmann/json.hpp>
 #include <system_error>
@@ -271,39 +273,71 @@ int dataset_info(const std::filesystem::path& path) {
   const double episodes = static_cast<double>(std::max<std::uint64_t>(s.episodes, 1));
   fmt::print("  mean length {:.1f}, mean return {:.3f}, success at the last step {:.3f}\n",
              static_cast<double>(s.steps) / episodes, s.mean_return, static_cast<double>(s.successes) / episodes);
+  if (!h.has_failed) fmt::print("  {}\n", kGuessedFailures);
   return 0;
 }
 
 struct DatasetOptions {
-  std::string action, path, out, format = "minari", env;
+  std::string action, out, format = "minari", env, purpose, steps;
+  std::vector<std::string> paths;
   std::vector<std::string> set;
   bool compressed = false;
+  EpisodeFilter filter;
 };
 
-int dataset(const DatasetOptions& o) {
+constexpr const char* kDatasetActions[] = {"info", "check", "repair", "filter", "merge", "export", "import"};
+constexpr const char* kPurposes[] = {"train", "eval", "rollout"};  // in the order of EpisodePurpose
+
+std::pair<std::uint64_t, std::uint64_t> parse_steps(const std::string& text) {
+  std::pair<std::uint64_t, std::uint64_t> range;
+  const char* const end = text.data() + text.size();
+  const auto [dash, first_error] = std::from_chars(text.data(), end, range.first);
+  if (first_error == std::errc() && dash != end && *dash == '-') {
+    const auto [stop, last_error] = std::from_chars(dash + 1, end, range.second);
+    if (last_error == std::errc() && stop == end && range.first <= range.second) return range;
+  }
+  throw UsageError(fmt::format("--steps {}; expected two counts A-B with A <= B, e.g. 0-50000", text));
+}
+
+int dataset(DatasetOptions o) {
   const auto need = [&](const std::string& value, const char* option) {
     if (value.empty()) throw UsageError(fmt::format("dataset {}: {} is missing", o.action, option));
   };
-  if (!std::filesystem::exists(o.path)) throw UsageError(fmt::format("{}: there is no such file", o.path));
+  for (const std::string& path : o.paths)
+    if (!std::filesystem::exists(path)) throw UsageError(fmt::format("{}: there is no such file", path));
+  if (o.action != "merge" && o.paths.size() > 1)
+    throw UsageError(fmt::format("dataset {}: {} paths; expected one (merge takes several)", o.action, o.paths.size()));
+  const std::string& path = o.paths.front();
+  for (std::size_t i = 0; i < std::size(kPurposes); ++i)
+    if (o.purpose == kPurposes[i]) o.filter.purpose = static_cast<EpisodePurpose>(i);
+  if (!o.steps.empty()) o.filter.steps = parse_steps(o.steps);
   try {
-    if (o.action == "info") return dataset_info(o.path);
+    if (o.action == "info") return dataset_info(path);
+    std::optional<EnvSpec> spec;
+    std::string config;
+    if (!o.env.empty()) {
+      spec = make_environment(o.env, o.set, 0)()->spec();
+      config = environment_toml(o.env, o.set);
+    }
     if (o.action == "check") {
-      std::optional<EnvSpec> spec;
-      if (!o.env.empty()) spec = make_environment(o.env, o.set, 0)()->spec();
-      for (const std::string& sentence : check_files(o.path, spec)) fmt::print("{}\n", sentence);
+      for (const std::string& sentence : check_files(path, spec, config)) fmt::print("{}\n", sentence);
       return 0;
     }
     need(o.out, "--out");
     if (o.action == "repair") {
-      const std::string dropped = repair_dataset(o.path, o.out, o.compressed);
-      fmt::print("{}\n", dropped.empty() ? fmt::format("{}: nothing wrong; copied to {}", o.path, o.out) : dropped);
+      const std::string dropped = repair_dataset(path, o.out, o.compressed);
+      fmt::print("{}\n", dropped.empty() ? fmt::format("{}: nothing wrong; copied to {}", path, o.out) : dropped);
+    } else if (o.action == "filter") {
+      fmt::print("{}\n", filter_dataset(path, o.filter, o.out, o.compressed));
+    } else if (o.action == "merge") {
+      fmt::print("{}\n", merge_datasets({o.paths.begin(), o.paths.end()}, o.out, o.compressed));
     } else if (o.action == "import") {
       need(o.env, "--env");
-      import_dataset(o.path, make_environment(o.env, o.set, 0)()->spec(), o.out, o.compressed);
+      import_dataset(path, *spec, o.out, o.compressed, config);
     } else if (o.format == "minari") {
-      export_minari(o.path, o.out, o.compressed);
+      export_minari(path, o.out, o.compressed);
     } else {
-      export_d4rl(o.path, o.out, o.compressed);
+      export_d4rl(path, o.out, o.compressed);
     }
   } catch (const std::runtime_error& e) {
     throw UsageError(e.what());
@@ -507,23 +541,45 @@ int run(int argc, char** argv) {
     status = interrupted() ? interrupt_status() : 0;
   });
 
-  CLI::App* dataset_command = app.add_subcommand("dataset", "look at, repair and exchange recorded episodes");
+  CLI::App* dataset_command =
+      app.add_subcommand("dataset", "look at, repair, filter, merge and exchange recorded episodes");
   DatasetOptions d;
-  dataset_command->add_option("action", d.action, "info, check, repair, export or import")
+  dataset_command->add_option("action", d.action, "info, check, repair, filter, merge, export or import")
       ->required()
-      ->check(CLI::IsMember({"info", "check", "repair", "export", "import"}));
+      ->check(CLI::IsMember(std::vector<std::string>(std::begin(kDatasetActions), std::end(kDatasetActions))));
   dataset_command
-      ->add_option("path", d.path,
-                   "file of episodes, or run directory; import: a Minari or D4RL dataset; check: "
+      ->add_option("path", d.paths,
+                   "file of episodes, or run directory; merge: several; import: a Minari or D4RL dataset; check: "
                    "any of these, a policy or a checkpoint")
       ->required();
-  dataset_command->add_option("--out", d.out, "what repair, export and import write; must be new");
+  dataset_command->add_option("--out", d.out, "what repair, filter, merge, export and import write; must be new");
   dataset_command->add_option("--format", d.format, "of an export")->check(CLI::IsMember({"minari", "d4rl"}));
-  dataset_command->add_option(
-      "--env", d.env, "of an import, or to check a Minari or D4RL dataset: the environment that the episodes are of");
+  dataset_command->add_option("--env", d.env,
+                              "the environment that the episodes are of: for an import, to check a Minari or D4RL "
+                              "dataset, or to check that a file of episodes is of this one");
   dataset_command->add_option("--set", d.set, "environment setting, e.g. env.bits=40")->allow_extra_args(false);
   dataset_command->add_flag("--compressed", d.compressed, "shuffle and deflate what is written");
-  dataset_command->callback([&] { status = dataset(d); });
+  std::vector<CLI::Option*> filters;
+  const auto filter_option = [&](const char* option, auto& value, const char* doc) {
+    filters.push_back(dataset_command->add_option(option, value, std::string("filter: ") + doc)->default_str(""));
+    return filters.back();
+  };
+  filters.push_back(
+      dataset_command->add_flag("--success", d.filter.success, "filter: only episodes whose last step is a success"));
+  filters.push_back(
+      dataset_command->add_flag("--failed", d.filter.failed, "filter: only episodes that ended by a failure"));
+  filter_option("--purpose", d.purpose, "only episodes of training, of evaluations or of rollouts")
+      ->check(CLI::IsMember(std::vector<std::string>(std::begin(kPurposes), std::end(kPurposes))));
+  filter_option("--min-return", d.filter.min_return, "only episodes with at least this undiscounted return");
+  filter_option("--max-return", d.filter.max_return, "only episodes with at most this undiscounted return");
+  filter_option("--first", d.filter.first, "at most so many of those left")->check(CLI::PositiveNumber);
+  filter_option("--steps", d.steps, "only episodes that ended at these transitions of the run, A-B, both included");
+  dataset_command->callback([&] {
+    for (const CLI::Option* option : filters)
+      if (option->count() > 0 && d.action != "filter")
+        throw UsageError(fmt::format("dataset {}: {} is an option of filter", d.action, option->get_name()));
+    status = dataset(d);
+  });
 
   CLI::App* benchmark_command = app.add_subcommand("benchmark", "time the components");
   benchmark_command->add_option("filter", filter, "regular expression; all if left out")->default_str("");

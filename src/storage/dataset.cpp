@@ -6,13 +6,18 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
+#include <tuple>
 #include <utility>
 
+#include "core/check.h"
+#include "envs/registry.h"
 #include "storage/checkpoint.h"
 #include "storage/file.h"
+#include "storage/toml.h"
 
 namespace goalpost {
 namespace {
@@ -70,9 +75,15 @@ void expect_same(const fs::path& path, const char* what, std::int64_t found, std
   if (found != expected) wrong(path, fmt::format("{} = {}; expected {}, as {} has", what, found, expected, spec.name));
 }
 
-void each_recorded(const fs::path& path, const EnvSpec& spec, const EachEpisode& f) {
-  const EpisodeReader reader(path);
-  const EpisodeHeader &h = reader.header(), expected = EpisodeHeader::of(spec, 0, "");
+// For files that do not say which episodes failed.
+void guess_failures(const EnvSpec& spec, EpisodeBlock& b) {
+  b.failed.assign(b.steps(), 0);
+  for (std::uint64_t t = 0; t < b.steps(); ++t)
+    b.failed[t] = spec.can_fail && b.terminated[t] != 0 && b.success[t] == 0;
+}
+
+void expect_spaces(const fs::path& path, const EpisodeHeader& h, const EnvSpec& spec) {
+  const EpisodeHeader expected = EpisodeHeader::of(spec, 0, "");
   expect_same(path, "the observation's dimension", h.obs_dim, expected.obs_dim, spec);
   expect_same(path, "the goal's dimension", h.goal_dim, expected.goal_dim, spec);
   expect_same(path, "the action's dimension", h.action_dim, expected.action_dim, spec);
@@ -81,9 +92,15 @@ void each_recorded(const fs::path& path, const EnvSpec& spec, const EachEpisode&
     wrong(path, fmt::format("the actions' range is [{}] to [{}]; expected [{}] to [{}], as {} has",
                             fmt::join(h.action_low, ", "), fmt::join(h.action_high, ", "),
                             fmt::join(expected.action_low, ", "), fmt::join(expected.action_high, ", "), spec.name));
+}
+
+void each_recorded(const fs::path& path, const EnvSpec& spec, const EachEpisode& f) {
+  const EpisodeReader reader(path);
+  expect_spaces(path, reader.header(), spec);
   EpisodeBlock block;
   for (std::uint64_t e = 0; e < reader.episodes(); ++e, block.clear()) {
     reader.read(e, block);
+    if (!reader.header().has_failed) guess_failures(spec, block);
     f(block);
   }
 }
@@ -110,9 +127,9 @@ std::vector<std::uint8_t> flags(const Hdf5File& file, const std::string& name, s
   return values;
 }
 
-// What foreign formats leave open is filled in: an end that no flag tells, actions in [-1, 1], successes.
+// What foreign formats leave open is filled in: an end that no flag tells, actions in [-1, 1], successes, failures.
 void complete_episode(const fs::path& path, const std::string& where, const EnvSpec& spec, const EpisodeHeader& h,
-                      bool with_success, EpisodeBlock& b) {
+                      bool with_success, bool with_failed, EpisodeBlock& b) {
   const std::uint64_t steps = b.steps();
   for (std::uint64_t t = 0; t + 1 < steps; ++t)
     if (b.terminated[t] || b.truncated[t])
@@ -140,6 +157,11 @@ void complete_episode(const fs::path& path, const std::string& where, const EnvS
       b.success[t] = spec.goal.reached(goal(b.achieved), goal(b.desired));
     }
   }
+  if (!with_failed) guess_failures(spec, b);
+  for (std::uint64_t t = 0; t < steps; ++t)
+    if (b.failed[t] && !b.terminated[t])
+      wrong(path,
+            fmt::format("{} fails at step {}, where it is not terminated; expected a failure to end it", where, t));
   b.end = {steps};
   b.lane = {0};
   b.run_step = {0};
@@ -152,10 +174,11 @@ void expect_time_limit(const fs::path& path, const std::string& where, std::uint
                             spec.name));
 }
 
-struct MinariTotals {
-  std::uint64_t episodes, steps;
+struct MinariMetadata {
+  std::uint64_t episodes = 0, steps = 0;
+  DatasetIdentity identity = {};
 };
-MinariTotals read_metadata(const fs::path& path) {
+MinariMetadata read_metadata(const fs::path& path) {
   constexpr std::uintmax_t kLargest = std::uintmax_t(16) << 20;
   if (!fs::is_regular_file(path)) wrong(path, "there is no such file; expected the metadata of a Minari dataset");
   if (fs::file_size(path) > kLargest)
@@ -168,14 +191,23 @@ MinariTotals read_metadata(const fs::path& path) {
       if (!j.at(key).is_number_unsigned()) wrong(path, fmt::format("{} = {}; expected a count", key, j.at(key).dump()));
       return j.at(key).get<std::uint64_t>();
     };
-    return {count("total_episodes"), count("total_steps")};
+    MinariMetadata m{.episodes = count("total_episodes"), .steps = count("total_steps")};
+    const auto number = [&](const char* key) -> std::optional<double> {
+      if (!j.contains(key)) return {};
+      return j.at(key).get<double>();
+    };
+    m.identity = {.environment = j.value("goalpost_environment", std::string()),
+                  .config = j.value("goalpost_config", std::string()),
+                  .goal_radius = number("goalpost_goal_radius"),
+                  .dt = number("goalpost_dt")};
+    return m;
   } catch (const nlohmann::json::exception& e) {
     wrong(path, fmt::format("this is no metadata of a Minari dataset: {}", e.what()));
   }
 }
 
 void each_minari(const fs::path& data, const EnvSpec& spec, const EachEpisode& f) {
-  const MinariTotals total = read_metadata(data / "metadata.json");
+  const MinariMetadata total = read_metadata(data / "metadata.json");
   const fs::path path = data / "main_data.hdf5";
   const Hdf5File file = Hdf5File::open(path);
   const EpisodeHeader h = EpisodeHeader::of(spec, 0, "");
@@ -217,10 +249,15 @@ void each_minari(const fs::path& data, const EnvSpec& spec, const EachEpisode& f
     b.reward = rows(file, path, group + "rewards", 0, steps, 1);
     b.terminated = flags(file, group + "terminations", 0, steps);
     b.truncated = flags(file, group + "truncations", 0, steps);
-    const auto success = file.find_dataset(group + "infos/success");
-    const bool with_success = success && *success == Hdf5Shape{steps};
-    if (with_success) b.success = flags(file, group + "infos/success", 0, steps);
-    complete_episode(path, fmt::format("episode_{}", e), spec, h, with_success, b);
+    // The information that reset gives comes first, unless there are as many rows as steps.
+    const auto read_info = [&](const char* name, std::vector<std::uint8_t>& to) {
+      const auto shape = file.find_dataset(group + name);
+      if (!shape || (*shape != Hdf5Shape{steps} && *shape != Hdf5Shape{steps + 1})) return false;
+      to = flags(file, group + name, (*shape)[0] - steps, steps);
+      return true;
+    };
+    const bool with_success = read_info("infos/success", b.success), with_failed = read_info("infos/failed", b.failed);
+    complete_episode(path, fmt::format("episode_{}", e), spec, h, with_success, with_failed, b);
     f(b);
     total_steps += steps;
   }
@@ -244,7 +281,7 @@ void each_d4rl(const Hdf5File& file, const fs::path& path, const EnvSpec& spec, 
   for (const char* name : {"observations", "actions", "terminals"})
     if (!same_rows(name)) wrong(path, fmt::format("there is no {}; expected a D4RL dataset", name));
   const bool timeouts = same_rows("timeouts"), next = same_rows("next_observations"),
-             success = same_rows("infos/success");
+             success = same_rows("infos/success"), failed = same_rows("infos/failed");
   const bool goals = spec.goal.dim > 0;
   if (goals && !(same_rows("infos/goal") && same_rows("infos/achieved_goal") && same_rows("infos/next_achieved_goal")))
     wrong(path, fmt::format("there are no infos/goal, infos/achieved_goal and infos/next_achieved_goal; expected them, "
@@ -288,7 +325,8 @@ void each_d4rl(const Hdf5File& file, const fs::path& path, const EnvSpec& spec, 
     b.terminated = cut(terminal);
     b.truncated.assign(steps, 0);
     if (success) b.success = flags(file, "infos/success", begin, steps);
-    complete_episode(path, fmt::format("the episode from row {}", begin), spec, h, success, b);
+    if (failed) b.failed = flags(file, "infos/failed", begin, steps);
+    complete_episode(path, fmt::format("the episode from row {}", begin), spec, h, success, failed, b);
     f(b);
   }
 }
@@ -380,22 +418,143 @@ void write_minari_episode(Hdf5File& file, std::uint64_t e, const EpisodeHeader& 
   write_column(file, group + "/rewards", 0, std::vector<double>(b.reward.begin(), b.reward.end()), compressed);
   file.write_flags(group + "/terminations", b.terminated, compressed);
   file.write_flags(group + "/truncations", b.truncated, compressed);
-  file.write_flags(group + "/infos/success", b.success, compressed);
+  // The first row is of the reset, as Minari's collector has it.
+  const auto write_info = [&](const char* name, std::vector<std::uint8_t> of_steps) {
+    of_steps.insert(of_steps.begin(), 0);
+    file.write_flags(group + name, of_steps, compressed);
+  };
+  write_info("/infos/success", b.success);
+  if (h.has_failed) write_info("/infos/failed", b.failed);
   file.write_attribute(group, "id", static_cast<std::int64_t>(e));
   file.write_attribute(group, "total_steps", static_cast<std::int64_t>(b.steps()));
-  file.write_attribute(group, "seed", static_cast<std::int64_t>(h.seed));
+  // No attribute seed: an environment's random numbers come from one stream, and no episode has a seed of its own.
   file.write_attribute(group, "rewards_sum", sum(b.reward));
   file.write_attribute(group, "lane", static_cast<std::int64_t>(b.lane[0]));
   file.write_attribute(group, "run_step", static_cast<std::int64_t>(b.run_step[0]));
   file.write_attribute(group, "purpose", static_cast<std::int64_t>(b.purpose[0]));
 }
 
-// The name below Minari's root, as far as the path tells where that is.
-std::string dataset_id(const fs::path& out) {
-  const char* root = std::getenv("MINARI_DATASETS_PATH");
-  if (root == nullptr || *root == '\0') return out.filename().string();
-  const std::string relative = fs::absolute(out).lexically_relative(fs::absolute(root)).string();
-  return relative.empty() || relative.starts_with("..") ? out.filename().string() : relative;
+// Minari's directory of all datasets.
+fs::path minari_root() {
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value == nullptr ? "" : value);
+  };
+  const std::string root = variable("MINARI_DATASETS_PATH"), home = variable("HOME");
+  return !root.empty() ? fs::path(root) : home.empty() ? fs::path() : fs::path(home) / ".minari/datasets";
+}
+
+// The names below Minari's root; only the last if the directory is elsewhere.
+fs::path dataset_id(const fs::path& out) {
+  const fs::path root = minari_root();
+  if (root.empty()) return out.filename();
+  const fs::path relative = fs::weakly_canonical(out).lexically_relative(fs::weakly_canonical(root));
+  return relative.empty() || relative.native().starts_with("..") ? out.filename() : relative;
+}
+
+// One blank in the name of a namespace, and Minari lists no dataset of its root any more.
+void expect_minari_names(const fs::path& out, const fs::path& id) {
+  if (!has_version(id.filename().string()))
+    wrong(out,
+          "this is no name of a Minari dataset; expected letters, digits, _ and -, and -v with a number at the "
+          "end, e.g. fetch-reach-v0");
+  for (const fs::path& name : id.parent_path())
+    if (!std::all_of(name.native().begin(), name.native().end(),
+                     [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-'; }))
+      wrong(out, fmt::format("\"{}\" is no name of a namespace of Minari; expected letters, digits, _ and -",
+                             name.string()));
+}
+
+// The environment of Gymnasium or Gymnasium-Robotics that is the same task; nothing if there is none.
+struct GymnasiumEnvironment {
+  std::string entry_point;  // empty where it would need a whole map as an argument
+  nlohmann::json kwargs = nlohmann::json::object();
+  std::string requirement;
+};
+std::optional<GymnasiumEnvironment> gymnasium_environment(const EpisodeHeader& h) {
+  const std::string& name = h.environment;
+  if (name == "Pendulum-v1")
+    return GymnasiumEnvironment{"gymnasium.envs.classic_control.pendulum:PendulumEnv", nlohmann::json::object(),
+                                "gymnasium"};
+  if (name.starts_with("AntMaze_") && name.find("Euler") == name.npos)
+    return GymnasiumEnvironment{"", nlohmann::json::object(), "gymnasium-robotics"};
+  for (const auto& [task, module, type] :
+       {std::tuple{"FetchPickAndPlace", "pick_and_place", "PickAndPlace"}, std::tuple{"FetchPush", "push", "Push"},
+        std::tuple{"FetchReach", "reach", "Reach"}, std::tuple{"FetchSlide", "slide", "Slide"}})
+    for (const auto& [suffix, reward] : {std::pair{"", "sparse"}, std::pair{"Dense", "dense"}})
+      if (name.starts_with(fmt::format("{}{}-v", task, suffix)))
+        return GymnasiumEnvironment{fmt::format("gymnasium_robotics.envs.fetch.{}:MujocoFetch{}Env", module, type),
+                                    {{"reward_type", reward}},
+                                    "gymnasium-robotics"};
+  return {};
+}
+
+// What an environment's settings are when nothing is set; empty for one that is not known.
+std::string default_settings(const std::string& environment) {
+  for (const EnvEntry& entry : environments())
+    if (entry.name == environment) {
+      const std::unique_ptr<EnvSettings> settings = entry.settings();
+      return to_toml([&](ConfigVisitor& v) {
+        v.enter({"env", "", "", 0, 0});
+        settings->visit(v);
+        v.leave();
+      });
+    }
+  return "";
+}
+
+// The settings of a configuration's environment as texts. What an older revision did not know has its default value.
+std::map<std::string, std::string> settings_of(const fs::path& path, const std::string& environment,
+                                               const std::string& config) {
+  std::map<std::string, std::string> settings;
+  for (const std::string& text : {default_settings(environment), config}) {
+    try {
+      const TomlValues values = TomlValues::from_text(text, "config");
+      for (const auto& [key, value] : values.all())
+        if (key.starts_with("env.") && key != "env.name") settings[key] = show(value);
+    } catch (const UsageError& e) {
+      wrong(path, fmt::format("its configuration cannot be read: {}", e.what()));
+    }
+  }
+  return settings;
+}
+
+// "env.bits is 4 there, but 5 here" for every setting of the environment that differs. A number that is left out is
+// drawn in every episode.
+std::vector<std::string> setting_differences(const fs::path& path, const std::string& environment,
+                                             const std::string& there, const std::string& here) {
+  std::vector<std::string> sentences;
+  if (there.empty() || here.empty()) return sentences;
+  const auto a = settings_of(path, environment, there), b = settings_of(path, environment, here);
+  std::map<std::string, std::string> all = a;
+  all.insert(b.begin(), b.end());
+  const auto value = [](const std::map<std::string, std::string>& settings, const std::string& key) {
+    const auto found = settings.find(key);
+    return found == settings.end() ? std::string("left out") : found->second;
+  };
+  for (const auto& [key, ignored] : all)
+    if (value(a, key) != value(b, key))
+      sentences.push_back(fmt::format("{} is {} there, but {} here", key, value(a, key), value(b, key)));
+  return sentences;
+}
+
+// {"id": ..., ...} as Gymnasium writes it. The id is that of a Gymnasium environment only if the settings are its own.
+nlohmann::json env_spec(const fs::path& path, const EpisodeHeader& h, std::string& requirement) {
+  nlohmann::json spec = {{"id", "goalpost/" + h.environment},
+                         {"entry_point", nullptr},
+                         {"max_episode_steps", h.max_steps},
+                         {"kwargs", nlohmann::json::object()},
+                         {"additional_wrappers", nlohmann::json::array()}};
+  std::vector<std::string> changed =
+      setting_differences(path, h.environment, h.config, default_settings(h.environment));
+  std::erase_if(changed, [](const std::string& s) { return s.starts_with("env.task.max_steps "); });
+  const auto gymnasium = gymnasium_environment(h);
+  if (!gymnasium || h.config.empty() || !changed.empty()) return spec;
+  spec["id"] = h.environment;
+  if (!gymnasium->entry_point.empty()) spec["entry_point"] = gymnasium->entry_point;
+  spec["kwargs"] = gymnasium->kwargs;
+  requirement = gymnasium->requirement;
+  return spec;
 }
 
 DatasetSummary read_recorded(const fs::path& path) {
@@ -470,7 +629,8 @@ DatasetSummary check_dataset(const fs::path& path) {
   return read_recorded(path);
 }
 
-std::vector<std::string> check_files(const fs::path& path, const std::optional<EnvSpec>& spec) {
+std::vector<std::string> check_files(const fs::path& path, const std::optional<EnvSpec>& spec,
+                                     const std::string& config) {
   const std::string name = path.string();
   const auto count = [&](std::uint64_t episodes, std::uint64_t steps) {
     return fmt::format("{}: {} episodes, {} steps, nothing wrong", name, episodes, steps);
@@ -491,6 +651,7 @@ std::vector<std::string> check_files(const fs::path& path, const std::optional<E
     if (!spec)
       wrong(path, fmt::format("this is {}, which does not say all of its spaces; expected --env with its environment",
                               minari_data(path) ? "a Minari dataset" : "no file of goalpost's own"));
+    expect_same_task(path, *spec, config);
     std::uint64_t episodes = 0, steps = 0;
     replay_dataset(path, *spec, [&](const StepBatch& step) {
       ++steps;
@@ -505,12 +666,17 @@ std::vector<std::string> check_files(const fs::path& path, const std::optional<E
       if (entry.path().extension() == ".h5" && entry.path() != episode_file(path)) states.push_back(entry.path());
     std::sort(states.begin(), states.end());
     if (!fs::is_regular_file(path / "config.toml")) states.clear();
-    for (const fs::path& file : states) sentences.push_back(check_files(file, spec).front());
+    for (const fs::path& file : states) sentences.push_back(check_files(file, spec, config).front());
     const bool has_parts = fs::is_directory(episode_parts(path)) && !fs::is_empty(episode_parts(path));
     if (!states.empty() && !has_parts && !fs::is_regular_file(episode_file(path))) return sentences;
   }
   const DatasetSummary s = check_dataset(path);
+  if (spec) {
+    expect_spaces(path, s.header, *spec);
+    expect_same_task(path, *spec, config);
+  }
   sentences.push_back(count(s.episodes, s.steps));
+  if (!s.header.has_failed) sentences.push_back(fmt::format("{}: {}", name, kGuessedFailures));
   return sentences;
 }
 
@@ -529,28 +695,26 @@ std::string repair_dataset(const fs::path& path, const fs::path& out, bool compr
 }
 
 void export_minari(const fs::path& path, const fs::path& out, bool compressed) {
-  const fs::path name = out.has_filename() ? out : out.parent_path();
-  if (!has_version(name.filename().string()))
-    wrong(out,
-          "this is no name of a Minari dataset; expected letters, digits, _ and -, and -v with a number at the "
-          "end, e.g. fetch-reach-v0");
-  if (fs::exists(name)) wrong(name, "the directory is there already; expected a new name");
+  const fs::path name = out.has_filename() ? out : out.parent_path(), id = dataset_id(name);
+  expect_minari_names(out, id);
+  if (fs::exists(fs::symlink_status(name))) wrong(name, "the directory is there already; expected a new name");
   try_reading(path, [&] { read_recorded(path); });
   const EpisodeReader reader(path);
   const EpisodeHeader& h = reader.header();
-  const fs::path temporary = temporary_name(name);
+  const fs::path temporary = temporary_name(name), data = temporary / "data";
   fs::remove_all(temporary);
-  fs::create_directories(temporary / "data");
+  fs::create_directories(data);
   try {
-    Hdf5File file = Hdf5File::create(temporary / "data" / "main_data.hdf5");
+    Hdf5File file = Hdf5File::create(data / "main_data.hdf5");
     EpisodeBlock b;
     for (std::uint64_t e = 0; e < reader.episodes(); ++e, b.clear()) {
       reader.read(e, b);
       write_minari_episode(file, e, h, b, compressed);
     }
     file.close();
-    const double megabytes = static_cast<double>(fs::file_size(temporary / "data" / "main_data.hdf5")) / 1e6;
-    nlohmann::ordered_json j = {{"dataset_id", dataset_id(name)},
+    sync_file(data / "main_data.hdf5");
+    const double megabytes = static_cast<double>(fs::file_size(data / "main_data.hdf5")) / 1e6;
+    nlohmann::ordered_json j = {{"dataset_id", id.generic_string()},
                                 {"minari_version", "0.5.3"},
                                 {"data_format", "hdf5"},
                                 {"total_episodes", reader.episodes()},
@@ -560,16 +724,24 @@ void export_minari(const fs::path& path, const fs::path& out, bool compressed) {
                                 {"dataset_size", std::round(megabytes * 10) / 10},
                                 {"author", nlohmann::json::array()},
                                 {"description", fmt::format("Episodes of {}, recorded by goalpost", h.environment)},
+                                {"goalpost_environment", h.environment},
+                                {"goalpost_goal_radius", h.goal_radius},
+                                {"goalpost_dt", h.dt},
+                                {"goalpost_seed", h.seed},
                                 {"goalpost_config", h.config}};
-    if (has_version(h.environment))
-      j["env_spec"] = nlohmann::json{{"id", "goalpost/" + h.environment},
-                                     {"entry_point", nullptr},
-                                     {"max_episode_steps", h.max_steps},
-                                     {"kwargs", nlohmann::json::object()},
-                                     {"additional_wrappers", nlohmann::json::array()}}
-                          .dump();
-    write_file_atomically(temporary / "data" / "metadata.json", j.dump(2) + "\n");
+    std::string requirement;
+    if (has_version(h.environment)) j["env_spec"] = env_spec(path, h, requirement).dump();
+    if (!requirement.empty()) j["requirements"] = {requirement};
+    write_file_atomically(data / "metadata.json", j.dump(2) + "\n");
+    sync_directory(temporary);
     fs::rename(temporary, name);
+    sync_directory(name.parent_path());
+    // Namespaces are marked as such.
+    fs::path directory = fs::absolute(name).parent_path();
+    for (fs::path rest = id.parent_path(); !rest.empty();
+         rest = rest.parent_path(), directory = directory.parent_path())
+      if (!fs::exists(directory / "namespace_metadata.json"))
+        write_file_atomically(directory / "namespace_metadata.json", "{}\n");
   } catch (...) {
     std::error_code ignored;
     fs::remove_all(temporary, ignored);
@@ -595,7 +767,7 @@ void export_d4rl(const fs::path& path, const fs::path& out, bool compressed) {
     if (h.goal_dim > 0)
       for (const char* name : {"infos/goal", "infos/achieved_goal", "infos/next_achieved_goal"})
         create(name, h.goal_dim);
-    std::vector<std::uint8_t> terminals, timeouts, success;
+    std::vector<std::uint8_t> terminals, timeouts, success, failed;
     EpisodeBlock b;
     for (std::uint64_t e = 0; e < reader.episodes(); ++e) {
       reader.read(e, b);
@@ -603,6 +775,7 @@ void export_d4rl(const fs::path& path, const fs::path& out, bool compressed) {
       terminals.insert(terminals.end(), b.terminated.end() - last, b.terminated.end());
       timeouts.insert(timeouts.end(), b.truncated.end() - last, b.truncated.end());
       success.insert(success.end(), b.success.end() - last, b.success.end());
+      failed.insert(failed.end(), b.failed.end() - last, b.failed.end());
       if (b.steps() < 10'000 && e + 1 < reader.episodes()) continue;
       const auto append = [&](const char* name, const std::vector<float>& values) {
         file.append(name, std::span<const float>(values));
@@ -621,8 +794,11 @@ void export_d4rl(const fs::path& path, const fs::path& out, bool compressed) {
     file.write_flags("terminals", terminals, compressed);
     file.write_flags("timeouts", timeouts, compressed);
     file.write_flags("infos/success", success, compressed);
+    if (h.has_failed) file.write_flags("infos/failed", failed, compressed);
     file.write_attribute("", "environment", h.environment);
     file.write_attribute("", "config", h.config);
+    file.write_attribute("", "goal_radius", h.goal_radius);
+    file.write_attribute("", "dt", h.dt);
     file.close();
   } catch (...) {
     std::error_code ignored;
@@ -632,12 +808,133 @@ void export_d4rl(const fs::path& path, const fs::path& out, bool compressed) {
   replace_by_temporary(out);
 }
 
-void import_dataset(const fs::path& path, const EnvSpec& spec, const fs::path& out, bool compressed) {
+void import_dataset(const fs::path& path, const EnvSpec& spec, const fs::path& out, bool compressed,
+                    const std::string& config) {
   if (fs::exists(out)) wrong(out, "the file is there already; expected a new name");
+  expect_same_task(path, spec, config);
   try_reading(path, [&] { each_episode(path, spec, [](const EpisodeBlock&) {}); });
-  EpisodeFileWriter writer(out, EpisodeHeader::of(spec, 0, ""), compressed);
+  const std::string own = dataset_identity(path).config;
+  EpisodeFileWriter writer(out, EpisodeHeader::of(spec, 0, own.empty() ? config : own), compressed);
   each_episode(path, spec, [&](const EpisodeBlock& b) { writer.append(b); });
   writer.close();
+}
+
+DatasetIdentity dataset_identity(const fs::path& path) {
+  const auto read = [&]() -> DatasetIdentity {
+    if (const auto data = minari_data(path)) return read_metadata(*data / "metadata.json").identity;
+    if (fs::is_regular_file(path)) {
+      const Hdf5File file = Hdf5File::open(path);
+      if (!file.has_attribute("", "kind") && file.has("observations")) {
+        const auto text = [&](const char* name) {
+          return file.has_attribute("", name) ? file.read_text("", name) : std::string();
+        };
+        const auto number = [&](const char* name) -> std::optional<double> {
+          if (!file.has_attribute("", name)) return {};
+          return file.read_real("", name);
+        };
+        return {.environment = text("environment"),
+                .config = text("config"),
+                .goal_radius = number("goal_radius"),
+                .dt = number("dt")};
+      }
+    }
+    const EpisodeHeader h = EpisodeReader(path).header();
+    return {.environment = h.environment,
+            .config = h.config,
+            .goal_radius = h.goal_radius,
+            .dt = h.dt,
+            .guesses_failures = !h.has_failed};
+  };
+  try_reading(path, read);
+  return read();
+}
+
+void expect_same_task(const fs::path& path, const EnvSpec& spec, const std::string& config) {
+  const DatasetIdentity there = dataset_identity(path);
+  std::vector<std::string> sentences;
+  if (!there.environment.empty() && there.environment != spec.name)
+    sentences.push_back(fmt::format("the environment is {} there, but {} here", there.environment, spec.name));
+  const auto compare = [&](const char* what, const std::optional<double>& a, double b) {
+    if (a && *a != b) sentences.push_back(fmt::format("{} is {} there, but {} here", what, *a, b));
+  };
+  compare("the goal's radius", there.goal_radius, static_cast<double>(spec.goal.radius));
+  compare("the time per step", there.dt, spec.dt);
+  // The settings of another environment are others.
+  if (sentences.empty()) sentences = setting_differences(path, spec.name, there.config, config);
+  if (!sentences.empty())
+    throw DatasetMismatch(
+        fmt::format("{}: the episodes are of another task: {}", path.string(), fmt::join(sentences, "; ")));
+}
+
+std::string filter_dataset(const fs::path& path, const EpisodeFilter& filter, const fs::path& out, bool compressed) {
+  if (fs::exists(out)) wrong(out, "the file is there already; expected a new name");
+  const DatasetSummary all = check_dataset(path);
+  const EpisodeReader reader(path);
+  EpisodeFileWriter writer(out, reader.header(), compressed);
+  std::uint64_t kept = 0;
+  EpisodeBlock b;
+  for (std::uint64_t e = 0; e < reader.episodes() && (filter.first == 0 || kept < filter.first); ++e) {
+    b.clear();
+    reader.read(e, b);
+    const double total = sum(b.reward);
+    const bool fits =
+        (!filter.success || b.success.back() != 0) && (!filter.failed || b.failed.back() != 0) &&
+        (!filter.purpose || b.purpose[0] == static_cast<std::uint8_t>(*filter.purpose)) &&
+        (!filter.min_return || total >= *filter.min_return) && (!filter.max_return || total <= *filter.max_return) &&
+        (!filter.steps || (b.run_step[0] >= filter.steps->first && b.run_step[0] <= filter.steps->second));
+    if (!fits) continue;
+    writer.append(b);
+    ++kept;
+  }
+  if (kept == 0)
+    wrong(path, fmt::format("none of {} episodes is left; expected a filter that keeps at least one", all.episodes));
+  writer.close();
+  return fmt::format("{} of {} episodes are in {}", kept, all.episodes, out.string());
+}
+
+std::string merge_datasets(const std::vector<fs::path>& paths, const fs::path& out, bool compressed) {
+  if (fs::exists(out)) wrong(out, "the file is there already; expected a new name");
+  EpisodeHeader header;
+  bool any_failed = false;
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    check_dataset(paths[i]);
+    const EpisodeReader reader(paths[i]);
+    const EpisodeHeader& h = reader.header();
+    if (i == 0) header = h;
+    const std::string first = paths[0].string();
+    if (!h.same_spaces(header) || h.action_low != header.action_low || h.action_high != header.action_high ||
+        h.goal_radius != header.goal_radius || h.dt != header.dt)
+      wrong(paths[i], fmt::format("the episodes are of {} with the goal radius {}, those of {} of {} with {}; expected "
+                                  "the same environment and spaces",
+                                  h.environment, h.goal_radius, first, header.environment, header.goal_radius));
+    if (const auto found = setting_differences(paths[i], h.environment, h.config, header.config); !found.empty())
+      wrong(paths[i],
+            fmt::format("the episodes are of another task than those of {}: {}", first, fmt::join(found, "; ")));
+    header.max_steps = std::max(header.max_steps, h.max_steps);
+    header.has_failed = header.has_failed && h.has_failed;
+    EpisodeBlock b;
+    for (std::uint64_t e = 0; e < reader.episodes() && !any_failed; ++e, b.clear()) {
+      reader.read(e, b);
+      any_failed = b.failed.back() != 0;
+    }
+  }
+  if (any_failed && !header.has_failed)
+    wrong(out,
+          "some of the files say which episodes failed, and others were written before that was kept; expected "
+          "all to say so, or none");
+  EpisodeFileWriter writer(out, header, compressed);
+  std::uint64_t episodes = 0;
+  EpisodeBlock b;
+  for (const fs::path& path : paths) {
+    const EpisodeReader reader(path);
+    for (std::uint64_t e = 0; e < reader.episodes(); ++e, ++episodes) {
+      b.clear();
+      reader.read(e, b);
+      writer.append(b);
+    }
+  }
+  writer.close();
+  return fmt::format("{} episodes of {} files are in {}", episodes, paths.size(), out.string());
 }
 
 void replay_dataset(const fs::path& path, const EnvSpec& spec, const std::function<void(const StepBatch&)>& observe) {
@@ -669,7 +966,7 @@ void replay_dataset(const fs::path& path, const EnvSpec& spec, const std::functi
       step.terminated[0] = b.terminated[t];
       step.truncated[0] = b.truncated[t];
       step.success[0] = b.success[t];
-      step.failed[0] = spec.can_fail && b.terminated[t] != 0 && b.success[t] == 0;
+      step.failed[0] = b.failed[t];
       observe(step);
     }
   });

@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 static_assert(std::is_same_v<Scalar, float>, "the files hold float32");
 
-constexpr std::uint64_t kSchema = 1;
+constexpr std::uint64_t kSchema = 2, kSchemaWithoutFailed = 1;
 constexpr std::uint64_t kChunkBytes = std::uint64_t(1) << 17, kStepsAtOnce = 50'000;
 
 // The columns of a file that have one row per state, or per step: f(name, numbers per row, the block's vector).
@@ -34,6 +34,7 @@ void for_steps(const EpisodeHeader& h, EpisodeBlock& b, F f) {
   f("terminated", 0, b.terminated);
   f("truncated", 0, b.truncated);
   f("success", 0, b.success);
+  f("failed", 0, b.failed);
 }
 template <class F>
 void for_episodes(EpisodeBlock& b, F f) {
@@ -45,9 +46,10 @@ void for_episodes(EpisodeBlock& b, F f) {
 
 Hdf5Shape row_shape(int numbers) { return numbers > 0 ? Hdf5Shape{static_cast<std::uint64_t>(numbers)} : Hdf5Shape{}; }
 
-// Goals of 0 numbers have no dataset.
-bool is_there(const char* name, int goal_dim) {
-  return goal_dim > 0 || (std::string_view(name) != "achieved_goal" && std::string_view(name) != "desired_goal");
+// Goals of 0 numbers have no dataset, and files of version 1 do not say what failed.
+bool is_there(std::string_view name, const EpisodeHeader& h) {
+  if (name == "failed") return h.has_failed;
+  return h.goal_dim > 0 || (name != "achieved_goal" && name != "desired_goal");
 }
 
 void append_column(std::vector<float>& to, const Matrix& from, std::uint64_t columns) {
@@ -71,8 +73,9 @@ std::vector<double> read_range(const Hdf5File& file, const char* name, int n) {
 }
 
 EpisodeHeader read_header(const Hdf5File& file, const fs::path& path) {
-  if (const std::uint64_t schema = file.read_number("", "schema"); schema != kSchema)
-    wrong(path, fmt::format("schema = {}; expected {}", schema, kSchema));
+  const std::uint64_t schema = file.read_number("", "schema");
+  if (schema != kSchema && schema != kSchemaWithoutFailed)
+    wrong(path, fmt::format("schema = {}; expected {} or {}", schema, kSchemaWithoutFailed, kSchema));
   if (const std::string kind = file.read_text("", "kind"); kind != kEpisodeKind)
     wrong(path, fmt::format("kind = \"{}\"; expected \"{}\"", kind, kEpisodeKind));
   EpisodeHeader h;
@@ -87,6 +90,7 @@ EpisodeHeader read_header(const Hdf5File& file, const fs::path& path) {
   h.goal_radius = file.read_real("", "goal_radius");
   h.dt = file.read_real("", "dt");
   h.seed = file.read_number("", "seed");
+  h.has_failed = schema != kSchemaWithoutFailed;
   if (!(h.goal_radius >= 0) || !std::isfinite(h.goal_radius) || !(h.dt >= 0) || !std::isfinite(h.dt))
     wrong(path, fmt::format("goal_radius = {}, dt = {}; expected finite numbers >= 0", h.goal_radius, h.dt));
   if (h.obs_dim == 0 || h.action_dim == 0 || (h.choices > 0 && h.action_dim != 1))
@@ -167,6 +171,7 @@ void EpisodeBlock::append_episode(const EpisodeHeader& h, const EpisodeBlock& fr
   copy(from.terminated, terminated, begin, count, 1);
   copy(from.truncated, truncated, begin, count, 1);
   copy(from.success, success, begin, count, 1);
+  copy(from.failed, failed, begin, count, 1);
   end.push_back(old_steps + count);
   lane.push_back(from.lane[e]);
   run_step.push_back(from.run_step[e]);
@@ -175,7 +180,7 @@ void EpisodeBlock::append_episode(const EpisodeHeader& h, const EpisodeBlock& fr
 
 EpisodeFileWriter::EpisodeFileWriter(fs::path path, const EpisodeHeader& h, bool compressed)
     : path_(std::move(path)), file_(Hdf5File::create(temporary_name(path_))), header_(h), compressed_(compressed) {
-  file_.write_attribute("", "schema", kSchema);
+  file_.write_attribute("", "schema", h.has_failed ? kSchema : kSchemaWithoutFailed);
   file_.write_attribute("", "kind", kEpisodeKind);
   file_.write_attribute("", "environment", h.environment);
   file_.write_attribute("", "config", h.config);
@@ -187,8 +192,11 @@ EpisodeFileWriter::EpisodeFileWriter(fs::path path, const EpisodeHeader& h, bool
   file_.write_attribute("", "dt", h.dt);
   file_.write_attribute("", "seed", h.seed);
   if (h.choices == 0) {
-    file_.write("action_low", {h.action_low.size()}, std::span(h.action_low));
-    file_.write("action_high", {h.action_high.size()}, std::span(h.action_high));
+    for (const auto& [name, range] :
+         {std::pair{"action_low", &h.action_low}, std::pair{"action_high", &h.action_high}}) {
+      file_.create_rows<double>(name, {}, range->size(), false);
+      file_.append(name, std::span<const double>(*range));
+    }
   }
 }
 
@@ -196,7 +204,7 @@ EpisodeFileWriter::EpisodeFileWriter(fs::path path, const EpisodeHeader& h, bool
 void EpisodeFileWriter::create_columns() {
   const auto create = [&]<class T>(const char* name, int numbers, std::vector<T>& column) {
     const std::uint64_t width = static_cast<std::uint64_t>(std::max(numbers, 1)), rows = column.size() / width;
-    if (is_there(name, header_.goal_dim))
+    if (is_there(name, header_))
       file_.create_rows<T>(
           name, row_shape(numbers),
           std::clamp<std::uint64_t>(kChunkBytes / (width * sizeof(T)), 1, std::max<std::uint64_t>(rows, 1)),
@@ -225,7 +233,7 @@ void EpisodeFileWriter::write_pending() {
   for (std::uint64_t& end : pending_.end) end += steps_;
   steps_ += pending_.steps();
   const auto write = [&]<class T>(const char* name, int, std::vector<T>& column) {
-    if (!column.empty()) file_.append(name, std::span<const T>(column));
+    if (!column.empty() && is_there(name, header_)) file_.append(name, std::span<const T>(column));
   };
   for_states(header_, pending_, write);
   for_steps(header_, pending_, write);
@@ -262,8 +270,8 @@ const Hdf5File& EpisodeReader::open_part(std::size_t part) const {
 
 void EpisodeReader::add(const fs::path& path) {
   const Hdf5File file = Hdf5File::open(path);
-  Part part{episodes_, {}};
   const EpisodeHeader h = read_header(file, path);
+  Part part{h.has_failed, episodes_, {}};
   if (!files_.empty() && !h.same_spaces(header_))
     wrong(path, fmt::format("the episodes are of {} with other spaces than those of {}", h.environment,
                             files_.front().string()));
@@ -280,7 +288,7 @@ void EpisodeReader::add(const fs::path& path) {
   const std::uint64_t count = rows("episode/end", 0), steps = rows("reward", 0);
   const auto expect = [&](std::uint64_t expected) {
     return [&, expected](const char* name, int numbers, auto&) {
-      if (!is_there(name, h.goal_dim)) return;
+      if (!is_there(name, h)) return;
       if (const std::uint64_t n = rows(name, numbers); n != expected)
         wrong(path, fmt::format("{}: there are {} rows; expected {}, for {} episodes of {} steps", name, n, expected,
                                 count, steps));
@@ -298,6 +306,7 @@ void EpisodeReader::add(const fs::path& path) {
   for_steps(h, types, expect(steps));
   for_episodes(types, expect(count));
   if (files_.empty()) header_ = h;
+  header_.has_failed = header_.has_failed && h.has_failed;
   files_.push_back(path);
   parts_.push_back(std::move(part));
   episodes_ += count;
@@ -312,10 +321,15 @@ void EpisodeReader::read(std::uint64_t index, EpisodeBlock& b) const {
   const fs::path& file = files_[number];
   const Hdf5File& open = open_part(number);
   const std::uint64_t e = index - part.first, begin = e == 0 ? 0 : part.end[e - 1], steps = part.end[e] - begin;
+  EpisodeHeader there = header_;
+  there.has_failed = part.has_failed;
   const auto read_rows = [&](std::uint64_t first, std::uint64_t count) {
     return [&, first, count]<class T>(const char* name, int numbers, std::vector<T>& column) {
-      if (!is_there(name, header_.goal_dim)) return;
       const std::size_t old = column.size();
+      if (!is_there(name, there)) {
+        if (std::string_view(name) == "failed") column.resize(old + count);
+        return;
+      }
       column.resize(old + count * static_cast<std::uint64_t>(std::max(numbers, 1)));
       open.read_rows(name, first, count, std::span(column).subspan(old));
       if constexpr (std::is_same_v<T, float>) {
@@ -343,6 +357,10 @@ void EpisodeReader::read(std::uint64_t index, EpisodeBlock& b) const {
       wrong(file, fmt::format("step {} of {} of episode {} has terminated = {}, truncated = {}, success = {}; expected "
                               "0 or 1, and one of the first two on the last step only",
                               t, steps, index, b.terminated[k], b.truncated[k], b.success[k]));
+    if (b.failed[k] > 1 || (b.failed[k] && !b.terminated[k]))
+      wrong(file, fmt::format("step {} of {} of episode {} has failed = {}, terminated = {}; expected 0 or 1, and a "
+                              "failure only where the episode is terminated",
+                              t, steps, index, b.failed[k], b.terminated[k]));
     for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(header_.action_dim); ++i) {
       const float a = b.action[k * static_cast<std::uint64_t>(header_.action_dim) + i];
       const bool inside = header_.choices > 0 ? a >= 0 && a < static_cast<float>(header_.choices) && a == std::trunc(a)
@@ -400,6 +418,7 @@ void EpisodeStage::add(const StepBatch& step, std::size_t i) {
   lane.flags(0, t) = step.terminated[i];
   lane.flags(1, t) = step.truncated[i];
   lane.flags(2, t) = step.success[i];
+  lane.failed = step.failed[i];
   ++lane.steps;
 }
 
@@ -415,6 +434,8 @@ void EpisodeStage::move_episode(std::size_t i, std::uint64_t run_step, EpisodeBl
     b.truncated.push_back(static_cast<std::uint8_t>(lane.flags(1, t)));
     b.success.push_back(static_cast<std::uint8_t>(lane.flags(2, t)));
   }
+  b.failed.resize(b.success.size());
+  b.failed.back() = lane.failed;
   if (b.terminated.back() == 0) b.truncated.back() = 1;
   b.end.push_back(b.reward.size());
   b.lane.push_back(i);
@@ -575,7 +596,9 @@ void EpisodeRecorder::finish() {
   if (!active()) return;
   try {
     if (episodes_ > 0) {
-      EpisodeFileWriter whole(episode_file(directory_), header_, options_.compressed);
+      EpisodeHeader header = header_;
+      header.has_failed = EpisodeReader(parts_).header().has_failed;  // older revisions may have written some of them
+      EpisodeFileWriter whole(episode_file(directory_), header, options_.compressed);
       EpisodeBlock block;
       for (std::size_t i = 0; i < part_episodes_.size(); ++i) {
         const EpisodeReader part(part_path(i));
@@ -613,6 +636,8 @@ void EpisodeRecorder::restore_parts() {
     fs::remove_all(parts_);
     fs::create_directory(parts_);
     fs::rename(episode_file(directory_), part_path(0));
+    sync_directory(parts_);
+    sync_directory(directory_);
   }
   part_episodes_.clear();
   total = 0;

@@ -1,10 +1,12 @@
 // Recorded episodes. A file holds whole episodes, one after the other, in flat datasets, so that thousands of short
-// episodes stay cheap and a slice of any column is one matrix. Format version 1:
+// episodes stay cheap and a slice of any column is one matrix. Format version 2:
 //
 //   observation, achieved_goal, desired_goal   [steps + episodes x n] float32: the states s_0 ... s_T of every episode
 //   action                                     [steps x n] float32, in [-1, 1] or an index
 //   reward                                     [steps] float32
-//   terminated, truncated, success             [steps] uint8: task's end; time limit; goal reached after the step
+//   terminated, truncated, success, failed     [steps] uint8: task's end; time limit; goal reached after the step;
+//   ended
+//                                              by a failure, whatever the goal (StepResult::failed)
 //   episode/end                                [episodes] uint64: steps up to and with the episode; row e + the steps
 //                                              before episode e is its first state
 //   episode/lane, episode/run_step             [episodes] uint64: lane; transitions of the run when the episode ended
@@ -12,7 +14,12 @@
 //   action_low, action_high                    [n] float64: range in the environment's unit, for continuous actions
 //
 // Attributes of the root: schema, kind, environment, obs_dim, goal_dim, action_dim, choices (0: continuous actions),
-// goal_radius, max_steps, dt [s], seed, config (TOML of the run, with revision and library versions).
+// goal_radius, max_steps, dt [s], seed, config (TOML of the run, with revision and library versions). Every chunk of a
+// dataset has a checksum (HDF5's Fletcher-32 filter): a flipped bit is an error when it is read.
+//
+// Version 1 has no `failed` and no checksums. It is read, and EpisodeHeader::has_failed is false then: whether an
+// episode failed is not known, and who needs it guesses that an end without success was a failure where there can be
+// failures.
 //
 // While a run goes on, its episodes are sealed in parts of this format: <run>/episodes/000000.h5, ... Every part is
 // written under another name, synced and renamed, so that whatever exists is whole, after a kill as after a power
@@ -47,6 +54,7 @@ struct EpisodeHeader {
   std::vector<double> action_low, action_high;
   double goal_radius = 0, dt = 0;
   std::uint64_t seed = 0;
+  bool has_failed = true;  ///< whether the file says which episodes failed (since version 2)
 
   static EpisodeHeader of(const EnvSpec& spec, std::uint64_t seed, std::string config);
   bool same_spaces(const EpisodeHeader& other) const;  ///< and environment: their episodes may lie in one file
@@ -56,7 +64,8 @@ struct EpisodeHeader {
 struct EpisodeBlock {
   std::vector<float> observation, achieved, desired, action, reward;
   std::vector<std::uint8_t> terminated, truncated, success;
-  std::vector<std::uint64_t> end;  ///< counted from the first step of the block
+  std::vector<std::uint8_t> failed;  ///< all 0 where EpisodeHeader::has_failed is false
+  std::vector<std::uint64_t> end;    ///< counted from the first step of the block
   std::vector<std::uint64_t> lane, run_step;
   std::vector<std::uint8_t> purpose;
 
@@ -108,6 +117,7 @@ class EpisodeReader {
 
  private:
   struct Part {
+    bool has_failed;
     std::uint64_t first;             // index of its first episode
     std::vector<std::uint64_t> end;  // of its episodes, in steps of the file
   };
@@ -141,6 +151,7 @@ class EpisodeStage {
     Matrix action, reward;                  // [n x max_steps]
     Matrix flags;                           // [3 x max_steps] terminated, truncated, success
     std::uint64_t steps = 0;
+    std::uint8_t failed = 0;  // the last step; none before it can have
   };
   std::vector<Lane> lanes_;
   EpisodePurpose purpose_;

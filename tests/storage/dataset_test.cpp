@@ -5,7 +5,9 @@
 
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "support/script.h"
 #include "support/temporary_directory.h"
@@ -180,6 +182,247 @@ TEST(Dataset, IsRepairedToItsLongestValidPrefix) {
   EXPECT_THAT(repair_dataset(dir / "run", dir / "mixed.h5", false), HasSubstr("is of Script-v0 with other spaces"));
   expect_equal(read(dir / "mixed.h5"), good);
   EXPECT_THAT(message_of<std::runtime_error>([&] { check_dataset(dir / "run"); }), HasSubstr("with other spaces"));
+}
+
+// Episodes of which some fail, and others end without success and do not fail.
+EnvSpec failing_spec() {
+  EnvSpec spec = discrete_spec();
+  spec.can_fail = true;
+  return spec;
+}
+EpisodeBlock with_failures(const EnvSpec& spec) {
+  EpisodeBlock block = scripted(spec, 60);
+  bool fails = false;
+  for (const std::uint64_t end : block.end)
+    if (block.terminated[end - 1]) block.failed[end - 1] = std::exchange(fails, !fails);
+  return block;
+}
+std::vector<std::uint8_t> replayed_failures(const fs::path& path, const EnvSpec& spec) {
+  std::vector<std::uint8_t> failed;
+  replay_dataset(path, spec, [&](const StepBatch& step) { failed.push_back(step.failed[0]); });
+  return failed;
+}
+
+TEST(Failures, GoThroughEveryFormat) {
+  const TemporaryDirectory dir;
+  const EnvSpec spec = failing_spec();
+  const EpisodeBlock block = with_failures(spec);
+  write(dir / "e.h5", spec, block);
+  export_minari(dir / "e.h5", dir / "m-v0", false);
+  export_d4rl(dir / "e.h5", dir / "d.hdf5", false);
+  EXPECT_EQ(repair_dataset(dir / "e.h5", dir / "r.h5", false), "");
+  import_dataset(dir / "m-v0", spec, dir / "i.h5", false);
+  for (const char* name : {"e.h5", "m-v0", "d.hdf5", "r.h5", "i.h5"}) {
+    EXPECT_EQ(replayed_failures(dir / name, spec), block.failed) << name;
+    EXPECT_FALSE(dataset_identity(dir / name).guesses_failures) << name;
+  }
+}
+
+TEST(Failures, AreGuessedOnlyForFilesThatDoNotSayThem) {
+  const TemporaryDirectory dir;
+  const EnvSpec spec = failing_spec();
+  const EpisodeBlock block = with_failures(spec);
+  EpisodeHeader old = EpisodeHeader::of(spec, 3, "");
+  old.has_failed = false;  // writes version 1
+  {
+    EpisodeFileWriter writer(dir / "old.h5", old, false);
+    writer.append(block);
+    writer.close();
+  }
+  std::vector<std::uint8_t> guess(block.steps());
+  for (std::size_t t = 0; t < guess.size(); ++t) guess[t] = block.terminated[t] && !block.success[t];
+  EXPECT_NE(guess, block.failed);
+  EXPECT_EQ(replayed_failures(dir / "old.h5", spec), guess);
+  EXPECT_EQ(replayed_failures(dir / "old.h5", discrete_spec()), std::vector<std::uint8_t>(block.steps()));
+  EXPECT_EQ(Hdf5File::open(dir / "old.h5").read_number("", "schema"), 1u);
+  EXPECT_TRUE(dataset_identity(dir / "old.h5").guesses_failures);
+  EXPECT_THAT(check_files(dir / "old.h5", {}), testing::Contains(HasSubstr("does not say which episodes failed")));
+  // What is made of it still does not say.
+  EXPECT_EQ(repair_dataset(dir / "old.h5", dir / "copy.h5", false), "");
+  EXPECT_TRUE(dataset_identity(dir / "copy.h5").guesses_failures);
+}
+
+TEST(Identity, OfAnotherTaskIsToldInBothValues) {
+  const TemporaryDirectory dir;
+  const EnvSpec spec = discrete_spec();
+  const auto write_as = [&](const char* name, const EnvSpec& s, const std::string& config) {
+    EpisodeFileWriter writer(dir / name, EpisodeHeader::of(s, 3, config), false);
+    writer.append(scripted(s, 60));
+    writer.close();
+  };
+  const auto refusal = [&](const char* name, const std::string& config) {
+    return message_of<DatasetMismatch>([&] { expect_same_task(dir / name, spec, config); });
+  };
+  const std::string config = "[env]\nname = \"Script-v0\"\nreward = \"own\"\nbits = 4\n";
+  write_as("same.h5", spec, config + "[train]\nlanes = 3\n");
+  EXPECT_EQ(refusal("same.h5", config), "");
+  EXPECT_EQ(refusal("same.h5", ""), "");
+  EXPECT_THAT(
+      refusal("same.h5", "[env]\nreward = \"arrival\"\nbits = 4\n"),
+      HasSubstr("same.h5: the episodes are of another task: env.reward is \"own\" there, but \"arrival\" here"));
+  EXPECT_THAT(refusal("same.h5", config + "goal_x = 0.5\n"), HasSubstr("env.goal_x is left out there, but 0.5 here"));
+  EnvSpec other = spec;
+  other.name = "Other-v0";
+  write_as("other.h5", other, config);
+  EXPECT_THAT(refusal("other.h5", config), HasSubstr("the environment is Other-v0 there, but Script-v0 here"));
+  other = spec;
+  other.goal.radius = Scalar(0.25);
+  write_as("radius.h5", other, config);
+  EXPECT_THAT(refusal("radius.h5", config), HasSubstr("the goal's radius is 0.25 there, but 0.5 here"));
+  // Exports of ours say the same.
+  export_minari(dir / "other.h5", dir / "m-v0", false);
+  export_d4rl(dir / "radius.h5", dir / "d.hdf5", false);
+  EXPECT_THAT(refusal("m-v0", config), HasSubstr("the environment is Other-v0 there"));
+  EXPECT_THAT(refusal("d.hdf5", config), HasSubstr("the goal's radius is 0.25 there"));
+  EXPECT_THAT(message_of<std::runtime_error>([&] { check_files(dir / "other.h5", spec); }),
+              HasSubstr("Other-v0 there"));
+  EXPECT_THAT(message_of<std::runtime_error>([&] { import_dataset(dir / "m-v0", spec, dir / "i.h5", false); }),
+              HasSubstr("Other-v0 there"));
+}
+
+TEST(Minari, HasARowOfInformationForEveryObservationAndNoSeeds) {
+  const TemporaryDirectory dir;
+  const EpisodeBlock block = scripted(discrete_spec(), 60);
+  write(dir / "e.h5", discrete_spec(), block);
+  export_minari(dir / "e.h5", dir / "m-v0", false);
+  const Hdf5File file = Hdf5File::open(dir / "m-v0/data/main_data.hdf5");
+  for (std::uint64_t e = 0; e < block.episodes(); ++e) {
+    const std::string group = "episode_" + std::to_string(e);
+    const std::uint64_t steps = block.end[e] - block.begin_of(e);
+    for (const char* name : {"/infos/success", "/infos/failed"}) {
+      ASSERT_EQ(file.shape(group + name), (Hdf5Shape{steps + 1})) << group << name;
+      std::vector<std::uint8_t> flags(steps + 1);
+      file.read_rows(group + name, 0, steps + 1, std::span(flags));
+      EXPECT_EQ(flags[0], 0);
+    }
+    EXPECT_FALSE(file.has_attribute(group, "seed")) << "no number of ours repeats a reset";
+  }
+}
+
+TEST(Minari, NamesNamespacesAsItsListingNeedsThem) {
+  const TemporaryDirectory dir;
+  write(dir / "e.h5", discrete_spec(), scripted(discrete_spec(), 30));
+  const fs::path root = dir / "root";
+  ASSERT_EQ(::setenv("MINARI_DATASETS_PATH", root.c_str(), 1), 0);
+  for (const char* name : {"a b/m-v0", "a/b c/m-v0", "é/m-v0", "a/m v0", "a.b/m-v0"})
+    EXPECT_THAT(message_of<std::runtime_error>([&] { export_minari(dir / "e.h5", root / name, false); }),
+                HasSubstr("expected letters, digits, _ and -"))
+        << name;
+  EXPECT_FALSE(fs::exists(root));
+  export_minari(dir / "e.h5", root / "goalpost/fetch/m-v0", false);
+  ::unsetenv("MINARI_DATASETS_PATH");
+  const nlohmann::json j = nlohmann::json::parse(content(root / "goalpost/fetch/m-v0/data/metadata.json"));
+  EXPECT_EQ(j.at("dataset_id"), "goalpost/fetch/m-v0");
+  for (const char* directory : {"goalpost", "goalpost/fetch"})
+    EXPECT_EQ(content(root / directory / "namespace_metadata.json"), "{}\n");
+  EXPECT_FALSE(fs::exists(root / "namespace_metadata.json"));
+}
+
+TEST(Minari, NamesTheEnvironmentOfGymnasiumThatIsTheSameTask) {
+  const TemporaryDirectory dir;
+  int count = 0;
+  const auto spec_of = [&](const std::string& name, const std::string& settings) {
+    EnvSpec spec = discrete_spec();
+    spec.name = name;
+    const fs::path file = dir / ("e" + std::to_string(++count) + ".h5"), out = dir / ("m-v" + std::to_string(count));
+    EpisodeFileWriter writer(file, EpisodeHeader::of(spec, 3, "[env]\nname = \"" + name + "\"\n" + settings), false);
+    writer.append(scripted(spec, 30));
+    writer.close();
+    export_minari(file, out, false);
+    return nlohmann::json::parse(
+        nlohmann::json::parse(content(out / "data/metadata.json")).at("env_spec").get<std::string>());
+  };
+  const nlohmann::json reach = spec_of("FetchReachDense-v4", "");
+  EXPECT_EQ(reach.at("id"), "FetchReachDense-v4");
+  EXPECT_EQ(reach.at("entry_point"), "gymnasium_robotics.envs.fetch.reach:MujocoFetchReachEnv");
+  EXPECT_EQ(reach.at("kwargs").at("reward_type"), "dense");
+  EXPECT_EQ(reach.at("max_episode_steps"), 6);
+  EXPECT_EQ(spec_of("FetchPush-v4", "").at("kwargs").at("reward_type"), "sparse");
+  EXPECT_EQ(spec_of("AntMaze_UMaze-v5", "").at("id"), "AntMaze_UMaze-v5");
+  // Another task of the same name, an integrator of ours, and what only goalpost has.
+  EXPECT_EQ(spec_of("FetchReach-v4", "goal_x = 1.3\n").at("id"), "goalpost/FetchReach-v4");
+  EXPECT_EQ(spec_of("AntMaze_UMazeEuler-v5", "").at("id"), "goalpost/AntMaze_UMazeEuler-v5");
+  EXPECT_EQ(spec_of("BitFlip-v0", "").at("id"), "goalpost/BitFlip-v0");
+}
+
+TEST(Filter, KeepsTheEpisodesThatPass) {
+  const TemporaryDirectory dir;
+  const EnvSpec spec = failing_spec();
+  EpisodeBlock block = with_failures(spec);
+  for (std::uint64_t e = 0; e < block.episodes(); ++e) {
+    block.success[block.end[e] - 1] = e % 3 == 0;
+    block.purpose[e] = static_cast<std::uint8_t>(e % 2);
+    block.run_step[e] = 10 * e;
+  }
+  write(dir / "e.h5", spec, block);
+  int count = 0;
+  const auto kept = [&](const EpisodeFilter& filter) {
+    const fs::path out = dir / ("f" + std::to_string(++count) + ".h5");
+    filter_dataset(dir / "e.h5", filter, out, false);
+    return read(out);
+  };
+  const auto all = [](const std::vector<std::uint64_t>& v, auto f) { return std::all_of(v.begin(), v.end(), f); };
+  EpisodeBlock b = kept({.success = true});
+  EXPECT_EQ(b.episodes(), (block.episodes() + 2) / 3);
+  for (const std::uint64_t end : b.end) EXPECT_EQ(b.success[end - 1], 1);
+  b = kept({.failed = true});
+  for (const std::uint64_t end : b.end) EXPECT_EQ(b.failed[end - 1], 1);
+  b = kept({.purpose = EpisodePurpose::evaluation});
+  EXPECT_EQ(b.episodes(), block.episodes() / 2);
+  b = kept({.steps = std::pair{std::uint64_t(20), std::uint64_t(50)}});
+  EXPECT_EQ(b.run_step, (std::vector<std::uint64_t>{20, 30, 40, 50}));
+  b = kept({.success = true, .first = 2});
+  EXPECT_EQ(b.run_step, (std::vector<std::uint64_t>{0, 30}));
+  b = kept({.min_return = -3, .max_return = -2});
+  EXPECT_GT(b.episodes(), 0u);
+  EXPECT_TRUE(all(b.end, [&, last = std::uint64_t(0)](std::uint64_t end) mutable {
+    const std::uint64_t steps = end - std::exchange(last, end);
+    return steps == 2 || steps == 3;  // a reward of -1 a step
+  }));
+  EXPECT_THAT(
+      message_of<std::runtime_error>([&] { filter_dataset(dir / "e.h5", {.min_return = 1}, dir / "n.h5", false); }),
+      HasSubstr("none of " + std::to_string(block.episodes()) + " episodes is left"));
+  EXPECT_FALSE(fs::exists(dir / "n.h5") || fs::exists(dir / "n.h5.tmp"));
+}
+
+TEST(Merge, PutsEpisodesOfOneTaskBehindEachOther) {
+  const TemporaryDirectory dir;
+  const EnvSpec spec = discrete_spec();
+  const EpisodeBlock block = scripted(spec, 60);
+  const auto write_as = [&](const char* name, const EnvSpec& s, const std::string& config, bool has_failed = true) {
+    EpisodeHeader header = EpisodeHeader::of(s, 3, config);
+    header.has_failed = has_failed;
+    EpisodeFileWriter writer(dir / name, header, false);
+    writer.append(scripted(s, 60));
+    writer.close();
+  };
+  write_as("a.h5", spec, "[env]\nbits = 4\n");
+  write_as("b.h5", spec, "seed = 7\n[env]\nbits = 4\n");
+  merge_datasets({dir / "a.h5", dir / "b.h5"}, dir / "ab.h5", false);
+  const EpisodeBlock both = read(dir / "ab.h5");
+  EXPECT_EQ(both.episodes(), 2 * block.episodes());
+  EXPECT_TRUE(std::equal(block.reward.begin(), block.reward.end(), both.reward.begin()));
+  EXPECT_TRUE(std::equal(block.action.begin(), block.action.end(),
+                         both.action.begin() + static_cast<std::ptrdiff_t>(block.action.size())));
+
+  const auto refusal = [&](const char* other) {
+    return message_of<std::runtime_error>([&] { merge_datasets({dir / "a.h5", dir / other}, dir / "n.h5", false); });
+  };
+  write_as("c.h5", spec, "[env]\nbits = 5\n");
+  EXPECT_THAT(refusal("c.h5"), HasSubstr("env.bits is 5 there, but 4 here"));
+  EnvSpec other = spec;
+  other.name = "Other-v0";
+  write_as("d.h5", other, "");
+  EXPECT_THAT(refusal("d.h5"), HasSubstr("the episodes are of Other-v0"));
+  other = spec;
+  other.goal.radius = Scalar(0.25);
+  write_as("e.h5", other, "");
+  EXPECT_THAT(refusal("e.h5"), HasSubstr("with the goal radius 0.25"));
+  EXPECT_FALSE(fs::exists(dir / "n.h5"));
+  // A file that does not say what failed takes this from the others, if there is nothing to say.
+  write_as("old.h5", spec, "[env]\nbits = 4\n", false);
+  EXPECT_EQ(refusal("old.h5"), "");
+  EXPECT_TRUE(dataset_identity(dir / "n.h5").guesses_failures);
 }
 
 // ------------------------------------------------------------------------------------------------------ hostile files

@@ -188,6 +188,70 @@ TEST(Episodes, LongerThanTheirTimeLimitAreRefused) {
   EXPECT_THROW(stage.add(script.next(), 1), std::logic_error);
 }
 
+// Every byte of the numbers counts: with one bit of it flipped, reading says so.
+TEST(Episodes, OfAFileWithAFlippedBitAreRefused) {
+  const TemporaryDirectory dir;
+  Recording r(dir.path());
+  r.run(300);
+  r.recorder.finish();
+  const std::filesystem::path file = episode_file(dir.path());
+  const EpisodeBlock block = read_all(file);
+  const std::string whole = content(file);
+  const auto flip = [&](const auto& column, std::size_t i) {
+    using T = typename std::decay_t<decltype(column)>::value_type;
+    // Where a run of these numbers lies in the file.
+    const std::string_view numbers(reinterpret_cast<const char*>(column.data()),
+                                   std::min<std::size_t>(column.size(), 64) * sizeof(T));
+    const std::size_t at = whole.find(numbers);
+    ASSERT_NE(at, whole.npos);
+    std::string damaged = whole;
+    damaged[at + i] = static_cast<char>(damaged[at + i] ^ 1);
+    set_content(file, damaged);
+    EXPECT_THAT(message_of<std::runtime_error>([&] { read_all(file); }), HasSubstr("the file is damaged")) << i;
+  };
+  for (const std::size_t i : {0, 1, 77}) {
+    flip(block.observation, i);
+    flip(block.desired, i);
+    flip(block.action, i);
+    flip(block.run_step, i);
+  }
+  for (const std::size_t i : {0, 1, 33}) flip(block.truncated, i);
+  set_content(file, whole);
+  EXPECT_EQ(read_all(file).reward, block.reward);
+}
+
+TEST(Episodes, SayWhichOfThemFailed) {
+  const TemporaryDirectory dir;
+  Script script(kSpec, 2, true);
+  EpisodeStage stage(kSpec, 2, EpisodePurpose::training);
+  EpisodeBlock block;
+  std::vector<std::uint8_t> failed;
+  for (int t = 0; t < 100; ++t) {
+    StepBatch step = script.next();
+    if (t % 2 == 0) step.failed[0] = 0;  // the task's own end, without success: no failure
+    for (std::size_t lane = 0; lane < 2; ++lane) {
+      stage.add(step, lane);
+      if (!step.ended(lane)) continue;
+      stage.move_episode(lane, 0, block);
+      failed.push_back(step.failed[lane]);
+    }
+  }
+  EpisodeFileWriter writer(dir / "e.h5", EpisodeHeader::of(kSpec, 5, ""), false);
+  writer.append(block);
+  writer.close();
+  const EpisodeBlock read = read_all(dir / "e.h5");
+  EXPECT_EQ(read.failed, block.failed);
+  EXPECT_TRUE(EpisodeReader(dir / "e.h5").header().has_failed);
+  std::uint64_t failures = 0, ends_without = 0;
+  for (std::uint64_t e = 0; e < read.episodes(); ++e) {
+    EXPECT_EQ(read.failed[read.end[e] - 1], failed[e]) << e;
+    failures += failed[e];
+    ends_without += read.terminated[read.end[e] - 1] && !failed[e];
+  }
+  EXPECT_GT(failures, 0u);
+  EXPECT_GT(ends_without, 0u);
+}
+
 TEST(Episodes, ThatHaveNotEndedCountAsTruncated) {
   Script script(kSpec, 3);
   EpisodeStage stage(kSpec, 3, EpisodePurpose::rollout);

@@ -44,7 +44,8 @@ with h5py.File(data / "main_data.hdf5", "r") as f:
         g = f[f"episode_{e}"]
         n = len(g["rewards"])
         steps += n
-        assert g.attrs["id"] == e and g.attrs["total_steps"] == n and np.ndim(g.attrs["seed"]) == 0
+        assert g.attrs["id"] == e and g.attrs["total_steps"] == n and np.ndim(g.attrs.get("seed", 0)) == 0
+        assert all(len(info) == n + 1 for info in g.get("infos", {}).values()), "reset's information comes first"
         if observation_space["type"] == "Dict":
             assert set(g["observations"]) == set(observation_space["subspaces"])
             for key, space in observation_space["subspaces"].items():
