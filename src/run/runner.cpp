@@ -315,6 +315,12 @@ void fill_memory(RunParts& parts) {
       parts.agent->remember(step, lane);
       if (step.ended(0)) lane = (lane + 1) % parts.env.lanes();
     });
+    if (parts.env.spec().can_fail && dataset_identity(c->replay.dataset).guesses_failures)
+      fmt::print(stderr, "goalpost: agent.replay.dataset: {}: {}\n", c->replay.dataset, kGuessedFailures);
+    if (c->replay.dataset_check) expect_same_task(c->replay.dataset, parts.env.spec(), parts.experiment.to_toml());
+  } catch (const DatasetMismatch& e) {
+    throw UsageError(
+        fmt::format("agent.replay.dataset: {} (agent.replay.dataset_check=false takes it all the same)", e.what()));
   } catch (const std::runtime_error& e) {
     throw UsageError(fmt::format("agent.replay.dataset: {}", e.what()));
   }
@@ -366,6 +372,7 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool qui
   };
   run.on_checkpoint = [&] {
     if (parts.episodes) parts.episodes->seal();
+    log.sync();
     // A run that was resumed from a checkpoint leaves one, or what it reports from here on could not be gone on with.
     if (c.checkpoint_every > 0 || std::filesystem::exists(CheckpointSeries::newest(directory)))
       checkpoints.save(run.progress().step, kCheckpointKind, parts.state(c.checkpoint_replay), config);
@@ -402,8 +409,9 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool qui
     }
     return std::nullopt;
   }
-  write_file_atomically(directory / kResultFile, to_json(result).dump(2) + "\n");
   log.events().add_hparams_end(true);
+  log.sync();
+  write_file_atomically(directory / kResultFile, to_json(result).dump(2) + "\n");
   CheckpointSeries::remove_older(directory);
   return result;
 }
@@ -505,6 +513,50 @@ std::string no_checkpoint(const std::filesystem::path& directory) {
       directory.string(), kConfigFile);
 }
 
+// A checkpoint is saved after the rows of its evaluations. Where a power failure has taken some of them nevertheless,
+// the run goes on from the newest checkpoint whose rows are all there, and writes the others again: a curve has no
+// hole.
+// @throws UsageError if there is none
+void go_back_to_whole_curve(const std::filesystem::path& directory) {
+  const auto missing = [&](const std::filesystem::path& checkpoint) -> std::string {
+    const auto n = read_state_counters(checkpoint, kCheckpointKind,
+                                       {"train/progress/step", "train/evaluation_due", "train/evaluations"});
+    for (const char* stream : {"eval", "train"}) {
+      const std::uint64_t rows = RunLog::rows(directory, stream, static_cast<std::int64_t>(n[0] - (n[1] != 0 ? 1 : 0)));
+      if (rows < n[2])
+        return fmt::format("{} holds {} of the {} rows up to step {} of {}",
+                           (directory / fmt::format("{}.csv", stream)).string(), rows, n[2], n[0],
+                           checkpoint.filename().string());
+    }
+    return "";
+  };
+  const std::filesystem::path newest = CheckpointSeries::newest(directory);
+  std::string lost;
+  try {
+    lost = missing(newest);
+  } catch (const std::runtime_error&) {  // damaged: load_checkpoint says what is wrong
+    return;
+  }
+  if (lost.empty()) return;
+  const std::vector<std::filesystem::path> older = CheckpointSeries::older(directory);
+  for (auto file = older.rbegin(); file != older.rend(); ++file) {
+    std::string problem;
+    try {
+      problem = missing(*file);
+    } catch (const std::runtime_error& e) {
+      problem = e.what();
+    }
+    if (!problem.empty()) continue;
+    fmt::print(stderr, "goalpost: {}; going on from {}, whose rows are all there\n", lost, file->string());
+    CheckpointSeries::go_back_to(directory, *file);
+    return;
+  }
+  throw UsageError(
+      fmt::format("{}: the others are lost, and no older checkpoint has all of its rows; restore the file, or train "
+                  "anew with another --out",
+                  lost));
+}
+
 Experiment load_config(const std::filesystem::path& directory, const std::vector<std::string>& set) {
   const std::filesystem::path config = directory / kConfigFile;
   if (!std::filesystem::is_regular_file(config))
@@ -560,6 +612,7 @@ std::optional<RunResult> resume_in_directory(const std::filesystem::path& direct
                                    directory.string(), more));
   }
   if (!saved && before.train.checkpoint_every == 0) throw UsageError(no_checkpoint(directory));
+  if (saved) go_back_to_whole_curve(directory);
   RunParts parts(e);
   const auto fill = [&] { fill_memory(parts); };
   if (!saved) {

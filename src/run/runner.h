@@ -46,10 +46,12 @@ std::optional<RunResult> train_in_directory(Experiment& experiment, const std::f
 /// Goes on with an unfinished run from its checkpoint, or from its beginning if it was killed before the first one, so
 /// that (a run without checkpoints is refused, since beginning again would delete what it has reported)
 /// that everything it writes but wall-clock times is as if it had never stopped. Returns as train_in_directory.
+/// Where eval.csv or train.csv lacks rows up to the checkpoint, it goes on from the newest checkpoint whose rows are
+/// all there, with a sentence on stderr.
 /// @param set "key=value" put over the run's configuration: where training ends, and what does not affect it
 /// @param any_build accept a checkpoint of another revision, compiler, library or processor, whose bits may differ
 /// @throws UsageError naming what differs if the directory is no run, has finished, or its checkpoint is damaged, of
-/// another build, or of a configuration that differs in what matters
+/// another build, or of a configuration that differs in what matters; or if rows are missing for every checkpoint
 std::optional<RunResult> resume_in_directory(const std::filesystem::path& directory,
                                              const std::vector<std::string>& set, bool any_build, bool quiet);
 

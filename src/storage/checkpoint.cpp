@@ -166,7 +166,9 @@ class Hasher final : public PathVisitor {
 void check_hash(const Hdf5File& file, std::uint64_t hash) {
   if (file.has_attribute("", kChecksum) && file.read_number("", kChecksum) != hash)
     throw std::runtime_error(
-        fmt::format("{}: the numbers are not those that were saved: the file is damaged", file.path().string()));
+        fmt::format("{}: the numbers are not those that were saved: the file is damaged, or was changed and still has "
+                    "its attribute {}",
+                    file.path().string(), kChecksum));
 }
 
 void check_schema(const Hdf5File& file) {
@@ -255,6 +257,18 @@ std::string read_state_config(const std::filesystem::path& path, const std::stri
   return open_state(path, kind).read_text("", "config");
 }
 
+std::vector<std::uint64_t> read_state_counters(const std::filesystem::path& path, const std::string& kind,
+                                               const std::vector<std::string>& names) {
+  std::vector<std::uint64_t> values(names.size());
+  const auto read = [&] {
+    const Hdf5File file = open_state(path, kind);
+    for (std::size_t i = 0; i < names.size(); ++i) file.read(names[i], {1}, std::span(&values[i], 1));
+  };
+  try_reading(path, read);
+  read();
+  return values;
+}
+
 void load_state(const std::filesystem::path& path, const std::string& kind, const StateTraversal& visit) {
   try_reading(path, [&] {
     StateSummary any;
@@ -293,6 +307,14 @@ void CheckpointSeries::remove_older(const std::filesystem::path& directory) {
   for (const std::filesystem::path& file : older(directory)) std::filesystem::remove(file);
 }
 
+void CheckpointSeries::go_back_to(const std::filesystem::path& directory, const std::filesystem::path& file) {
+  const std::int64_t step = step_of(file).value();
+  std::filesystem::rename(file, newest(directory));
+  for (const std::filesystem::path& other : older(directory))
+    if (step_of(other) > step) std::filesystem::remove(other);
+  sync_directory(directory);
+}
+
 void CheckpointSeries::save(std::int64_t step, const std::string& kind, const StateTraversal& visit,
                             const std::string& config) {
   const std::filesystem::path newest_file = newest(directory_);
@@ -301,8 +323,12 @@ void CheckpointSeries::save(std::int64_t step, const std::string& kind, const St
     const std::filesystem::path second = directory_ / fmt::format("checkpoint_{}.h5", step_);
     std::error_code no_links;
     std::filesystem::remove(second, no_links);
-    std::filesystem::create_hard_link(newest_file, second, no_links);
-    if (no_links) std::filesystem::copy_file(newest_file, second);
+    const std::filesystem::path file = std::filesystem::canonical(newest_file);  // where it is a symbolic link
+    std::filesystem::create_hard_link(file, second, no_links);
+    if (no_links) {
+      std::filesystem::copy_file(file, second);
+      sync_file(second);
+    }
   }
   save_state(newest_file, kind, visit, config);
   step_ = step;

@@ -26,6 +26,10 @@ void save_state(const std::filesystem::path& path, const std::string& kind, cons
 /// The configuration that a state was saved with. @throws std::runtime_error as load_state
 std::string read_state_config(const std::filesystem::path& path, const std::string& kind);
 
+/// Single counters of a state, by their full names. @throws std::runtime_error as load_state
+std::vector<std::uint64_t> read_state_counters(const std::filesystem::path& path, const std::string& kind,
+                                               const std::vector<std::string>& names);
+
 /// What a file that save_state wrote is, and how much it holds.
 struct StateSummary {
   std::string kind;
@@ -51,6 +55,8 @@ class CheckpointSeries {
   /// The older ones, the oldest first.
   static std::vector<std::filesystem::path> older(const std::filesystem::path& directory);
   static void remove_older(const std::filesystem::path& directory);
+  /// Makes an older one the newest, and removes those between. @throws std::system_error with path and reason
+  static void go_back_to(const std::filesystem::path& directory, const std::filesystem::path& file);
 
   /// Says that the checkpoint in the directory, if there is one, is of this step.
   void continue_from(std::int64_t step) { step_ = step; }

@@ -58,6 +58,8 @@ class EventFile {
   /// Says that a resumed run goes on here: what other files of the run hold at and after the step is not shown.
   void add_session_start(std::int64_t step);
 
+  void sync() { file_.sync(); }  ///< returns when all events are on the disk
+
   const std::filesystem::path& path() const { return file_.path(); }
 
  private:

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -61,6 +62,9 @@ class Creation {
   Creation& operator=(const Creation&) = delete;
 
   void add(const fs::path& file) { made_.push_back(file); }
+  void sync() const {
+    for (const fs::path& p : made_) sync_directory(p.parent_path());
+  }
   void keep() { kept_ = true; }
 
  private:
@@ -89,6 +93,8 @@ EventFile create_run(const fs::path& directory, std::string_view config_toml) {
   creation.add(config);
   file.write(config_toml);
   EventFile events(directory);
+  file.sync();
+  creation.sync();
   creation.keep();
   return events;
 }
@@ -133,6 +139,22 @@ void RunLog::check_unused(const fs::path& directory) {
   if (parent.empty()) parent = ".";
   if (!fs::is_directory(parent)) cannot_create(directory, parent.string() + " is not a directory");
   if (::access(parent.c_str(), W_OK | X_OK) != 0) cannot_create(directory, std::strerror(errno));
+}
+
+void RunLog::sync() {
+  for (auto& [stream, table] : tables_) table.sync();
+  events_.sync();
+  sync_directory(directory_);
+}
+
+std::uint64_t RunLog::rows(const fs::path& directory, std::string_view stream, std::int64_t last_step) {
+  const fs::path file = directory / fmt::format("{}.csv", stream);
+  if (!fs::exists(file)) return 0;
+  const CsvTable table = read_csv(file);
+  if (table.rows() == 0) return 0;
+  const std::vector<double>& steps = table.column("step");
+  return static_cast<std::uint64_t>(
+      std::count_if(steps.begin(), steps.end(), [&](double step) { return step <= static_cast<double>(last_step); }));
 }
 
 void RunLog::write(std::string_view stream, std::int64_t step, std::span<const Column> columns) {

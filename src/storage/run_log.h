@@ -43,6 +43,11 @@ class RunLog {
   void write(std::string_view stream, std::int64_t step, std::span<const Column> columns);
   /// A Markdown text for TensorBoard; the same tag again replaces it.
   void note(std::string_view tag, std::string_view markdown) { events_.add_text(tag, markdown); }
+  /// Returns when all of this is on the disk: before something that relies on it, as a checkpoint on the rows up to its
+  /// step, is said to be saved.
+  void sync();
+  /// Rows of a stream, "train" or "eval", up to a step. @throws std::runtime_error if it cannot be read
+  static std::uint64_t rows(const std::filesystem::path& directory, std::string_view stream, std::int64_t last_step);
 
   const std::filesystem::path& directory() const { return directory_; }
   EventFile& events() { return events_; }  ///< for what is said once per run: hyper-parameters

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <optional>
 #include <random>
 #include <thread>
 
@@ -16,11 +17,13 @@
 #include "storage/csv.h"
 #include "storage/episodes.h"
 #include "support/temporary_directory.h"
+#include "support/unsynced.h"
 
 namespace goalpost {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using Words = std::vector<std::string>;
 
 class Killed : public testing::Test {
@@ -36,6 +39,7 @@ class Killed : public testing::Test {
       const int file = ::open(err.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0666);
       dup2(file, 1);
       dup2(file, 2);
+      if (unsynced_) unsynced_->prepare(GOALPOST_UNSYNCED);
       execv(GOALPOST_PROGRAM, argv.data());
       _exit(127);
     }
@@ -94,10 +98,17 @@ class Killed : public testing::Test {
   }
 
   TemporaryDirectory here_;
+  std::optional<UnsyncedFiles> unsynced_;  // a kill takes what was not synced with it
 };
 
-TEST_F(Killed, AtRandomMomentsEndsAtTheSameBits) {
+// With the parameter, the machine loses its power at the same moment.
+class KilledOrCutOff : public Killed, public testing::WithParamInterface<bool> {};
+
+TEST_P(KilledOrCutOff, AtRandomMomentsEndsAtTheSameBits) {
   using Clock = std::chrono::steady_clock;
+  const bool power_fails = GetParam();
+  if (power_fails) unsynced_.emplace(here_.path() / "runs", here_.path() / "unsynced");
+  std::filesystem::create_directories(here_ / "runs");
   const Clock::time_point begin = Clock::now();
   ASSERT_EQ(run(training("whole")), 0) << errors();
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
@@ -107,7 +118,7 @@ TEST_F(Killed, AtRandomMomentsEndsAtTheSameBits) {
   std::uint64_t most = 0;  // episodes that a kill left behind
   int kills = 0, runs = 0;
   while (kills < 100 || runs < 2) {
-    const std::string name = "run" + std::to_string(runs++);
+    const std::string name = "runs/run" + std::to_string(runs++);
     const std::filesystem::path directory = here_ / name;
     double longest = 0.6 * seconds;  // grows with each kill, or a busy machine might never reach the next checkpoint
     for (int status = -SIGKILL; status == -SIGKILL && !std::filesystem::exists(directory / "result.json");) {
@@ -120,6 +131,8 @@ TEST_F(Killed, AtRandomMomentsEndsAtTheSameBits) {
       kill(child, SIGKILL);
       status = wait_for(child);
       ASSERT_TRUE(status == 0 || status == -SIGKILL) << "status " << status << ": " << errors();
+      ASSERT_THAT(errors(), Not(HasSubstr("going on from"))) << "rows of a checkpoint are lost";
+      if (power_fails) unsynced_->lose();
       if (status != -SIGKILL) continue;
       ++kills;
       const std::filesystem::path parts = episode_parts(directory);
@@ -134,6 +147,47 @@ TEST_F(Killed, AtRandomMomentsEndsAtTheSameBits) {
     std::filesystem::remove_all(directory);
   }
   EXPECT_GT(most, whole.episodes() / 4);
+}
+INSTANTIATE_TEST_SUITE_P(Power, KilledOrCutOff, testing::Bool(),
+                         [](const auto& i) { return i.param ? "Fails" : "Stays"; });
+
+// eval.csv shorter than the checkpoint's evaluations, as older revisions left it: they did not sync its rows.
+TEST_F(Killed, GoesOnFromACheckpointWhoseRowsAreThere) {
+  ASSERT_EQ(run(training("whole")), 0) << errors();
+  const std::filesystem::path r = here_ / "r";
+  const pid_t child = start(training("r"));
+  const auto older = [&] {
+    return std::filesystem::exists(r) ? CheckpointSeries::older(r) : std::vector<std::filesystem::path>();
+  };
+  const auto evaluations = [](const std::filesystem::path& checkpoint) {
+    return read_state_counters(checkpoint, "goalpost run", {"train/evaluations"})[0];
+  };
+  // Two checkpoints, with an evaluation between them.
+  for (int i = 0; i < 60'000; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    kill(child, SIGSTOP);
+    if (!older().empty() && std::filesystem::exists(r / "checkpoint.h5") &&
+        evaluations(older().back()) < evaluations(r / "checkpoint.h5"))
+      break;
+    kill(child, SIGCONT);
+    ASSERT_FALSE(std::filesystem::exists(r / "result.json"));
+  }
+  kill(child, SIGKILL);
+  wait_for(child);
+  const std::string rows = content(r / "eval.csv");
+  std::size_t end = 0;
+  for (std::uint64_t i = 0; i < 1 + evaluations(older().back()); ++i) end = rows.find('\n', end) + 1;
+  set_content(r / "eval.csv", rows.substr(0, end));
+
+  std::filesystem::copy(r, here_ / "hopeless", std::filesystem::copy_options::recursive);
+  set_content(here_ / "hopeless/eval.csv", rows.substr(0, rows.find('\n') + 1));
+  EXPECT_EQ(run({"train", "--quiet", "--resume", (here_ / "hopeless").string()}), 2);
+  EXPECT_THAT(errors(),
+              testing::AllOf(HasSubstr("eval.csv holds 0 of the "), HasSubstr("no older checkpoint has all")));
+
+  EXPECT_EQ(run({"train", "--quiet", "--resume", r.string()}), 0) << errors();
+  EXPECT_THAT(errors(), testing::AllOf(HasSubstr("eval.csv holds "), HasSubstr("; going on from ")));
+  expect_same_run("whole", "r");
 }
 
 TEST_F(Killed, ByCtrlCSavesWhereItStands) {
