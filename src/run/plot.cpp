@@ -79,8 +79,12 @@ bool draw(std::span<const Plot> plots, const std::filesystem::path& directory, c
         p.width, p.height, p.name, p.drawing, p.width * 3 / 2, p.height * 3 / 2);
   }
   write_file_atomically(directory / (script + ".gp"), text);
-  const std::string command =
-      fmt::format("cd {0} && gnuplot {1}.gp > {1}.log 2>&1", shell_quoted(directory.string()), shell_quoted(script));
+  // Neither the user's settings (-d: no ~/.gnuplot) nor variables decide what is drawn.
+  const std::string command = fmt::format(
+      "cd {0} && env -u GNUTERM -u GNUPLOT_LIB -u GNUPLOT_DEFAULT_GDFONT -u GNUPLOT_FONTPATH -u GDFONTPATH -u "
+      "POSIXLY_CORRECT "
+      "LC_ALL=C.UTF-8 gnuplot -d {1}.gp > {1}.log 2>&1",
+      shell_quoted(directory.string()), shell_quoted(script));
   if (std::system(command.c_str()) != 0) return false;
   for (const Plot& p : plots) adapt(directory / (p.name + ".svg"), p);
   return true;
