@@ -208,7 +208,7 @@ int evaluate(const EvaluateOptions& o) {
     agent = std::move(run.agent);
     name = run.experiment.name;
   }
-  const int threads = available_processors();  // results do not depend on it
+  const int threads = usable_processors();  // results do not depend on it
   set_compute_threads(threads);
   VectorEnv env = make_evaluation_env(make_env, o.episodes, rng, threads);
   const Evaluation e = evaluate(*agent, env, o.episodes, rng, interrupted);

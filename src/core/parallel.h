@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <string>
 #include <type_traits>
 
 namespace goalpost {
@@ -27,8 +28,16 @@ void parallel_for_uneven(int n, int threads, F&& f) {
       n, threads, false, [](void* context, int i) { (*static_cast<std::remove_reference_t<F>*>(context))(i); }, &f);
 }
 
-/// Processors that this process may use: its affinity, and the quota of its control group.
-int available_processors();
+/// How many processors this process may use: those of its affinity, at most the limit of its control groups, at
+/// least 1.
+int usable_processors();
+
+namespace detail {
+/// The limit of control groups (version 2: cpu.max; 1: cpu.cfs_quota_us), rounded down; the largest int if there is
+/// none.
+/// @param self what /proc/self/cgroup holds @param root where the groups are mounted, /sys/fs/cgroup
+int control_group_processors(const std::string& self, const std::string& root);
+}  // namespace detail
 
 /// How many threads products and updates use: 1 at the start, at most 31. Results do not depend on it.
 int compute_threads();
