@@ -47,8 +47,11 @@ struct Kernels {
 extern const Kernels avx2_kernels, avx512_kernels;
 
 /// The fastest of this processor; null if it has none of these instruction sets. The environment variable
-/// GOALPOST_KERNELS = AVX-512, AVX2 or Eigen asks for less, e.g. for the bits of an older processor.
+/// GOALPOST_KERNELS = AVX-512, AVX2 or Eigen, in capital or small letters, asks for less, e.g. for the bits of an older
+/// processor. @throws UsageError if it is something else, or what this processor has not
 const Kernels* best();
+/// What best() is called: one of the names above.
+const char* name_of_best();
 
 /// x = high + low + at most 2^-16 |x|: x rounded to bfloat16, and what is left, rounded too.
 enum class Term { high, low };

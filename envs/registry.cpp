@@ -1,6 +1,7 @@
 #include "envs/registry.h"
 
 #include "core/names.h"
+#include "envs/bullet/bullet_env.h"
 #include "envs/bullet/race_car.h"
 #include "envs/classic/bit_flip.h"
 #include "envs/classic/pendulum.h"
@@ -8,6 +9,7 @@
 #include "envs/mujoco/ant_gather.h"
 #include "envs/mujoco/ant_maze.h"
 #include "envs/mujoco/fetch.h"
+#include "envs/mujoco/mujoco_env.h"
 #include "envs/mujoco/robotics_ant_maze.h"
 
 namespace goalpost {
@@ -175,5 +177,7 @@ std::span<const EnvEntry> environments() { return kEnvironments; }
 const EnvEntry& find_environment(std::string_view name) {
   return find_by_name(environments(), name, "environment", "goalpost list envs");
 }
+
+std::string simulator_versions() { return "MuJoCo " + mujoco_version() + ", Bullet " + bullet_version(); }
 
 }  // namespace goalpost

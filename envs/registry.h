@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "core/config.h"
@@ -29,5 +30,8 @@ struct EnvEntry {
 std::span<const EnvEntry> environments();
 /// @throws UsageError for an unknown name, with the nearest known one
 const EnvEntry& find_environment(std::string_view name);
+
+/// The simulators that environments run on, with their versions: "MuJoCo 2.3.2, Bullet 3.24".
+std::string simulator_versions();
 
 }  // namespace goalpost

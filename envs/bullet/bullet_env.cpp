@@ -161,4 +161,8 @@ void BulletWorld::step() {
   world_->stepSimulation(dt_, 0);
 }
 
+std::string bullet_version() {
+  return std::to_string(btGetVersion() / 100) + "." + std::to_string(btGetVersion() % 100);
+}
+
 }  // namespace goalpost

@@ -10,10 +10,14 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
 namespace goalpost {
+
+/// Of the library, e.g. "3.24".
+std::string bullet_version();
 
 /// The memory of one world. Bullet takes and returns memory in every step; here it comes from blocks that are kept for
 /// the next time, so that stepping and rebuilding a world does not reach the heap once the blocks are there.

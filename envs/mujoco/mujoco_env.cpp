@@ -66,6 +66,8 @@ MujocoModel load(const std::string& file, const mjVFS* files) {
 
 }  // namespace
 
+std::string mujoco_version() { return mj_versionString(); }
+
 MujocoModel load_mujoco_model(const std::string& file) {
   return load(data_path("envs/assets/" + file).string(), nullptr);
 }

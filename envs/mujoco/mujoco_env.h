@@ -14,6 +14,9 @@
 
 namespace goalpost {
 
+/// Of the library that is loaded, e.g. "2.3.2".
+std::string mujoco_version();
+
 /// A compiled model. Nothing writes to it, so lanes and threads share one.
 using MujocoModel = std::shared_ptr<const mjModel>;
 

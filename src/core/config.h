@@ -31,18 +31,33 @@ using EnumNames = std::span<const char* const>;
 struct FieldInfo {
   std::string_view name, doc, source;  ///< source: paper and place of the default, or empty
   double low, high;                    ///< inclusive range of a number, or of every number of a list
+  bool affects_results = true;  ///< false: a run computes the same bits whatever the value. Of a table: of all in it
+  bool changeable = false;      ///< whether an unfinished run may be resumed with another value
 };
 
 template <class S, class T>
 struct Field {
   FieldInfo info;
   T S::*member;
+
+  /// The same field, on which results do not depend.
+  constexpr Field without_effect() const {
+    Field f = *this;
+    f.info.affects_results = false;
+    return f;
+  }
+  /// The same field, which a resumed run may change.
+  constexpr Field changeable_on_resume() const {
+    Field f = *this;
+    f.info.changeable = true;
+    return f;
+  }
 };
 
 template <class S, class T>
 constexpr Field<S, T> field(std::string_view name, T S::*member, std::string_view doc, double low, double high,
                             std::string_view source = "") {
-  return {{name, doc, source, low, high}, member};
+  return {.info = {.name = name, .doc = doc, .source = source, .low = low, .high = high}, .member = member};
 }
 template <class S, class T>
 constexpr Field<S, T> field(std::string_view name, T S::*member, std::string_view doc, std::string_view source = "") {

@@ -1,6 +1,7 @@
 #include "run/experiment.h"
 
 #include <fmt/format.h>
+#include <gnu/libc-version.h>
 #include <malloc.h>
 
 #include <algorithm>
@@ -8,11 +9,13 @@
 #include <fstream>
 #include <map>
 
+#include "autodiff/kernels.h"
 #include "core/data_path.h"
 #include "core/names.h"
 #include "revision.h"  // made by meson
 #include "run/runner.h"
 #include "storage/episodes.h"
+#include "storage/hdf5.h"
 
 namespace goalpost {
 namespace {
@@ -21,11 +24,23 @@ FieldInfo info(std::string_view name, std::string_view doc) {
   return {name, doc, "", -std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
 }
 
+// Says something about the run, and changes nothing in it.
+FieldInfo remark(std::string_view name, std::string_view doc) {
+  FieldInfo field = info(name, doc);
+  field.affects_results = false;
+  field.changeable = true;
+  return field;
+}
+
 template <class Body>
-void in_table(ConfigVisitor& v, std::string_view name, std::string_view doc, Body body) {
-  v.enter(info(name, doc));
+void in_table(ConfigVisitor& v, const FieldInfo& table, Body body) {
+  v.enter(table);
   body();
   v.leave();
+}
+template <class Body>
+void in_table(ConfigVisitor& v, std::string_view name, std::string_view doc, Body body) {
+  in_table(v, info(name, doc), body);
 }
 
 std::string required_string(const TomlValues& values, const std::string& path, const char* example) {
@@ -198,22 +213,161 @@ std::string cpu_model() {
   return "unknown";
 }
 
+std::string compiler() {
+#ifdef __clang__
+  return fmt::format("clang {}.{}.{}", __clang_major__, __clang_minor__, __clang_patchlevel__);
+#else
+  return "g++ " __VERSION__;
+#endif
+}
+
+// Every part of the program is compiled with the same flags.
+std::string compiled_instructions() {
+  std::vector<std::string> sets;
+#if defined(__x86_64__)
+  sets.push_back("x86-64");
+#elif defined(__aarch64__)
+  sets.push_back("aarch64");
+#endif
+#ifdef __AVX__
+  sets.push_back("AVX");
+#endif
+#ifdef __AVX2__
+  sets.push_back("AVX2");
+#endif
+#ifdef __FMA__
+  sets.push_back("FMA");
+#endif
+#ifdef __AVX512F__
+  sets.push_back("AVX-512");
+#endif
+#ifdef __AVX512BF16__
+  sets.push_back("AVX512-BF16");
+#endif
+#ifdef __AMX_BF16__
+  sets.push_back("AMX-BF16");
+#endif
+  return fmt::format("{}", fmt::join(sets, ", "));
+}
+
+// As far as the compiler, our kernels or the mathematical library choose by them.
+std::string processor_features() {
+  std::vector<std::string> sets;
+#ifdef __x86_64__
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx")) sets.push_back("AVX");
+  if (__builtin_cpu_supports("avx2")) sets.push_back("AVX2");
+  if (__builtin_cpu_supports("fma")) sets.push_back("FMA");
+  if (__builtin_cpu_supports("avx512f")) sets.push_back("AVX512F");
+  if (__builtin_cpu_supports("avx512vl")) sets.push_back("AVX512VL");
+  if (__builtin_cpu_supports("avx512bw")) sets.push_back("AVX512BW");
+  if (__builtin_cpu_supports("avx512dq")) sets.push_back("AVX512DQ");
+  if (__builtin_cpu_supports("avx512bf16")) sets.push_back("AVX512-BF16");
+#ifndef __clang__
+  if (__builtin_cpu_supports("amx-bf16")) sets.push_back("AMX-BF16");
+#endif
+#endif
+  return sets.empty() ? "none" : fmt::format("{}", fmt::join(sets, ", "));
+}
+
+// "Eigen 3.4.0, MuJoCo 2.3.2" as versions by name.
+std::map<std::string, std::string> versions_of(const std::string& libraries) {
+  std::map<std::string, std::string> versions;
+  for (std::size_t begin = 0; begin < libraries.size();) {
+    const std::size_t end = std::min(libraries.find(", ", begin), libraries.size());
+    const std::string one = libraries.substr(begin, end - begin);
+    const std::size_t blank = one.rfind(' ');
+    if (blank != one.npos) versions[one.substr(0, blank)] = one.substr(blank + 1);
+    begin = end + 2;
+  }
+  return versions;
+}
+
+std::vector<FieldText> fields_of(const BuildInfo& build) {
+  BuildInfo copy = build;
+  return describe_fields([&](ConfigVisitor& v) { visit_fields(copy, v); });
+}
+
+std::string without_quotes(const std::string& text) {
+  return text.size() >= 2 && text.front() == '"' ? text.substr(1, text.size() - 2) : text;
+}
+
+std::vector<FieldText> fields_of(const Experiment& experiment) {
+  Experiment& e = const_cast<Experiment&>(experiment);  // describing writes nothing
+  return describe_fields([&](ConfigVisitor& v) { e.visit(v); });
+}
+
+// Runs go to runs/<name>, results to results/<name>.
+void check_name(const Experiment& e, ConfigReader& reader) {
+  const std::filesystem::path path(e.name);
+  const bool leaves =
+      path.is_absolute() || std::any_of(path.begin(), path.end(), [](const auto& part) { return part == ".."; });
+  if (leaves)
+    reader.report("name", fmt::format("name = \"{}\" leads out of the directory of the runs; expected a name without "
+                                      "\"..\" that does not begin with \"/\"",
+                                      e.name));
+}
+
 }  // namespace
 
 BuildInfo BuildInfo::current() {
-  return {.revision = kRevision,
-          .compiler = "g++ " __VERSION__,
-          .flags = GOALPOST_BUILD_FLAGS,
-          .cpu = cpu_model(),
-          .libraries = fmt::format("Eigen {}.{}.{}", EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION)};
+  BuildInfo build;
+  build.revision = kRevision;
+  build.compiler = goalpost::compiler();
+  build.flags = GOALPOST_BUILD_FLAGS;
+  build.instructions = compiled_instructions();
+  build.cpu = cpu_model();
+  build.features = processor_features();
+  build.kernels = kernels::name_of_best();
+  build.libraries = fmt::format("Eigen {}.{}.{}, {}, HDF5 {}, glibc {}", EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION,
+                                EIGEN_MINOR_VERSION, simulator_versions(), hdf5_version(), gnu_get_libc_version());
+  return build;
+}
+
+BuildInfo BuildInfo::recorded(const TomlValues& values) {
+  BuildInfo build;
+  TomlValues own;
+  for (const FieldText& f : fields_of(build))
+    if (const TomlValues::Value* v = values.find("build." + f.path); v != nullptr)
+      if (const auto* text = std::get_if<std::string>(&v->value)) own.put(f.path, *text);
+  ConfigReader reader(own);
+  visit_fields(build, reader);
+  return build;
+}
+
+std::vector<BuildDifference> build_differences(const BuildInfo& a, const BuildInfo& b) {
+  std::vector<BuildDifference> list;
+  const std::vector<FieldText> fields_a = fields_of(a), fields_b = fields_of(b);
+  for (std::size_t i = 0; i < fields_a.size(); ++i) {
+    const std::string& what = fields_a[i].path;
+    const std::string x = without_quotes(fields_a[i].value), y = without_quotes(fields_b[i].value);
+    if (what == "identity" || x == y || x == BuildInfo::kUnknown || y == BuildInfo::kUnknown) continue;
+    if (what != "libraries") {
+      list.push_back({what, x, y});
+      continue;
+    }
+    const std::map<std::string, std::string> versions = versions_of(y);
+    for (const auto& [library, version] : versions_of(x))
+      if (const auto other = versions.find(library); other != versions.end() && other->second != version)
+        list.push_back({library, version, other->second});
+  }
+  return list;
+}
+
+std::string unknown_of(const BuildInfo& build) {
+  std::string list;
+  for (const FieldText& f : fields_of(build))
+    if (f.path != "identity" && without_quotes(f.value) == BuildInfo::kUnknown)
+      list += fmt::format("{}{}", list.empty() ? "" : ", ", f.path);
+  return list;
 }
 
 void Experiment::visit(ConfigVisitor& v) {
-  v.visit(info("name", "of the experiment; runs go to runs/<name>/seed_<seed>"), name);
-  v.visit(info("label", "in figures and tables"), label);
-  v.visit(info("description", "what it shows"), description);
+  v.visit(remark("name", "of the experiment; runs go to runs/<name>/seed_<seed>"), name);
+  v.visit(remark("label", "in figures and tables"), label);
+  v.visit(remark("description", "what it shows"), description);
   v.visit({"seed", "of all random numbers of the run", "", 0, 9e15}, seed);
-  in_table(v, "source", "what it reproduces", [&] { visit_fields(source, v); });
+  in_table(v, remark("source", "what it reproduces"), [&] { visit_fields(source, v); });
   in_table(v, "env", "the environment", [&] {
     v.visit(info("name", "`goalpost list envs` shows them all"), env_name);
     env_settings->visit(v);
@@ -223,7 +377,7 @@ void Experiment::visit(ConfigVisitor& v) {
     v.visit(info("algorithm", "`goalpost list algos` shows them all"), algorithm);
     agent_settings->visit(v);
   });
-  in_table(v, "build", "with what the run was made", [&] { visit_fields(build, v); });
+  in_table(v, remark("build", "with what the run was made"), [&] { visit_fields(build, v); });
 }
 
 EnvFactory Experiment::eval_env_factory() const {
@@ -234,7 +388,35 @@ EnvFactory Experiment::eval_env_factory() const {
 }
 
 std::string Experiment::to_toml() {
+  build.identity = identity();
   return goalpost::to_toml([this](ConfigVisitor& v) { visit(v); });
+}
+
+std::string Experiment::policy_toml() {
+  build.identity = identity();
+  return goalpost::to_toml([this](ConfigVisitor& v) { visit(v); },
+                           [](const FieldText& f) {
+                             return f.affects_results || f.path == "name" || f.path == "label" ||
+                                    f.path.starts_with("build.");
+                           });
+}
+
+std::map<std::string, std::string> Experiment::settings() const {
+  std::map<std::string, std::string> settings;
+  for (const FieldText& f : fields_of(*this))
+    if (f.affects_results) settings[f.path] = f.value;
+  return settings;
+}
+
+std::string Experiment::identity() const {
+  std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
+  const auto add = [&](const std::string& text) {
+    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  };
+  for (const auto& [path, value] : settings()) add(fmt::format("{} = {}\n", path, value));
+  for (const FieldText& f : fields_of(build))
+    if (f.path != "identity") add(fmt::format("build.{} = {}\n", f.path, f.value));
+  return fmt::format("{:016x}", hash);
 }
 
 Experiment make_experiment(const TomlValues& values) {
@@ -245,6 +427,7 @@ Experiment make_experiment(const TomlValues& values) {
   e.agent_settings = algorithm.settings();
   ConfigReader reader(values);
   e.visit(reader);
+  check_name(e, reader);
   if (reader.problems().empty()) check_relations(e, reader);
   const std::vector<std::string> problems = reader.problems();
   if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "\n")));
@@ -316,11 +499,13 @@ std::unique_ptr<EnvSettings> environment_settings(const std::string& env, const 
   return settings;
 }
 
-std::vector<std::string> differences(Experiment& a, const std::string& name_a, Experiment& b, const std::string& name_b,
-                                     const std::function<bool(const std::string& path)>& matters) {
-  const auto describe = [](Experiment& e) {
+std::vector<std::string> differences(const Experiment& a, const std::string& name_a, const Experiment& b,
+                                     const std::string& name_b,
+                                     const std::function<bool(const FieldText& field)>& matters) {
+  const auto describe = [&](const Experiment& e) {
     std::map<std::string, std::string> values;
-    for (const FieldText& f : describe_fields([&](ConfigVisitor& v) { e.visit(v); })) values[f.path] = f.value;
+    for (const FieldText& f : fields_of(e))
+      if (matters(f)) values[f.path] = f.value;
     return values;
   };
   const std::map<std::string, std::string> values_a = describe(a), values_b = describe(b);
@@ -332,7 +517,7 @@ std::vector<std::string> differences(Experiment& a, const std::string& name_a, E
   all.insert(values_b.begin(), values_b.end());
   std::vector<std::string> sentences;
   for (const auto& [path, ignored] : all)
-    if (!path.starts_with("build.") && matters(path) && value(values_a, path) != value(values_b, path))
+    if (!path.starts_with("build.") && value(values_a, path) != value(values_b, path))
       sentences.push_back(fmt::format("{} is {} in {}, but {} in {}", path, value(values_a, path), name_a,
                                       value(values_b, path), name_b));
   return sentences;

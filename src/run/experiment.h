@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,21 +36,45 @@ constexpr auto fields(const SourceConfig*) {
 }
 static_assert(complete<SourceConfig>);
 
-/// With what a run was made. Written into config.toml; ignored when a configuration is read.
+/// With what a run was made: what determines its bits besides its settings. Written into config.toml, checkpoints and
+/// policies; replaced by the program's own when a configuration is read. "unknown" in files of earlier versions.
 struct BuildInfo {
-  std::string revision, compiler, flags, cpu, libraries;
+  std::string revision = kUnknown, compiler = kUnknown, flags = kUnknown, instructions = kUnknown, cpu = kUnknown,
+              features = kUnknown, kernels = kUnknown, libraries = kUnknown;
+  std::string resumed = "";
+  std::string identity = kUnknown;
+
+  static constexpr char kUnknown[] = "unknown";
+
   static BuildInfo current();
+  /// What the table [build] of a configuration says.
+  static BuildInfo recorded(const TomlValues& values);
 };
 constexpr auto fields(const BuildInfo*) {
   return std::tuple{
       field("revision", &BuildInfo::revision, "of the source; ends in -dirty if files were changed"),
       field("compiler", &BuildInfo::compiler, "and its version"),
-      field("flags", &BuildInfo::flags, "kind of build and instruction set"),
+      field("flags", &BuildInfo::flags, "kind of build and instruction set asked for"),
+      field("instructions", &BuildInfo::instructions, "instruction sets that the program was compiled for"),
       field("cpu", &BuildInfo::cpu, "model of the processor"),
+      field("features", &BuildInfo::features, "instruction sets of the processor that results may depend on"),
+      field("kernels", &BuildInfo::kernels, "that compute products; see GOALPOST_KERNELS"),
       field("libraries", &BuildInfo::libraries, "versions that may affect results"),
+      field("resumed", &BuildInfo::resumed,
+            "what keeps the run from being repeated: resumed with another build, or without its replay buffer; empty: "
+            "nothing"),
+      field("identity", &BuildInfo::identity, "hash of all of this and of every setting that affects results"),
   };
 }
 static_assert(complete<BuildInfo>);
+
+/// In what two builds differ. What one of them does not know is not compared.
+struct BuildDifference {
+  std::string what, a, b;  ///< "kernels", "AVX2", "Eigen"
+};
+std::vector<BuildDifference> build_differences(const BuildInfo& a, const BuildInfo& b);
+/// A note on what a build does not know, "revision, kernels"; empty if it knows everything.
+std::string unknown_of(const BuildInfo& build);
 
 /// A whole run as data: the TOML files in src/experiments, and config.toml of a run directory.
 struct Experiment {
@@ -64,7 +89,14 @@ struct Experiment {
 
   /// Every field, in the order of the file. @pre env_name and algorithm are known and their settings exist
   void visit(ConfigVisitor& v);
+  /// With build.identity as it is now.
   std::string to_toml();
+  /// What the trained policy depends on, and the names: the same for runs that differ in files and threads only.
+  std::string policy_toml();
+  /// 16 hexadecimal digits: equal for runs that compute the same bits, else different. Over settings(), build and seed.
+  std::string identity() const;
+  /// Every setting that affects results, as TOML text by path; the seed among them.
+  std::map<std::string, std::string> settings() const;
   EnvFactory env_factory() const {
     return find_environment(env_name).factory(*env_settings, Rng(static_cast<std::uint64_t>(seed)));
   }
@@ -96,9 +128,10 @@ inline EnvFactory make_environment(const std::string& env, const std::vector<std
 }
 
 /// The settings in which two experiments differ, as sentences that name path and both values; [build] is left out.
-/// Only where `matters` says so of the path.
-std::vector<std::string> differences(Experiment& a, const std::string& name_a, Experiment& b, const std::string& name_b,
-                                     const std::function<bool(const std::string& path)>& matters);
+/// Only where `matters` says so of the field.
+std::vector<std::string> differences(const Experiment& a, const std::string& name_a, const Experiment& b,
+                                     const std::string& name_b,
+                                     const std::function<bool(const FieldText& field)>& matters);
 
 /// Where the experiments' files are.
 std::filesystem::path experiment_directory();

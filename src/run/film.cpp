@@ -273,11 +273,13 @@ void render(const RenderOptions& o) {
   EnvFactory make_env;
   std::unique_ptr<Agent> agent;
   HerConfig her;
-  if (std::filesystem::is_directory(o.what)) {
+  if (std::filesystem::is_directory(o.what) || std::filesystem::is_regular_file(o.what)) {
     if (o.random || o.scripted || !o.actions.empty())
       throw UsageError(fmt::format(
           "{} is a run, which acts by its policy; expected none of --random, --scripted and --actions", o.what));
     LoadedRun run = load_run(o.what, o.set);
+    if (run.step && !o.quiet)
+      fmt::print(stderr, "goalpost: {}: the policy after {} environment steps of training\n", o.what, *run.step);
     make_env = run.experiment.eval_env_factory();
     agent = std::move(run.agent);
     if (const OffPolicyConfig* c = find_algorithm(run.experiment.algorithm).off_policy(*run.experiment.agent_settings);

@@ -102,7 +102,7 @@ FilmOutcome film_episode(Film& film, Agent& agent, VectorEnv& env, const std::fi
 
 /// What `goalpost render` is asked for.
 struct RenderOptions {
-  std::string what;               ///< run directory or environment
+  std::string what;               ///< run directory, policy.h5 or environment
   std::filesystem::path actions;  ///< CSV file with columns a0, a1, ...: one row per step
   bool random = false, scripted = false;
   int episodes = 0;  ///< 0: as many as tiles

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "run/runner.h"
+#include "run/policy_file.h"
 
 namespace goalpost {
 namespace {
@@ -65,7 +65,26 @@ class Give final : public NamedVisitor {
   std::set<std::string> given_;
 };
 
-void load(const InitialPolicy& wanted, const std::string& directory) {
+// How numbers of the same shape are to be read. @throws UsageError if the two networks differ in it
+void compare_networks(const InitialPolicy& wanted, const Experiment& experiment, const Experiment& source,
+                      bool has_part) {
+  const std::map<std::string, std::string> here = experiment.settings(), there = source.settings();
+  const auto learner = [](const std::map<std::string, std::string>& settings, const std::string& level) {
+    const auto found = settings.find(level + "learner");
+    if (found == settings.end()) return level;
+    return level + found->second.substr(1, found->second.size() - 2) + ".";  // without quotes
+  };
+  const std::string mine = learner(here, wanted.setting.substr(0, wanted.setting.rfind('.') + 1)),
+                    its = has_part ? learner(there, fmt::format("agent.{}.{}.", source.algorithm, wanted.part))
+                                   : fmt::format("agent.{}.", source.algorithm);
+  for (const char* key : {"pi.activation", "pi.layer_norm", "pi.input_norm"}) {
+    const auto a = there.find(its + key), b = here.find(mine + key);
+    if (a != there.end() && b != here.end() && a->second != b->second)
+      throw UsageError(fmt::format("its {} is {}; expected {}, as {} is", a->first, a->second, b->second, b->first));
+  }
+}
+
+void load(const InitialPolicy& wanted, const Experiment& experiment, const std::string& directory) {
   const LoadedRun run = load_run(directory);
   Collect there;
   run.agent->visit_policy(there);
@@ -74,6 +93,7 @@ void load(const InitialPolicy& wanted, const std::string& directory) {
   const std::string part = wanted.part + "/";
   const auto begin = names.lower_bound(part);
   const bool has_part = begin != names.end() && begin->starts_with(part);
+  compare_networks(wanted, experiment, run.experiment, has_part);
   Give give(there.matrices, has_part ? part : "");
   wanted.visit(give);
   for (const std::string& name : names)
@@ -83,13 +103,13 @@ void load(const InitialPolicy& wanted, const std::string& directory) {
 
 }  // namespace
 
-void load_initial_policies(Agent& agent, std::int64_t seed) {
+void load_initial_policies(Agent& agent, const Experiment& experiment) {
   for (const InitialPolicy& wanted : agent.initial_policies()) {
     std::string directory = wanted.run;
     if (const std::size_t at = directory.find("{seed}"); at != std::string::npos)
-      directory.replace(at, 6, std::to_string(seed));
+      directory.replace(at, 6, std::to_string(experiment.seed));
     try {
-      load(wanted, directory);
+      load(wanted, experiment, directory);
     } catch (const std::exception& e) {
       throw UsageError(fmt::format("{} = \"{}\": {}", wanted.setting, directory, e.what()));
     }

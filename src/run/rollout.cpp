@@ -121,10 +121,10 @@ void rollout(const RolloutOptions& o) {
   std::unique_ptr<Agent> agent;
   std::string config;  // kept with recorded episodes
   if (!o.policy.empty()) {
-    LoadedRun run = load_run(o.policy, o.set);
-    if (!o.env.empty() && o.env != run.experiment.env_name)
-      throw UsageError(
-          fmt::format("{} was trained on {}, not on {}", o.policy.string(), run.experiment.env_name, o.env));
+    LoadedRun run = load_run(o.policy, o.set, o.env);
+    if (run.step)
+      fmt::print(stderr, "goalpost: {}: the policy after {} environment steps of training\n", o.policy.string(),
+                 *run.step);
     make_env = run.experiment.eval_env_factory();
     agent = std::move(run.agent);
     config = run.experiment.to_toml();

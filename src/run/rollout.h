@@ -16,9 +16,9 @@ Eigen::MatrixXd read_actions(const std::filesystem::path& file, const EnvSpec& s
 
 /// Which actions a rollout takes; exactly one is set.
 struct RolloutOptions {
-  std::string env;                ///< the environment; with a policy it may be empty
+  std::string env;                ///< the environment; with a policy another one than it was trained in, or empty
   std::filesystem::path actions;  ///< CSV file with columns a0, a1, ...: one row per step
-  std::filesystem::path policy;   ///< run directory
+  std::filesystem::path policy;   ///< run directory or policy.h5
   bool random = false;
   bool scripted = false;  ///< the task's hand-written policy
   int episodes = 1;       ///< unless actions are given

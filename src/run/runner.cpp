@@ -10,8 +10,6 @@
 #include <deque>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <set>
-#include <tuple>
 #include <vector>
 
 #include "core/parallel.h"
@@ -50,7 +48,7 @@ VectorEnv make_evaluation_env(const EnvFactory& make, int episodes, Rng rng, int
 
 namespace {
 
-constexpr char kPolicyFile[] = "policy.h5", kPolicyKind[] = "goalpost policy", kResultFile[] = "result.json";
+constexpr char kPolicyFile[] = "policy.h5", kResultFile[] = "result.json";
 constexpr char kConfigFile[] = "config.toml", kCheckpointKind[] = "goalpost run";
 
 // Turns a progress into the rows of train.csv and eval.csv. The tags are those of Stable-Baselines3.
@@ -128,10 +126,9 @@ void log_hparams(Experiment& e, RunLog& log) {
       hparams.push_back({f.path, f.value == "true"});
     else
       hparams.push_back({f.path, without_quotes(f.value)});
-    if (f.path != "seed") group += f.path + "=" + f.value + " ";
+    if (f.affects_results && f.path != "seed") group += f.path + "=" + f.value + " ";
   }
-  const std::vector<std::string> metrics = {"eval/success_rate", "eval/mean_reward"};
-  log.events().add_hparams(hparams, metrics, fmt::format("{} {:016x}", e.name, std::hash<std::string>()(group)));
+  log.events().add_hparams(hparams, fmt::format("{} {:016x}", e.name, std::hash<std::string>()(group)));
 }
 
 void write_histograms(Agent& agent, std::int64_t step, RunLog& log) {
@@ -158,7 +155,8 @@ nlohmann::ordered_json to_json(const RunResult& r) {
             {"kinds", to_json(r.final.kinds)},
             {"unstable", r.final.unstable}}},
           {"revision", r.revision},
-          {"cpu", r.cpu}};
+          {"cpu", r.cpu},
+          {"identity", r.identity}};
 }
 
 // Records the episodes that train.record asks for. Before an evaluation and before a checkpoint all parts are sealed,
@@ -344,12 +342,10 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool qui
                {.first = by_episodes ? begin.episodes : begin.step, .quiet = quiet, .descriptor = 2});
   Evaluation last;
   const auto start = std::chrono::steady_clock::now();
-  const auto save_policy = [&] {
-    save_state(directory / kPolicyFile, kPolicyKind, [&](StateVisitor& v) { agent.visit_policy(v); });
-  };
+  const auto save_last_policy = [&] { save_policy(directory / kPolicyFile, e, run.env.spec(), run.progress(), agent); };
   run.on_evaluation = [&](const TrainProgress& p, const Evaluation& evaluation, const Metrics& metrics) {
     last = evaluation;
-    save_policy();
+    save_last_policy();
     recorder.write(p, evaluation, metrics);
     if (c.histograms) write_histograms(agent, p.step, log);
     if (parts.films) parts.films->on_evaluation(agent, p.step);
@@ -373,6 +369,7 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool qui
   run.on_checkpoint = [&] {
     if (parts.episodes) parts.episodes->seal();
     log.sync();
+    save_last_policy();
     // A run that was resumed from a checkpoint leaves one, or what it reports from here on could not be gone on with.
     if (c.checkpoint_every > 0 || std::filesystem::exists(CheckpointSeries::newest(directory)))
       checkpoints.save(run.progress().step, kCheckpointKind, parts.state(c.checkpoint_replay), config);
@@ -381,11 +378,14 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool qui
   TrainEnd end;
   try {
     end = train(run, c);
-  } catch (const NumericsError&) {
-    log.events().add_hparams_end(false);
+  } catch (const std::exception&) {
+    try {  // the last evaluation's policy stays if this one is not to be used
+      if (is_finite(agent)) save_last_policy();
+      log.events().add_hparams_end(false);
+    } catch (const std::exception&) {  // e.g. a full disk; the first error is told
+    }
     throw;
   }
-  save_policy();
   if (end == TrainEnd::interrupted) {
     bar.finish();
     return std::nullopt;
@@ -397,6 +397,7 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool qui
                    .seed = e.seed,
                    .revision = e.build.revision,
                    .cpu = e.build.cpu,
+                   .identity = e.identity(),
                    .end = end == TrainEnd::success ? "success" : "budget",
                    .progress = run.progress(),
                    .final = evaluate(agent, final_env, c.final_eval_episodes, parts.rng.stream("final"), interrupted)};
@@ -416,53 +417,28 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool qui
   return result;
 }
 
-// Settings that a resumed run may change: where it ends, and what leaves its state alone.
-bool matters_to_resume(const std::string& path) {
-  static const std::set<std::string> free = {"name",
-                                             "label",
-                                             "description",
-                                             "train.total_steps",
-                                             "train.total_episodes",
-                                             "train.threads",
-                                             "train.final_eval_episodes",
-                                             "train.stop_success",
-                                             "train.stop_evals",
-                                             "train.checkpoint_every",
-                                             "train.checkpoints_kept",
-                                             "train.checkpoint_replay",
-                                             "train.histograms",
-                                             "train.film_every"};
-  return !path.starts_with("source.") && !free.contains(path);
-}
-
-BuildInfo build_of(const TomlValues& values) {
-  const auto text = [&](const char* path) {
-    const TomlValues::Value* v = values.find(path);
-    const std::string* s = v == nullptr ? nullptr : std::get_if<std::string>(&v->value);
-    return s == nullptr ? std::string("unknown") : *s;
-  };
-  return {text("build.revision"), text("build.compiler"), text("build.flags"), text("build.cpu"),
-          text("build.libraries")};
-}
+// Where training ends, and what leaves its state alone, may be changed.
+bool fixed_on_resume(const FieldText& f) { return !f.changeable; }
 
 // Empty, or the sentence why the checkpoint's run is not this experiment's.
-std::string checkpoint_problem(const std::filesystem::path& file, Experiment& e, bool any_build) {
+std::string checkpoint_problem(const std::filesystem::path& file, const Experiment& e, bool any_build) {
   const std::string name = file.string();
   const TomlValues values = TomlValues::from_text(read_state_config(file, kCheckpointKind), name);
   if (!any_build) {
-    const BuildInfo then = build_of(values), now = BuildInfo::current();
-    for (const auto& [what, a, b] :
-         {std::tuple{"revision", then.revision, now.revision}, std::tuple{"compiler", then.compiler, now.compiler},
-          std::tuple{"flags", then.flags, now.flags}, std::tuple{"processor", then.cpu, now.cpu},
-          std::tuple{"libraries", then.libraries, now.libraries}})
-      if (a != b)
+    const BuildInfo then = BuildInfo::recorded(values), now = BuildInfo::current();
+    const auto found = build_differences(then, now);
+    for (const auto& [what, a, b] : found)
+      if (what != "resumed")
         return fmt::format(
             "{}: build {} = {}; expected {}, this program's; --any-build goes on all the same, with "
             "results that no single build repeats",
             name, what, a, b);
+    if (const std::string unknown = unknown_of(then); !unknown.empty())
+      fmt::print(stderr, "goalpost: {} is of an earlier version and does not say its build's {}; not compared\n", name,
+                 unknown);
   }
   Experiment saved = make_experiment(values);
-  const std::vector<std::string> found = differences(saved, name, e, "the run to go on", matters_to_resume);
+  const std::vector<std::string> found = differences(saved, name, e, "the run to go on", fixed_on_resume);
   return fmt::format("{}", fmt::join(found, "\n"));
 }
 
@@ -557,6 +533,22 @@ void go_back_to_whole_curve(const std::filesystem::path& directory) {
                   lost));
 }
 
+// What resuming from the checkpoint adds to BuildInfo::resumed.
+std::string traces_of_resuming(const std::filesystem::path& directory) {
+  const std::filesystem::path file = CheckpointSeries::newest(directory);
+  const TomlValues values = TomlValues::from_text(read_state_config(file, kCheckpointKind), file.string());
+  BuildInfo then = BuildInfo::recorded(values);
+  std::string traces = then.resumed == BuildInfo::kUnknown ? "" : then.resumed;
+  const auto add = [&](const std::string& trace) {
+    if (traces.find(trace) == traces.npos) traces += (traces.empty() ? "" : ", ") + trace;
+  };
+  then.resumed.clear();
+  for (const auto& [what, a, b] : build_differences(then, BuildInfo::current()))
+    add(fmt::format("from {} {} with {}", what, a, b));
+  if (!make_experiment(values).train.checkpoint_replay) add("without its replay buffer");
+  return traces;
+}
+
 Experiment load_config(const std::filesystem::path& directory, const std::vector<std::string>& set) {
   const std::filesystem::path config = directory / kConfigFile;
   if (!std::filesystem::is_regular_file(config))
@@ -576,7 +568,7 @@ std::optional<RunResult> train_in_directory(Experiment& e, const std::filesystem
   RunLog::check_unused(directory);
   check_before_training(e, false);
   RunParts parts(e);
-  load_initial_policies(*parts.agent, e.seed);
+  load_initial_policies(*parts.agent, e);
   fill_memory(parts);
   const std::string config = e.to_toml();
   RunLog log(directory, config);
@@ -597,7 +589,7 @@ std::optional<RunResult> resume_in_directory(const std::filesystem::path& direct
   if (result && !saved)
     throw UsageError(fmt::format("{} has finished and holds no checkpoint to train on from", directory.string()));
   // Without a checkpoint the run begins again, which is the same only with the same configuration.
-  if (const auto found = differences(before, kConfigFile, e, "--set", matters_to_resume); !found.empty())
+  if (const auto found = differences(before, kConfigFile, e, "--set", fixed_on_resume); !found.empty())
     throw UsageError(fmt::format("{}", fmt::join(found, "\n")));
   check_before_training(e, true);
   const bool other_evaluation = e.train.final_eval_episodes != before.train.final_eval_episodes;
@@ -620,11 +612,12 @@ std::optional<RunResult> resume_in_directory(const std::filesystem::path& direct
                             directory.string()));
     std::filesystem::remove_all(episode_parts(directory));
     std::filesystem::remove(episode_file(directory));
-    load_initial_policies(*parts.agent, e.seed);
+    load_initial_policies(*parts.agent, e);
     fill();
   }
   parts.record_in(directory);
   if (saved) load_checkpoint(parts, directory, any_build, fill);
+  if (saved) e.build.resumed = traces_of_resuming(directory);
   // A checkpoint is saved behind the rows of its step, unless it was taken on the way to them.
   const TrainState& state = parts.run.state;
   std::filesystem::remove(directory / kResultFile);
@@ -637,11 +630,11 @@ bool can_be_resumed(const std::filesystem::path& directory) {
   return std::filesystem::exists(CheckpointSeries::newest(directory));
 }
 
-std::string resume_problem(const std::filesystem::path& directory, Experiment& experiment) {
+std::string resume_problem(const std::filesystem::path& directory, const Experiment& experiment) {
   try {
     Experiment there = load_config(directory, {});
     const auto found = differences(there, (directory / kConfigFile).string(), experiment, "the run that is wanted",
-                                   [](const std::string&) { return true; });
+                                   [](const FieldText& f) { return f.affects_results || !f.changeable; });
     if (!found.empty()) return found.front();
     const std::filesystem::path file = CheckpointSeries::newest(directory);
     if (!can_be_resumed(directory) && there.train.checkpoint_every == 0) return no_checkpoint(directory);
@@ -680,42 +673,11 @@ std::optional<RunResult> read_result(const std::filesystem::path& directory) {
     r.final.unstable = f.value("unstable", 0);
     r.revision = j.at("revision");
     r.cpu = j.at("cpu");
+    r.identity = j.value("identity", "");
     return r;
   } catch (const nlohmann::json::exception& e) {
     throw std::runtime_error(fmt::format("{}: not a result of a run: {}", file.string(), e.what()));
   }
-}
-
-LoadedRun load_run(const std::filesystem::path& directory, const std::vector<std::string>& set) {
-  for (const std::string& change : set)
-    if (!change.starts_with("env.") || change.starts_with("env.name"))
-      throw UsageError(
-          fmt::format("--set {}: of a trained policy only settings of its environment can be changed; "
-                      "expected env.<setting>=<value>",
-                      change));
-  const std::filesystem::path policy = directory / kPolicyFile;
-  Experiment experiment = load_config(directory, {});
-  experiment.train.eval_env.insert(experiment.train.eval_env.end(), set.begin(), set.end());
-  if (!std::filesystem::is_regular_file(policy))
-    throw UsageError(
-        fmt::format("{} holds no {}: the run ended before its first evaluation", directory.string(), kPolicyFile));
-  LoadedRun run;
-  run.experiment = std::move(experiment);
-  // As when it was trained and measured, where this processor can.
-  const Precision precision = run.experiment.train.precision;
-  if (!has_precision(precision))
-    print_error(fmt::format("goalpost: {}: this processor lacks what train.precision = {} needs; it acts with float32",
-                            directory.string(), kPrecisionNames[static_cast<std::size_t>(precision)]));
-  set_precision(has_precision(precision) ? precision : Precision::float32);
-  const EnvFactory make_env = run.experiment.eval_env_factory();
-  run.spec = make_env()->spec();
-  run.agent = run.experiment.make_agent(run.spec, 0, Rng(0));
-  try {
-    load_state(policy, kPolicyKind, [&](StateVisitor& v) { run.agent->visit_policy(v); });
-  } catch (const std::runtime_error& e) {
-    throw UsageError(e.what());
-  }
-  return run;
 }
 
 }  // namespace goalpost

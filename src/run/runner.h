@@ -4,7 +4,7 @@
 //   train.csv     means between two evaluations: loss, training episodes (with exploration), rates
 //   eval.csv      the evaluation curve; the same bits for the same configuration, but for wall_seconds
 //   events.out.tfevents.*   the same for TensorBoard
-//   policy.h5     the policy at the last evaluation, and then where the run ended or was interrupted
+//   policy.h5     the policy as it was last: at evaluations, checkpoints and on every way out; stands alone
 //   episodes.h5   recorded episodes, if train.record asks for them; in parts below episodes/ while the run goes on
 //   films/        step_<n>.mp4: an evaluation episode of the policy after so many transitions, if train.film_every asks
 //                 for them
@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "run/experiment.h"
+#include "run/policy_file.h"
 #include "run/trainer.h"
 
 namespace goalpost {
@@ -28,8 +29,8 @@ namespace goalpost {
 struct RunResult {
   std::string experiment;
   std::int64_t seed = 0;
-  std::string revision, cpu;
-  std::string end;  ///< "budget" (all steps done) or "success" (stopped early)
+  std::string revision, cpu, identity;  ///< identity is empty in results of earlier versions
+  std::string end;                      ///< "budget" (all steps done) or "success" (stopped early)
   TrainProgress progress;
   Evaluation final;  ///< after training, on fresh episodes
 };
@@ -59,24 +60,13 @@ std::optional<RunResult> resume_in_directory(const std::filesystem::path& direct
 bool can_be_resumed(const std::filesystem::path& directory);
 
 /// Why resume_in_directory could not go on with this run as a run of this experiment; empty if it could.
-std::string resume_problem(const std::filesystem::path& directory, Experiment& experiment);
+std::string resume_problem(const std::filesystem::path& directory, const Experiment& experiment);
 
 /// Removes what only resuming needs.
 void remove_checkpoints(const std::filesystem::path& directory);
 
 /// The result of a finished run; nothing if the run has not finished. @throws std::runtime_error if it cannot be read
 std::optional<RunResult> read_result(const std::filesystem::path& directory);
-
-/// A trained policy with an environment to use it in.
-struct LoadedRun {
-  Experiment experiment;
-  EnvSpec spec;
-  std::unique_ptr<Agent> agent;  ///< for Mode::exploit
-};
-/// @param set changes of its environment, e.g. env.bits=40
-/// @throws UsageError if the directory is no run, its policy does not fit its configuration, or set is no such change
-/// Products have the run's train.precision from here on.
-LoadedRun load_run(const std::filesystem::path& directory, const std::vector<std::string>& set = {});
 
 /// {"goal_3_3": {"episodes": 100, "success": 1.0}, ...}
 nlohmann::ordered_json to_json(const std::vector<Evaluation::Kind>& kinds);

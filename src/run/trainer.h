@@ -46,12 +46,16 @@ struct TrainConfig {
 };
 constexpr auto fields(const TrainConfig*) {
   return std::tuple{
-      field("total_steps", &TrainConfig::total_steps, "transitions of the run, over all lanes", 1, 1e15),
+      field("total_steps", &TrainConfig::total_steps, "transitions of the run, over all lanes", 1, 1e15)
+          .changeable_on_resume(),
       field("total_episodes", &TrainConfig::total_episodes, "the run also ends after so many episodes; 0: no limit", 0,
-            1e15),
+            1e15)
+          .changeable_on_resume(),
       field("lanes", &TrainConfig::lanes, "environments stepped side by side", 1, 65536),
       field("threads", &TrainConfig::threads,
-            "threads that step them, and that an update uses; results do not depend on it", 1, 1024),
+            "threads that step them, and that an update uses; results do not depend on it", 1, 1024)
+          .without_effect()
+          .changeable_on_resume(),
       field("precision", &TrainConfig::precision,
             "what the factors of large products are rounded to, for speed, on processors with AVX512-BF16, in training "
             "as in every evaluation of the policy; everything else is float32"),
@@ -70,31 +74,44 @@ constexpr auto fields(const TrainConfig*) {
             "this number, so there may be more episodes, or fewer where chains break",
             1, 1e9),
       field("final_eval_episodes", &TrainConfig::final_eval_episodes,
-            "episodes of the evaluation after training, counted as eval_episodes", 1, 1e9),
+            "episodes of the evaluation after training, counted as eval_episodes", 1, 1e9)
+          .changeable_on_resume(),
       field("eval_env", &TrainConfig::eval_env,
             "settings of the environment that evaluations have instead of its own, e.g. [\"env.goals=fixed\"]"),
       field("stop_success", &TrainConfig::stop_success,
-            "training ends early when stop_evals evaluations in a row reach this success; 0: never", 0, 1),
-      field("stop_evals", &TrainConfig::stop_evals, "see stop_success", 1, 1e6),
+            "training ends early when stop_evals evaluations in a row reach this success; 0: never", 0, 1)
+          .changeable_on_resume(),
+      field("stop_evals", &TrainConfig::stop_evals, "see stop_success", 1, 1e6).changeable_on_resume(),
       field("checkpoint_every", &TrainConfig::checkpoint_every,
             "transitions between two checkpoints, from which `goalpost train --resume` goes on; 0: none. With a replay "
             "buffer they are about as large as that",
-            0, 1e15),
-      field("checkpoints_kept", &TrainConfig::checkpoints_kept, "the newest so many stay while the run goes on", 1,
-            1e6),
+            0, 1e15)
+          .without_effect()
+          .changeable_on_resume(),
+      field("checkpoints_kept", &TrainConfig::checkpoints_kept, "the newest so many stay while the run goes on", 1, 1e6)
+          .without_effect()
+          .changeable_on_resume(),
       field("checkpoint_replay", &TrainConfig::checkpoint_replay,
             "save the replay buffer too; false: small checkpoints, but a resumed run fills its memory anew and differs "
-            "from one that was not interrupted"),
+            "from one that was not interrupted")
+          .without_effect()
+          .changeable_on_resume(),
       field("record", &TrainConfig::record,
-            "which episodes are recorded, in episodes.h5: none, those of training, of evaluations, or all"),
+            "which episodes are recorded, in episodes.h5: none, those of training, of evaluations, or all")
+          .without_effect(),
       field("record_compressed", &TrainConfig::record_compressed,
-            "shuffle and deflate them: smaller by a third and more, and written far slower"),
+            "shuffle and deflate them: smaller by a third and more, and written far slower")
+          .without_effect(),
       field("histograms", &TrainConfig::histograms,
-            "for TensorBoard, at every evaluation: of Q over the last batch, and of the sub-goals of a hierarchy"),
+            "for TensorBoard, at every evaluation: of Q over the last batch, and of the sub-goals of a hierarchy")
+          .without_effect()
+          .changeable_on_resume(),
       field("film_every", &TrainConfig::film_every,
             "transitions between two films of an evaluation episode, films/step_<n>.mp4, made after the next "
             "evaluation; 0: none. Results do not depend on it",
-            0, 1e15),
+            0, 1e15)
+          .without_effect()
+          .changeable_on_resume(),
   };
 }
 static_assert(complete<TrainConfig>);

@@ -233,13 +233,14 @@ std::optional<std::int64_t> step_of(const std::filesystem::path& file) {
 }  // namespace
 
 void save_state(const std::filesystem::path& path, const std::string& kind, const StateTraversal& visit,
-                const std::string& config) {
+                const std::string& config, const std::map<std::string, std::string>& texts) {
   const std::filesystem::path temporary = temporary_name(path);
   try {
     Hdf5File file = Hdf5File::create(temporary);
     file.write_attribute("", "schema", kSchema);
     file.write_attribute("", "kind", kind);
     file.write_attribute("", "config", config);
+    for (const auto& [name, text] : texts) file.write_attribute("", name.c_str(), text);
     Saver saver(file);
     visit(saver);
     file.write_attribute("", kChecksum, state_hash(visit));
@@ -253,8 +254,12 @@ void save_state(const std::filesystem::path& path, const std::string& kind, cons
 }
 
 std::string read_state_config(const std::filesystem::path& path, const std::string& kind) {
-  try_reading(path, [&] { open_state(path, kind).read_text("", "config"); });
-  return open_state(path, kind).read_text("", "config");
+  return read_state_text(path, kind, "config");
+}
+
+std::string read_state_text(const std::filesystem::path& path, const std::string& kind, const char* name) {
+  try_reading(path, [&] { open_state(path, kind).read_text("", name); });
+  return open_state(path, kind).read_text("", name);
 }
 
 std::vector<std::uint64_t> read_state_counters(const std::filesystem::path& path, const std::string& kind,

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,12 +20,15 @@ using StateTraversal = std::function<void(StateVisitor&)>;
 /// Writes the state. The file appears, or replaces an earlier one, only when it is complete and on the disk.
 /// @param kind what the state is of, e.g. "run"; load_state asks for the same
 /// @param config kept beside the state: what it belongs to, as TOML of less than 64 KiB
+/// @param texts further attributes by name, each of less than 64 KiB
 /// @throws std::runtime_error with path and reason, e.g. a full disk, or a name that is visited twice
 void save_state(const std::filesystem::path& path, const std::string& kind, const StateTraversal& visit,
-                const std::string& config = "");
+                const std::string& config = "", const std::map<std::string, std::string>& texts = {});
 
 /// The configuration that a state was saved with. @throws std::runtime_error as load_state
 std::string read_state_config(const std::filesystem::path& path, const std::string& kind);
+/// One of the further attributes. @throws std::runtime_error as load_state
+std::string read_state_text(const std::filesystem::path& path, const std::string& kind, const char* name);
 
 /// Single counters of a state, by their full names. @throws std::runtime_error as load_state
 std::vector<std::uint64_t> read_state_counters(const std::filesystem::path& path, const std::string& kind,

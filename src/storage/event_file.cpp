@@ -139,32 +139,24 @@ void EventFile::add_text(std::string_view tag, std::string_view markdown) {
   write(step_, event);
 }
 
-void EventFile::add_hparams(std::span<const Hparam> hparams, std::span<const std::string> metric_tags,
-                            std::string_view group_name) {
-  tb::HParamsPluginData experiment, start;
+// No record of the experiment: of several runs TensorBoard takes the first one's columns, and without any it makes them
+// from what all runs say.
+void EventFile::add_hparams(std::span<const Hparam> hparams, std::string_view group_name) {
+  tb::HParamsPluginData start;
   tb::SessionStartInfo& info = *start.mutable_session_start_info();
   for (const Hparam& h : hparams) {
-    tb::HParamInfo* column = experiment.mutable_experiment()->add_hparam_infos();
-    column->set_name(h.name);
     tb::SessionStartInfo::Value& value = (*info.mutable_hparams())[h.name];
-    if (const auto* number = std::get_if<double>(&h.value)) {
-      column->set_type(tb::HParamInfo::FLOAT64);
+    if (const auto* number = std::get_if<double>(&h.value))
       value.set_number_value(*number);
-    } else if (const auto* text = std::get_if<std::string>(&h.value)) {
-      column->set_type(tb::HParamInfo::STRING);
+    else if (const auto* text = std::get_if<std::string>(&h.value))
       value.set_string_value(*text);
-    } else {
-      column->set_type(tb::HParamInfo::BOOL);
+    else
       value.set_bool_value(std::get<bool>(h.value));
-    }
   }
-  for (const std::string& tag : metric_tags)
-    experiment.mutable_experiment()->add_metric_infos()->mutable_name()->set_tag(tag);
   info.set_group_name(group_name.data(), group_name.size());
   info.set_start_time_secs(clock_());
 
   tb::Event event;
-  add_hparams_value(event, "_hparams_/experiment", experiment);
   add_hparams_value(event, "_hparams_/session_start_info", start);
   write(step_, event);
 }

@@ -50,9 +50,8 @@ class EventFile {
   /// A Markdown text, at the step of the last event.
   void add_text(std::string_view tag, std::string_view markdown);
   /// The row of this run in the HPARAMS tab. The tab averages over runs with the same group name (the configuration
-  /// without the seed), and is empty unless the metrics are tags of scalars of this run.
-  void add_hparams(std::span<const Hparam> hparams, std::span<const std::string> metric_tags,
-                   std::string_view group_name);
+  /// without the seed); its columns are the hyper-parameters of all runs together, and their scalars.
+  void add_hparams(std::span<const Hparam> hparams, std::string_view group_name);
   /// The status of the run in the HPARAMS tab.
   void add_hparams_end(bool success);
   /// Says that a resumed run goes on here: what other files of the run hold at and after the step is not shown.

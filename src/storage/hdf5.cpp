@@ -241,6 +241,12 @@ constexpr std::size_t kDeepest = 32, kOpenDatasets = 16;
 
 }  // namespace
 
+std::string hdf5_version() {
+  unsigned major = 0, minor = 0, release = 0;
+  H5get_libversion(&major, &minor, &release);
+  return fmt::format("{}.{}.{}", major, minor, release);
+}
+
 Hdf5File Hdf5File::create(const std::filesystem::path& path) {
   prepare_library();
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);

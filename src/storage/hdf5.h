@@ -13,6 +13,9 @@
 
 namespace goalpost {
 
+/// Of the library that is loaded, e.g. "1.10.8".
+std::string hdf5_version();
+
 using Hdf5Shape = std::vector<std::uint64_t>;  ///< in C order: the last index runs fastest
 
 /// An HDF5 file. Names are paths below the root, without the first slash; groups come into being with their datasets.

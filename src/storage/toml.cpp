@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
 #include <limits>
 #include <set>
@@ -60,6 +61,15 @@ void flatten(const toml::table& table, const std::string& prefix,
     else
       out[path] = {convert(node), origin(node)};
   }
+}
+
+// An integer in whatever notation, 1e6 too; nothing for fractions and where doubles are not exact.
+std::optional<std::int64_t> integer_of(const Value& v) {
+  if (const auto* integer = std::get_if<std::int64_t>(&v.value)) return *integer;
+  constexpr double kExact = 9007199254740992;  // 2^53
+  if (const auto* real = std::get_if<double>(&v.value))
+    if (std::abs(*real) <= kExact && std::trunc(*real) == *real) return static_cast<std::int64_t>(*real);
+  return {};
 }
 
 bool bounded(double x) { return std::isfinite(x); }
@@ -126,7 +136,13 @@ void TomlValues::set(const std::string& assignment) {
       values_[key] = {convert(*table.get("value")), origin};
       return;
     }
-  } catch (const toml::parse_error&) {  // not TOML: a bare word
+  } catch (const toml::parse_error&) {  // not TOML: a bare word, or an integer beyond 64 bits
+  }
+  if (text.find_first_not_of("+-_0123456789") == text.npos && text.find_first_of("0123456789") != text.npos) {
+    std::string digits = text;
+    std::erase(digits, '_');
+    values_[key] = {std::strtod(digits.c_str(), nullptr), origin};
+    return;
   }
   values_[key] = {text, origin};
 }
@@ -170,6 +186,12 @@ bool ConfigReader::in_range(const FieldInfo& info, double number, const Value& v
   return false;
 }
 
+void ConfigReader::beyond(const FieldInfo& info, const Value& value) {
+  std::string range = range_text(info);
+  if (range.empty()) range = "64-bit integers";
+  problems_.push_back(fmt::format("{} = {} lies outside {} ({})", path(info), show(value), range, value.origin));
+}
+
 void ConfigReader::visit(const FieldInfo& info, bool& value) {
   const Value* v = take(info);
   if (v == nullptr) return;
@@ -183,8 +205,10 @@ template <class T>
 void ConfigReader::read_integer(const FieldInfo& info, T& out) {
   const Value* v = take(info);
   if (v == nullptr) return;
-  const std::int64_t* number = std::get_if<std::int64_t>(&v->value);
-  if (number == nullptr) return wrong_type(info, *v, "an integer");
+  std::optional<std::int64_t> number = integer_of(*v);
+  if (const double* real = std::get_if<double>(&v->value); real && !number && std::trunc(*real) == *real)
+    return beyond(info, *v);
+  if (!number) return wrong_type(info, *v, "an integer");
   if (!in_range(info, static_cast<double>(*number), *v)) return;
   if (*number < std::numeric_limits<T>::min() || *number > std::numeric_limits<T>::max())
     return wrong_type(info, *v, "an integer of at most 32 bits");
@@ -228,12 +252,17 @@ void ConfigReader::visit(const FieldInfo& info, std::string& value) {
 void ConfigReader::visit(const FieldInfo& info, std::vector<int>& value) {
   const Value* v = take(info);
   if (v == nullptr) return;
-  const auto* list = std::get_if<std::vector<std::int64_t>>(&v->value);
-  if (list == nullptr) return wrong_type(info, *v, "a list of integers, e.g. [256, 256]");
-  for (const std::int64_t number : *list)
+  std::vector<std::int64_t> list;
+  if (const auto* integers = std::get_if<std::vector<std::int64_t>>(&v->value)) list = *integers;
+  const auto* reals = std::get_if<std::vector<double>>(&v->value);
+  for (std::size_t i = 0; reals != nullptr && i < reals->size(); ++i)
+    if (const auto number = integer_of({(*reals)[i], ""})) list.push_back(*number);
+  if (!std::holds_alternative<std::vector<std::int64_t>>(v->value) && (reals == nullptr || list.size() < reals->size()))
+    return wrong_type(info, *v, "a list of integers, e.g. [256, 256]");
+  for (const std::int64_t number : list)
     if (!in_range(info, static_cast<double>(number), *v)) return;
   value.clear();
-  for (const std::int64_t number : *list) {
+  for (const std::int64_t number : list) {
     if (number < std::numeric_limits<int>::min() || number > std::numeric_limits<int>::max())
       return wrong_type(info, *v, "integers of at most 32 bits");
     value.push_back(static_cast<int>(number));
@@ -346,8 +375,14 @@ class FieldLister : public ConfigVisitor {
   void visit_enum(const FieldInfo& info, int& value, EnumNames names) override {
     add(info, quoted(names[static_cast<std::size_t>(value)]), false, fmt::format("{}", fmt::join(names, ", ")));
   }
-  void enter(const FieldInfo& info) override { prefix_ += std::string(info.name) + "."; }
-  void leave() override { prefix_.erase(prefix_.size() < 2 ? 0 : prefix_.rfind('.', prefix_.size() - 2) + 1); }
+  void enter(const FieldInfo& info) override {
+    prefix_ += std::string(info.name) + ".";
+    tables_.push_back(info);
+  }
+  void leave() override {
+    prefix_.erase(prefix_.size() < 2 ? 0 : prefix_.rfind('.', prefix_.size() - 2) + 1);
+    tables_.pop_back();
+  }
 
   std::vector<FieldText> fields;
 
@@ -383,11 +418,17 @@ class FieldLister : public ConfigVisitor {
 
   void add(const FieldInfo& info, std::string value, bool is_number, std::string range = "") {
     if (range.empty()) range = range_text(info);
+    bool affects = info.affects_results, changeable = info.changeable;
+    for (const FieldInfo& table : tables_) {
+      affects = affects && table.affects_results;
+      changeable = changeable || table.changeable;
+    }
     fields.push_back({prefix_ + std::string(info.name), std::move(value), std::move(range), std::string(info.doc),
-                      std::string(info.source), is_number});
+                      std::string(info.source), is_number, affects, changeable});
   }
 
   std::string prefix_;
+  std::vector<FieldInfo> tables_;
 };
 
 }  // namespace
@@ -398,14 +439,15 @@ std::vector<FieldText> describe_fields(const std::function<void(ConfigVisitor&)>
   return lister.fields;
 }
 
-std::string to_toml(const std::function<void(ConfigVisitor&)>& visit) {
+std::string to_toml(const std::function<void(ConfigVisitor&)>& visit,
+                    const std::function<bool(const FieldText&)>& written) {
   // TOML wants a table's own keys before its sub-tables: group by table, in the order of first appearance.
   std::vector<std::string> order;
   std::map<std::string, std::string> tables;
   for (const FieldText& f : describe_fields(visit)) {
     const std::size_t dot = f.path.rfind('.');
     const std::string table = dot == std::string::npos ? "" : f.path.substr(0, dot);
-    if (f.value.empty()) continue;
+    if (f.value.empty() || !written(f)) continue;
     if (!tables.contains(table)) order.push_back(table);
     tables[table] += fmt::format("{} = {}\n", dot == std::string::npos ? f.path : f.path.substr(dot + 1), f.value);
   }

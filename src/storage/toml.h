@@ -38,6 +38,9 @@ class TomlValues {
   /// @throws UsageError if there is no "=", the key is not a dotted name, or the value is not UTF-8
   void set(const std::string& assignment);
 
+  /// Puts a text over the file's.
+  void put(const std::string& path, const std::string& text) { values_[path] = {text, path}; }
+
   const Value* find(const std::string& path) const;
   const std::map<std::string, Value>& all() const { return values_; }
 
@@ -76,6 +79,7 @@ class ConfigReader final : public ConfigVisitor {
   const TomlValues::Value* take(const FieldInfo& info);
   std::string path(const FieldInfo& info) const;
   void wrong_type(const FieldInfo& info, const TomlValues::Value& value, const char* expected);
+  void beyond(const FieldInfo& info, const TomlValues::Value& value);  // an integer that no double holds exactly
   bool in_range(const FieldInfo& info, double number, const TomlValues::Value& value);
   template <class T>
   void read_integer(const FieldInfo& info, T& out);
@@ -88,15 +92,18 @@ class ConfigReader final : public ConfigVisitor {
   std::vector<std::string> problems_;
 };
 
-/// All fields as TOML text that ConfigReader reads back to the same values. @throws UsageError for a string that is not
-/// UTF-8
-std::string to_toml(const std::function<void(ConfigVisitor&)>& visit);
-
 /// One field as `goalpost describe` and hyper-parameter logs show it; value is empty for a number that is left out.
 struct FieldText {
   std::string path, value, range, doc, source;
   bool is_number;
+  bool affects_results, changeable;  ///< as FieldInfo says of the field and the tables around it
 };
 std::vector<FieldText> describe_fields(const std::function<void(ConfigVisitor&)>& visit);
+
+/// The fields as TOML text that ConfigReader reads back to the same values. @param written which; all by default
+/// @throws UsageError for a string that is not UTF-8
+std::string to_toml(
+    const std::function<void(ConfigVisitor&)>& visit,
+    const std::function<bool(const FieldText&)>& written = [](const FieldText&) { return true; });
 
 }  // namespace goalpost

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "core/check.h"
 #include "run/figure.h"
 
@@ -224,6 +226,92 @@ TEST(Experiment, RefusesAnAlgorithmForOtherActions) {
   } catch (const UsageError& e) {
     EXPECT_THAT(e.what(), HasSubstr("needs discrete actions, but those of Pendulum-v1 are continuous (x.toml:4)"));
   }
+}
+
+TEST(Experiment, HasTheSameIdentityWhateverChangesNoResult) {
+  const std::string identity = with("bit_flip_her", {}).identity();
+  EXPECT_EQ(identity.size(), 16u);
+  for (const char* set :
+       {"train.threads=3", "train.record=all", "train.record_compressed=true", "train.checkpoint_every=320",
+        "train.checkpoints_kept=7", "train.checkpoint_replay=false", "train.histograms=true", "train.film_every=5",
+        "name=other", "label=other", "description=other", "source.claim=other", "source.expected_success=0.5"})
+    EXPECT_EQ(with("bit_flip_her", {set}).identity(), identity) << set;
+  for (const char* set :
+       {"seed=2", "env.bits=9", "agent.dqn.gamma=0.9", "agent.her.k=3", "train.total_steps=5000",
+        "train.eval_every=777", "train.lanes=32", "train.precision=bfloat16", "train.final_eval_episodes=7"})
+    EXPECT_NE(with("bit_flip_her", {set}).identity(), identity) << set;
+}
+
+TEST(Experiment, HasAnotherIdentityInAnotherBuild) {
+  Experiment e = with("bit_flip_her", {});
+  const std::string identity = e.identity();
+  EXPECT_THAT(e.to_toml(), HasSubstr("identity = \"" + identity + "\""));
+  for (std::string BuildInfo::*part :
+       {&BuildInfo::revision, &BuildInfo::compiler, &BuildInfo::flags, &BuildInfo::instructions, &BuildInfo::cpu,
+        &BuildInfo::features, &BuildInfo::kernels, &BuildInfo::libraries, &BuildInfo::resumed}) {
+    const std::string before = std::exchange(e.build.*part, "other");
+    EXPECT_NE(e.identity(), identity);
+    e.build.*part = before;
+  }
+  EXPECT_EQ(e.identity(), identity);
+}
+
+TEST(BuildInfo, SaysEverythingThatBitsDependOn) {
+  const BuildInfo build = BuildInfo::current();
+  EXPECT_EQ(unknown_of(build), "");
+  for (const char* library : {"Eigen 3.", "MuJoCo ", "Bullet ", "HDF5 1.", "glibc 2."})
+    EXPECT_THAT(build.libraries, HasSubstr(library));
+  EXPECT_THAT(build.compiler, testing::ContainsRegex("(g\\+\\+|clang) [0-9]+\\."));
+  EXPECT_THAT(build.kernels, testing::AnyOf("AVX-512", "AVX2", "Eigen"));
+  if (build.kernels == "AVX2") {
+    EXPECT_THAT(build.features, HasSubstr("AVX2"));
+  }
+}
+
+TEST(BuildInfo, ComparesWhatBothFilesSay) {
+  Experiment e = with("bit_flip_her", {});
+  const auto recorded = [](const std::string& text) {
+    return BuildInfo::recorded(TomlValues::from_text(text, "config.toml"));
+  };
+  EXPECT_TRUE(build_differences(recorded(e.to_toml()), BuildInfo::current()).empty());
+  EXPECT_EQ(unknown_of(recorded(e.to_toml())), "");
+  // A file of an earlier version: it knows revision, compiler, flags, processor and one library.
+  BuildInfo old = recorded("[build]\nrevision = \"r\"\ncompiler = \"g++ 1\"\nlibraries = \"Eigen 3.4.0\"\n");
+  EXPECT_EQ(unknown_of(old), "flags, instructions, cpu, features, kernels");
+  BuildInfo now = old;
+  now.kernels = "AVX2";
+  now.libraries = "Eigen 3.4.0, MuJoCo 3.0.0";
+  EXPECT_TRUE(build_differences(old, now).empty());
+  now.libraries = "Eigen 3.3.9, MuJoCo 3.0.0";
+  now.revision = "s";
+  const std::vector<BuildDifference> found = build_differences(old, now);
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].what + found[0].a + found[0].b, "revisionrs");
+  EXPECT_EQ(found[1].what + found[1].a + found[1].b, "Eigen3.4.03.3.9");
+}
+
+TEST(Experiment, TakesIntegersInEveryNotationAndRefusesOthers) {
+  EXPECT_EQ(with("bit_flip_her", {"train.total_steps=1e6"}).train.total_steps, 1'000'000);
+  EXPECT_EQ(with("bit_flip_her", {"train.total_steps=1_000_000"}).train.total_steps, 1'000'000);
+  EXPECT_EQ(with("bit_flip_her", {"train.total_steps=2.5e3"}).train.total_steps, 2500);
+  EXPECT_EQ(with("bit_flip_her", {"env.bits=1e1"}).env_factory()()->spec().obs_dim, 10);
+  EXPECT_EQ(with("bit_flip_her", {"agent.dqn.q.hidden=[1e2, 64]"}).settings().at("agent.dqn.q.hidden"), "[100, 64]");
+  EXPECT_THAT(refusal({"train.total_steps=1.5e0"}), HasSubstr("train.total_steps = 1.5; expected an integer"));
+  EXPECT_THAT(refusal({"agent.dqn.q.hidden=[1.5, 64]"}), HasSubstr("expected a list of integers"));
+  EXPECT_THAT(refusal({"seed=0.5"}), HasSubstr("seed = 0.5; expected an integer"));
+  EXPECT_THAT(refusal({"seed=-1"}), HasSubstr("seed = -1 lies outside [0, 9000000000000000]"));
+  for (const char* seed : {"9223372036854775807", "9223372036854775808", "18446744073709551617", "1e300"}) {
+    const std::string sentence = refusal({"seed=" + std::string(seed)});
+    EXPECT_THAT(sentence, HasSubstr("lies outside [0, 9000000000000000]")) << seed;
+    EXPECT_LT(sentence.size(), 130u) << sentence;
+  }
+}
+
+TEST(Experiment, RefusesANameThatLeadsOutOfTheDirectoryOfRuns) {
+  for (const char* name : {"/abs", "../up", "a/../../up", ".."})
+    EXPECT_THAT(refusal({"name=" + std::string(name)}),
+                HasSubstr("name = \"" + std::string(name) + "\" leads out of the directory of the runs"));
+  EXPECT_EQ(with("bit_flip_her", {"name=a..b"}).name, "a..b");
 }
 
 }  // namespace

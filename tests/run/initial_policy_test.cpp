@@ -70,13 +70,14 @@ TEST(InitialPolicy, IsTheWholePolicyOfAFlatRunOrTheSameLevelOfHiro) {
 
   Experiment over_flat = experiment(kHiro, {"agent.hiro.low.policy=" + (dir / "flat").string() + "/seed_{seed}"});
   auto agent = make_agent(over_flat, 1);
-  load_initial_policies(*agent, 7);
+  over_flat.seed = 7;
+  load_initial_policies(*agent, over_flat);
   EXPECT_EQ(numbers(*agent, "low/"), numbers(*flat_run.agent, ""));
 
   const std::string path = (dir / "hiro").string();
   Experiment over_hiro = experiment(kHiro, {"agent.hiro.low.policy=" + path, "agent.hiro.high.policy=" + path});
   agent = make_agent(over_hiro, 1);
-  load_initial_policies(*agent, 1);
+  load_initial_policies(*agent, over_hiro);
   EXPECT_EQ(numbers(*agent, "low/"), numbers(*hiro_run.agent, "low/"));
   EXPECT_EQ(numbers(*agent, "high/"), numbers(*hiro_run.agent, "high/"));
 
@@ -100,13 +101,17 @@ TEST(InitialPolicy, SaysWhatDoesNotFit) {
     set.push_back("agent.hiro.low.policy=" + (dir / run).string());
     Experiment e = experiment(kHiro, set);
     const auto agent = make_agent(e, 1);
-    return message_of<UsageError>([&] { load_initial_policies(*agent, 1); });
+    return message_of<UsageError>([&] { load_initial_policies(*agent, e); });
   };
   EXPECT_THAT(message("nowhere"), HasSubstr("agent.hiro.low.policy = \"" + (dir / "nowhere").string() +
                                             "\": " + (dir / "nowhere").string() + " is not a run directory"));
   EXPECT_THAT(message("normalised"), HasSubstr("it acts with normalizer/"));
   EXPECT_EQ(message("flat", {"agent.hiro.low.sac.pi.hidden=[9]"}),
             "agent.hiro.low.policy = \"" + (dir / "flat").string() + "\": its pi/W0 is 8x6; expected 9x6");
+  // The same shape, but other functions of it.
+  EXPECT_THAT(message("flat", {"agent.hiro.low.sac.pi.activation=tanh"}),
+              HasSubstr("its agent.sac.pi.activation is \"relu\"; expected \"tanh\", as "
+                        "agent.hiro.low.sac.pi.activation is"));
 }
 
 }  // namespace
