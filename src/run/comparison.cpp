@@ -14,28 +14,28 @@ namespace {
 
 constexpr std::size_t kCurvesPerFigure = 6;
 
-// The settings of an experiment that may affect a result.
+// The settings of an experiment that may affect a result, without the seed.
 Fields fields_of(const Experiment& experiment) {
-  Experiment& e = const_cast<Experiment&>(experiment);  // visiting writes nothing here
-  Fields fields;
-  for (const FieldText& f : describe_fields([&](ConfigVisitor& v) { e.visit(v); }))
-    if (affects_results(f.path)) fields[f.path] = f.value;
+  Fields fields = experiment.settings();
+  fields.erase("seed");
   return fields;
+}
+
+bool part_of_task(const std::string& path) {
+  return (path.starts_with("env.") && path != "env.name") || path == "train.eval_env";
 }
 
 bool same(const Change& a, const Change& b) { return a.path == b.path && a.value == b.value; }
 
 // The changes by which a method differs from its experiment: neither places on an axis, nor common to the whole family.
+// Where there is no file of the experiment the environment's settings are no changes, but tasks.
 std::vector<Change> changes_of_method(const FinishedRun& run, const std::vector<Change>& common) {
   std::vector<Change> changes;
   for (const Change& c : run.changes)
-    if (!on_axis(c) && std::none_of(common.begin(), common.end(), [&](const Change& other) { return same(c, other); }))
+    if (!on_axis(c) && (run.known || !(part_of_task(c.path) || c.path == "env.name")) &&
+        std::none_of(common.begin(), common.end(), [&](const Change& other) { return same(c, other); }))
       changes.push_back(c);
   return changes;
-}
-
-bool part_of_task(const std::string& path) {
-  return (path.starts_with("env.") && path != "env.name") || path == "train.eval_env";
 }
 
 // The evaluations of every run. @throws UsageError
@@ -68,11 +68,12 @@ Group group_of(const Summary& summary, const Family& family) {
     label += fmt::format("{}{}={}", comma, c.path.substr(c.path.find('.') + 1), c.value);  // without "agent."
   }
   if (label.empty()) label = first.experiment.label.empty() ? summary.experiment : first.experiment.label;
+  const std::string build = summary.build.empty() ? "" : fmt::format(" [{}]", summary.build);
   Group group{.summary = &summary,
               .task = "",
-              .method = changes.empty() ? summary.experiment : fmt::format("{} {}", summary.experiment, changes),
-              .label = label,
-              .changed = !changes.empty(),
+              .method = summary.experiment + (changes.empty() ? "" : " " + changes) + build,
+              .label = label + build,
+              .changed = !changes.empty() && first.known,
               .by_step = {},
               .by_time = {}};
   read_curves(group, family.returns);
@@ -145,7 +146,7 @@ std::vector<Curve> curves_of(const Group& group, const Measure& measure) {
 Fields fields_without_changes(const FinishedRun& run, const std::vector<Change>& common) {
   Fields fields = fields_of(run.experiment);
   const std::vector<Change> changes = changes_of_method(run, common);
-  if (changes.empty()) return fields;
+  if (changes.empty() || !run.known) return fields;
   Fields plain = fields_of(make_experiment(load_experiment(run.experiment.name)));
   for (const Change& c : changes) fields[c.path] = plain[c.path];
   return fields;

@@ -42,30 +42,110 @@ std::set<std::string> axes_of(const std::string& experiment) {
   return axes;
 }
 
+void add_change(FinishedRun& run, const std::string& path, std::string value, bool axis) {
+  if (value.empty()) value = "none";
+  std::erase(value, '"');
+  run.variant += fmt::format("{}{}={}", run.variant.empty() ? "" : ",", path, value);
+  run.changes.push_back({path, value, axis});
+}
+
 // Names what sets the run apart: "path=value" of every field that differs from the experiment's file and may affect the
 // result, and of the settings along the axes of figures that show the experiment: 40 bits are one point among others,
 // also if the file says 40.
 void name_variant(FinishedRun& run) {
   const std::string& experiment = run.experiment.name;
   const std::vector<std::string> names = experiment_names();
-  if (std::find(names.begin(), names.end(), experiment) == names.end()) return;
+  run.known = std::find(names.begin(), names.end(), experiment) != names.end();
+  if (!run.known) return;
   const SourceConfig& source = run.experiment.source;
   if (run.measures_return() || source.expected_success > 0)
     run.expected = run.measures_return() ? *source.expected_return : source.expected_success;
   const std::set<std::string> axes = axes_of(experiment);
   Experiment plain = make_experiment(load_experiment(experiment));
-  const auto list = [](Experiment& e) { return describe_fields([&](ConfigVisitor& v) { e.visit(v); }); };
-  std::map<std::string, std::string> expected;
-  for (const FieldText& f : list(plain)) expected[f.path] = f.value;
-  for (const FieldText& f : list(run.experiment)) {
+  std::map<std::string, std::string> expected = plain.settings();
+  for (const FieldText& f : describe_fields([&](ConfigVisitor& v) { run.experiment.visit(v); })) {
     const bool differs = expected[f.path] != f.value, axis = axes.contains(f.path);
-    if (!affects_results(f.path) || (!differs && !axis)) continue;
-    std::string value = f.value.empty() ? "none" : f.value;
-    std::erase(value, '"');
-    run.variant += fmt::format("{}{}={}", run.variant.empty() ? "" : ",", f.path, value);
-    run.changes.push_back({f.path, value, axis});
+    if (!f.affects_results || f.path == "seed" || (!differs && !axis)) continue;
+    add_change(run, f.path, f.value, axis);
     if (!axis) run.expected.reset();
   }
+}
+
+// The same for runs of one name that no experiment of ours has: "path=value" of every setting in which they differ.
+// Of another environment or algorithm that is named alone; what only its own settings have would say nothing more.
+void name_variants(const std::vector<FinishedRun*>& runs) {
+  using Values = std::map<std::string, std::set<std::string>>;
+  Values all;
+  std::map<std::string, Values> by_kind;  // of environment and algorithm
+  const auto kind_of = [](const FinishedRun& run) { return run.experiment.env_name + "\n" + run.experiment.algorithm; };
+  for (const FinishedRun* run : runs)
+    for (const auto& [path, value] : run->experiment.settings()) {
+      all[path].insert(value);
+      by_kind[kind_of(*run)][path].insert(value);
+    }
+  for (FinishedRun* run : runs)
+    for (const FieldText& f : describe_fields([&](ConfigVisitor& v) { run->experiment.visit(v); })) {
+      if (!f.affects_results || f.path == "seed") continue;
+      const bool kind = f.path == "env.name" || f.path == "agent.algorithm";
+      if ((kind ? all : by_kind[kind_of(*run)])[f.path].size() > 1) add_change(*run, f.path, f.value, false);
+    }
+}
+
+// What is known of the build of a run. Of a recorded one that is revision and processor.
+BuildInfo build_of(const FinishedRun& run) {
+  BuildInfo build = run.recorded ? BuildInfo() : run.experiment.build;
+  if (!run.result.revision.empty()) build.revision = run.result.revision;
+  if (!run.result.cpu.empty()) build.cpu = run.result.cpu;
+  return build;
+}
+
+bool same_build(const FinishedRun& a, const FinishedRun& b) {
+  return (a.recorded && b.recorded) || build_differences(build_of(a), build_of(b)).empty();
+}
+
+// Names the builds of runs of one variant, where they are of several.
+void name_builds(const std::vector<FinishedRun*>& runs) {
+  std::vector<std::vector<FinishedRun*>> builds;
+  for (FinishedRun* run : runs) {
+    auto it = std::find_if(builds.begin(), builds.end(), [&](const std::vector<FinishedRun*>& members) {
+      return std::all_of(members.begin(), members.end(), [&](const FinishedRun* m) { return same_build(*m, *run); });
+    });
+    (it == builds.end() ? builds.emplace_back() : *it).push_back(run);
+  }
+  if (builds.size() < 2) return;
+  for (const std::vector<FinishedRun*>& members : builds) {
+    std::map<std::string, std::string> what;  // in which it differs from others
+    for (const std::vector<FinishedRun*>& others : builds)
+      for (const FinishedRun* other : others)
+        for (const BuildDifference& d : build_differences(build_of(*members.front()), build_of(*other)))
+          what[d.what] = d.a.empty() ? "never" : d.a;
+    std::string text = members.front()->recorded ? "recorded" : "";
+    for (const auto& [name, value] : what) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, value);
+    for (FinishedRun* run : members) run->build = text;
+  }
+  // Groups are told apart by their texts; what is unknown in one may leave two alike.
+  std::map<std::string, int> times;
+  for (const std::vector<FinishedRun*>& members : builds)
+    if (const int n = ++times[members.front()->build]; n > 1)
+      for (FinishedRun* run : members) run->build += fmt::format(" ({})", n);
+}
+
+// Calls f with the runs of each key.
+template <class Key, class F>
+void for_groups(std::vector<FinishedRun>& runs, Key key, F f) {
+  std::map<decltype(key(runs.front())), std::vector<FinishedRun*>> groups;
+  for (FinishedRun& run : runs) groups[key(run)].push_back(&run);
+  for (const auto& [ignored, members] : groups) f(members);
+}
+
+// @throws std::runtime_error if the evaluations of a run cannot be drawn
+void check_curve(const FinishedRun& run) {
+  const CsvTable curve = read_csv(run.curve);
+  if (curve.rows() == 0) throw std::runtime_error(fmt::format("{} holds no evaluation", run.curve.string()));
+  for (const char* column : {"step", "wall_seconds", run.measures_return() ? "return" : "success"})
+    for (const double x : curve.column(column))
+      if (std::isnan(x))
+        throw std::runtime_error(fmt::format("{}: a number of an evaluation is missing", run.curve.string()));
 }
 
 // "env.bits=40,agent.dqn.q.hidden=[64, 64]" taken apart: commas inside brackets belong to a value.
@@ -137,7 +217,8 @@ ordered_json summary_json(const Summary& s) {
                      {"wall_seconds", r.progress.wall_seconds},
                      {"end", r.end},
                      {"revision", r.revision},
-                     {"cpu", r.cpu}});
+                     {"cpu", r.cpu},
+                     {"identity", r.identity}});
   }
   const FinishedRun& first = *s.runs.front();
   return {{"variant", s.variant},
@@ -208,6 +289,7 @@ std::vector<FinishedRun> recorded_runs(const std::filesystem::path& top, const s
         r.seed = e.seed;
         r.revision = seed.at("revision");
         r.cpu = seed.at("cpu");
+        r.identity = seed.value("identity", "");
         r.end = seed.at("end");
         r.progress.step = seed.at("steps");
         r.progress.episodes = seed.at("episodes");
@@ -300,13 +382,8 @@ std::vector<double> read_measure(const FinishedRun& run, const Measure& measure)
   return values;
 }
 
-bool affects_results(const std::string& path) {
-  return path.starts_with("env.") || path.starts_with("agent.") ||
-         (path.starts_with("train.") && path != "train.threads" && path != "train.histograms" &&
-          path != "train.film_every");
-}
-
-std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& directories) {
+std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& directories,
+                                   std::vector<std::string>* unreadable) {
   std::vector<FinishedRun> runs;
   std::set<std::filesystem::path> seen;
   for (const std::filesystem::path& top : directories) {
@@ -314,43 +391,78 @@ std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& dir
     bool found = false;  // what was given twice counts once, but is found
     const auto take = [&](FinishedRun run) {
       found = true;
+      if (unreadable != nullptr) check_curve(run);
       if (!seen.insert(std::filesystem::canonical(run.curve.parent_path()) / run.curve.filename()).second) return;
       if (!run.recorded) name_variant(run);
       runs.push_back(std::move(run));
     };
-    const auto consider = [&](const std::filesystem::path& directory) {
-      if (is_recorded(directory))
-        for (FinishedRun& run : recorded_runs(directory, "")) take(std::move(run));
+    const auto take_run = [&](const std::filesystem::path& directory) {
       if (!std::filesystem::exists(directory / "config.toml")) return;
       const std::optional<RunResult> result = read_result(directory);
       if (!result) return;
-      take({.directory = directory,
-            .curve = directory / "eval.csv",
-            .experiment = make_experiment(TomlValues::from_file(directory / "config.toml")),
-            .result = *result});
+      const TomlValues values = TomlValues::from_file(directory / "config.toml");
+      FinishedRun run{.directory = directory,
+                      .curve = directory / "eval.csv",
+                      .experiment = make_experiment(values),
+                      .result = *result};
+      run.experiment.build = BuildInfo::recorded(values);
+      take(std::move(run));
+    };
+    const auto guarded = [&](const std::filesystem::path& directory, const auto& read) {
+      if (unreadable == nullptr) return read();
+      try {
+        read();
+      } catch (const std::exception& e) {
+        found = true;
+        unreadable->push_back(fmt::format("{}: {}", directory.string(), e.what()));
+      }
+    };
+    const auto take_recorded = [&](const std::filesystem::path& directory, const std::string& only) {
+      guarded(directory, [&] {
+        if (!is_recorded(directory)) return;
+        for (FinishedRun& run : recorded_runs(directory, only)) take(std::move(run));
+      });
+    };
+    const auto consider = [&](const std::filesystem::path& directory) {
+      take_recorded(directory, "");
+      guarded(directory, [&] { take_run(directory); });
     };
     consider(top);
     for (const auto& entry : std::filesystem::recursive_directory_iterator(top))
       if (entry.is_directory()) consider(entry.path());
     const std::filesystem::path whole = std::filesystem::canonical(top), above = whole.parent_path();
-    if (!found && is_recorded(above))
-      for (FinishedRun& run : recorded_runs(above, whole.filename().string())) take(std::move(run));
+    if (!found) take_recorded(above, whole.filename().string());
     if (!found) throw UsageError(fmt::format("{} holds no finished run", top.string()));
   }
+  const auto name = [](const FinishedRun& run) { return run.experiment.name; };
+  for_groups(runs, name, [](const std::vector<FinishedRun*>& same) {
+    std::vector<FinishedRun*> unknown;
+    std::copy_if(same.begin(), same.end(), std::back_inserter(unknown),
+                 [](const FinishedRun* run) { return !run->known; });
+    name_variants(unknown);
+  });
+  const auto setting = [](const FinishedRun& run) { return std::pair(run.experiment.name, run.variant); };
+  for_groups(runs, setting, name_builds);
   std::stable_sort(runs.begin(), runs.end(), [](const FinishedRun& a, const FinishedRun& b) {
     if (a.experiment.name != b.experiment.name) return a.experiment.name < b.experiment.name;
     if (a.variant != b.variant) return natural_less(a.variant, b.variant);
+    if (a.build != b.build) return a.build < b.build;
     return a.result.seed < b.result.seed;
   });
   return runs;
+}
+
+std::string Summary::setting() const {
+  if (build.empty()) return variant;
+  return fmt::format("{}{}[{}]", variant, variant.empty() ? "" : " ", build);
 }
 
 std::vector<Summary> summarise(const std::vector<FinishedRun>& runs) {
   std::vector<Summary> summaries;
   for (const FinishedRun& run : runs) {
     if (summaries.empty() || summaries.back().experiment != run.experiment.name ||
-        summaries.back().variant != run.variant)
-      summaries.push_back({run.experiment.name, run.variant, {}, 0, 0, 0, 0, false});
+        summaries.back().variant != run.variant || summaries.back().build != run.build)
+      summaries.push_back({run.experiment.name, run.variant, run.build, {}, 0, 0, 0, 0, false});
     std::vector<const FinishedRun*>& group = summaries.back().runs;
     if (!group.empty() && group.back()->result.seed == run.result.seed)
       throw UsageError(fmt::format("{} and {} are runs of the same setting and seed; expected one of them",
@@ -365,7 +477,7 @@ std::string summary_table(const std::vector<Summary>& summaries) {
   std::size_t name = 10, variant = 7;  // the widths of the columns
   for (const Summary& s : summaries) {
     name = std::max(name, s.experiment.size());
-    variant = std::max(variant, s.variant.size());
+    variant = std::max(variant, s.setting().size());
   }
   const auto line = [&](const std::string& experiment, const std::string& setting, const auto& seeds,
                         const std::string& measured, const std::string& interval, const std::string& steps,
@@ -377,7 +489,7 @@ std::string summary_table(const std::vector<Summary>& summaries) {
   for (const Summary& s : summaries) {
     const FinishedRun& first = *s.runs.front();
     text +=
-        line(s.experiment, s.variant, s.runs.size(),
+        line(s.experiment, s.setting(), s.runs.size(),
              fmt::format("{} {:.3f}", first.measures_return() ? "return" : "success", s.value),
              fmt::format("[{:.3f}, {:.3f}]", s.low, s.high), fmt::format("{:.0f}", s.steps),
              first.expected ? fmt::format(">= {} {}", *first.expected, s.meets_expectation ? "met" : "MISSED") : "");
@@ -388,6 +500,15 @@ std::string summary_table(const std::vector<Summary>& summaries) {
 std::filesystem::path results_directory() { return experiment_directory() / "results"; }
 
 void record(const std::vector<Summary>& summaries, const std::filesystem::path& directory) {
+  for (const Summary& s : summaries) {
+    if (!s.build.empty())
+      throw UsageError(fmt::format("runs of {} {} are of several builds, one of them {}; expected runs of one build",
+                                   s.experiment, s.variant, s.build));
+    if (!s.runs.front()->known)
+      throw UsageError(
+          fmt::format("{} is of the experiment \"{}\", which has no file in {}; expected one to record it by",
+                      s.runs.front()->directory.string(), s.experiment, experiment_directory().string()));
+  }
   for (const Summary& s : summaries)
     for (const FinishedRun* run : s.runs)
       if (run->recorded)
@@ -419,6 +540,10 @@ void record(const std::vector<Summary>& summaries, const std::filesystem::path& 
             return run->result.seed == old.result.seed;
           }))
         all.runs.push_back(&old);
+    for (const FinishedRun* old : all.runs)
+      if (const auto found = build_differences(build_of(*old), build_of(*s.runs.front())); !found.empty())
+        fmt::print(stderr, "goalpost: {} {}: seed {} was recorded with {} {}, now {}; they are summarised together\n",
+                   s.experiment, s.variant, old->result.seed, found.front().what, found.front().a, found.front().b);
     std::sort(all.runs.begin(), all.runs.end(),
               [](const FinishedRun* a, const FinishedRun* b) { return a->result.seed < b->result.seed; });
     compute(all);

@@ -20,10 +20,8 @@ struct Change {
   bool axis;
 };
 
-/// Whether a setting may affect what a run results in.
-bool affects_results(const std::string& path);
-
-/// A finished run, or a recorded one, and what sets it apart from its experiment's file.
+/// A finished run, or a recorded one, and what sets it apart: from its experiment's file, or if there is no such file
+/// from other runs of the same name.
 struct FinishedRun {
   std::filesystem::path directory;
   std::filesystem::path curve;  ///< the CSV file of its evaluations
@@ -32,6 +30,8 @@ struct FinishedRun {
   RunResult result;
   std::vector<Change> changes = {};
   std::string variant = {};             ///< "env.bits=40", several joined by ","; empty if nothing differs
+  std::string build = {};               ///< "revision abc", if runs of this variant are of several builds
+  bool known = true;                    ///< its experiment is one of experiment_names()
   std::optional<double> expected = {};  ///< of the experiment's file; none if more differs than the place in a figure
 
   /// What is measured: the final success, or the final mean return where the experiment's file expects one.
@@ -59,16 +59,23 @@ std::vector<double> read_measure(const FinishedRun& run, const Measure& measure)
 
 /// All finished runs and recorded results below the directories, sorted by experiment, variant and seed. A recorded
 /// result is a directory with summary.json (all settings of an experiment), or one of a single setting below it.
-/// @throws UsageError if a directory holds none, or a recorded result cannot be read
-std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& directories);
+/// Runs differ in build only if both say so: earlier versions recorded less.
+/// @param unreadable if given, runs and results that cannot be read are left out, and a sentence on each is added here
+/// @throws UsageError if a directory is none or holds none, or, without unreadable, for what cannot be read
+std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& directories,
+                                   std::vector<std::string>* unreadable = nullptr);
 
-/// What one setting has reached over its seeds: success, or the return (FinishedRun::measures_return).
+/// What one setting has reached over its seeds, all of one build: success, or the return
+/// (FinishedRun::measures_return).
 struct Summary {
-  std::string experiment, variant;
+  std::string experiment, variant, build;
   std::vector<const FinishedRun*> runs;
   double value, low, high;  ///< interquartile mean and 95 % interval: bootstrap over seeds, or with one seed Wilson's
   double steps;             ///< mean transitions until training ended
   bool meets_expectation;   ///< value >= expected, or nothing is expected
+
+  /// The variant, and the build in brackets.
+  std::string setting() const;
 };
 std::vector<Summary> summarise(const std::vector<FinishedRun>& runs);
 
@@ -79,8 +86,9 @@ std::string summary_table(const std::vector<Summary>& summaries);
 std::filesystem::path results_directory();
 
 /// Writes <experiment>[/<variant>]/seed_<s>.csv below the directory, and one summary.json per experiment. Settings and
-/// seeds that were recorded earlier stay.
-/// @throws UsageError if a run is of a source revision with uncommitted changes, or is itself a recorded one
+/// seeds that were recorded earlier stay; if they are of another build, a note on stderr says so.
+/// @throws UsageError if a run is of a source revision with uncommitted changes, or is itself a recorded one, if its
+/// experiment has no file, or if runs of one setting are of several builds
 void record(const std::vector<Summary>& summaries, const std::filesystem::path& directory = results_directory());
 
 /// The README's table of reproduced experiments, made from the recorded summaries.

@@ -192,7 +192,7 @@ std::string seeds_table(const Family& family) {
             "<tr><td><code>{}</code></td><td>{}</td><td class=n>{}</td><td class=n>{:.3f}</td><td class=n>{:.3f}</td>"
             "<td class=n>{:.2f}</td><td class=n>{:.1f}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{}</td>"
             "<td>{}</td><td>{}</td><td>{}</td></tr>\n",
-            escaped(run->experiment.name), escaped(run->variant), r.seed, r.final.success, r.final.success_any,
+            escaped(run->experiment.name), escaped(g.summary->setting()), r.seed, r.final.success, r.final.success_any,
             r.final.reward, r.final.length, thousands(static_cast<double>(r.progress.step)),
             thousands(static_cast<double>(r.progress.updates)), format_duration(r.progress.wall_seconds),
             r.end == "success" ? "train.stop_success" : "all steps done", escaped(r.revision), escaped(r.cpu));
@@ -226,8 +226,8 @@ std::string kinds_table(const Family& family) {
       rows += fmt::format(
           "<tr><td><code>{}</code></td><td>{}</td><td>{}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{}</td>"
           "<td class=n>{}</td></tr>\n",
-          escaped(first.experiment.name), escaped(first.variant), escaped(kind.name), seeds, episodes, shown(mean),
-          shown(lowest));
+          escaped(first.experiment.name), escaped(g.summary->setting()), escaped(kind.name), seeds, episodes,
+          shown(mean), shown(lowest));
     }
   }
   if (rows.empty()) return "";
@@ -364,6 +364,7 @@ void add_paper_figures(Page& page, const std::vector<Summary>& summaries) {
       std::string place = config.key.empty() ? s.experiment : "", rest;
       for (const Change& c : s.runs.front()->changes)
         (c.path == config.key ? place : rest) += fmt::format("{}={} ", c.path, c.value);
+      rest += s.build;
       if (!besides) besides = rest;
       if (rest != *besides || place.empty()) continue;
       points.push_back(s);

@@ -23,8 +23,8 @@ using testing::HasSubstr;
 
 // A finished run as `goalpost train` leaves it, without the training.
 void make_run(const std::filesystem::path& directory, const std::vector<std::string>& set, int seed, double success,
-              const std::string& revision = "abc") {
-  TomlValues values = load_experiment("bit_flip_her");
+              const std::string& revision = "abc", const std::string& experiment = "bit_flip_her") {
+  TomlValues values = load_experiment(experiment);
   for (const std::string& s : set) values.set(s);
   values.set("seed=" + std::to_string(seed));
   Experiment e = make_experiment(values);
@@ -75,6 +75,106 @@ TEST(Report, SaysWhenAnExpectationIsMissed) {
   const std::vector<Summary> summaries = summarise(runs);
   EXPECT_FALSE(summaries[0].meets_expectation);
   EXPECT_THAT(summary_table(summaries), HasSubstr(">= 0.99 MISSED"));
+}
+
+TEST(Report, PoolsSeedsWhateverChangesNoResult) {
+  const TemporaryDirectory here;
+  const std::vector<std::string> sets = {
+      "train.record=all",         "train.record_compressed=true",  "train.checkpoint_every=320",
+      "train.checkpoints_kept=9", "train.checkpoint_replay=false", "train.threads=2",
+      "train.film_every=9",       "train.histograms=true",         "label=mine",
+      "description=mine"};
+  for (std::size_t i = 0; i < sets.size(); ++i)
+    make_run(here / std::to_string(i), {"env.bits=9", sets[i]}, static_cast<int>(i), 1);
+  const std::vector<FinishedRun> runs = find_runs({here.path()});
+  const std::vector<Summary> summaries = summarise(runs);
+  ASSERT_EQ(summaries.size(), 1u) << summary_table(summaries);
+  EXPECT_EQ(summaries[0].setting(), "env.bits=9");
+  EXPECT_EQ(summaries[0].runs.size(), sets.size());
+}
+
+TEST(Report, KeepsRunsOfOtherRevisionsAndBuildsApart) {
+  const TemporaryDirectory here;
+  make_run(here / "1", {"env.bits=9"}, 1, 1, "abc");
+  make_run(here / "2", {"env.bits=9"}, 2, 1, "abc");
+  make_run(here / "3", {"env.bits=9"}, 1, 0, "def");
+  make_run(here / "4", {"env.bits=9"}, 3, 0.5, "abc");
+  std::string config = content(here / "4/config.toml");
+  const std::size_t at = config.find("kernels = \"") + 11;
+  set_content(here / "4/config.toml", config.substr(0, at) + "another " + config.substr(at));
+  const std::vector<FinishedRun> runs = find_runs({here.path()});
+  const std::vector<Summary> summaries = summarise(runs);
+  ASSERT_EQ(summaries.size(), 3u) << summary_table(summaries);
+  for (const Summary& s : summaries) {
+    EXPECT_EQ(s.variant, "env.bits=9");
+    const bool other_revision = s.build.find("revision def") != s.build.npos,
+               other_kernels = s.build.find("kernels another ") != s.build.npos;
+    EXPECT_EQ(s.runs.size(), other_revision || other_kernels ? 1u : 2u) << s.build;
+    EXPECT_EQ(s.value, other_revision ? 0 : other_kernels ? 0.5 : 1);
+  }
+  EXPECT_THAT(summary_table(summaries), HasSubstr("env.bits=9 [kernels another "));
+  EXPECT_THAT(message_of<UsageError>([&] { record(summaries, here / "results"); }), HasSubstr("are of several builds"));
+  if (gnuplot_is_installed()) {
+    const std::string page = content(write_report_page(summaries, here / "page"));
+    EXPECT_THAT(page, HasSubstr("revision def"));
+  }
+}
+
+// Files of earlier versions say less of their build: what only one of two runs knows does not keep them apart.
+TEST(Report, PoolsRunsThatDoNotSayEverythingOfTheirBuild) {
+  const TemporaryDirectory here;
+  make_run(here / "1", {"env.bits=9"}, 1, 1);
+  make_run(here / "2", {"env.bits=9"}, 2, 1);
+  const std::string config = content(here / "2/config.toml");
+  set_content(here / "2/config.toml", config.substr(0, config.find("[build]")) + "[build]\nrevision = \"abc\"\n");
+  const std::vector<FinishedRun> runs = find_runs({here.path()});
+  ASSERT_EQ(summarise(runs).size(), 1u);
+}
+
+TEST(Report, PoolsOnlyEqualSettingsOfExperimentsThatHaveNoFile) {
+  const TemporaryDirectory here;
+  for (const std::string name : {"", "mine"}) {
+    const std::filesystem::path top = here / ("runs_" + name);
+    std::filesystem::create_directories(top);
+    const auto set = [&](const std::string& more) { return std::vector<std::string>{"name=" + name, more}; };
+    int seed = 0;
+    for (const char* gamma : {"0.99", "0.5", "0.1"})
+      make_run(top / gamma, set("agent.sac.gamma=" + std::string(gamma)), ++seed, 1, "abc", "pendulum_sac");
+    make_run(top / "again", set("agent.sac.gamma=0.5"), 9, 1, "abc", "pendulum_sac");
+    make_run(top / "td3", set("train.threads=1"), 5, 1, "abc", "pendulum_td3");
+    make_run(top / "bits", set("train.threads=1"), 6, 1, "abc", "bit_flip_her");
+    const std::vector<FinishedRun> runs = find_runs({top});
+    const std::vector<Summary> summaries = summarise(runs);
+    EXPECT_EQ(summaries.size(), 5u) << summary_table(summaries);
+    for (const Summary& s : summaries) {
+      EXPECT_EQ(s.runs.size(), s.variant.find("gamma=0.5") != s.variant.npos ? 2u : 1u) << s.variant;
+      EXPECT_THAT(s.variant, HasSubstr("agent.algorithm="));
+    }
+    EXPECT_THAT(message_of<UsageError>([&] { record(summaries, here / "results"); }), HasSubstr("has no file"));
+    if (gnuplot_is_installed()) {
+      EXPECT_THAT(content(write_report_page(summaries, here / ("page_" + name))), HasSubstr("sac.gamma=0.1"));
+    }
+  }
+}
+
+TEST(Report, GoesOnWithoutTheRunsThatCannotBeRead) {
+  const TemporaryDirectory here;
+  make_run(here / "good", {"env.bits=9"}, 1, 1);
+  for (const char* bad : {"config", "result", "curve", "no_curve", "nan"}) make_run(here / bad, {"env.bits=9"}, 2, 1);
+  set_content(here / "config/config.toml", "label = ");
+  set_content(here / "result/result.json", "{");
+  set_content(here / "curve/eval.csv", "step,wall_seconds,success,success_any,return\n0,0.1,much,0,-40\n");
+  std::filesystem::remove(here / "no_curve/eval.csv");
+  set_content(here / "nan/eval.csv", "step,wall_seconds,success,success_any,return\n0,0.1,,0,-40\n");
+  std::filesystem::create_directories(here / "recorded");
+  set_content(here / "recorded/summary.json", "{\"settings\": 3}");
+  std::vector<std::string> unreadable;
+  const std::vector<FinishedRun> runs = find_runs({here.path()}, &unreadable);
+  EXPECT_EQ(runs.size(), 1u);
+  ASSERT_EQ(unreadable.size(), 6u);
+  for (const char* bad : {"config", "result", "curve", "no_curve", "nan", "recorded"})
+    EXPECT_THAT(unreadable, testing::Contains(testing::StartsWith((here / bad).string() + ": "))) << bad;
+  EXPECT_THROW(find_runs({here.path()}), std::exception);
 }
 
 TEST(Report, RefusesTwoRunsOfOneSettingAndSeed) {
