@@ -16,11 +16,13 @@
 #include <iterator>
 #include <new>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <system_error>
 
 #include "core/data_path.h"
 #include "core/memory.h"
 #include "core/names.h"
+#include "core/number.h"
 #include "core/parallel.h"
 #include "run/experiment.h"
 #include "run/figure.h"
@@ -189,6 +191,7 @@ struct EvaluateOptions {
   int episodes = 1000;
   std::int64_t seed = 0;
   std::vector<std::string> set;
+  std::string env;  // another one than the policy was trained in
   bool as_json = false;
 };
 
@@ -197,13 +200,16 @@ int evaluate(const EvaluateOptions& o) {
   std::string name;
   EnvFactory make_env;
   std::unique_ptr<Agent> agent;
+  std::optional<std::int64_t> step;
   if (o.random || o.scripted) {
+    if (!o.env.empty()) throw UsageError("--env is for a trained policy; expected it without --random and --scripted");
     make_env = make_environment(o.what, o.set, static_cast<std::uint64_t>(o.seed));
     const EnvSpec spec = make_env()->spec();
     agent = o.random ? make_random_policy(spec, rng.stream("action")) : make_scripted_policy(spec);
     name = o.random ? "random" : "scripted";
   } else {
-    LoadedRun run = load_run(o.what, o.set);
+    LoadedRun run = load_run(o.what, o.set, o.env);
+    step = run.step;
     make_env = run.experiment.eval_env_factory();
     agent = std::move(run.agent);
     name = run.experiment.name;
@@ -227,6 +233,8 @@ int evaluate(const EvaluateOptions& o) {
                      {"return", pair(intervals.reward)},
                      {"length", pair(intervals.length)}};
     if (e.unstable > 0) j["unstable"] = e.unstable;
+    if (agent && !o.random && !o.scripted)
+      j["policy_step"] = step ? nlohmann::ordered_json(*step) : nlohmann::ordered_json();
     fmt::print("{}\n", j.dump());
   } else {
     const auto range = [](const Interval& i, int digits) {
@@ -237,6 +245,7 @@ int evaluate(const EvaluateOptions& o) {
         "{:.1f}{}\n",
         e.episodes, env.spec().name, o.seed, e.success, range(intervals.success, 4), e.success_any,
         range(intervals.success_any, 4), e.reward, range(intervals.reward, 3), e.length, range(intervals.length, 1));
+    if (step) fmt::print("  by the policy after {} environment steps of training\n", *step);
     for (const Evaluation::Kind& k : e.kinds)
       fmt::print("  {:<22} {} episodes{}\n", k.name, k.episodes,
                  k.episodes > 0 ? fmt::format(": success {:.4f}", k.success) : "");
@@ -246,7 +255,10 @@ int evaluate(const EvaluateOptions& o) {
 
 int report(const std::vector<std::string>& directories, const std::string& out, bool recorded) {
   if (recorded) writable_source_directory();
-  const std::vector<FinishedRun> runs = find_runs({directories.begin(), directories.end()});
+  std::vector<std::string> unreadable;
+  const std::vector<FinishedRun> runs = find_runs({directories.begin(), directories.end()}, &unreadable);
+  for (const std::string& sentence : unreadable) fmt::print(stderr, "goalpost: {}; left out\n", sentence);
+  if (runs.empty()) return 1;
   const std::vector<Summary> summaries = summarise(runs);
   fmt::print("{}", summary_table(summaries));
   if (recorded) {
@@ -374,6 +386,21 @@ int benchmark(const std::string& filter) {
   throw std::runtime_error(fmt::format("cannot run {}", program.string()));
 }
 
+// Integers in any notation, 1e6 and 1_000_000 too.
+CLI::Validator integer(std::int64_t low, std::int64_t high) {
+  CLI::Validator validator(
+      [low, high](std::string& text) -> std::string {
+        const std::optional<std::int64_t> value = exact_integer(text);
+        if (!value || *value < low || *value > high)
+          return fmt::format("{}; expected an integer {} to {}", text, low, high);
+        text = std::to_string(*value);
+        return "";
+      },
+      "");
+  return validator;
+}
+constexpr std::int64_t kMostSeed = 9'000'000'000'000'000, kMostCount = 1'000'000'000;
+
 int run(int argc, char** argv) {
   CLI::App app("goalpost: goal-conditioned and hierarchical reinforcement learning, reproducibly.");
   app.require_subcommand(1);
@@ -428,7 +455,8 @@ int run(int argc, char** argv) {
       app.add_subcommand("evaluate", "measure a trained policy, without exploration: means with their 95 % intervals");
   EvaluateOptions v;
   evaluate_command
-      ->add_option("run", v.what, "run directory; with --random or --scripted a name of `goalpost list envs`")
+      ->add_option("run", v.what,
+                   "run directory or policy.h5; with --random or --scripted a name of `goalpost list envs`")
       ->required();
   CLI::Option* random_option = evaluate_command->add_flag("--random", v.random, "uniform random actions instead");
   evaluate_command->add_flag("--scripted", v.scripted, "the task's hand-written policy instead")
@@ -436,9 +464,12 @@ int run(int argc, char** argv) {
   evaluate_command
       ->add_option("--episodes", v.episodes,
                    "how many; chains of sub-tasks are run whole, so there may be more, or fewer where chains break")
-      ->check(CLI::PositiveNumber);
-  evaluate_command->add_option("--seed", v.seed, "of starts and goals")->check(CLI::NonNegativeNumber);
+      ->transform(integer(1, kMostCount));
+  evaluate_command->add_option("--seed", v.seed, "of starts and goals")->transform(integer(0, kMostSeed));
   evaluate_command->add_flag("--json", v.as_json, "print one JSON object");
+  evaluate_command->add_option("--env", v.env,
+                               "another environment for the policy, with its default settings: one with the same "
+                               "observations, goals and actions");
   evaluate_command->add_option("--set", v.set, "another environment setting, e.g. env.goal_x=9")
       ->allow_extra_args(false);
   evaluate_command->callback([&] { status = evaluate(v); });
@@ -447,12 +478,12 @@ int run(int argc, char** argv) {
   ReproduceOptions r;
   reproduce_command->add_option("figure", r.figure, "a name of `goalpost list figures`")->required();
   reproduce_command->add_option("--seeds", r.seeds, "runs per point; 0: as the figure says")
-      ->check(CLI::Range(0, 1000));
-  reproduce_command->add_option("--jobs", r.jobs, "runs side by side; 0: one per processor")
-      ->check(CLI::Range(0, 1024));
+      ->transform(integer(0, 1000));
+  reproduce_command->add_option("--jobs", r.jobs, "runs side by side; 0: one per processor that may be used")
+      ->transform(integer(0, 1024));
   reproduce_command->add_option("--values", r.values, "of the x axis, instead of the figure's, e.g. 10,20")
       ->delimiter(',')
-      ->check(CLI::PositiveNumber);
+      ->transform(integer(1, kMostCount));
   reproduce_command->add_option("--out", r.out,
                                 "directory; finished runs in it are kept. Default: runs/reproduce/<figure>");
   reproduce_command->add_flag("--quick", r.quick, "a subset, in minutes");
@@ -473,16 +504,18 @@ int run(int argc, char** argv) {
 
   CLI::App* rollout_command = app.add_subcommand("rollout", "step an environment and write a row per step");
   RolloutOptions o;
-  rollout_command->add_option("env", o.env, "a name of `goalpost list envs`; not needed with --policy");
+  rollout_command->add_option("env", o.env,
+                              "a name of `goalpost list envs`; with --policy: another one than it was "
+                              "trained in");
   CLI::Option_group* source = rollout_command->add_option_group("actions", "where actions come from: one of");
   source->add_option("--actions", o.actions,
                      "CSV file, columns a0, a1, ..., one row per step, in the environment's unit");
-  source->add_option("--policy", o.policy, "run directory of a trained policy");
+  source->add_option("--policy", o.policy, "run directory or policy.h5 of a trained policy");
   source->add_flag("--random", o.random, "uniform random actions");
   source->add_flag("--scripted", o.scripted, "the task's hand-written policy");
   source->require_option(1);
-  rollout_command->add_option("--episodes", o.episodes, "unless actions are given")->check(CLI::PositiveNumber);
-  rollout_command->add_option("--seed", o.seed, "of resets and random actions")->check(CLI::NonNegativeNumber);
+  rollout_command->add_option("--episodes", o.episodes, "unless actions are given")->transform(integer(1, kMostCount));
+  rollout_command->add_option("--seed", o.seed, "of resets and random actions")->transform(integer(0, kMostSeed));
   rollout_command->add_option("--state", o.state,
                               "CSV file: a header and one row, the simulator state to start from (qpos0.., qvel0..)");
   rollout_command->add_flag("--with-state", o.with_state, "also write the simulator state after each step");
@@ -501,7 +534,8 @@ int run(int argc, char** argv) {
       app.add_subcommand("render", "film a trained policy, or an environment, or take a picture");
   RenderOptions p;
   std::string size = "640x480";
-  render_command->add_option("what", p.what, "run directory, or a name of `goalpost list envs`")->required();
+  render_command->add_option("what", p.what, "run directory or policy.h5, or a name of `goalpost list envs`")
+      ->required();
   render_command->add_option("--out", p.out, "the film (.mp4), or its last picture (.png)")->required();
   CLI::Option* given = render_command->add_option(
       "--actions", p.actions, "CSV file, columns a0, a1, ..., one row per step, in the environment's unit");
@@ -509,14 +543,14 @@ int run(int argc, char** argv) {
   render_command->add_flag("--scripted", p.scripted, "the task's hand-written policy")
       ->excludes(given)
       ->excludes(at_random);
-  render_command->add_option("--episodes", p.episodes, "how many; 0: one per tile")->check(CLI::NonNegativeNumber);
-  render_command->add_option("--tile", p.tiles, "so many side by side")->check(CLI::Range(1, 100));
+  render_command->add_option("--episodes", p.episodes, "how many; 0: one per tile")->transform(integer(0, kMostCount));
+  render_command->add_option("--tile", p.tiles, "so many side by side")->transform(integer(1, 100));
   render_command->add_option("--seed", p.seed, "of resets and random actions, as of rollout")
-      ->check(CLI::NonNegativeNumber);
+      ->transform(integer(0, kMostSeed));
   render_command->add_option("--step", p.step, "of a picture: the one after so many steps")
-      ->check(CLI::NonNegativeNumber);
+      ->transform(integer(0, kMostCount));
   render_command->add_option("--every", p.film.every, "steps between two pictures; 0: at most 30 pictures a second")
-      ->check(CLI::NonNegativeNumber);
+      ->transform(integer(0, kMostCount));
   render_command->add_option("--size", size, "points of one tile, WIDTHxHEIGHT");
   render_command
       ->add_option_function<std::string>(
@@ -525,13 +559,13 @@ int run(int argc, char** argv) {
       ->default_str("overview");
   render_command->add_option("--azimuth", p.film.azimuth, "degrees, of the camera; 90 looks along +y");
   render_command->add_option("--elevation", p.film.elevation, "degrees; -90 looks straight down");
-  render_command->add_option("--distance", p.film.distance, "m, of the camera")->check(CLI::PositiveNumber);
+  render_command->add_option("--distance", p.film.distance, "m, of the camera")->check(CLI::Range(1e-6, 1e6));
   render_command->add_flag("--trail", p.film.trail, "dots where goals were achieved on the way, and at sub-goals");
   render_command
       ->add_option("--relabelled", p.relabelled,
                    "a picture of the goals of the episodes (red), and of so many transitions that HER has relabelled "
                    "(orange)")
-      ->check(CLI::Range(1, 10'000))
+      ->transform(integer(1, 10'000))
       ->default_str("");
   render_command->add_option("--set", p.set, "environment setting, e.g. env.bits=40")->allow_extra_args(false);
   render_command->add_flag("--quiet", p.quiet, "no progress");

@@ -12,11 +12,14 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
+#include <iterator>
 #include <map>
 #include <thread>
 
 #include "core/data_path.h"
 #include "core/names.h"
+#include "core/parallel.h"
 #include "run/experiment.h"
 #include "run/interrupt.h"
 #include "run/progress.h"
@@ -34,19 +37,37 @@ namespace {
 
 std::filesystem::path figure_directory() { return experiment_directory() / "figures"; }
 
+// One run. Its configuration is read once: what changes in the experiments' files later has no effect.
 struct Task {
   std::string experiment, setting;  // "env.bits=40"
   int seed;
   std::filesystem::path directory;
-  std::vector<std::string> set;
+  std::string config;  // as TOML, but for the seed
   bool resume = false;
+
+  std::filesystem::path config_file() const { return directory.parent_path() / "setting.toml"; }
 };
 
 Experiment experiment_of(const Task& task) {
-  TomlValues values = load_experiment(task.experiment);
-  for (const std::string& s : task.set) values.set(s);
+  TomlValues values = TomlValues::from_text(task.config, task.config_file().string());
   values.set(fmt::format("seed={}", task.seed));
   return make_experiment(values);
+}
+
+// @throws UsageError for what the command itself sets
+void check_set(const FigureConfig& figure, const ReproduceOptions& o) {
+  for (const std::string& s : o.set) {
+    const std::string key = s.substr(0, s.find('='));
+    if (key == "seed")
+      throw UsageError(
+          fmt::format("--set {}: the runs of a figure have the seeds 1, 2, ...; --seeds N says how many there are", s));
+    if (key == "name")
+      throw UsageError(
+          fmt::format("--set {}: the runs of a figure are told apart by name; expected another setting", s));
+    if (!figure.key.empty() && key == figure.key)
+      throw UsageError(fmt::format("--set {}: {} is the x axis of {}; --values {} sets its points", s, figure.key,
+                                   o.figure, s.find('=') == s.npos ? "10,20" : s.substr(s.find('=') + 1)));
+  }
 }
 
 std::vector<Task> make_tasks(const FigureConfig& figure, const ReproduceOptions& o, const std::filesystem::path& out) {
@@ -65,9 +86,11 @@ std::vector<Task> make_tasks(const FigureConfig& figure, const ReproduceOptions&
       if (!figure.key.empty()) set = {setting = fmt::format("{}={}", figure.key, value)};
       if (o.quick) set.insert(set.end(), figure.quick_set.begin(), figure.quick_set.end());
       set.insert(set.end(), o.set.begin(), o.set.end());
+      TomlValues all = load_experiment(experiment);
+      for (const std::string& s : set) all.set(s);
+      const std::string config = make_experiment(all).to_toml();  // throws before any work if a setting is wrong
       for (int seed = 1; seed <= (o.seeds > 0 ? o.seeds : figure.seeds); ++seed)
-        tasks.push_back({experiment, setting, seed, out / experiment / setting / fmt::format("seed_{}", seed), set});
-      experiment_of(tasks.back());  // throws before any work if a setting is wrong
+        tasks.push_back({experiment, setting, seed, out / experiment / setting / fmt::format("seed_{}", seed), config});
     }
   }
   return tasks;
@@ -79,8 +102,8 @@ pid_t start(const Task& task) {
   if (task.resume) {
     words.insert(words.end(), {"--resume", task.directory.string()});
   } else {
-    words.insert(words.end(), {task.experiment, "--seed", std::to_string(task.seed), "--out", task.directory.string()});
-    for (const std::string& s : task.set) words.insert(words.end(), {"--set", s});
+    words.insert(words.end(),
+                 {task.config_file().string(), "--seed", std::to_string(task.seed), "--out", task.directory.string()});
   }
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
@@ -175,7 +198,8 @@ int run_tasks(const std::vector<Task>& tasks, int jobs) {
     const Task& task = *it->second.task;
     running.erase(it);
     ++done;
-    const std::optional<RunResult> r = read_result(task.directory);
+    const bool succeeded = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    const std::optional<RunResult> r = succeeded ? read_result(task.directory) : std::nullopt;
     if (r) {
       remove_checkpoints(task.directory);  // there may be hundreds of runs, and nobody trains on with them
       bar.line(fmt::format("{} {} seed {}: success {:.3f} ({} episodes) after {} steps, {} updates, {:.1f} s",
@@ -190,6 +214,80 @@ int run_tasks(const std::vector<Task>& tasks, int jobs) {
   }
   bar.finish();
   return failed;
+}
+
+// Empty, or what sets a run apart from the one that a task wants.
+std::string difference(const Experiment& there, const std::string& where, const Experiment& wanted) {
+  const auto found =
+      differences(there, where, wanted, "the run that is wanted", [](const FieldText& f) { return f.affects_results; });
+  if (!found.empty()) return found.front();
+  for (const auto& [what, a, b] : build_differences(there.build, wanted.build))
+    return what == "resumed" ? fmt::format("it was resumed {}", a)
+                             : fmt::format("its {} is {}, but {} in this program", what, a, b);
+  return "";
+}
+
+// Whether a run was killed before it had written its configuration.
+bool not_begun(const std::filesystem::path& directory) {
+  const std::filesystem::path file = directory / "config.toml";
+  return std::distance(std::filesystem::directory_iterator(directory), {}) == 1 && std::filesystem::exists(file) &&
+         std::filesystem::file_size(file) == 0;
+}
+
+// Whether a task has a finished run, and if an unfinished one, that it can go on.
+// @throws UsageError if its directory holds something else: nothing is deleted, and nothing else is drawn
+bool finished_earlier(Task& task) {
+  const std::filesystem::path& directory = task.directory;
+  if (!std::filesystem::exists(directory) || std::filesystem::is_empty(directory)) return false;
+  const std::string advice = "; expected another --out, or that you move it away";
+  const std::filesystem::path file = directory / "config.toml";
+  const Experiment wanted = experiment_of(task);
+  try {
+    const DirectoryLock lock(directory);
+    if (not_begun(directory)) {
+      std::filesystem::remove(file);
+      return false;
+    }
+    const TomlValues values = TomlValues::from_file(file);
+    Experiment there = make_experiment(values);
+    there.build = BuildInfo::recorded(values);
+    if (const std::string problem = difference(there, file.string(), wanted); !problem.empty())
+      throw UsageError(problem);
+    if (const std::string unknown = unknown_of(there.build); !unknown.empty())
+      fmt::print(stderr, "{}: of an earlier version, which did not note its build's {}; not compared\n",
+                 directory.string(), unknown);
+    if (read_result(directory)) return true;
+    if (const std::string problem = resume_problem(directory, wanted); !problem.empty()) throw UsageError(problem);
+  } catch (const std::exception& e) {
+    throw UsageError(fmt::format("{} cannot be used for this figure: {}{}", directory.string(), e.what(), advice));
+  }
+  task.resume = true;
+  fmt::print(stderr, "{}: left unfinished earlier; going on\n", directory.string());
+  return false;
+}
+
+// The finished runs below a directory, of this call or earlier ones, that differ from a task in seed and place on the
+// axis only.
+std::vector<FinishedRun> runs_to_draw(const std::filesystem::path& out, const FigureConfig& figure,
+                                      const std::vector<Task>& tasks) {
+  std::vector<std::string> unreadable;
+  std::vector<FinishedRun> runs = find_runs({out}, &unreadable);
+  for (const std::string& sentence : unreadable) fmt::print(stderr, "{}; left out\n", sentence);
+  std::erase_if(runs, [&](const FinishedRun& run) {
+    std::string problem = "it is of no experiment of this figure";
+    for (const Task& task : tasks) {
+      if (task.experiment != run.experiment.name) continue;
+      Experiment wanted = experiment_of(task);
+      const auto found = differences(
+          run.experiment, (run.directory / "config.toml").string(), wanted, "this figure",
+          [&](const FieldText& f) { return f.affects_results && f.path != "seed" && f.path != figure.key; });
+      problem = found.empty() ? "" : found.front();
+      break;
+    }
+    if (!problem.empty()) fmt::print(stderr, "{}: {}; left out\n", run.directory.string(), problem);
+    return !problem.empty();
+  });
+  return runs;
 }
 
 double x_of(const FinishedRun& run, const std::string& key) {
@@ -318,19 +416,16 @@ int reproduce(const ReproduceOptions& o) {
   const FigureConfig figure = load_figure(o.figure);
   const std::filesystem::path out =
       !o.out.empty() ? o.out : std::filesystem::path("runs") / "reproduce" / (o.figure + (o.quick ? "-quick" : ""));
-  const int jobs = o.jobs > 0 ? o.jobs : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const int jobs = o.jobs > 0 ? o.jobs : usable_processors();
+  check_set(figure, o);
   std::vector<Task> tasks = make_tasks(figure, o, out), missing;
-  for (Task& task : tasks) {
-    if (read_result(task.directory)) continue;
-    if (std::filesystem::exists(task.directory / "config.toml")) {
-      Experiment wanted = experiment_of(task);
-      const std::string problem = resume_problem(task.directory, wanted);
-      task.resume = problem.empty();
-      fmt::print(stderr, "{}: left unfinished earlier; {}\n", task.directory.string(),
-                 task.resume ? "going on" : fmt::format("starting again: {}", problem));
-      if (!task.resume) std::filesystem::remove_all(task.directory);
-    }
-    missing.push_back(task);
+  std::filesystem::create_directories(out);
+  const DirectoryLock lock(out);
+  for (Task& task : tasks)
+    if (!finished_earlier(task)) missing.push_back(task);
+  for (const Task& task : missing) {
+    std::filesystem::create_directories(task.directory.parent_path());
+    write_file_atomically(task.config_file(), task.config);
   }
   fmt::print(stderr, "{}: {} runs, {} of them finished earlier, {} side by side, in {}\n", figure.title, tasks.size(),
              tasks.size() - missing.size(), jobs, out.string());
@@ -341,7 +436,7 @@ int reproduce(const ReproduceOptions& o) {
   }
   if (failed == static_cast<int>(tasks.size())) return 1;
 
-  const std::vector<FinishedRun> runs = find_runs({out});
+  const std::vector<FinishedRun> runs = runs_to_draw(out, figure, tasks);
   const std::vector<Summary> summaries = summarise(runs);
   const std::vector<MeasuredFigure> figures = figure.measures.empty()
                                                   ? std::vector{measured_figure(figure, summaries, "figure")}

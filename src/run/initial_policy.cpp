@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "autodiff/gemm.h"
 #include "run/policy_file.h"
 
 namespace goalpost {
@@ -114,6 +115,7 @@ void load_initial_policies(Agent& agent, const Experiment& experiment) {
       throw UsageError(fmt::format("{} = \"{}\": {}", wanted.setting, directory, e.what()));
     }
   }
+  set_precision(experiment.train.precision);  // load_run has set that of the other run
 }
 
 }  // namespace goalpost

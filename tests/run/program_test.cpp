@@ -13,7 +13,9 @@
 #include <thread>
 
 #include "run/runner.h"
+#include "storage/checkpoint.h"
 #include "storage/csv.h"
+#include "storage/file.h"
 #include "support/temporary_directory.h"
 
 namespace goalpost {
@@ -42,6 +44,23 @@ class Program : public testing::Test {
                                 " > out 2> err";
     const int status = std::system(("exec bash -c \"" + command + "\"").c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, content(here_ / "out"), content(here_ / "err")};
+  }
+  // Interrupts the program a moment after a file has appeared. Returns its exit status.
+  int interrupt_after(const std::string& arguments, const std::string& file) {
+    const std::string command =
+        "cd '" + here_.path().string() + "' && exec '" GOALPOST_PROGRAM "' " + arguments + " > out 2> err";
+    const pid_t child = fork();
+    if (child == 0) {
+      execl("/bin/sh", "sh", "-c", command.c_str(), static_cast<char*>(nullptr));
+      _exit(127);
+    }
+    for (int i = 0; i < 6000 && !std::filesystem::exists(here_ / file); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    kill(child, SIGINT);
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
   // What a run computed: all but the times it took.
   void expect_same_curve(const std::string& one, const std::string& other) {
@@ -275,6 +294,21 @@ TEST_F(Program, AnInterruptKeepsEverythingSavedSoFar) {
   EXPECT_EQ(run("evaluate r --episodes 5").status, 0);
 }
 
+TEST_F(Program, SavesThePolicyOfTheLastStepWhenItIsInterrupted) {
+  for (const std::string checkpoints : {"0", "100000"}) {
+    const std::string out = "r" + checkpoints;
+    // There is no evaluation between the first step and the interrupt.
+    interrupt_after(
+        "train bit_flip_dqn --set train.eval_every=100000000 --steps 100000000 --quiet --set "
+        "train.stop_success=0 --set train.checkpoint_every=" +
+            checkpoints + " --out " + out,
+        out + "/policy.h5");
+    const Outcome o = run("evaluate " + out + " --episodes 5 --json");
+    ASSERT_EQ(o.status, 0) << o.err;
+    EXPECT_GT(nlohmann::json::parse(o.out).at("policy_step"), 0) << checkpoints;
+  }
+}
+
 TEST_F(Program, RollsOutActionsOfAFile) {
   set_content(here_ / "a.csv", "a0\n0\n1\n2\n");
   const Outcome o = run("rollout BitFlip-v0 --actions a.csv --seed 4 --set env.bits=3 --set env.ends_at_goal=false");
@@ -345,6 +379,222 @@ TEST_F(Program, ReproducesAFigureAndGoesOnWithWhatIsMissing) {
   const Outcome page = run("report f --out page");
   EXPECT_EQ(page.status, 0) << page.err;
   EXPECT_EQ(page.out, report.out + "page: page/index.html\n");
+}
+
+TEST_F(Program, ReproducesOnlyWithRunsOfTheSameConfiguration) {
+  const std::string figure =
+      "reproduce bit-flip --quick --values 2 --seeds 1 --jobs 1 --out f --set train.total_episodes=400 ";
+  const Outcome first = run(figure);
+  ASSERT_EQ(first.status, 0) << first.err;
+  const auto unchanged = [&, before = content(here_ / "f/bit_flip_her/env.bits=2/seed_1/result.json")] {
+    return content(here_ / "f/bit_flip_her/env.bits=2/seed_1/result.json") == before;
+  };
+  // Finished with other settings, then by another build.
+  expect_refusal(figure + "--set agent.her.k=3", "agent.her.k is ");
+  EXPECT_EQ(run(figure + "--set train.threads=2").status, 0) << "of no effect on results";
+  std::string config = content(here_ / "f/bit_flip_her/env.bits=2/seed_1/config.toml");
+  const std::string path = "f/bit_flip_her/env.bits=2/seed_1/config.toml";
+  const std::size_t at = config.find("revision = \"") + 12;
+  set_content(here_ / path, config.substr(0, at) + "other-" + config.substr(at));
+  expect_refusal(figure, "its revision is other-");
+  // An unfinished run of other settings.
+  set_content(here_ / path, config);
+  std::filesystem::rename(here_ / "f/bit_flip_her/env.bits=2/seed_1/result.json", here_ / "result.json");
+  expect_refusal(figure + "--set agent.her.k=3", "agent.her.k is ");
+  EXPECT_TRUE(std::filesystem::exists(here_ / "f/bit_flip_her/env.bits=2/seed_1/policy.h5"));
+  std::filesystem::rename(here_ / "result.json", here_ / "f/bit_flip_her/env.bits=2/seed_1/result.json");
+  EXPECT_TRUE(unchanged());
+  // Runs of other settings below the directory are not drawn.
+  ASSERT_EQ(run(std::string(kShort) + "--quiet --out f/mine").status, 0);
+  const Outcome again = run(figure);
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_EQ(again.out, first.out);
+  EXPECT_THAT(again.err, HasSubstr("f/mine: "));
+  // What the figure sets itself.
+  expect_refusal(figure + "--set seed=9", "--seeds N says how many there are");
+  expect_refusal(figure + "--set env.bits=9", "env.bits is the x axis of bit-flip; --values 9 sets its points");
+}
+
+TEST_F(Program, ReproduceLeavesARunThatIsUnderWayAlone) {
+  const std::string figure =
+      "reproduce bit-flip --quick --values 2 --seeds 1 --jobs 1 --out f --set train.total_episodes=400";
+  std::filesystem::create_directories(here_ / "f/bit_flip_her/env.bits=2/seed_1");
+  set_content(here_ / "f/bit_flip_her/env.bits=2/seed_1/config.toml", "label = \"mine\"\n");
+  const DirectoryLock lock(here_ / "f/bit_flip_her/env.bits=2/seed_1");
+  expect_refusal(figure, "f/bit_flip_her/env.bits=2/seed_1 cannot be used for this figure: ");
+  EXPECT_EQ(content(here_ / "f/bit_flip_her/env.bits=2/seed_1/config.toml"), "label = \"mine\"\n");
+}
+
+TEST_F(Program, ReproduceTrainsFromTheConfigurationThatItBeganWith) {
+  const Outcome o =
+      run("reproduce bit-flip --quick --values 2 --seeds 1 --jobs 1 --out f --set train.total_episodes=400");
+  ASSERT_EQ(o.status, 0) << o.err;
+  Experiment frozen = make_experiment(TomlValues::from_file(here_ / "f/bit_flip_her/env.bits=2/setting.toml"));
+  Experiment trained = make_experiment(TomlValues::from_file(here_ / "f/bit_flip_her/env.bits=2/seed_1/config.toml"));
+  EXPECT_EQ(frozen.to_toml(), trained.to_toml());
+  EXPECT_EQ(frozen.train.total_episodes, 400);
+}
+
+TEST_F(Program, ReproduceCountsARunThatFailedWhateverItLeaves) {
+  // The final evaluation's result is there, but the end of the run cannot be written.
+  const Outcome whole =
+      run("reproduce bit-flip --quick --values 2 --seeds 1 --jobs 1 --out f --set train.total_episodes=400");
+  ASSERT_EQ(whole.status, 0) << whole.err;
+  std::filesystem::rename(here_ / "f", here_ / "g");
+  std::filesystem::create_directories(here_ / "f/bit_flip_her/env.bits=2");
+  // A directory that a child refuses, with a result in it, appears once the runs have been looked through.
+  const std::string link = (here_ / "f/bit_flip_her/env.bits=2/seed_1").string();
+  std::thread other([&] {
+    const std::filesystem::path frozen = here_ / "f/bit_flip_her/env.bits=2/setting.toml";
+    for (int i = 0; i < 30'000 && !std::filesystem::exists(frozen); ++i)
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    std::filesystem::create_directory_symlink(here_ / "g/bit_flip_her/env.bits=2/seed_1", link);
+  });
+  const Outcome o =
+      run("reproduce bit-flip --quick --values 2 --seeds 1 --jobs 1 --out f --set train.total_episodes=400");
+  other.join();
+  EXPECT_EQ(o.status, 1) << o.err;
+}
+
+TEST_F(Program, ActsWithAPolicyFileAlone) {
+  ASSERT_EQ(run(std::string(kShort) + "--quiet --out r").status, 0);
+  std::filesystem::create_directory(here_ / "elsewhere");
+  std::filesystem::copy_file(here_ / "r/policy.h5", here_ / "elsewhere/p.h5");
+  const std::string whole = run("evaluate r --episodes 50 --json").out;
+  EXPECT_EQ(run("evaluate elsewhere/p.h5 --episodes 50 --json").out, whole);
+  const nlohmann::json j = nlohmann::json::parse(whole);
+  EXPECT_EQ(j.at("policy_step"), 6016);
+  EXPECT_THAT(run("evaluate r --episodes 5").out, HasSubstr("after 6016 environment steps of training"));
+  const Outcome rolled = run("rollout --policy elsewhere/p.h5 --out a.csv");
+  EXPECT_EQ(rolled.status, 0) << rolled.err;
+  EXPECT_THAT(rolled.err, HasSubstr("after 6016 environment steps"));
+
+  const nlohmann::json about =
+      nlohmann::json::parse(read_state_text(here_ / "r/policy.h5", "goalpost policy", "about"));
+  EXPECT_EQ(about.at("algorithm"), "dqn");
+  EXPECT_EQ(about.at("environment"), "BitFlip-v0");
+  EXPECT_EQ(about.at("env").at("bits"), 8);
+  EXPECT_EQ(about.at("agent").at("dqn.q.activation"), "relu");
+  EXPECT_TRUE(about.at("agent").at("normalizer.clip").is_number());
+  EXPECT_EQ(about.at("inputs").dump(), R"([{"name":"obs","size":8},{"name":"desired_goal","size":8}])");
+  EXPECT_EQ(about.at("action").at("choices"), 8);
+  EXPECT_EQ(about.at("step"), 6016);
+  EXPECT_EQ(about.at("seed"), 1);
+  EXPECT_EQ(about.at("episodes"), read_result(here_ / "r")->progress.episodes);
+  EXPECT_EQ(about.at("identity"), read_result(here_ / "r")->identity);
+
+  // Another network beside it is not believed.
+  std::string config = content(here_ / "r/config.toml");
+  const std::size_t at = config.find("activation = \"relu\"");
+  set_content(here_ / "r/config.toml", config.replace(at, 19, "activation = \"tanh\""));
+  expect_refusal("evaluate r --episodes 5",
+                 "agent.dqn.q.activation is \"relu\" in r/policy.h5, but \"tanh\" in r/config.toml");
+  EXPECT_EQ(run("evaluate r/policy.h5 --episodes 50 --json").out, whole);
+  std::filesystem::remove(here_ / "r/config.toml");
+  EXPECT_EQ(run("evaluate r --episodes 50 --json").out, whole);
+}
+
+TEST_F(Program, ReadsPoliciesOfEarlierVersionsWithTheirConfiguration) {
+  ASSERT_EQ(run(std::string(kShort) + "--quiet --out r").status, 0);
+  const std::string whole = run("evaluate r --episodes 50 --json").out;
+  LoadedRun loaded = load_run(here_ / "r");
+  save_state(here_ / "r/policy.h5", "goalpost policy", [&](StateVisitor& v) { loaded.agent->visit_policy(v); });
+  const Outcome o = run("evaluate r --episodes 50 --json");
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_THAT(o.err, HasSubstr("r/policy.h5 is of an earlier version"));
+  nlohmann::json then = nlohmann::json::parse(whole), now = nlohmann::json::parse(o.out);
+  EXPECT_TRUE(now.at("policy_step").is_null());
+  now["policy_step"] = then["policy_step"];
+  EXPECT_EQ(now, then);
+  std::filesystem::copy_file(here_ / "r/policy.h5", here_ / "alone.h5");
+  expect_refusal("evaluate alone.h5", "does not say what it is a policy of");
+}
+
+TEST_F(Program, ActsInAnotherEnvironmentOfTheSameShape) {
+  ASSERT_EQ(
+      run("train fetch_reach_sac --quiet --steps 400 --set train.warmup_steps=400 --set train.eval_episodes=2 --set "
+          "train.final_eval_episodes=2 --out r")
+          .status,
+      0);
+  for (const char* env : {"FetchReach-v3", "FetchReachDense-v4", "FetchReach-v4"}) {
+    const Outcome o = run("evaluate r --episodes 3 --json --env " + std::string(env));
+    ASSERT_EQ(o.status, 0) << o.err;
+    EXPECT_EQ(nlohmann::json::parse(o.out).at("env"), env);
+  }
+  EXPECT_EQ(nlohmann::json::parse(
+                run("evaluate r --episodes 3 --json --env FetchReachDense-v4 --set env.task.max_steps=7").out)
+                .at("length"),
+            7);
+  EXPECT_EQ(run("rollout FetchReach-v3 --policy r --out a.csv").status, 0);
+  expect_refusal("evaluate r --env FetchPush-v4",
+                 "FetchPush-v4 has 25 observations, 3 goals and 4 actions; expected 10 observations, 3 goals and 4 "
+                 "actions, as the policy has");
+  expect_refusal("evaluate r --env FetchReach-v5", "no environment is called \"FetchReach-v5\"");
+  expect_refusal("evaluate FetchReach-v4 --random --env FetchReach-v3", "--env is for a trained policy");
+}
+
+TEST_F(Program, KnowsTheKernelsThatItUses) {
+  const auto with_kernels = [&](const char* kernels, const std::string& arguments) {
+    ::setenv("GOALPOST_KERNELS", kernels, 1);
+    const Outcome o = run(arguments);
+    ::unsetenv("GOALPOST_KERNELS");
+    return o;
+  };
+  const Outcome unknown = with_kernels("neon", "train bit_flip_her");
+  EXPECT_EQ(unknown.status, 2);
+  EXPECT_THAT(unknown.err,
+              testing::AllOf(HasSubstr("GOALPOST_KERNELS = \"neon\"; expected one of "), HasSubstr("Eigen")));
+  EXPECT_FALSE(std::filesystem::exists(here_ / "runs"));
+  const std::string training = std::string(kShort) + "--quiet --set train.checkpoint_every=2000 --out r";
+  ASSERT_EQ(with_kernels("eIGEN", training).status, 0);
+  EXPECT_THAT(content(here_ / "r/config.toml"), HasSubstr("kernels = \"Eigen\""));
+  if (BuildInfo::current().kernels == "Eigen") GTEST_SKIP() << "this processor has no other kernels";
+  const std::string on = "train --quiet --resume r --set train.total_steps=8000";
+  const Outcome other = run(on);
+  EXPECT_EQ(other.status, 2);
+  EXPECT_THAT(other.err, HasSubstr("build kernels = Eigen; expected " + BuildInfo::current().kernels));
+  EXPECT_EQ(with_kernels("Eigen", on).status, 0);
+  EXPECT_EQ(run("train --quiet --any-build --resume r --set train.total_steps=9000").status, 0);
+  EXPECT_THAT(content(here_ / "r/config.toml"), HasSubstr("resumed = \"from kernels Eigen with "));
+}
+
+TEST_F(Program, TakesCountsInEveryNotationAndSaysTheirRangeShortly) {
+  ASSERT_EQ(run("evaluate BitFlip-v0 --random --episodes 1e1 --seed 1_000 --json").status, 0);
+  EXPECT_EQ(nlohmann::json::parse(run("evaluate BitFlip-v0 --random --episodes 1e1 --json").out).at("episodes"), 10);
+  EXPECT_THAT(run("describe bit_flip_her --set train.total_steps=1e6").out,
+              HasSubstr("train.total_steps            1000000"));
+  for (const char* seed : {"9223372036854775808", "99999999999999999999", "-1", "0.5", "1.5e0", "1e400", "x"})
+    for (const char* command : {"evaluate BitFlip-v0 --random", "rollout BitFlip-v0 --random", "train bit_flip_her",
+                                "render BitFlip-v0 --random --out a.png"}) {
+      const Outcome o = run(fmt::format("{} --seed {}", command, seed));
+      EXPECT_EQ(o.status, 2) << command << " " << seed << " " << o.out;
+      EXPECT_THAT(o.err, HasSubstr("seed")) << command;
+      EXPECT_THAT(o.err,
+                  testing::AnyOf(HasSubstr("expected an integer"), HasSubstr("lies outside [0, 9000000000000000]")))
+          << command << " " << seed;
+      EXPECT_LT(o.err.size(), 200u) << o.err;
+    }
+  for (const char* command : {"evaluate BitFlip-v0 --random --episodes 0", "rollout BitFlip-v0 --random --episodes 1.5",
+                              "render BitFlip-v0 --random --out a.png --distance -1", "reproduce bit-flip --values 0",
+                              "reproduce bit-flip --jobs -1"}) {
+    const Outcome o = run(command);
+    EXPECT_EQ(o.status, 2) << command;
+    EXPECT_LT(o.err.size(), 200u) << o.err;
+  }
+  EXPECT_FALSE(std::filesystem::exists(here_ / "runs"));
+}
+
+TEST_F(Program, ReportsWithoutTheRunsThatCannotBeRead) {
+  ASSERT_EQ(run(std::string(kShort) + "--quiet --out all/good").status, 0);
+  std::filesystem::copy(here_ / "all/good", here_ / "all/bad");
+  set_content(here_ / "all/bad/result.json", "{");
+  const Outcome o = run("report all");
+  EXPECT_NE(o.status, 2) << o.err;
+  EXPECT_THAT(o.out, HasSubstr("bit_flip_her"));
+  EXPECT_THAT(o.err, testing::AllOf(HasSubstr("all/bad: "), HasSubstr("left out")));
+  const Outcome nothing = run("report all/bad");
+  EXPECT_EQ(nothing.status, 1);
+  EXPECT_THAT(nothing.err, HasSubstr("all/bad: "));
 }
 
 TEST_F(Program, RecordsExchangesAndReplaysEpisodes) {
@@ -450,8 +700,7 @@ TEST_F(Program, WritesEventFilesThatAnotherReaderOfThemAccepts) {
   const std::string plain = read("plain"), seen = read("seen");
   EXPECT_EQ(plain.find("histogram"), plain.npos);
   for (const std::string& text : {plain, seen}) {
-    EXPECT_THAT(text, testing::ContainsRegex("0 _hparams_/experiment hparams [0-9]+ columns of types \\[1, 2, 3\\], "
-                                             "metrics eval/success_rate eval/mean_reward\n"));
+    EXPECT_EQ(text.find("_hparams_/experiment"), text.npos) << "TensorBoard would show one run's columns only";
     EXPECT_THAT(text, HasSubstr("0 _hparams_/session_start_info hparams group 'bit_flip_her "));
     EXPECT_THAT(text, HasSubstr("seed 1.0, algorithm 'dqn'\n"));
     EXPECT_THAT(text, HasSubstr("1280 _hparams_/session_end_info hparams status 1\n"));
