@@ -58,10 +58,10 @@ std::optional<std::int64_t> exact_integer(std::string_view text) {
   if (digits.empty()) return 0;
   if (exponent < 0 || static_cast<long>(digits.size()) + exponent > kMostDigits) return {};
   digits.append(static_cast<std::size_t>(exponent), '0');
-  if (negative) digits.insert(0, "-");
+  const std::string number = (negative ? "-" : "") + digits;
   std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error != std::errc() || end != digits.data() + digits.size()) return {};
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+  if (error != std::errc() || end != number.data() + number.size()) return {};
   return value;
 }
 

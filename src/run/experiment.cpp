@@ -476,14 +476,15 @@ MemoryNeed training_memory(const Experiment& e, bool resumed) {
   if (resumed && t.checkpoint_replay)
     need.add("reading the checkpoint", buffers / static_cast<std::uint64_t>(t.lanes));  // one lane at a time
   const auto lanes = static_cast<std::uint64_t>(t.lanes);
-  const auto eval_lanes = static_cast<std::uint64_t>(evaluation_lanes(t.eval_episodes));
+  const EnvSpec eval_spec = eval()->spec();
+  const auto eval_lanes = static_cast<std::uint64_t>(evaluation_lanes(t.eval_episodes, eval_spec));
   need.add("environments", heap_growth([&] { return train(); }), lanes);
   const std::uint64_t one = heap_growth([&] { return eval(); });
   need.add("environments of evaluations", one,
-           eval_lanes + static_cast<std::uint64_t>(evaluation_lanes(t.final_eval_episodes)));
+           eval_lanes + static_cast<std::uint64_t>(evaluation_lanes(t.final_eval_episodes, eval_spec)));
   if (t.record != RecordMode::none) {
     need.add("recorder", EpisodeStage::bytes(spec), lanes);
-    need.add("recorder", EpisodeStage::bytes(eval()->spec()), eval_lanes);
+    need.add("recorder", EpisodeStage::bytes(eval_spec), eval_lanes);
   }
   return need;
 }

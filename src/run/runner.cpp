@@ -43,7 +43,7 @@ std::vector<Evaluation::Kind> kinds_of(const nlohmann::ordered_json& evaluation)
 }
 
 VectorEnv make_evaluation_env(const EnvFactory& make, int episodes, Rng rng, int threads) {
-  return VectorEnv(make, std::min(evaluation_chains(episodes, make()->spec()), 100), rng, threads);
+  return VectorEnv(make, evaluation_lanes(episodes, make()->spec()), rng, threads);
 }
 
 namespace {

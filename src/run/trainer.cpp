@@ -130,6 +130,8 @@ int evaluation_chains(int episodes, const EnvSpec& spec) {
   return static_cast<int>((episodes + longest - 1) / longest);
 }
 
+int evaluation_lanes(int episodes, const EnvSpec& spec) { return std::min(evaluation_chains(episodes, spec), 100); }
+
 Evaluation evaluate(Agent& agent, VectorEnv& env, int episodes, Rng rng, const std::function<bool()>& stop,
                     const std::function<void(const StepBatch&, std::size_t lane)>& on_step) {
   GP_CHECK(episodes > 0, "evaluate: episodes = ", episodes, "; expected a positive number");

@@ -149,6 +149,8 @@ EvaluationIntervals evaluation_intervals(const Evaluation& e);
 
 /// Chains of episodes that an evaluation of so many episodes runs: whole ones, each of at most EnvSpec::chain episodes.
 int evaluation_chains(int episodes, const EnvSpec& spec);
+/// In how many environments side by side evaluations run them.
+int evaluation_lanes(int episodes, const EnvSpec& spec);
 
 /// Runs episodes without exploration, from fresh episodes drawn from rng: evaluation_chains whole chains. Each lane
 /// runs a fixed share of them, so that neither short episodes nor short chains are favored. Without chains of sub-tasks

@@ -177,7 +177,7 @@ CsvTable read_user_csv(const std::filesystem::path& path) {
       if (cell.size() >= 2 && cell.front() == '"' && cell.back() == '"')
         cell = without_blanks(cell.substr(1, cell.size() - 2));
       clean.append(separator).append(cell);
-      separator = ",";
+      separator = ',';
     }
     clean += '\n';
   }

@@ -166,7 +166,7 @@ TEST(TrainingCheck, RefusesWhatCannotLearnWhatItIsFor) {
   EXPECT_THAT(
       problems("point_reach_hiro", {"env.task.max_steps=100", longer[0], longer[1]}),
       HasSubstr("agent.hiro.c = 101 is longer than an episode of PointReach-v0, 100 steps, and short_segments = "
-                "\\" drop\\" leaves the high level nothing to learn from; expected a smaller c, or \\" keep\\""));
+                "\\\"drop\\\" leaves the high level nothing to learn from; expected a smaller c, or \\\"keep\\\""));
   EXPECT_EQ(problems("point_reach_hiro", {"env.task.max_steps=101", longer[0], longer[1]}), "{}");
   EXPECT_EQ(problems("point_reach_hiro", {"env.task.max_steps=100", longer[0]}), "{}");
   EXPECT_THAT(problems("point_reach_hiro", {"agent.hiro.high.capacity=20", "agent.hiro.high.batch_size=21"}),

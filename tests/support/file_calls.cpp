@@ -56,8 +56,8 @@ bool same(const std::filesystem::path& a, const std::filesystem::path& b) {
 std::string FileCall::text() const {
   static constexpr const char* kNames[] = {"sync", "rename", "link", "remove"};
   std::string text = kNames[static_cast<std::size_t>(kind)];
-  if (!from.empty()) text += " " + from.filename().string();
-  return text + " " + path.filename().string();
+  if (!from.empty()) text.append(1, ' ').append(from.filename().string());
+  return text.append(1, ' ').append(path.filename().string());
 }
 
 FileCalls::FileCalls(std::function<void(const FileCall&)> before) {
