@@ -37,7 +37,11 @@ using FloatsOut = Eigen::Ref<Eigen::MatrixXf>;
 constexpr Index kNarrow = 8;           // rows; more than half of a register would be empty
 constexpr double kWorthAThread = 2e6;  // operations; with fewer, another core's cache costs more than it gives
 
-const kernels::Kernels* const kernel_set = kernels::best();
+// Not before main: an unknown GOALPOST_KERNELS throws.
+const kernels::Kernels* kernel_set() {
+  static const kernels::Kernels* const kernels = kernels::best();
+  return kernels;
+}
 
 // Scratch of the calling thread, at least so large; what was in it is lost.
 float* scratch(Index size) {
@@ -55,7 +59,7 @@ void run(const kernels::Product& whole) {
     p.b += first * p.b_column;
     p.c += first * p.ldc;
     p.n = count;
-    kernel_set->product(p);
+    kernel_set()->product(p);
   });
 }
 
@@ -65,7 +69,7 @@ void run(const kernels::DotProduct& whole) {
     p.b += first * p.ldb;
     p.c += first * p.ldc;
     p.n = count;
-    kernel_set->dot_product(p);
+    kernel_set()->dot_product(p);
   });
 }
 
@@ -105,7 +109,7 @@ void multiply_rounded(const Factor& a, const Factor& b, Index n, Index k, const 
         kernel.pair_columns(a.data, a.stride, m, k, kOfA[t], rounded_a + t * pairs * m, m);
       } else {
         kernel.pair_rows(a.data, a.stride, k, m, kOfA[t], rows_of_a, pairs);
-        kernel_set->transpose(rows_of_a, pairs, pairs, m, rounded_a + t * pairs * m, m);
+        kernel_set()->transpose(rows_of_a, pairs, pairs, m, rounded_a + t * pairs * m, m);
       }
       if (b.across)
         kernel.pair_columns(b.data + first, b.stride, count, k, kOfB[t], rounded_b + t * pairs * count, count);
@@ -132,14 +136,14 @@ bool fast_nt(const Anything&...) {
 }
 
 [[maybe_unused]] bool fast_nn(FloatsIn a, FloatsIn b, const float* bias, bool relu, FloatsOut out, bool add) {
-  if (kernel_set == nullptr) return false;
+  if (kernel_set() == nullptr) return false;
   const Index m = a.rows(), k = a.cols();
   if (in_bfloat16(m, b.cols(), k)) {
     multiply_rounded({a.data(), a.outerStride(), true}, {b.data(), b.outerStride(), false}, b.cols(), k, bias, relu,
                      out, add);
   } else if (m <= kNarrow && !add) {
     float* at = scratch(m * k);  // [k x m]
-    kernel_set->transpose(a.data(), a.outerStride(), m, k, at, k);
+    kernel_set()->transpose(a.data(), a.outerStride(), m, k, at, k);
     run(kernels::DotProduct{at, k, b.data(), b.outerStride(), out.data(), out.outerStride(), m, b.cols(), k, bias,
                             relu});
   } else {
@@ -150,7 +154,7 @@ bool fast_nt(const Anything&...) {
 }
 
 [[maybe_unused]] bool fast_tn(FloatsIn a, FloatsIn b, FloatsOut out, bool add) {
-  if (kernel_set == nullptr) return false;
+  if (kernel_set() == nullptr) return false;
   const Index m = a.cols(), k = a.rows();
   if (in_bfloat16(m, b.cols(), k)) {
     multiply_rounded({a.data(), a.outerStride(), false}, {b.data(), b.outerStride(), false}, b.cols(), k, nullptr,
@@ -164,22 +168,23 @@ bool fast_nt(const Anything&...) {
   }
   in_parts(b.cols(), kPacket, least_columns(m, k), [&](Index first, Index count) {
     float* at = scratch(m * k);  // [m x k]; each thread makes its own, which is cheaper than to wait for one
-    kernel_set->transpose(a.data(), a.outerStride(), k, m, at, m);
-    kernel_set->product({at, m, b.data() + first * b.outerStride(), 1, b.outerStride(),
-                         out.data() + first * out.outerStride(), out.outerStride(), m, count, k, add, nullptr, false});
+    kernel_set()->transpose(a.data(), a.outerStride(), k, m, at, m);
+    kernel_set()->product({at, m, b.data() + first * b.outerStride(), 1, b.outerStride(),
+                           out.data() + first * out.outerStride(), out.outerStride(), m, count, k, add, nullptr,
+                           false});
   });
   return true;
 }
 
 [[maybe_unused]] bool fast_nt(FloatsIn a, FloatsIn b, FloatsOut out, bool add) {
-  if (kernel_set == nullptr) return false;
+  if (kernel_set() == nullptr) return false;
   const Index m = a.rows(), n = b.rows(), k = a.cols();
   if (in_bfloat16(m, n, k)) {
     multiply_rounded({a.data(), a.outerStride(), true}, {b.data(), b.outerStride(), true}, n, k, nullptr, false, out,
                      add);
   } else if (m <= kNarrow && n > m) {  // (b aᵀ)ᵀ
     float* ct = scratch(m * n);        // [n x m]
-    kernel_set->product(
+    kernel_set()->product(
         {b.data(), b.outerStride(), a.data(), a.outerStride(), 1, ct, n, n, m, k, false, nullptr, false});
     for (Index j = 0; j < n; ++j)
       for (Index i = 0; i < m; ++i) out(i, j) = (add ? out(i, j) : 0) + ct[i * n + j];
@@ -228,8 +233,8 @@ void set_precision(Precision p) {
   precision = p;
 }
 
-bool products_divide() { return std::is_same_v<Scalar, float> && kernel_set != nullptr; }
+bool products_divide() { return std::is_same_v<Scalar, float> && kernel_set() != nullptr; }
 
-const char* gemm_kernels() { return products_divide() ? kernel_set->name : "Eigen"; }
+const char* gemm_kernels() { return products_divide() ? kernel_set()->name : "Eigen"; }
 
 }  // namespace goalpost

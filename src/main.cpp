@@ -134,6 +134,7 @@ void flush_output() {
 // Forgets what could not be written, so that it is not told of again.
 void drop_output() {
   std::clearerr(stdout);
+  std::cout.clear();
   const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   if (nowhere >= 0) dup2(nowhere, STDOUT_FILENO);
   if (nowhere > STDERR_FILENO) ::close(nowhere);

@@ -68,10 +68,13 @@ Group group_of(const Summary& summary, const Family& family) {
     label += fmt::format("{}{}={}", comma, c.path.substr(c.path.find('.') + 1), c.value);  // without "agent."
   }
   if (label.empty()) label = first.experiment.label.empty() ? summary.experiment : first.experiment.label;
+  std::string method = summary.experiment;  // of an experiment without a name the changes alone
+  if (!changes.empty()) method += (method.empty() ? "" : " ") + changes;
+  if (method.empty()) method = "unnamed";
   const std::string build = summary.build.empty() ? "" : fmt::format(" [{}]", summary.build);
   Group group{.summary = &summary,
               .task = "",
-              .method = summary.experiment + (changes.empty() ? "" : " " + changes) + build,
+              .method = method + build,
               .label = label + build,
               .changed = !changes.empty() && first.known,
               .by_step = {},

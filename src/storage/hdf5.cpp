@@ -29,7 +29,7 @@ static_assert(std::is_same_v<hid_t, std::int64_t>);
 
 // HDF5 prints its errors unless it is told not to; they are asked for with reason() instead. Its work at the exit of
 // the program is done by our destructors; without H5dont_atexit, 1.10 crashes there on a file that a full disk kept
-// from being closed.
+// from being closed. Before any other call of the library.
 void prepare_library() {
   H5dont_atexit();
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
@@ -242,6 +242,7 @@ constexpr std::size_t kDeepest = 32, kOpenDatasets = 16;
 }  // namespace
 
 std::string hdf5_version() {
+  prepare_library();
   unsigned major = 0, minor = 0, release = 0;
   H5get_libversion(&major, &minor, &release);
   return fmt::format("{}.{}.{}", major, minor, release);
