@@ -198,22 +198,25 @@ TEST_F(Program, RepeatsARunFromItsConfigurationWithAnyNumberOfThreads) {
 
 // Networks of the shipped experiments: an optimizer of more than 65,536 parameters is divided among the threads.
 TEST_F(Program, TrainsTheSamePolicyForAnyNumberOfThreadsAtTheSizesOfExperiments) {
-  for (const std::string& setting :
-       {std::string("pendulum_td3 --set agent.td3.q.hidden=[256,256] --set agent.td3.pi.hidden=[256,256]"),
-        std::string("pendulum_td3 --set agent.td3.q.hidden=[300,300] --set agent.td3.pi.hidden=[300,300]"),
-        std::string("pendulum_sac --set agent.sac.q.hidden=[512,512,512] --set agent.sac.pi.hidden=[512,512,512]")}) {
+  struct Size {
+    const char *algorithm, *hidden;
+    int updates;
+  };
+  for (const auto& [algorithm, hidden, updates] :
+       {Size{"td3", "[256,256]", 12}, Size{"td3", "[300,300]", 12}, Size{"sac", "[512,512,512]", 4}}) {
     const auto policy = [&](int threads) {
-      const std::string out = fmt::format("{}_{}", std::hash<std::string>()(setting), threads);
-      const Outcome o =
-          run(fmt::format("train {} --quiet --steps 260 --set train.warmup_steps=200 --set train.eval_every=260 --set "
-                          "train.eval_episodes=1 --set train.final_eval_episodes=1 --set train.checkpoint_every=0 "
-                          "--threads {} --out {}",
-                          setting, threads, out));
+      const std::string out = fmt::format("{}_{}_{}", algorithm, hidden, threads);
+      const Outcome o = run(fmt::format(
+          "train pendulum_{0} --quiet --steps {1} --set train.warmup_steps=200 --set train.eval_every={1} --set "
+          "train.eval_episodes=1 --set train.final_eval_episodes=1 --set train.checkpoint_every=0 --set "
+          "agent.{0}.pi.hidden={2} --set agent.{0}.q.hidden={2} --threads {3} --out '{4}'",
+          algorithm, 200 + updates, hidden, threads, out));
       EXPECT_EQ(o.status, 0) << o.err;
       return content(here_ / out / "policy.h5");
     };
     const std::string one = policy(1);
-    for (const int threads : {2, 3, 4, 7}) EXPECT_TRUE(policy(threads) == one) << setting << ", " << threads;
+    EXPECT_FALSE(one.empty());
+    for (const int threads : {2, 3, 7}) EXPECT_TRUE(policy(threads) == one) << hidden << ", " << threads << " threads";
   }
 }
 
