@@ -31,8 +31,11 @@ struct Outcome {
 class Program : public testing::Test {
  protected:
   Outcome run(const std::string& arguments) {
-    const std::string command =
-        "cd '" + here_.path().string() + "' && '" GOALPOST_PROGRAM "' " + arguments + " > out 2> err";
+    // LeakSanitizer crashes now and then on threads of the graphics library that end as the process does.
+    const bool draws = arguments.starts_with("render") || arguments.find("film") != arguments.npos;
+    const std::string command = "cd '" + here_.path().string() + "' && " +
+                                (draws ? "ASAN_OPTIONS=detect_leaks=0 " : "") + "'" GOALPOST_PROGRAM "' " + arguments +
+                                " > out 2> err";
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, content(here_ / "out"), content(here_ / "err")};
   }
