@@ -61,7 +61,7 @@ void ReplayBuffer::store(const StepBatch& step, Index column, int i) {
   // The slot's old transition goes; with it its whole episode becomes undrawable as an episode.
   const Index old = lane.added - lane_capacity_;
   if (old >= lane.first_whole && episode_end({i, old}) != kRunning) lane.first_whole = episode_end({i, old});
-  std::memset(at(slot), 0, stride_);  // padding too: states are compared by their bytes
+  std::memset(at(slot), 0, stride_);  // what rounds the record up too: states are compared by their bytes
   header(slot) = {.since_begin = static_cast<std::int32_t>(lane.added - lane.episode_begin),
                   .until_end = 0,
                   .terminated = step.terminated[from],

@@ -103,8 +103,9 @@ class ReplayBuffer {
   // One record per transition: the header, then obs, after, action, desired, achieved after and reward.
   struct Header {
     std::int32_t since_begin, until_end;  // transitions from the episode's first, and to one past its last; 0: runs
-    std::uint8_t terminated, cut, failed;
+    std::uint8_t terminated, cut, failed, unused = 0;  // no padding: states are compared by their bytes
   };
+  static_assert(std::has_unique_object_representations_v<Header>);
   std::byte* at(Slot slot) const {
     Index place = slot.t - lanes_[static_cast<std::size_t>(slot.lane)].turn;  // t modulo capacity, without a division
     if (place < 0) place += lane_capacity_;
