@@ -210,7 +210,10 @@ EvaluationIntervals evaluation_intervals(const Evaluation& e) {
 }
 
 TrainEnd train(Run& run, const TrainConfig& c) {
-  auto& [agent, env, eval_env, rng, on_evaluation, on_step, stop, on_unstable, on_checkpoint, s, observer] = run;
+  Agent& agent = run.agent;
+  VectorEnv &env = run.env, &eval_env = run.eval_env;
+  TrainState& s = run.state;
+  RunObserver* const observer = run.observer;
   TrainProgress& progress = s.progress;
   const auto start = std::chrono::steady_clock::now();
   const double earlier_seconds = progress.wall_seconds;
@@ -219,7 +222,7 @@ TrainEnd train(Run& run, const TrainConfig& c) {
   std::string instability;
   bool told = false, unstable = false;  // of an unstable simulation, ever; whether the last step has seen one
   const auto tell_unstable = [&](const std::string& sentence) {
-    if (!told) on_unstable(sentence);
+    if (!told) run.on_unstable(sentence);
     told = true;
   };
 
@@ -233,16 +236,16 @@ TrainEnd train(Run& run, const TrainConfig& c) {
       observer->on_evaluation_step(step, lane, progress);
     };
   const auto evaluate_now = [&] {
-    const Rng eval_rng = rng.stream("eval", static_cast<std::uint64_t>(s.evaluations));
+    const Rng eval_rng = run.rng.stream("eval", static_cast<std::uint64_t>(s.evaluations));
     if (observer) observer->on_evaluation_begin();
-    const Evaluation e = evaluate(agent, eval_env, c.eval_episodes, eval_rng, stop, on_evaluation_step);
+    const Evaluation e = evaluate(agent, eval_env, c.eval_episodes, eval_rng, run.stop, on_evaluation_step);
     if (!e.complete) {
       if (observer) observer->on_evaluation_stopped();
       return;
     }
     if (e.unstable > 0) tell_unstable(e.instability);
     look_at_clock();
-    on_evaluation(progress, e, s.metrics);
+    run.on_evaluation(progress, e, s.metrics);
     s.metrics.clear();
     s.evaluation_due = false;
     ++s.evaluations;
@@ -250,7 +253,7 @@ TrainEnd train(Run& run, const TrainConfig& c) {
   };
   const auto save = [&] {
     look_at_clock();
-    on_checkpoint();
+    run.on_checkpoint();
   };
   const auto end = [&](TrainEnd reason) {
     save();
@@ -269,14 +272,14 @@ TrainEnd train(Run& run, const TrainConfig& c) {
   const auto warm = [&] { return progress.step > c.warmup_steps && agent.ready() && agent.remembers(c.warmup_steps); };
   const std::function<void()> do_updates = [&] {
     if (s.updates_due < 1 || !warm()) return;  // due, but not warm: the run was resumed without its memory
-    for (; s.updates_due >= 1 && (c.overlap || !stop()); --s.updates_due) update();
+    for (; s.updates_due >= 1 && (c.overlap || !run.stop()); --s.updates_due) update();
   };
 
   // First what the last step has made due, then the next step: a run may stop, and go on, between any two of these.
   for (;;) {
     if (!c.overlap) do_updates();
-    on_step(progress);
-    if (stop()) return end(TrainEnd::interrupted);
+    run.on_step(progress);
+    if (run.stop()) return end(TrainEnd::interrupted);
     if (unstable && s.recent.unstable() > kMostUnstable) {
       save();
       throw std::runtime_error(detail::concatenate(
@@ -286,7 +289,7 @@ TrainEnd train(Run& run, const TrainConfig& c) {
     }
     unstable = false;
     if (s.evaluation_due) evaluate_now();
-    if (stop()) return end(TrainEnd::interrupted);
+    if (run.stop()) return end(TrainEnd::interrupted);
     if (s.successes_in_a_row >= c.stop_evals) return end(TrainEnd::success);
     if (progress.step >= c.total_steps || (c.total_episodes > 0 && progress.episodes >= c.total_episodes))
       return end(TrainEnd::budget);

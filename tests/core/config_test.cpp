@@ -50,7 +50,7 @@ static_assert(complete<Outer>);
 struct Forgetful {
   int a = 0, b = 0;
 };
-constexpr auto fields(const Forgetful*) { return std::tuple{field("a", &Forgetful::a, "")}; }
+[[maybe_unused]] constexpr auto fields(const Forgetful*) { return std::tuple{field("a", &Forgetful::a, "")}; }
 static_assert(!complete<Forgetful>, "a member without an entry is noticed");
 static_assert(Config<Outer> && !Config<int>);
 
