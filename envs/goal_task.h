@@ -6,7 +6,8 @@
 // one.
 //   subtasks    the offset is issued again from wherever the last episode has ended
 //   waypoints   equidistant points on the line from the start to the goal; the next one becomes the goal when the last
-//               one is reached, and the world is reset when one is missed
+//               one is reached, and the world is reset when one is missed; in
+//               evaluations those behind it count as missed, too
 #pragma once
 
 #include <array>

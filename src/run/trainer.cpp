@@ -160,16 +160,11 @@ Evaluation evaluate(Agent& agent, VectorEnv& env, int episodes, Rng rng, const s
         sums.add(step, i);
       }
       if (!step.ended(i)) continue;
-      total.success += step.success[i];
       if (!total.kinds.empty()) {
         Evaluation::Kind& kind = total.kinds[env.kinds()[i]];
         kind.episodes += 1;
         kind.success += step.success[i];
       }
-      total.success_any += static_cast<double>(sums.success_any[i]);
-      total.reward += sums.reward[i];
-      total.length += static_cast<double>(sums.length[i]);
-      total.episodes += 1;
       Evaluation::Chain& chain = running[i];
       chain.episodes += 1;
       chain.success += step.success[i];
@@ -185,10 +180,20 @@ Evaluation evaluate(Agent& agent, VectorEnv& env, int episodes, Rng rng, const s
     }
   }
   total.complete = chains == 0;
-  // Divided by the number: times its inverse, 49 successes of 49 would be less than 1.
+  for (const Evaluation::Chain& chain : total.chains) {
+    total.episodes += static_cast<int>(chain.episodes);
+    total.success += chain.success;
+    total.success_any += chain.success_any;
+    total.reward += chain.reward;
+    total.length += chain.length;
+  }
+  // Divided by the number: times its inverse, 49 successes of 49 would be less than 1. A chain that breaks counts as a
+  // whole one: by its episodes, it would weigh less the earlier it breaks, and few chains would say less than many.
+  const double places =
+      static_cast<double>(std::max<std::size_t>(total.chains.size(), 1)) * std::max(env.spec().chain, 1);
   const double count = std::max(total.episodes, 1);
-  total.success /= count;
-  total.success_any /= count;
+  total.success /= places;
+  total.success_any /= places;
   total.reward /= count;
   total.length /= count;
   for (Evaluation::Kind& kind : total.kinds) kind.success /= static_cast<double>(kind.episodes);

@@ -122,10 +122,12 @@ struct Evaluation {
   bool complete = false;         ///< false: stopped on the way, which is no measurement
   int unstable = 0;              ///< episodes that an unstable simulation has cut: they count as failed
   std::string instability = {};  ///< the sentence of the first of them
-  double success = 0;            ///< share of episodes whose last step is a success
-  double success_any = 0;        ///< share with a success at any step
-  double reward = 0;             ///< mean undiscounted return
-  double length = 0;             ///< mean number of steps
+  /// Share of episodes whose last step is a success. Of chains: of EnvSpec::chain episodes each, so that those after a
+  /// break count as failures.
+  double success = 0;
+  double success_any = 0;  ///< the same share with a success at any step
+  double reward = 0;       ///< mean undiscounted return
+  double length = 0;       ///< mean number of steps
   /// One of EnvSpec::kinds.
   struct Kind {
     std::string name;
