@@ -25,10 +25,17 @@
 #include "storage/dataset.h"
 
 #ifdef GOALPOST_LIBFUZZER
-// libFuzzer's counters of edges, one byte each; and where its handlers of crashes are put.
+// libFuzzer's counters of edges, one byte each, as they are told to it (the linker wraps that function); and where its
+// handlers of crashes are put.
 extern "C" {
-extern std::uint8_t __start___sancov_cntrs[], __stop___sancov_cntrs[];
+void __real___sanitizer_cov_8bit_counters_init(std::uint8_t* begin, std::uint8_t* end);
+void __wrap___sanitizer_cov_8bit_counters_init(std::uint8_t* begin, std::uint8_t* end);
 void __sanitizer_set_death_callback(void (*)());
+}
+static std::span<std::uint8_t> counters;
+void __wrap___sanitizer_cov_8bit_counters_init(std::uint8_t* begin, std::uint8_t* end) {
+  counters = {begin, end};
+  __real___sanitizer_cov_8bit_counters_init(begin, end);
 }
 #endif
 
@@ -114,8 +121,8 @@ void try_input(const fs::path& file) {
 // Shares the counters with copies made from now on, but for the pages that hold something else too.
 void share_coverage() {
   constexpr std::uintptr_t kPage = 4096;
-  const std::uintptr_t first = (reinterpret_cast<std::uintptr_t>(__start___sancov_cntrs) + kPage - 1) / kPage * kPage,
-                       last = reinterpret_cast<std::uintptr_t>(__stop___sancov_cntrs) / kPage * kPage;
+  const std::uintptr_t first = (reinterpret_cast<std::uintptr_t>(counters.data()) + kPage - 1) / kPage * kPage,
+                       last = reinterpret_cast<std::uintptr_t>(counters.data() + counters.size()) / kPage * kPage;
   if (first >= last) throw std::runtime_error("no counters of coverage to share");
   std::uint8_t* const pages = reinterpret_cast<std::uint8_t*>(first);
   const std::vector<std::uint8_t> before(pages, pages + (last - first));

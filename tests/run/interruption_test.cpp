@@ -28,7 +28,8 @@ using testing::Not;
 
 constexpr char kTiny[] =
     "train bit_flip_her --quiet --set env.bits=4 --set train.lanes=4 --set agent.dqn.q.hidden=[16] --set "
-    "train.eval_every=640 --set train.eval_episodes=5 --set train.final_eval_episodes=5 --set train.stop_success=0 ";
+    "train.eval_every=640 --set train.eval_episodes=5 --set train.final_eval_episodes=5 --set train.stop_success=0 "
+    "--set train.total_episodes=0 ";
 constexpr char kEndless[] = "--steps 1_000_000_000 --set train.checkpoint_every=0 --out r";
 
 class Interruption : public testing::Test {
