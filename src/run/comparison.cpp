@@ -118,12 +118,8 @@ void tell_labels_apart(Family& family) {
 }  // namespace
 
 bool on_axis(const Change& c) {
-  static const std::set<std::string> keys = [] {
-    std::set<std::string> all;
-    for (const std::string& name : figure_names()) all.insert(load_figure(name).key);
-    return all;
-  }();
-  return c.axis || keys.contains(c.path);
+  return c.axis || std::any_of(figures().begin(), figures().end(),
+                               [&](const auto& figure) { return figure.second.key == c.path; });
 }
 
 std::vector<Curve> curves_of(const Group& group, const Measure& measure) {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -26,6 +27,7 @@
 #include "run/report.h"
 #include "run/report_figures.h"
 #include "run/runner.h"
+#include "run/statistics.h"
 #include "storage/csv.h"
 #include "storage/file.h"
 #include "storage/toml.h"
@@ -35,7 +37,25 @@ extern char** environ;
 namespace goalpost {
 namespace {
 
-std::filesystem::path figure_directory() { return experiment_directory() / "figures"; }
+// The files of all figures, by name.
+std::map<std::string, std::filesystem::path> figure_files() {
+  std::map<std::string, std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(experiment_directory() / "figures"))
+    if (entry.path().extension() == ".toml") files[entry.path().stem().string()] = entry.path();
+  return files;
+}
+
+// @throws UsageError, or std::runtime_error for what is no plain file
+FigureConfig read_figure(const std::filesystem::path& file) {
+  static_cast<void>(has_file(file));
+  const TomlValues values = TomlValues::from_file(file);
+  FigureConfig figure;
+  ConfigReader reader(values);
+  visit_fields(figure, reader);
+  const std::vector<std::string> problems = reader.problems();
+  if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "\n")));
+  return figure;
+}
 
 // One run. Its configuration is read once: what changes in the experiments' files later has no effect.
 struct Task {
@@ -244,6 +264,7 @@ bool finished_earlier(Task& task) {
   const Experiment wanted = experiment_of(task);
   try {
     const DirectoryLock lock(directory);
+    for (const char* name : {"config.toml", "result.json", "eval.csv"}) static_cast<void>(has_file(directory / name));
     if (not_begun(directory)) {
       std::filesystem::remove(file);
       return false;
@@ -267,10 +288,9 @@ bool finished_earlier(Task& task) {
 }
 
 // The finished runs below a directory, of this call or earlier ones, that differ from a task in seed and place on the
-// axis only.
+// axis only. For what cannot be read a sentence is printed and added to `unreadable`.
 std::vector<FinishedRun> runs_to_draw(const std::filesystem::path& out, const FigureConfig& figure,
-                                      const std::vector<Task>& tasks) {
-  std::vector<std::string> unreadable;
+                                      const std::vector<Task>& tasks, std::vector<std::string>& unreadable) {
   std::vector<FinishedRun> runs = find_runs({out}, &unreadable);
   for (const std::string& sentence : unreadable) fmt::print(stderr, "{}; left out\n", sentence);
   std::erase_if(runs, [&](const FinishedRun& run) {
@@ -337,28 +357,34 @@ void draw_bars(const std::vector<std::string>& labels, Plot& plot) {
 
 }  // namespace
 
+const std::map<std::string, FigureConfig>& figures() {
+  static const std::map<std::string, FigureConfig> all = [] {
+    std::map<std::string, FigureConfig> readable;
+    for (const auto& [name, file] : figure_files()) {
+      try {
+        readable[name] = read_figure(file);
+      } catch (const std::exception& e) {
+        fmt::print(stderr, "goalpost: {}: {}; the figure is left out\n", file.string(), e.what());
+      }
+    }
+    return readable;
+  }();
+  return all;
+}
+
 std::vector<std::string> figure_names() {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(figure_directory()))
-    if (entry.path().extension() == ".toml") names.push_back(entry.path().stem().string());
-  std::sort(names.begin(), names.end());
+  for (const auto& [name, figure] : figures()) names.push_back(name);
   return names;
 }
 
 FigureConfig load_figure(const std::string& name) {
+  const std::map<std::string, std::filesystem::path> files = figure_files();
+  if (const auto file = files.find(name); file != files.end()) return read_figure(file->second);
   const std::vector<std::string> names = figure_names();
-  if (std::find(names.begin(), names.end(), name) == names.end()) {
-    std::string hint = did_you_mean(name, {names.begin(), names.end()});
-    if (hint.empty()) hint = fmt::format("; there are: {}", fmt::join(names, ", "));
-    throw UsageError(fmt::format("no figure is called \"{}\"{}", name, hint));
-  }
-  const TomlValues values = TomlValues::from_file(figure_directory() / (name + ".toml"));
-  FigureConfig figure;
-  ConfigReader reader(values);
-  visit_fields(figure, reader);
-  const std::vector<std::string> problems = reader.problems();
-  if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "\n")));
-  return figure;
+  std::string hint = did_you_mean(name, {names.begin(), names.end()});
+  if (hint.empty()) hint = fmt::format("; there are: {}", fmt::join(names, ", "));
+  throw UsageError(fmt::format("no figure is called \"{}\"{}", name, hint));
 }
 
 MeasuredFigure measured_figure(const FigureConfig& figure, const std::vector<Summary>& summaries,
@@ -366,7 +392,8 @@ MeasuredFigure measured_figure(const FigureConfig& figure, const std::vector<Sum
   MeasuredFigure m{.plot = {.name = name, .title = figure.title, .width = 820},
                    .csv = "experiment,x,seeds,success,low,high,steps\n",
                    .labels = figure.experiments,
-                   .solved = std::vector<double>(figure.experiments.size(), 0)};
+                   .solved = std::vector<std::optional<double>>(figure.experiments.size())};
+  const auto bound = [](double x) { return std::isnan(x) ? std::string() : fmt::format("{:.4f}", x); };
   double x_max = 1;
   for (std::size_t i = 0; i < figure.experiments.size(); ++i) {
     std::vector<std::pair<double, const Summary*>> points;
@@ -376,9 +403,9 @@ MeasuredFigure measured_figure(const FigureConfig& figure, const std::vector<Sum
     std::sort(points.begin(), points.end());
     for (const auto& [x, s] : points) {
       m.labels[i] = s->runs.front()->experiment.label;
-      m.csv += fmt::format("{},{},{},{:.4f},{:.4f},{:.4f},{:.0f}\n", s->experiment, x, s->runs.size(), s->value, s->low,
-                           s->high, s->steps);
-      if (s->value >= 0.99) m.solved[i] = x;
+      m.csv += fmt::format("{},{},{},{:.4f},{},{},{:.0f}\n", s->experiment, x, s->runs.size(), s->value, bound(s->low),
+                           bound(s->high), s->steps);
+      m.solved[i] = reaches(s->value, 0.99) ? x : m.solved[i].value_or(0);
       x_max = std::max(x_max, x);
     }
   }
@@ -436,7 +463,9 @@ int reproduce(const ReproduceOptions& o) {
   }
   if (failed == static_cast<int>(tasks.size())) return 1;
 
-  const std::vector<FinishedRun> runs = runs_to_draw(out, figure, tasks);
+  std::vector<std::string> unreadable;
+  const std::vector<FinishedRun> runs = runs_to_draw(out, figure, tasks, unreadable);
+  if (runs.empty()) return 1;
   const std::vector<Summary> summaries = summarise(runs);
   const std::vector<MeasuredFigure> figures = figure.measures.empty()
                                                   ? std::vector{measured_figure(figure, summaries, "figure")}
@@ -452,7 +481,7 @@ int reproduce(const ReproduceOptions& o) {
   fmt::print("The paper: {}\n", figure.claim);
   for (std::size_t i = 0; i < figure.experiments.size() && !figure.key.empty(); ++i)
     fmt::print("{:<24} largest {} solved (success >= 0.99): {} here{}\n", figures[0].labels[i], figure.key,
-               figures[0].solved[i],
+               figures[0].solved[i] ? fmt::format("{}", *figures[0].solved[i]) : "not measured",
                i < figure.paper_limit.size() ? fmt::format(", {} in the paper", figure.paper_limit[i]) : "");
   for (const Plot& plot : plots) {
     const std::string file = (out / plot.name).string();
@@ -474,7 +503,7 @@ int reproduce(const ReproduceOptions& o) {
     fmt::print("recorded in {}\n", results_directory().string());
   }
   fmt::print("runs: {0}; next: `goalpost report {0} --out {0}/report` compares them on a page\n", out.string());
-  return failed > 0 ? 1 : 0;
+  return failed > 0 || !unreadable.empty() ? 1 : 0;
 }
 
 }  // namespace goalpost

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +43,9 @@ constexpr auto fields(const FigureConfig*) {
 }
 static_assert(complete<FigureConfig>);
 
+/// All figures by name. One whose file is wrong is left out, with a sentence on stderr; the files are read once.
+const std::map<std::string, FigureConfig>& figures();
+/// The names of figures(), sorted.
 std::vector<std::string> figure_names();
 /// @throws UsageError for an unknown name or a wrong file
 FigureConfig load_figure(const std::string& name);
@@ -50,7 +55,8 @@ struct MeasuredFigure {
   Plot plot;                        ///< draws <name>.csv
   std::string csv;                  ///< the data
   std::vector<std::string> labels;  ///< one per experiment of the figure
-  std::vector<double> solved;       ///< per experiment the largest value of the key with success >= 0.99
+  /// Per experiment the largest value of the key with success >= 0.99, 0 if no value has; none if nothing was measured.
+  std::vector<std::optional<double>> solved;
 };
 /// @param name of the plot and its data
 MeasuredFigure measured_figure(const FigureConfig& figure, const std::vector<Summary>& summaries,
@@ -74,7 +80,7 @@ struct ReproduceOptions {
 
 /// Trains what is missing (finished runs of an earlier call are kept), then draws the figure from all finished runs of
 /// its settings. Configurations are read once, at the start, and kept as setting.toml beside the runs.
-/// Returns the exit status: 0, 1 if a run failed, 130 if interrupted.
+/// Returns the exit status: 0, 1 if a run failed or cannot be read, 130 if interrupted.
 /// @throws UsageError before any training if the directory holds a run of another configuration or build, a run is
 /// under way in it, or options set what the figure sets
 int reproduce(const ReproduceOptions& options);

@@ -1,9 +1,15 @@
 #include "run/plot.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
+#include <sstream>
+#include <stdexcept>
 
 #include "storage/file.h"
 
@@ -51,6 +57,8 @@ std::string shell_quoted(const std::string& text) {
 
 std::string gnuplot_string(std::string_view text) {
   std::string result(text);
+  std::replace_if(
+      result.begin(), result.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
   replace_all(result, "'", "''");
   return "'" + result + "'";
 }
@@ -62,7 +70,16 @@ std::string line_style(std::size_t i) {
   return fmt::format("lc rgb '{}' dt {} pt {}", s.colour, s.dash, s.point);
 }
 
-bool gnuplot_is_installed() { return std::system("command -v gnuplot > /dev/null 2>&1") == 0; }
+bool gnuplot_is_installed() {
+  const char* path = std::getenv("PATH");
+  std::istringstream directories(path == nullptr ? "/bin:/usr/bin" : path);
+  for (std::string directory; std::getline(directories, directory, ':');) {
+    const std::filesystem::path file = std::filesystem::path(directory) / "gnuplot";
+    std::error_code ignored;
+    if (std::filesystem::is_regular_file(file, ignored) && ::access(file.c_str(), X_OK) == 0) return true;
+  }
+  return false;
+}
 
 bool draw(std::span<const Plot> plots, const std::filesystem::path& directory, const std::string& script) {
   std::string text;
@@ -85,7 +102,9 @@ bool draw(std::span<const Plot> plots, const std::filesystem::path& directory, c
       "POSIXLY_CORRECT "
       "LC_ALL=C.UTF-8 gnuplot -d {1}.gp > {1}.log 2>&1",
       shell_quoted(directory.string()), shell_quoted(script));
-  if (std::system(command.c_str()) != 0) return false;
+  const int status = std::system(command.c_str());
+  if (status == -1) throw std::runtime_error(fmt::format("gnuplot cannot be run, or not be waited for: {}", std::strerror(errno)));
+  if (status != 0) return false;
   for (const Plot& p : plots) adapt(directory / (p.name + ".svg"), p);
   return true;
 }

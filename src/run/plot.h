@@ -18,7 +18,7 @@ struct Plot {
   int width = 640, height = 420;
 };
 
-/// A text as gnuplot's string.
+/// A text as gnuplot's string; control characters, which a string cannot hold, become blanks.
 std::string gnuplot_string(std::string_view text);
 
 /// How the i-th curve differs from the others, also without colour: the colour is one that is seen on white and on
@@ -35,7 +35,7 @@ std::string line_style(std::size_t i);
 bool gnuplot_is_installed();
 
 /// Draws into the directory, with <script>.gp and gnuplot's <script>.log beside the figures. Returns whether all were
-/// drawn.
+/// drawn. @throws std::runtime_error if gnuplot cannot be run, or not be waited for
 bool draw(std::span<const Plot> plots, const std::filesystem::path& directory, const std::string& script);
 
 }  // namespace goalpost

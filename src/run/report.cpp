@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cctype>
+#include <climits>
 #include <cmath>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -33,8 +35,7 @@ constexpr char kTableEnd[] = "<!-- results: end -->";
 // The settings along the x axes of figures that show an experiment.
 std::set<std::string> axes_of(const std::string& experiment) {
   std::set<std::string> axes;
-  for (const std::string& name : figure_names()) {
-    const FigureConfig figure = load_figure(name);
+  for (const auto& [name, figure] : figures()) {
     const auto& shown = figure.experiments;
     if (!figure.key.empty() && std::find(shown.begin(), shown.end(), experiment) != shown.end())
       axes.insert(figure.key);
@@ -42,9 +43,62 @@ std::set<std::string> axes_of(const std::string& experiment) {
   return axes;
 }
 
-void add_change(FinishedRun& run, const std::string& path, std::string value, bool axis) {
-  if (value.empty()) value = "none";
-  std::erase(value, '"');
+// "env.bits=40,agent.dqn.q.hidden=[64, 64]" taken apart: commas inside brackets and quotes belong to a value.
+std::vector<Change> changes_of(const std::string& variant, const std::set<std::string>& axes) {
+  std::vector<Change> changes;
+  int depth = 0;
+  bool quoted = false, escaped = false;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i <= variant.size(); ++i) {
+    if (i < variant.size()) {
+      const char c = variant[i];
+      if (escaped)
+        escaped = false;
+      else if (quoted && c == '\\')
+        escaped = true;
+      else if (c == '"')
+        quoted = !quoted;
+      else if (!quoted)
+        depth += c == '[' ? 1 : c == ']' ? -1 : 0;
+      if (c != ',' || depth > 0 || quoted) continue;
+    }
+    const std::string one = variant.substr(begin, i - begin);
+    begin = i + 1;
+    if (one.empty()) continue;
+    const std::size_t equals = one.find('=');
+    if (equals == one.npos) throw UsageError(fmt::format("\"{}\" is no setting; expected key=value", one));
+    const std::string path = one.substr(0, equals);
+    changes.push_back({path, one.substr(equals + 1), axes.contains(path)});
+  }
+  return changes;
+}
+
+// A setting's TOML text as a variant has it (FinishedRun::variant).
+std::string variant_value(const std::string& toml) {
+  if (toml.empty()) return "none";
+  if (toml.front() != '"') return toml;
+  const auto read = [](const std::string& text) {
+    TomlValues values;
+    values.set("x=" + text);
+    const std::string* string = std::get_if<std::string>(&values.find("x")->value);
+    return string == nullptr ? std::nullopt : std::optional(*string);
+  };
+  const std::string text = read(toml).value();
+  const bool plain = std::none_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::iscntrl(c) || c == ',' || c == '[' || c == ']' || c == '"';
+  });
+  return plain && read(text) == text ? text : toml;
+}
+
+// The experiment of a file with changes put over it. @throws UsageError as make_experiment
+Experiment changed_experiment(const std::string& name, const std::vector<Change>& changes) {
+  TomlValues values = load_experiment(name);
+  for (const Change& c : changes) values.set(fmt::format("{}={}", c.path, c.value));
+  return make_experiment(values);
+}
+
+void add_change(FinishedRun& run, const std::string& path, const std::string& toml, bool axis) {
+  const std::string value = variant_value(toml);
   run.variant += fmt::format("{}{}={}", run.variant.empty() ? "" : ",", path, value);
   run.changes.push_back({path, value, axis});
 }
@@ -138,35 +192,42 @@ void for_groups(std::vector<FinishedRun>& runs, Key key, F f) {
   for (const auto& [ignored, members] : groups) f(members);
 }
 
-// @throws std::runtime_error if the evaluations of a run cannot be drawn
+// @throws std::runtime_error for a number that no run has
+void check_result(const FinishedRun& run) {
+  constexpr double kMost = std::numeric_limits<double>::max();
+  const char* file = run.recorded ? "summary.json" : "result.json";
+  const auto check = [&](const std::string& name, double value, double low, double high) {
+    if (value >= low && value <= high) return;
+    throw std::runtime_error(fmt::format("{}: {} of seed {} is {}; expected {}", file, name, run.result.seed,
+                                         shortest(value),
+                                         high == kMost ? fmt::format("at least {}", low) : "a number from 0 to 1"));
+  };
+  const Evaluation& e = run.result.final;
+  const TrainProgress& p = run.result.progress;
+  check("the number of final episodes", e.episodes, 1, kMost);
+  check("success", e.success, 0, 1);
+  check("success_any", e.success_any, 0, 1);
+  check("length", e.length, 0, kMost);
+  for (const Evaluation::Kind& kind : e.kinds) {
+    check(fmt::format("the number of episodes of {}", kind.name), kind.episodes, 0, kMost);
+    if (!std::isnan(kind.success)) check(fmt::format("success of {}", kind.name), kind.success, 0, 1);
+  }
+  check("steps", static_cast<double>(p.step), 0, kMost);
+  check("episodes", static_cast<double>(p.episodes), 0, kMost);
+  check("updates", static_cast<double>(p.updates), 0, kMost);
+  check("wall_seconds", p.wall_seconds, 0, kMost);
+}
+
+// @throws std::runtime_error if the evaluations of a run, or what training has measured, cannot be drawn
 void check_curve(const FinishedRun& run) {
+  static_cast<void>(has_file(run.curve));
   const CsvTable curve = read_csv(run.curve);
   if (curve.rows() == 0) throw std::runtime_error(fmt::format("{} holds no evaluation", run.curve.string()));
   for (const char* column : {"step", "wall_seconds", run.measures_return() ? "return" : "success"})
     for (const double x : curve.column(column))
       if (std::isnan(x))
         throw std::runtime_error(fmt::format("{}: a number of an evaluation is missing", run.curve.string()));
-}
-
-// "env.bits=40,agent.dqn.q.hidden=[64, 64]" taken apart: commas inside brackets belong to a value.
-std::vector<Change> changes_of(const std::string& variant, const std::set<std::string>& axes) {
-  std::vector<Change> changes;
-  int depth = 0;
-  std::size_t begin = 0;
-  for (std::size_t i = 0; i <= variant.size(); ++i) {
-    if (i < variant.size()) {
-      depth += variant[i] == '[' ? 1 : variant[i] == ']' ? -1 : 0;
-      if (variant[i] != ',' || depth > 0) continue;
-    }
-    const std::string one = variant.substr(begin, i - begin);
-    begin = i + 1;
-    if (one.empty()) continue;
-    const std::size_t equals = one.find('=');
-    if (equals == one.npos) throw UsageError(fmt::format("\"{}\" is no setting; expected key=value", one));
-    const std::string path = one.substr(0, equals);
-    changes.push_back({path, one.substr(equals + 1), axes.contains(path)});
-  }
-  return changes;
+  for (const Measure& m : kMeasures) read_measure(run, m);
 }
 
 std::string short_count(double n) {
@@ -200,6 +261,11 @@ std::string folder(const std::string& variant) {
   return name;
 }
 
+// Where a setting is recorded, below its experiment's directory.
+std::filesystem::path place_of(const std::filesystem::path& top, const std::string& variant) {
+  return variant.empty() ? top : top / folder(variant);
+}
+
 ordered_json summary_json(const Summary& s) {
   ordered_json seeds = ordered_json::array();
   for (const FinishedRun* run : s.runs) {
@@ -225,19 +291,23 @@ ordered_json summary_json(const Summary& s) {
           {"measure", first.measures_return() ? "return" : "success"},
           {"expected", first.expected ? ordered_json(*first.expected) : ordered_json()},
           {"interquartile_mean", s.value},
-          {"interval_95", {s.low, s.high}},
+          {"interval_95", std::isnan(s.low) ? ordered_json() : ordered_json({s.low, s.high})},
           {"seeds", seeds}};
 }
 
-// "0.250 [0.210, 0.295]" of a recorded setting. An interval of one seed is over its episodes, and marked as that; the
-// number of episodes of each seed is told where it is another than the tables' usual one.
+// "0.250 [0.210, 0.295]" of a recorded setting, or "0.250 -" if the interval is unknown. One of one seed is over its
+// episodes, and marked as that; the number of episodes of each seed is told where it is another than the tables' usual
+// one.
 std::string measured_text(const ordered_json& setting) {
   constexpr int kUsual = 1000;  // of train.final_eval_episodes; the text below the README's table names it
   std::set<int> episodes;
   for (const ordered_json& seed : setting.at("seeds")) episodes.insert(seed.at("episodes_evaluated").get<int>());
-  std::string text = fmt::format("{:.3f} [{:.3f}, {:.3f}]{}", setting.at("interquartile_mean").get<double>(),
-                                 setting.at("interval_95")[0].get<double>(), setting.at("interval_95")[1].get<double>(),
-                                 setting.at("seeds").size() == 1 ? "¹" : "");
+  const ordered_json& interval = setting.at("interval_95");
+  const double unknown = std::nan(""), low = interval.is_null() ? unknown : interval.at(0).get<double>(),
+               high = interval.is_null() ? unknown : interval.at(1).get<double>();
+  std::string text =
+      fmt::format("{:.3f} {}{}", setting.at("interquartile_mean").get<double>(), interval_text(low, high, 3),
+                  setting.at("seeds").size() == 1 && !interval.is_null() ? "¹" : "");
   if (episodes != std::set{kUsual}) text += fmt::format(", {} episodes", fmt::join(episodes, " or "));
   return text;
 }
@@ -245,69 +315,81 @@ std::string measured_text(const ordered_json& setting) {
 // Whether a directory holds recorded results, rather than somebody's own summary.json.
 bool is_recorded(const std::filesystem::path& directory) {
   const std::filesystem::path file = directory / "summary.json";
-  return std::filesystem::is_regular_file(file) && read_file(file).find("\"settings\"") != std::string::npos;
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(file, ignored) && read_file(file).find("\"settings\"") != std::string::npos;
 }
 
-// The runs of a recorded experiment: of all its settings, or of the one in the folder `only`. Their configuration is
-// that of the experiment's file with the recorded changes.
+// What becomes of an error of `read`, which looks at `where`.
+using Guard = std::function<void(const std::filesystem::path& where, const std::function<void()>& read)>;
+
+// Takes the runs of the wanted settings of a recorded experiment. Their configuration is that of the experiment's file
+// with the recorded changes. @param guarded around every setting and every seed
 // @throws UsageError
-std::vector<FinishedRun> recorded_runs(const std::filesystem::path& top, const std::string& only) {
+void read_recorded(const std::filesystem::path& top, const std::function<bool(const std::string& variant)>& wanted,
+                   const Guard& guarded, const std::function<void(FinishedRun)>& take) {
   const std::filesystem::path file = top / "summary.json";
-  std::vector<FinishedRun> runs;
-  try {
+  const auto guarded_json = [&](const std::function<void()>& read) {
+    guarded(top, [&] {
+      try {
+        read();
+      } catch (const nlohmann::json::exception& e) {
+        throw UsageError(fmt::format("{}: not a summary of `goalpost report --record`: {}", file.string(), e.what()));
+      }
+    });
+  };
+  guarded_json([&] {
     const ordered_json summary = ordered_json::parse(read_file(file));
     const std::string name = summary.at("experiment");
     const std::set<std::string> axes = axes_of(name);
-    for (const ordered_json& setting : summary.at("settings")) {
+    const auto run_of = [&](const ordered_json& setting, const ordered_json& seed) {
       const std::string variant = setting.at("variant");
-      if (!only.empty() && folder(variant) != only) continue;
-      const std::filesystem::path place = variant.empty() ? top : top / folder(variant);
+      const std::filesystem::path place = place_of(top, variant);
       const std::vector<Change> changes = changes_of(variant, axes);
-      TomlValues values = load_experiment(name);
-      for (const Change& c : changes) values.set(fmt::format("{}={}", c.path, c.value));
-      for (const ordered_json& seed : setting.at("seeds")) {
-        FinishedRun run{.directory = place,
-                        .curve = place / fmt::format("seed_{}.csv", seed.at("seed").get<std::int64_t>()),
-                        .recorded = true,
-                        .experiment = make_experiment(values),
-                        .result = {},
-                        .changes = changes,
-                        .variant = variant};
-        if (!std::filesystem::exists(run.curve))
-          throw UsageError(fmt::format("{} names {}, which is missing", file.string(), run.curve.string()));
-        Experiment& e = run.experiment;
-        e.seed = seed.at("seed");
-        e.label = summary.at("label");
-        e.source.row = summary.at("row");
-        e.source.paper = summary.at("paper");
-        e.source.claim = summary.at("claim");
-        if (!setting.at("expected").is_null()) run.expected = setting.at("expected").get<double>();
-        e.source.expected_return.reset();
-        if (setting.at("measure") == "return") e.source.expected_return = run.expected.value_or(0);
-        RunResult& r = run.result;
-        r.experiment = name;
-        r.seed = e.seed;
-        r.revision = seed.at("revision");
-        r.cpu = seed.at("cpu");
-        r.identity = seed.value("identity", "");
-        r.end = seed.at("end");
-        r.progress.step = seed.at("steps");
-        r.progress.episodes = seed.at("episodes");
-        r.progress.updates = seed.at("updates");
-        r.progress.wall_seconds = seed.at("wall_seconds");
-        r.final = {.episodes = seed.at("episodes_evaluated"),
-                   .success = seed.at("success"),
-                   .success_any = seed.at("success_any"),
-                   .reward = seed.at("return"),
-                   .length = seed.at("length"),
-                   .kinds = kinds_of(seed)};
-        runs.push_back(std::move(run));
-      }
-    }
-  } catch (const nlohmann::json::exception& e) {
-    throw UsageError(fmt::format("{}: not a summary of `goalpost report --record`: {}", file.string(), e.what()));
-  }
-  return runs;
+      FinishedRun run{.directory = place,
+                      .curve = place / fmt::format("seed_{}.csv", seed.at("seed").get<std::int64_t>()),
+                      .recorded = true,
+                      .experiment = changed_experiment(name, changes),
+                      .result = {},
+                      .changes = changes,
+                      .variant = variant};
+      if (!has_file(run.curve))
+        throw UsageError(fmt::format("{} names {}, which is missing", file.string(), run.curve.string()));
+      Experiment& e = run.experiment;
+      e.seed = seed.at("seed");
+      e.label = summary.at("label");
+      e.source.row = summary.at("row");
+      e.source.paper = summary.at("paper");
+      e.source.claim = summary.at("claim");
+      if (!setting.at("expected").is_null()) run.expected = setting.at("expected").get<double>();
+      e.source.expected_return.reset();
+      if (setting.at("measure") == "return") e.source.expected_return = run.expected.value_or(0);
+      RunResult& r = run.result;
+      r.experiment = name;
+      r.seed = e.seed;
+      r.revision = seed.at("revision");
+      r.cpu = seed.at("cpu");
+      r.identity = seed.value("identity", "");
+      r.end = seed.at("end");
+      r.progress.step = seed.at("steps");
+      r.progress.episodes = seed.at("episodes");
+      r.progress.updates = seed.at("updates");
+      r.progress.wall_seconds = seed.at("wall_seconds");
+      r.final = {.episodes = seed.at("episodes_evaluated"),
+                 .success = seed.at("success"),
+                 .success_any = seed.at("success_any"),
+                 .reward = seed.at("return"),
+                 .length = seed.at("length"),
+                 .kinds = kinds_of(seed)};
+      return run;
+    };
+    for (const ordered_json& setting : summary.at("settings"))
+      guarded_json([&] {
+        const std::string variant = setting.at("variant");
+        if (!wanted(variant)) return;
+        changed_experiment(name, changes_of(variant, axes));  // one sentence for all seeds
+        for (const ordered_json& seed : setting.at("seeds")) guarded_json([&] { take(run_of(setting, seed)); });
+      });
+  });
 }
 
 // The statistics of a summary whose runs are known.
@@ -321,12 +403,13 @@ void compute(Summary& s) {
   s.value = interquartile_mean(values);
   const FinishedRun& first = *s.runs.front();
   const int n = first.result.final.episodes;
-  const Interval interval = s.runs.size() > 1         ? bootstrap_interval(values, interquartile_mean)
-                            : first.measures_return() ? Interval{s.value, s.value}  // episodes' returns are not kept
-                                                      : wilson_interval(std::llround(s.value * n), n);
+  s.chained = s.runs.size() == 1 && first.experiment.eval_env_factory()()->spec().chain > 1;
+  const Interval interval = s.runs.size() > 1                      ? bootstrap_interval(values, interquartile_mean)
+                            : first.measures_return() || s.chained ? Interval{std::nan(""), std::nan("")}
+                                                                   : wilson_interval(std::llround(s.value * n), n);
   s.low = interval.low;
   s.high = interval.high;
-  s.meets_expectation = !first.expected || s.value >= *first.expected;
+  s.meets_expectation = !first.expected || reaches(s.value, *first.expected);
 }
 
 // Column by column what is kept of a run: its evaluations, and what training has measured up to each of them.
@@ -354,7 +437,38 @@ std::string recorded_curve(const FinishedRun& run) {
   return text;
 }
 
+bool same_setting(const FinishedRun& a, const FinishedRun& b) {
+  return a.experiment.name == b.experiment.name && a.variant == b.variant && a.build == b.build;
+}
+
+// @throws UsageError if a run's variant is not read back to the run's settings
+void check_reads_back(const FinishedRun& run) {
+  std::vector<std::string> problems;
+  try {
+    problems = differences(run.experiment, run.directory.string(),
+                           changed_experiment(run.experiment.name, changes_of(run.variant, {})), "what is read",
+                           [](const FieldText& f) { return f.affects_results && f.path != "seed"; });
+  } catch (const UsageError& e) {
+    problems = {e.what()};
+  }
+  if (!problems.empty())
+    throw UsageError(fmt::format("{}: its settings cannot be recorded, as \"{}\" is not read back to them: {}",
+                                 run.directory.string(), run.variant, problems.front()));
+}
+
 }  // namespace
+
+bool has_file(const std::filesystem::path& file) {
+  const std::filesystem::file_status status = std::filesystem::status(file);
+  if (!std::filesystem::exists(status)) return false;
+  if (!std::filesystem::is_regular_file(status))
+    throw std::runtime_error(fmt::format("{} is no regular file; expected one", file.string()));
+  return true;
+}
+
+std::string interval_text(double low, double high, int digits) {
+  return std::isnan(low) ? "-" : fmt::format("[{:.{}f}, {:.{}f}]", low, digits, high, digits);
+}
 
 const Measure& find_measure(const std::string& column) {
   std::string all;
@@ -369,7 +483,7 @@ std::vector<double> read_measure(const FinishedRun& run, const Measure& measure)
   const CsvTable curve = read_csv(run.curve);
   if (curve.has(measure.column)) return curve.column(measure.column);
   const std::filesystem::path file = run.directory / "train.csv";
-  if (measure.training == nullptr || !std::filesystem::exists(file)) return {};
+  if (measure.training == nullptr || !has_file(file)) return {};
   const CsvTable train = read_csv(file);
   if (!train.has(measure.training)) return {};
   std::map<double, double> by_step;
@@ -386,18 +500,20 @@ std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& dir
                                    std::vector<std::string>* unreadable) {
   std::vector<FinishedRun> runs;
   std::set<std::filesystem::path> seen;
+  std::vector<std::string> nothing;  // sentences on directories that hold no finished run
   for (const std::filesystem::path& top : directories) {
     if (!std::filesystem::is_directory(top)) throw UsageError(fmt::format("{} is not a directory", top.string()));
     bool found = false;  // what was given twice counts once, but is found
     const auto take = [&](FinishedRun run) {
       found = true;
+      check_result(run);
       if (unreadable != nullptr) check_curve(run);
       if (!seen.insert(std::filesystem::canonical(run.curve.parent_path()) / run.curve.filename()).second) return;
       if (!run.recorded) name_variant(run);
       runs.push_back(std::move(run));
     };
     const auto take_run = [&](const std::filesystem::path& directory) {
-      if (!std::filesystem::exists(directory / "config.toml")) return;
+      if (!has_file(directory / "config.toml") || !has_file(directory / "result.json")) return;
       const std::optional<RunResult> result = read_result(directory);
       if (!result) return;
       const TomlValues values = TomlValues::from_file(directory / "config.toml");
@@ -408,32 +524,55 @@ std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& dir
       run.experiment.build = BuildInfo::recorded(values);
       take(std::move(run));
     };
-    const auto guarded = [&](const std::filesystem::path& directory, const auto& read) {
+    const Guard guarded = [&](const std::filesystem::path& where, const std::function<void()>& read) {
       if (unreadable == nullptr) return read();
+      std::string problem;
       try {
-        read();
+        return read();
+      } catch (const std::filesystem::filesystem_error& e) {
+        problem = fmt::format("cannot be read: {}", e.code().message());
       } catch (const std::exception& e) {
-        found = true;
-        unreadable->push_back(fmt::format("{}: {}", directory.string(), e.what()));
+        problem = e.what();
       }
+      found = true;
+      unreadable->push_back(fmt::format("{}: {}", where.string(), problem));
     };
     const auto take_recorded = [&](const std::filesystem::path& directory, const std::string& only) {
+      const auto wanted = [&](const std::string& variant) { return only.empty() || folder(variant) == only; };
       guarded(directory, [&] {
-        if (!is_recorded(directory)) return;
-        for (FinishedRun& run : recorded_runs(directory, only)) take(std::move(run));
+        if (is_recorded(directory)) read_recorded(directory, wanted, guarded, take);
       });
     };
     const auto consider = [&](const std::filesystem::path& directory) {
       take_recorded(directory, "");
       guarded(directory, [&] { take_run(directory); });
     };
-    consider(top);
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(top))
-      if (entry.is_directory()) consider(entry.path());
-    const std::filesystem::path whole = std::filesystem::canonical(top), above = whole.parent_path();
-    if (!found) take_recorded(above, whole.filename().string());
-    if (!found) throw UsageError(fmt::format("{} holds no finished run", top.string()));
+    // Directories that links lead to are considered, but not those below them: links may lead in circles.
+    const std::function<void(const std::filesystem::path&)> walk = [&](const std::filesystem::path& directory) {
+      std::optional<std::set<std::filesystem::path>> below;
+      guarded(directory, [&] {
+        std::set<std::filesystem::path> all;
+        std::error_code ignored;
+        for (const auto& entry : std::filesystem::directory_iterator(directory))
+          if (entry.is_directory(ignored)) all.insert(entry.path());
+        below = std::move(all);
+      });
+      if (!below) return;
+      consider(directory);
+      std::error_code ignored;
+      for (const std::filesystem::path& one : *below)
+        std::filesystem::is_symlink(one, ignored) ? consider(one) : walk(one);
+    };
+    walk(top);
+    if (!found) {
+      const std::filesystem::path whole = std::filesystem::canonical(top);
+      take_recorded(whole.parent_path(), whole.filename().string());
+    }
+    if (!found) nothing.push_back(fmt::format("{} holds no finished run", top.string()));
   }
+  if (!nothing.empty() && (unreadable == nullptr || (runs.empty() && unreadable->empty())))
+    throw UsageError(nothing.front());
+  if (unreadable != nullptr) unreadable->insert(unreadable->end(), nothing.begin(), nothing.end());
   const auto name = [](const FinishedRun& run) { return run.experiment.name; };
   for_groups(runs, name, [](const std::vector<FinishedRun*>& same) {
     std::vector<FinishedRun*> unknown;
@@ -449,6 +588,16 @@ std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& dir
     if (a.build != b.build) return a.build < b.build;
     return a.result.seed < b.result.seed;
   });
+  for (std::size_t i = 1; unreadable != nullptr && i < runs.size();) {
+    const FinishedRun &first = runs[i - 1], &again = runs[i];
+    if (!same_setting(first, again) || first.result.seed != again.result.seed) {
+      ++i;
+      continue;
+    }
+    unreadable->push_back(fmt::format("{}: a run of the same setting and seed as {}", again.directory.string(),
+                                      first.directory.string()));
+    runs.erase(runs.begin() + static_cast<std::ptrdiff_t>(i));
+  }
   return runs;
 }
 
@@ -460,8 +609,7 @@ std::string Summary::setting() const {
 std::vector<Summary> summarise(const std::vector<FinishedRun>& runs) {
   std::vector<Summary> summaries;
   for (const FinishedRun& run : runs) {
-    if (summaries.empty() || summaries.back().experiment != run.experiment.name ||
-        summaries.back().variant != run.variant || summaries.back().build != run.build)
+    if (summaries.empty() || !same_setting(*summaries.back().runs.back(), run))
       summaries.push_back({run.experiment.name, run.variant, run.build, {}, 0, 0, 0, 0, false});
     std::vector<const FinishedRun*>& group = summaries.back().runs;
     if (!group.empty() && group.back()->result.seed == run.result.seed)
@@ -491,7 +639,7 @@ std::string summary_table(const std::vector<Summary>& summaries) {
     text +=
         line(s.experiment, s.setting(), s.runs.size(),
              fmt::format("{} {:.3f}", first.measures_return() ? "return" : "success", s.value),
-             fmt::format("[{:.3f}, {:.3f}]", s.low, s.high), fmt::format("{:.0f}", s.steps),
+             interval_text(s.low, s.high, 3), fmt::format("{:.0f}", s.steps),
              first.expected ? fmt::format(">= {} {}", *first.expected, s.meets_expectation ? "met" : "MISSED") : "");
   }
   return text;
@@ -517,9 +665,35 @@ void record(const std::vector<Summary>& summaries, const std::filesystem::path& 
       else if (run->result.revision.ends_with("-dirty") || run->result.revision == "unknown")
         throw UsageError(fmt::format("{} was made by source revision {}; only runs of committed code are recorded",
                                      run->directory.string(), run->result.revision));
-  for (const Summary& s : summaries) {
-    const std::filesystem::path top = directory / s.experiment,
-                                place = s.variant.empty() ? top : top / folder(s.variant);
+  std::map<std::filesystem::path, std::string> variants;  // by the directory that each is recorded in
+  const auto claim = [&](const std::filesystem::path& top, const std::string& variant) {
+    const auto [place, fresh] = variants.emplace(place_of(top, variant), variant);
+    if (place->second != variant)
+      throw UsageError(fmt::format("{} would hold two settings, \"{}\" and \"{}\"; expected only one of them",
+                                   place->first.string(), place->second, variant));
+  };
+  std::vector<std::vector<FinishedRun>> earlier(summaries.size());  // of the settings that are recorded again
+  for (std::size_t i = 0; i < summaries.size(); ++i) {
+    const Summary& s = summaries[i];
+    check_reads_back(*s.runs.front());
+    if (folder(s.variant).size() > NAME_MAX)
+      throw UsageError(
+          fmt::format("{}: its settings \"{}\" are too long for a directory's name; expected at most {} bytes",
+                      s.runs.front()->directory.string(), s.variant, NAME_MAX));
+    const std::filesystem::path top = directory / s.experiment;
+    claim(top, s.variant);
+    if (!has_file(top / "summary.json")) continue;
+    const auto wanted = [&](const std::string& variant) {
+      claim(top, variant);
+      return variant == s.variant;
+    };
+    read_recorded(
+        top, wanted, [](const std::filesystem::path&, const std::function<void()>& read) { read(); },
+        [&](FinishedRun run) { earlier[i].push_back(std::move(run)); });
+  }
+  for (std::size_t i = 0; i < summaries.size(); ++i) {
+    const Summary& s = summaries[i];
+    const std::filesystem::path top = directory / s.experiment, place = place_of(top, s.variant);
     std::filesystem::create_directories(place);
     for (const FinishedRun* run : s.runs)
       write_file_atomically(place / fmt::format("seed_{}.csv", run->result.seed), recorded_curve(*run));
@@ -529,16 +703,15 @@ void record(const std::vector<Summary>& summaries, const std::filesystem::path& 
     ordered_json summary = {{"experiment", e.name},    {"label", e.label},        {"row", e.source.row},
                             {"paper", e.source.paper}, {"claim", e.source.claim}, {"settings", ordered_json::array()}};
     std::vector<ordered_json> settings;
-    const ordered_json recorded = std::filesystem::exists(file) ? ordered_json::parse(read_file(file)) : ordered_json();
-    if (!recorded.is_null())
+    if (has_file(file)) {
+      const ordered_json recorded = ordered_json::parse(read_file(file));
       for (const ordered_json& old : recorded.at("settings"))
         if (old.at("variant") != s.variant) settings.push_back(old);
-    const std::vector<FinishedRun> earlier = recorded.is_null() ? std::vector<FinishedRun>() : recorded_runs(top, "");
+    }
     Summary all = s;
-    for (const FinishedRun& old : earlier)
-      if (old.variant == s.variant && std::none_of(s.runs.begin(), s.runs.end(), [&](const FinishedRun* run) {
-            return run->result.seed == old.result.seed;
-          }))
+    for (const FinishedRun& old : earlier[i])
+      if (std::none_of(s.runs.begin(), s.runs.end(),
+                       [&](const FinishedRun* run) { return run->result.seed == old.result.seed; }))
         all.runs.push_back(&old);
     for (const FinishedRun* old : all.runs)
       if (const auto found = build_differences(build_of(*old), build_of(*s.runs.front())); !found.empty())
@@ -559,7 +732,7 @@ void record(const std::vector<Summary>& summaries, const std::filesystem::path& 
 std::vector<std::filesystem::path> documents_with_tables() {
   std::vector<std::filesystem::path> list = {data_path("README.md")};
   for (const auto& entry : std::filesystem::directory_iterator(experiment_directory()))
-    if (entry.path().extension() == ".md") list.push_back(entry.path());
+    if (entry.path().extension() == ".md" && entry.is_regular_file()) list.push_back(entry.path());
   std::sort(list.begin() + 1, list.end());
   return list;
 }

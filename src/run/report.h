@@ -29,7 +29,9 @@ struct FinishedRun {
   Experiment experiment;
   RunResult result;
   std::vector<Change> changes = {};
-  std::string variant = {};             ///< "env.bits=40", several joined by ","; empty if nothing differs
+  /// "env.bits=40", several joined by ","; empty if nothing differs. Values are TOML; a string has no quotes where it
+  /// is read as the same string without them.
+  std::string variant = {};
   std::string build = {};               ///< "revision abc", if runs of this variant are of several builds
   bool known = true;                    ///< its experiment is one of experiment_names()
   std::optional<double> expected = {};  ///< of the experiment's file; none if more differs than the place in a figure
@@ -60,24 +62,37 @@ std::vector<double> read_measure(const FinishedRun& run, const Measure& measure)
 /// All finished runs and recorded results below the directories, sorted by experiment, variant and seed. A recorded
 /// result is a directory with summary.json (all settings of an experiment), or one of a single setting below it.
 /// Runs differ in build only if both say so: earlier versions recorded less.
-/// @param unreadable if given, runs and results that cannot be read are left out, and a sentence on each is added here
-/// @throws UsageError if a directory is none or holds none, or, without unreadable, for what cannot be read
+/// @param unreadable if given, a sentence is added here on each of these, which are left out: directories, runs,
+/// recorded settings and seeds that cannot be read, directories that hold none beside others that do, and every run
+/// after the first of one setting, build and seed
+/// @throws UsageError if a directory is none, or nothing is found or told; without unreadable for what would be left
+/// out
 std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& directories,
                                    std::vector<std::string>* unreadable = nullptr);
+
+/// Whether a run directory has this file. @throws std::runtime_error if it is something else: reading a pipe may never
+/// end
+bool has_file(const std::filesystem::path& file);
 
 /// What one setting has reached over its seeds, all of one build: success, or the return
 /// (FinishedRun::measures_return).
 struct Summary {
   std::string experiment, variant, build;
   std::vector<const FinishedRun*> runs;
-  double value, low, high;  ///< interquartile mean and 95 % interval: bootstrap over seeds, or with one seed Wilson's
-  double steps;             ///< mean transitions until training ended
-  bool meets_expectation;   ///< value >= expected, or nothing is expected
+  /// Interquartile mean and 95 % interval: bootstrap over seeds; with one seed Wilson's of its episodes. Low and high
+  /// are NaN where that is unknown: of a return, as results keep no returns of episodes, and of chains of sub-tasks.
+  double value, low, high;
+  double steps;            ///< mean transitions until training ended
+  bool meets_expectation;  ///< value >= expected up to rounding, or nothing is expected
+  bool chained = false;    ///< one seed, evaluated in chains of sub-tasks: its episodes are not independent
 
   /// The variant, and the build in brackets.
   std::string setting() const;
 };
 std::vector<Summary> summarise(const std::vector<FinishedRun>& runs);
+
+/// "[0.210, 0.295]"; "-" if the interval is unknown (NaN).
+std::string interval_text(double low, double high, int digits);
 
 /// The table of summaries as text.
 std::string summary_table(const std::vector<Summary>& summaries);
@@ -87,8 +102,9 @@ std::filesystem::path results_directory();
 
 /// Writes <experiment>[/<variant>]/seed_<s>.csv below the directory, and one summary.json per experiment. Settings and
 /// seeds that were recorded earlier stay; if they are of another build, a note on stderr says so.
-/// @throws UsageError if a run is of a source revision with uncommitted changes, or is itself a recorded one, if its
-/// experiment has no file, or if runs of one setting are of several builds
+/// @throws UsageError before anything is written if a run is of a source revision with uncommitted changes, or is
+/// itself a recorded one, if its experiment has no file, if its variant does not read back to its settings or has no
+/// directory of its own, or if runs of one setting are of several builds
 void record(const std::vector<Summary>& summaries, const std::filesystem::path& directory = results_directory());
 
 /// The README's table of reproduced experiments, made from the recorded summaries.

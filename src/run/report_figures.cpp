@@ -13,11 +13,18 @@
 namespace goalpost {
 namespace {
 
-// Cells have no quotes, and so no commas.
+// Cells have no quotes, and so no commas and line ends.
 std::string csv_cell(std::string text) {
-  std::replace(text.begin(), text.end(), ',', ';');
+  for (char& c : text) {
+    if (c == ',') c = ';';
+    if (c == '"') c = '\'';
+    if (std::iscntrl(static_cast<unsigned char>(c))) c = ' ';
+  }
   return text;
 }
+
+// Empty for NaN: gnuplot draws nothing there.
+std::string csv_number(double value) { return std::isnan(value) ? "" : shortest(value); }
 
 // A text that fits beside a figure.
 std::string shortened(const std::string& text, std::size_t bytes) {
@@ -57,16 +64,21 @@ struct LearningCurves {
   std::vector<std::vector<Curve>> curves = {};
 };
 
-// A rate of one run has the interval of its evaluation's episodes.
+// A rate of one run has the interval of its evaluation's episodes, where they are independent.
+bool has_wilson_interval(const Group& group, bool counted) { return counted && !group.summary->chained; }
+
+// Low and high are NaN where one run has no interval.
 std::vector<CurvePoint> curve_of(const Group& group, const std::vector<Curve>& seeds, bool counted) {
   std::vector<CurvePoint> points = interquartile_curve(seeds);
+  if (seeds.size() > 1) return points;
   const int n = group.first().experiment.train.eval_episodes;
-  if (seeds.size() == 1 && counted)
-    for (CurvePoint& p : points) {
-      const Interval i = wilson_interval(std::llround(std::clamp(p.value, 0.0, 1.0) * n), n);
-      p.low = i.low;
-      p.high = i.high;
-    }
+  for (CurvePoint& p : points) {
+    const Interval i = has_wilson_interval(group, counted)
+                           ? wilson_interval(std::llround(std::clamp(p.value, 0.0, 1.0) * n), n)
+                           : Interval{std::nan(""), std::nan("")};
+    p.low = i.low;
+    p.high = i.high;
+  }
   return points;
 }
 
@@ -132,17 +144,18 @@ Figure curves_figure(const LearningCurves& drawn, const std::string& name, const
   f.plot.name = slug(name);
   f.plot.title = shortened(title, 70);
   std::string bands, lines;
-  bool carried = false, single = false;
+  bool carried = false, wilson = false, none = false;  // of single seeds: whose interval is Wilson's, or unknown
+  const auto bound = [](double x) { return std::isnan(x) ? std::string() : fmt::format("{:.6g}", x); };
   for (std::size_t i = 0; i < groups.size(); ++i) {
     const Group* g = groups[i];
     const std::size_t seeds = drawn.curves[i].size();
-    single |= seeds == 1;
+    if (seeds == 1) (has_wilson_interval(*g, drawn.counted) ? wilson : none) = true;
     const std::vector<CurvePoint> points = curve_of(*g, drawn.curves[i], drawn.counted);
     carried |= points.back().ended > 0;
     std::size_t measured = 0;
     for (const CurvePoint& p : points) {
-      f.csv += fmt::format("{},{},{:.6g},{:.6g},{:.6g},{},{}\n", csv_cell(g->method), shortest(p.x), p.value, p.low,
-                           p.high, seeds, p.ended);
+      f.csv += fmt::format("{},{},{:.6g},{},{},{},{}\n", csv_cell(g->method), shortest(p.x), p.value, bound(p.low),
+                           bound(p.high), seeds, p.ended);
       measured += p.ended == 0 ? 1 : 0;
     }
     const std::size_t style = style_of(chunk, g->method);
@@ -166,9 +179,10 @@ Figure curves_figure(const LearningCurves& drawn, const std::string& name, const
   f.caption =
       fmt::format("Interquartile mean over seeds{}, band: 95 % bootstrap interval{}{}.{}",
                   drawn.by_time ? ", against wall time" : "",
-                  !single          ? ""
-                  : !drawn.counted ? " (none for a single seed)"
-                                   : " (for a single seed: Wilson's, of its episodes)",
+                  wilson && none ? " (for a single seed: Wilson's, of its episodes, but none of chains of sub-tasks)"
+                  : wilson       ? " (for a single seed: Wilson's, of its episodes)"
+                  : none         ? " (none for a single seed)"
+                                 : "",
                   carried ? "; thin: some seeds have ended, their last values are carried forward" : "",
                   axes.logarithmic ? " The evaluation before training, at 0, is left of the logarithmic axis." : "");
   return f;
@@ -256,8 +270,8 @@ Figure final_figure(const Family& family, const Chunk& chunk, const std::string&
       const auto& runs = g->summary->runs;
       for (const FinishedRun* run : runs)
         f.csv += fmt::format("{},{},{},,,\n", head, run->result.seed, shortest(run->measured()));
-      f.csv += fmt::format("{},IQM,{},{},{},{}\n", head, shortest(g->summary->value), shortest(g->summary->low),
-                           shortest(g->summary->high), g->first().expected ? shortest(*g->first().expected) : "");
+      f.csv += fmt::format("{},IQM,{},{},{},{}\n", head, shortest(g->summary->value), csv_number(g->summary->low),
+                           csv_number(g->summary->high), g->first().expected ? shortest(*g->first().expected) : "");
       expected |= g->first().expected.has_value();
       const std::string label = fmt::format("{}{}{} ({})", shortened(task, 36), task.empty() ? "" : " · ",
                                             shortened(g->label, 56), plural(runs.size(), "seed"));
@@ -272,7 +286,9 @@ Figure final_figure(const Family& family, const Chunk& chunk, const std::string&
   f.plot.settings += family.returns ? "set offsets graph 0.03, graph 0.03, 0, 0\n" : "set xrange [-0.02:1.02]\n";
   f.plot.drawing = fmt::format(
       "plot '{0}.csv' every ::1 using (strcol(4) eq 'IQM' ? NaN : $5):(-$1+0.22) with points pt 6 ps 0.9 lc rgb '{1}' "
-      "title 'each seed', '{0}.csv' every ::1 using (strcol(4) eq 'IQM' ? $5 : NaN):(-$1-0.1):6:7 with xerrorbars pt 7 "
+      "title 'each seed', '{0}.csv' every ::1 using (strcol(4) eq 'IQM' ? $5 : NaN):(-$1-0.1) with points pt 7 ps 0.9 "
+      "lc rgb '{2}' notitle, '{0}.csv' every ::1 using (strcol(4) eq 'IQM' ? $5 : NaN):(-$1-0.1):6:7 with xerrorbars "
+      "pt 7 "
       "ps 0.9 lw 2 lc rgb '{2}' title 'interquartile mean, 95 % interval'",
       f.plot.name, curve_style(1).colour, curve_style(0).colour);
   if (expected)

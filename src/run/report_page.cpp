@@ -62,7 +62,7 @@ std::string thousands(double count) {
   return result;
 }
 
-std::string number(const Family& family, double value) { return fmt::format("{:.{}f}", value, family.returns ? 2 : 3); }
+int digits(const Family& family) { return family.returns ? 2 : 3; }
 
 // What a reader must know about seeds that ended early or were evaluated at other steps.
 std::string carried_note(const std::vector<const Group*>& groups) {
@@ -156,11 +156,11 @@ std::string final_table(const Family& family, bool single_seeds) {
       const Summary& s = *g.summary;
       const FinishedRun& first = g.first();
       rows += fmt::format(
-          "<tr><td><code>{}</code></td><td>{}</td><td>{}</td><td class=n>{}</td><td class=n>{} [{}, {}]</td>"
+          "<tr><td><code>{}</code></td><td>{}</td><td>{}</td><td class=n>{}</td><td class=n>{} {}</td>"
           "<td>{}</td><td class=n>{:.3f}</td><td class=n>{:.3f}</td><td class=n>{:.2f}</td><td class=n>{:.1f}</td>"
           "<td class=n>{}</td><td class=n>{}</td><td class=n>{}</td></tr>\n",
-          escaped(s.experiment), escaped(g.label), escaped(task), g.seeds(), number(family, s.value),
-          number(family, s.low), number(family, s.high),
+          escaped(s.experiment), escaped(g.label), escaped(task), g.seeds(),
+          fmt::format("{:.{}f}", s.value, digits(family)), interval_text(s.low, s.high, digits(family)),
           first.expected
               ? fmt::format("at least {}: {}", *first.expected, s.meets_expectation ? "met" : "<strong>missed</strong>")
               : "",
@@ -352,8 +352,7 @@ std::string builds_table(const std::vector<Summary>& summaries) {
 
 // The figures of papers of which the report holds at least two points, all with the same changes besides.
 void add_paper_figures(Page& page, const std::vector<Summary>& summaries) {
-  for (const std::string& name : figure_names()) {
-    const FigureConfig config = load_figure(name);
+  for (const auto& [name, config] : figures()) {
     if (!config.measures.empty()) continue;  // learning curves are drawn anyway
     std::vector<Summary> points;
     std::set<std::string> places;
@@ -375,9 +374,9 @@ void add_paper_figures(Page& page, const std::vector<Summary>& summaries) {
     std::string caption = fmt::format("Figure <code>{}</code> of <code>goalpost reproduce</code>. The paper: {}.", name,
                                       escaped(config.claim));
     for (std::size_t i = 0; i < config.experiments.size() && !config.key.empty(); ++i)
-      if (m.solved[i] > 0)
+      if (m.solved[i].value_or(0) > 0)
         caption += fmt::format(
-            " {}: largest {} solved (success at least 0.99) {}{}.", escaped(m.labels[i]), config.key, m.solved[i],
+            " {}: largest {} solved (success at least 0.99) {}{}.", escaped(m.labels[i]), config.key, *m.solved[i],
             i < config.paper_limit.size() ? fmt::format(", in the paper {}", config.paper_limit[i]) : "");
     page.add(fmt::format("<h2>{}</h2>\n", escaped(config.title)));
     m.plot.title.clear();
@@ -403,9 +402,10 @@ void add_family(Page& page, const Family& family) {
   if (many_seeds(family)) {
     const std::string single = final_table(family, true);
     if (!single.empty())
-      page.add(fmt::format(
-          "<details><summary>Settings of a single seed (interval: Wilson's, over its episodes)</summary>{}</details>\n",
-          single));
+      page.add(
+          fmt::format("<details><summary>Settings of a single seed (interval of a success rate: Wilson's, over its "
+                      "episodes)</summary>{}</details>\n",
+                      single));
   }
   page.add(seeds_table(family));
   page.add(kinds_table(family));
@@ -467,8 +467,9 @@ last step unless it says "any step". Success, return, length, steps, updates and
 <li><b>IQM</b>, the interquartile mean, leaves out a quarter of the runs, rounded down, at each end (Agarwal et al. 2021,
 arXiv:2108.13264). With fewer than four runs it is the mean.</li>
 <li><b>Intervals</b> are 95 % percentile bootstrap intervals over runs, resampled within each task (stratified): 50,000
-replicates for final performance, 2,000 for curves and for the probability of improvement. A single run has Wilson's interval
-of its episodes, which says nothing about other seeds. With few seeds that agree, a bootstrap interval is too narrow.</li>
+replicates for final performance, 2,000 for curves and for the probability of improvement. The success rate of a single
+run has Wilson's interval of its episodes, which says nothing about other seeds; its return has none (-), nor have episodes
+in chains of sub-tasks, which are not independent. With few seeds that agree, a bootstrap interval is too narrow.</li>
 <li><b>Curves</b> take the evaluations during training, which have fewer episodes than the final one. Between two evaluations a
 seed's last value holds; nothing is interpolated. Where a seed has ended, its last value is carried forward until the last
 seed of its group ends: from there on the curve is thin and has no marks. A seed that ended at train.stop_success had reached

@@ -59,6 +59,11 @@ double interquartile_mean(std::span<const double> values) {
   return mean(std::span<const double>(sorted(values)).subspan(cut, values.size() - 2 * cut));
 }
 
+bool reaches(double mean, double threshold) {
+  // Far more than sums of so few numbers lose, far less than one episode more makes.
+  return mean >= threshold - 1e-12 * std::max(1.0, std::abs(threshold));
+}
+
 double quantile(std::span<const double> values, double p) {
   check_values("quantile", values);
   GP_CHECK(p >= 0 && p <= 1, "quantile: p = ", p, "; expected 0 to 1");

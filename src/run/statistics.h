@@ -20,6 +20,10 @@ double median(std::span<const double> values);
 /// @source Agarwal et al. 2021, section 4.3; rliable uses scipy.stats.trim_mean(values, 0.25)
 double interquartile_mean(std::span<const double> values);
 
+/// Whether a mean is at least a threshold, up to its rounding: in floating point three times 0.99 have a mean below
+/// 0.99.
+bool reaches(double mean, double threshold);
+
 /// The p-th quantile, 0 <= p <= 1, linear between order statistics: numpy's default, method 7 of Hyndman & Fan 1996.
 double quantile(std::span<const double> values, double p);
 

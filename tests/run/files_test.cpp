@@ -6,7 +6,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <cstdlib>
 #include <thread>
 
@@ -168,6 +170,62 @@ TEST_F(Files, FileSystemsWithoutLocksAreWorkedOnAllTheSame) {
     EXPECT_EQ(o.status, 0) << o.err;
     EXPECT_FALSE(std::filesystem::exists(here_ / out / ".goalpost.lock"));
   }
+}
+
+TEST_F(Files, PipesInRunDirectoriesAreNamed) {
+  ASSERT_EQ(run(std::string(kTiny) + "--out all/good").status, 0);
+  for (const char* name : {"result.json", "config.toml", "eval.csv", "train.csv", "summary.json"}) {
+    const std::filesystem::path copy = here_ / "all" / ("run_with_" + std::string(name)), pipe = copy / name;
+    std::filesystem::copy(here_ / "all/good", copy, std::filesystem::copy_options::recursive);
+    std::filesystem::remove(pipe);
+    ASSERT_EQ(::mkfifo(pipe.c_str(), 0666), 0);
+    const Outcome o = run("report all", "timeout 60");
+    EXPECT_NE(o.status, 124) << name << ": it waits for the pipe";
+    EXPECT_THAT(o.out, HasSubstr("bit_flip_her")) << name;
+    if (name != std::string_view("summary.json")) {  // which may be somebody's own
+      EXPECT_THAT(o.err, HasSubstr(std::string(name) + " is no regular file; expected one; left out")) << name;
+    }
+    std::filesystem::remove_all(copy);
+  }
+}
+
+TEST_F(Files, FiguresThatCannotBeReadAreLeftOut) {
+  const std::filesystem::path data = here_ / "data", experiments = data / "src/experiments";
+  std::filesystem::create_directories(data / "src");
+  std::filesystem::create_directory_symlink(GOALPOST_SOURCE "/envs", data / "envs");
+  std::filesystem::create_directories(experiments / "figures");
+  for (const char* file : {"bit_flip_her.toml", "figures/bit-flip.toml"})
+    std::filesystem::copy_file(std::filesystem::path(GOALPOST_SOURCE "/src/experiments") / file, experiments / file);
+  set_content(experiments / "figures/half.toml", "title = ");
+  ASSERT_EQ(::symlink("nowhere", (experiments / "figures/gone.toml").c_str()), 0);
+  ASSERT_EQ(::mkfifo((experiments / "figures/pipe.toml").c_str(), 0666), 0);
+  const std::string before = "GOALPOST_DATA='" + data.string() + "' timeout 60";
+  ASSERT_EQ(run(std::string(kTiny) + "--out r").status, 0);
+  for (const char* command : {"report r", "list figures"}) {
+    const Outcome o = run(command, before);
+    EXPECT_EQ(o.status, 0) << o.err;
+    EXPECT_THAT(o.out, HasSubstr(command[0] == 'r' ? "bit_flip_her" : "bit-flip"));
+    EXPECT_THAT(o.err, AllOf(HasSubstr("half.toml:1: not TOML"), HasSubstr("gone.toml"),
+                             HasSubstr("pipe.toml is no regular file")));
+    EXPECT_EQ(std::count(o.err.begin(), o.err.end(), '\n'), 3) << "each is told once: " << o.err;
+  }
+  const Outcome wrong = run("reproduce half", before);
+  EXPECT_EQ(wrong.status, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("half.toml:1: not TOML"));
+}
+
+// A parent may have told this process to forget its children.
+TEST(Plot, DoesNotMissGnuplotWhereChildrenAreForgotten) {
+  if (!gnuplot_is_installed()) GTEST_SKIP() << "gnuplot is not installed";
+  const TemporaryDirectory here;
+  const Plot plot{.name = "p", .drawing = "plot x\n"};
+  auto* const before = std::signal(SIGCHLD, SIG_IGN);
+  EXPECT_TRUE(gnuplot_is_installed());
+  EXPECT_THAT(message_of<std::runtime_error>([&] {
+                draw({&plot, 1}, here.path(), "s");
+              }),
+              HasSubstr("gnuplot cannot be run, or not be waited for: "));
+  std::signal(SIGCHLD, before);
 }
 
 TEST_F(Files, FiguresDoNotDependOnTheUsersGnuplot) {

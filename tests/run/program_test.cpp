@@ -464,6 +464,17 @@ TEST_F(Program, ReproduceCountsARunThatFailedWhateverItLeaves) {
   EXPECT_EQ(o.status, 1) << o.err;
 }
 
+TEST_F(Program, ReproduceDoesNotCallUnsolvedWhatCannotBeRead) {
+  const std::string figure =
+      "reproduce bit-flip --quick --values 2 --seeds 1 --jobs 1 --out f --set train.total_episodes=400";
+  ASSERT_EQ(run(figure).status, 0);
+  set_content(here_ / "f/bit_flip_her/env.bits=2/seed_1/eval.csv", "step,wall_seconds\nmuch,0\n");
+  const Outcome o = run(figure);
+  EXPECT_EQ(o.status, 1) << o.err;
+  EXPECT_THAT(o.err, HasSubstr("f/bit_flip_her/env.bits=2/seed_1: "));
+  EXPECT_THAT(o.out, testing::ContainsRegex("bit_flip_her +largest env.bits solved [^:]*: not measured here"));
+}
+
 TEST_F(Program, ActsWithAPolicyFileAlone) {
   ASSERT_EQ(run(std::string(kShort) + "--quiet --out r").status, 0);
   std::filesystem::create_directory(here_ / "elsewhere");

@@ -2,7 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/fsuid.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdlib>
@@ -75,6 +78,58 @@ TEST(Report, SaysWhenAnExpectationIsMissed) {
   const std::vector<Summary> summaries = summarise(runs);
   EXPECT_FALSE(summaries[0].meets_expectation);
   EXPECT_THAT(summary_table(summaries), HasSubstr(">= 0.99 MISSED"));
+}
+
+// The mean of three times 0.99 is less than 0.99 in floating point.
+TEST(Report, MeetsAnExpectationUpToRounding) {
+  const TemporaryDirectory here;
+  for (int seed = 1; seed <= 3; ++seed) make_run(here / std::to_string(seed), {"env.bits=9"}, seed, 0.99);
+  const std::vector<FinishedRun> runs = find_runs({here.path()});
+  const std::vector<Summary> summaries = summarise(runs);
+  ASSERT_EQ(summaries.size(), 1u);
+  EXPECT_TRUE(summaries[0].meets_expectation);
+  EXPECT_THAT(summary_table(summaries), HasSubstr(">= 0.99 met"));
+  FigureConfig config;
+  config.key = "env.bits";
+  config.experiments = {"bit_flip_her", "bit_flip_dqn"};
+  const MeasuredFigure figure = measured_figure(config, summaries, "figure");
+  EXPECT_EQ(figure.solved[0], 9);
+  EXPECT_FALSE(figure.solved[1].has_value()) << "nothing of it was measured";
+}
+
+TEST(Report, OneSeedHasAnIntervalOnlyWhereItsEpisodesTellOne) {
+  const TemporaryDirectory here;
+  make_run(here / "runs/return", {}, 1, 0, "abc", "pendulum_sac");
+  make_run(here / "runs/chains", {}, 1, 0.6, "abc", "fetch_reach_reissued");
+  make_run(here / "runs/episodes", {"env.bits=9"}, 1, 0.6);
+  const std::vector<FinishedRun> runs = find_runs({here / "runs"});
+  const std::vector<Summary> summaries = summarise(runs);
+  ASSERT_EQ(summaries.size(), 3u);
+  for (const Summary& s : summaries) {
+    const bool known = s.experiment == "bit_flip_her";
+    EXPECT_EQ(std::isnan(s.low), !known) << s.experiment;
+    EXPECT_EQ(std::isnan(s.high), !known) << s.experiment;
+    EXPECT_EQ(s.chained, s.experiment == "fetch_reach_reissued");
+    EXPECT_THAT(summary_table({s}), HasSubstr(known ? " [0.569, 0.630] " : " - ")) << s.experiment;
+  }
+  record(summaries, here / "results");
+  const auto interval = [&](const std::string& experiment) {
+    return nlohmann::json::parse(content(here / "results" / experiment / "summary.json"))
+        .at("settings")[0]
+        .at("interval_95");
+  };
+  EXPECT_TRUE(interval("pendulum_sac").is_null());
+  EXPECT_TRUE(interval("fetch_reach_reissued").is_null());
+  EXPECT_EQ(interval("bit_flip_her").size(), 2u);
+  FigureConfig bars;
+  bars.experiments = {"fetch_reach_reissued", "bit_flip_her"};
+  EXPECT_THAT(measured_figure(bars, summaries, "figure").csv, HasSubstr("fetch_reach_reissued,0,1,0.6000,,,1000\n"));
+  if (!gnuplot_is_installed()) GTEST_SKIP() << "gnuplot is not installed";
+  const std::string page = content(write_report_page(summaries, here / "page"));
+  EXPECT_THAT(page, HasSubstr("<td class=n>0.600 -</td>"));
+  EXPECT_THAT(page, HasSubstr("<td class=n>-3.00 -</td>"));
+  EXPECT_THAT(page, HasSubstr("(none for a single seed)"));
+  EXPECT_THAT(content(here / "page/final_FetchReach-v3.csv"), HasSubstr(",IQM,0.6,,,"));
 }
 
 TEST(Report, PoolsSeedsWhateverChangesNoResult) {
@@ -166,15 +221,101 @@ TEST(Report, GoesOnWithoutTheRunsThatCannotBeRead) {
   set_content(here / "curve/eval.csv", "step,wall_seconds,success,success_any,return\n0,0.1,much,0,-40\n");
   std::filesystem::remove(here / "no_curve/eval.csv");
   set_content(here / "nan/eval.csv", "step,wall_seconds,success,success_any,return\n0,0.1,,0,-40\n");
+  make_run(here / "training", {"env.bits=9"}, 2, 1);
+  set_content(here / "training/train.csv", "step,lo_reward\n0,much\n");
   std::filesystem::create_directories(here / "recorded");
   set_content(here / "recorded/summary.json", "{\"settings\": 3}");
   std::vector<std::string> unreadable;
   const std::vector<FinishedRun> runs = find_runs({here.path()}, &unreadable);
   EXPECT_EQ(runs.size(), 1u);
-  ASSERT_EQ(unreadable.size(), 6u);
-  for (const char* bad : {"config", "result", "curve", "no_curve", "nan", "recorded"})
+  ASSERT_EQ(unreadable.size(), 7u);
+  for (const char* bad : {"config", "result", "curve", "no_curve", "nan", "training", "recorded"})
     EXPECT_THAT(unreadable, testing::Contains(testing::StartsWith((here / bad).string() + ": "))) << bad;
   EXPECT_THROW(find_runs({here.path()}), std::exception);
+}
+
+TEST(Report, NamesNumbersThatNoRunHas) {
+  const TemporaryDirectory here;
+  make_run(here / "good", {"env.bits=9"}, 1, 1);
+  const auto damage = [&](const char* name, const auto& change) {
+    make_run(here / name, {"env.bits=9"}, 2, 1);
+    nlohmann::json result = nlohmann::json::parse(content(here / name / "result.json"));
+    change(result);
+    set_content(here / name / "result.json", result.dump());
+  };
+  damage("episodes", [](nlohmann::json& j) { j["final"]["episodes"] = 0; });
+  damage("success", [](nlohmann::json& j) { j["final"]["success"] = 2.0; });
+  damage("any", [](nlohmann::json& j) { j["final"]["success_any"] = -0.5; });
+  damage("steps", [](nlohmann::json& j) { j["steps"] = -1; });
+  damage("kind", [](nlohmann::json& j) { j["final"]["kinds"]["far"] = {{"episodes", 3}, {"success", 7}}; });
+  std::vector<std::string> unreadable;
+  EXPECT_EQ(find_runs({here.path()}, &unreadable).size(), 1u);
+  EXPECT_THAT(unreadable,
+              testing::UnorderedElementsAre(
+                  HasSubstr("result.json: the number of final episodes of seed 2 is 0; expected at least 1"),
+                  HasSubstr("result.json: success of seed 2 is 2; expected a number from 0 to 1"),
+                  HasSubstr("result.json: success_any of seed 2 is -0.5; expected a number from 0 to 1"),
+                  HasSubstr("result.json: steps of seed 2 is -1; expected at least 0"),
+                  HasSubstr("result.json: success of far of seed 2 is 7; expected a number from 0 to 1")));
+}
+
+// Files are opened with the rights of nobody while it lives: root may read everything.
+class RightsOfNobody {
+ public:
+  RightsOfNobody() : before_(::setfsuid(::geteuid() == 0 ? 65534 : ::geteuid())) {}
+  ~RightsOfNobody() { ::setfsuid(static_cast<uid_t>(before_)); }
+  RightsOfNobody(const RightsOfNobody&) = delete;
+  RightsOfNobody& operator=(const RightsOfNobody&) = delete;
+
+ private:
+  int before_;
+};
+
+TEST(Report, GoesOnWithoutADirectoryThatMayNotBeRead) {
+  const TemporaryDirectory here;
+  make_run(here / "good", {"env.bits=9"}, 1, 1);
+  make_run(here / "closed/run", {"env.bits=9"}, 2, 1);
+  std::filesystem::permissions(here.path(), std::filesystem::perms(0755));
+  std::filesystem::permissions(here / "closed", std::filesystem::perms::none);
+  std::vector<std::string> unreadable;
+  std::size_t found = 0;
+  bool possible = true;
+  {
+    const RightsOfNobody rights;
+    possible = !content(experiment_directory() / "bit_flip_her.toml").empty();
+    if (possible) found = find_runs({here.path()}, &unreadable).size();
+  }
+  std::filesystem::permissions(here / "closed", std::filesystem::perms(0755));
+  if (!possible) GTEST_SKIP() << "the source tree is not for everybody to read";
+  EXPECT_EQ(found, 1u);
+  EXPECT_THAT(unreadable, testing::ElementsAre((here / "closed").string() + ": cannot be read: Permission denied"));
+}
+
+TEST(Report, ShowsFinishedRunsBesideUnfinishedOnes) {
+  const TemporaryDirectory here;
+  make_run(here / "good", {"env.bits=9"}, 1, 1);
+  make_run(here / "unfinished", {"env.bits=9"}, 2, 1);
+  std::filesystem::remove(here / "unfinished/result.json");
+  std::vector<std::string> unreadable;
+  EXPECT_EQ(find_runs({here / "unfinished", here / "good"}, &unreadable).size(), 1u);
+  EXPECT_THAT(unreadable, testing::ElementsAre((here / "unfinished").string() + " holds no finished run"));
+  unreadable.clear();
+  EXPECT_THAT(message_of<UsageError>([&] { find_runs({here / "unfinished"}, &unreadable); }),
+              HasSubstr("holds no finished run"));
+}
+
+TEST(Report, LeavesOutTheSecondRunOfOneSettingAndSeed) {
+  const TemporaryDirectory here;
+  make_run(here / "a", {"env.bits=9"}, 1, 1);
+  make_run(here / "b", {"env.bits=9"}, 1, 0.5);
+  make_run(here / "c", {"env.bits=9"}, 2, 1);
+  std::vector<std::string> unreadable;
+  const std::vector<FinishedRun> runs = find_runs({here.path()}, &unreadable);
+  ASSERT_EQ(runs.size(), 2u);
+  EXPECT_EQ(runs[0].directory, here / "a");
+  EXPECT_THAT(unreadable, testing::ElementsAre((here / "b").string() + ": a run of the same setting and seed as " +
+                                               (here / "a").string()));
+  EXPECT_EQ(summarise(runs).size(), 1u);
 }
 
 TEST(Report, RefusesTwoRunsOfOneSettingAndSeed) {
@@ -216,6 +357,75 @@ TEST(Report, RecordsEverySettingAndKeepsWhatWasRecordedEarlier) {
   EXPECT_EQ(summary.at("settings")[1].at("interquartile_mean"), 0.5);
   EXPECT_EQ(content(here / "results/bit_flip_her/env.bits=10/seed_2.csv"),
             "step,wall_seconds,success,success_any,return\n0,0.1,0,0,-40\n");
+}
+
+TEST(Report, RecordsSettingsSoThatTheyReadBack) {
+  const TemporaryDirectory here;
+  const std::vector<std::string> set = {R"(train.eval_env=["env.task.max_steps=3", "env.bits=9"])",
+                                        R"(agent.replay.dataset="t/d,2 [x].h5")",
+                                        R"(agent.replay.dataset="640")",
+                                        R"(agent.replay.dataset="a \"b\\")",
+                                        "agent.replay.dataset=plain/d.h5",
+                                        "agent.her.strategy=final"};
+  for (std::size_t i = 0; i < set.size(); ++i)
+    make_run(here / "runs" / std::to_string(i), {"env.bits=9", set[i]}, 1, 1);
+  const std::vector<FinishedRun> runs = find_runs({here / "runs"});
+  const std::vector<Summary> summaries = summarise(runs);
+  std::vector<std::string> variants;
+  for (const Summary& s : summaries) variants.push_back(s.variant);
+  EXPECT_THAT(variants,
+              testing::UnorderedElementsAre("env.bits=9," + set[0], "env.bits=9," + set[1], "env.bits=9," + set[2],
+                                            "env.bits=9," + set[3], "env.bits=9," + set[4], "env.bits=9," + set[5]));
+  record(summaries, here / "results");
+  std::vector<std::string> unreadable;
+  const std::vector<FinishedRun> recorded = find_runs({here / "results"}, &unreadable);
+  EXPECT_THAT(unreadable, testing::IsEmpty());
+  ASSERT_EQ(recorded.size(), runs.size());
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    EXPECT_EQ(recorded[i].experiment.settings(), runs[i].experiment.settings()) << runs[i].variant;
+    EXPECT_EQ(recorded[i].changes.size(), 2u) << runs[i].variant;
+  }
+}
+
+TEST(Report, RefusesToRecordWhatDoesNotReadBackBeforeAnythingIsWritten) {
+  const TemporaryDirectory here;
+  const auto refusal = [&](const char* directory) {
+    std::vector<FinishedRun> runs = find_runs({here / directory});
+    if (std::string_view(directory) == "text") runs.back().variant = "env.bits=9,train.eval_env=[env.task.max_steps=3]";
+    const std::string sentence = message_of<UsageError>([&] { record(summarise(runs), here / "results"); });
+    EXPECT_FALSE(std::filesystem::exists(here / "results")) << directory;
+    return sentence;
+  };
+  make_run(here / "text/a", {"env.bits=9"}, 1, 1);
+  make_run(here / "text/b", {"env.bits=9", "agent.her.strategy=final"}, 1, 1);
+  EXPECT_THAT(refusal("text"), HasSubstr("is not read back to them: "));
+  make_run(here / "place/a", {"agent.replay.dataset=a/b.h5"}, 1, 1);
+  make_run(here / "place/b", {"agent.replay.dataset=a_b.h5"}, 1, 1);
+  EXPECT_THAT(refusal("place"), HasSubstr("would hold two settings"));
+  make_run(here / "long/a", {"agent.replay.dataset=" + std::string(300, 'a')}, 1, 1);
+  EXPECT_THAT(refusal("long"), HasSubstr("too long for a directory's name"));
+}
+
+TEST(Report, ARecordedSettingThatCannotBeReadDoesNotHideTheOthers) {
+  const TemporaryDirectory here;
+  make_run(here / "runs/a", {"env.bits=9"}, 1, 1);
+  make_run(here / "runs/b", {"env.bits=9"}, 2, 1);
+  make_run(here / "runs/c", {"env.bits=10"}, 1, 1);
+  const std::vector<FinishedRun> runs = find_runs({here / "runs"});
+  record(summarise(runs), here / "results");
+  const std::filesystem::path file = here / "results/bit_flip_her/summary.json";
+  nlohmann::ordered_json summary = nlohmann::ordered_json::parse(content(file));
+  nlohmann::ordered_json wrong = summary["settings"][0];
+  wrong["variant"] = "env.bits=9,train.eval_env=[env.task.max_steps=3]";
+  summary["settings"].push_back(wrong);
+  summary["settings"].push_back(3);
+  summary["settings"][0]["seeds"][1]["success"] = 2;
+  set_content(file, summary.dump());
+  std::vector<std::string> unreadable;
+  EXPECT_EQ(find_runs({here / "results"}, &unreadable).size(), 2u);
+  EXPECT_THAT(unreadable,
+              testing::UnorderedElementsAre(HasSubstr("train.eval_env"), HasSubstr("not a summary of"),
+                                            HasSubstr("summary.json: success of seed 2 is 2; expected a number")));
 }
 
 TEST(Report, KeepsTheSeedsThatWereRecordedEarlier) {
@@ -280,7 +490,7 @@ TEST(Report, DrawsLearningCurvesOfSeveralMeasures) {
   EXPECT_EQ(figures[1].plot.name, "figure_lo_reward");
   EXPECT_EQ(figures[1].csv, "method,steps,value,low,high,seeds,ended\nbit_flip_her,50,-1.5,-2,-1,2,0\n");
   EXPECT_THAT(figures[0].csv, HasSubstr("bit_flip_her,50,-30,-30,-30,2,0\n"));
-  EXPECT_THAT(figures[0].csv, HasSubstr("bit_flip_her agent.her.strategy=final,0,-40,-40,-40,1,0\n"));
+  EXPECT_THAT(figures[0].csv, HasSubstr("bit_flip_her agent.her.strategy=final,0,-40,,,1,0\n"));
   EXPECT_THAT(figures[1].plot.settings, HasSubstr("set ylabel 'intrinsic reward per step in training'"));
 }
 
@@ -338,9 +548,12 @@ TEST(Report, RecordedResultsHaveTheRecordedStatistics) {
     for (const nlohmann::json& one : file.at("settings")) {
       if (one.at("variant") != s.variant) continue;
       EXPECT_EQ(one.at("interquartile_mean"), s.value) << s.experiment << " " << s.variant;
-      EXPECT_EQ(one.at("interval_95")[0], s.low) << s.experiment << " " << s.variant;
-      EXPECT_EQ(one.at("interval_95")[1], s.high) << s.experiment << " " << s.variant;
       --settings;
+      const nlohmann::json& interval = one.at("interval_95");
+      EXPECT_EQ(interval.is_null(), std::isnan(s.low)) << s.experiment << " " << s.variant;
+      if (interval.is_null()) continue;
+      EXPECT_EQ(interval.at(0), s.low) << s.experiment << " " << s.variant;
+      EXPECT_EQ(interval.at(1), s.high) << s.experiment << " " << s.variant;
     }
   }
   EXPECT_EQ(settings, 0u);
@@ -394,6 +607,18 @@ TEST(ReportPage, HoldsEverythingItShows) {
 
   EXPECT_EQ(write_report_page(summarise(runs), out), index);  // an earlier report gives way
   EXPECT_EQ(content(index), page);
+}
+
+TEST(ReportPage, DrawsLabelsWithLineEndsAndQuotes) {
+  if (!gnuplot_is_installed()) GTEST_SKIP() << "gnuplot is not installed";
+  const TemporaryDirectory here;
+  make_run(here / "runs/a", {"env.bits=9", R"(label="two\nlines\t'\u001b")"}, 1, 1);
+  make_run(here / "runs/b", {"env.bits=9", R"(train.eval_env=["env.bits=9", "env.task.max_steps=3"])"}, 1, 1);
+  make_run(here / "runs/c", {R"(name="un\nknown")"}, 1, 1);
+  const std::vector<FinishedRun> runs = find_runs({here / "runs"});
+  const std::string page = content(write_report_page(summarise(runs), here / "page"));
+  EXPECT_THAT(page, HasSubstr("two lines "));
+  EXPECT_EQ(gnuplot_string("a\nb\x7f'"), "'a b '''");
 }
 
 TEST(ReportPage, SaysWhyItCannotBeWritten) {

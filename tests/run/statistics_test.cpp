@@ -27,6 +27,15 @@ TEST(Statistics, InterquartileMeanCutsAQuarterRoundedDownAtEachEnd) {
   EXPECT_EQ(interquartile_mean(Values{9, 8, 7, 6, 5, 4, 3, 2, 1, 100}), 5.5);  // floor(10/4) = 2: 3 ... 8
 }
 
+TEST(Statistics, AMeanReachesAThresholdUpToItsRounding) {
+  EXPECT_LT(interquartile_mean(Values{0.99, 0.99, 0.99}), 0.99);
+  EXPECT_TRUE(reaches(interquartile_mean(Values{0.99, 0.99, 0.99}), 0.99));
+  EXPECT_TRUE(reaches(mean(Values{-200.1, -200.1, -200.1}), -200.1));
+  EXPECT_TRUE(reaches(1, 0.99));
+  EXPECT_FALSE(reaches(0.99 - 1e-9, 0.99));
+  EXPECT_FALSE(reaches(-200.1 - 1e-6, -200.1));
+}
+
 TEST(Statistics, QuantilesAreLinearBetweenOrderStatistics) {
   const Values v = {4, 1, 3, 2};  // places 0, 1, 2, 3
   EXPECT_EQ(quantile(v, 0), 1);
