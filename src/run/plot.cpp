@@ -103,7 +103,8 @@ bool draw(std::span<const Plot> plots, const std::filesystem::path& directory, c
       "LC_ALL=C.UTF-8 gnuplot -d {1}.gp > {1}.log 2>&1",
       shell_quoted(directory.string()), shell_quoted(script));
   const int status = std::system(command.c_str());
-  if (status == -1) throw std::runtime_error(fmt::format("gnuplot cannot be run, or not be waited for: {}", std::strerror(errno)));
+  if (status == -1)
+    throw std::runtime_error(fmt::format("gnuplot cannot be run, or not be waited for: {}", std::strerror(errno)));
   if (status != 0) return false;
   for (const Plot& p : plots) adapt(directory / (p.name + ".svg"), p);
   return true;
