@@ -1,6 +1,7 @@
 // goalpost: the command line. Parses, calls, and turns exceptions into sentences and exit statuses:
 // 0 success, 1 something asked for did not hold or could not be written, 2 a usage or configuration error, interrupted:
-// 130 by Ctrl-C (SIGINT), 75 by SIGTERM, SIGHUP or SIGUSR1, where the same command with --resume goes on.
+// 130 by Ctrl-C (SIGINT), 75 by SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 or SIGXCPU, where the same command with --resume goes
+// on. Commands that take no notice of them (list, describe, report, dataset, benchmark) are ended by these signals.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include <exception>
 #include <iostream>
 #include <iterator>
+#include <limits>
 #include <new>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -35,6 +37,7 @@
 #include "run/rollout.h"
 #include "run/runner.h"
 #include "storage/dataset.h"
+#include "storage/file.h"
 
 namespace goalpost {
 namespace {
@@ -151,7 +154,9 @@ void print_result(const RunResult& r, const std::filesystem::path& directory) {
 
 int tell(const std::optional<RunResult>& r, const std::filesystem::path& directory, bool quiet) {
   if (!r) {
-    if (can_be_resumed(directory))
+    if (!std::filesystem::exists(directory / "config.toml"))
+      print_error("interrupted before the first step: nothing was written, and the same command begins anew");
+    else if (can_be_resumed(directory))
       print_error(fmt::format("interrupted; what was saved until now is in {0}; `goalpost train --resume {0}` goes on",
                               directory.string()));
     else
@@ -353,6 +358,7 @@ int dataset(DatasetOptions o) {
       export_d4rl(path, o.out, o.compressed);
     }
   } catch (const std::runtime_error& e) {
+    if (is_of_machine(e)) throw;
     throw UsageError(e.what());
   }
   return 0;
@@ -400,9 +406,45 @@ CLI::Validator integer(std::int64_t low, std::int64_t high) {
       "");
   return validator;
 }
+// Numbers with a point, of which nan and inf are none.
+CLI::Validator number(double low = std::numeric_limits<double>::lowest(),
+                      double high = std::numeric_limits<double>::max()) {
+  CLI::Validator validator(
+      [low, high](std::string& text) -> std::string {
+        double value = 0;
+        const char *const begin = text.data() + text.starts_with('+'), *const end = text.data() + text.size();
+        const auto [stop, error] = std::from_chars(begin, end, value);
+        if (error == std::errc() && stop == end && value >= low && value <= high) return "";
+        return low > std::numeric_limits<double>::lowest()
+                   ? fmt::format("{}; expected a number {} to {}", text, low, high)
+                   : fmt::format("{}; expected a finite number", text);
+      },
+      "");
+  return validator;
+}
+// @throws UsageError for an empty word: as the value of an option it would count as an option that is left out
+void expect_no_empty_words(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i], before = argv[i - 1];
+    if (word.starts_with("--") && word.find('=') == word.size() - 1)
+      throw UsageError(fmt::format("{} is empty; expected a value", word.substr(0, word.size() - 1)));
+    if (!word.empty()) continue;
+    throw UsageError(before.starts_with("--")
+                         ? fmt::format("{} is empty; expected a value", before)
+                         : fmt::format("word {} of the command is empty; expected a name, a path or an option", i));
+  }
+}
+
+// @throws UsageError if the path is there and is no directory
+void expect_directory(const std::string& out) {
+  if (!out.empty() && std::filesystem::exists(out) && !std::filesystem::is_directory(out))
+    throw UsageError(fmt::format("--out {}: this is a file; expected a directory, or a new name", out));
+}
+
 constexpr std::int64_t kMostSeed = 9'000'000'000'000'000, kMostCount = 1'000'000'000;
 
 int run(int argc, char** argv) {
+  expect_no_empty_words(argc, argv);
   CLI::App app("goalpost: goal-conditioned and hierarchical reinforcement learning, reproducibly.");
   app.require_subcommand(1);
   app.set_version_flag("--version", BuildInfo::current().revision);
@@ -444,6 +486,7 @@ int run(int argc, char** argv) {
   train_command->add_option("--set", set, "put key=value over the file, e.g. env.bits=40")->allow_extra_args(false);
   train_command->add_flag("--quiet", quiet, "no progress");
   train_command->callback([&] {
+    catch_interrupts();
     outlive_readers();
     if (!train_seed.empty()) set.push_back("seed=" + train_seed);
     if (!steps.empty()) set.push_back("train.total_steps=" + steps);
@@ -473,7 +516,10 @@ int run(int argc, char** argv) {
                                "observations, goals and actions");
   evaluate_command->add_option("--set", v.set, "another environment setting, e.g. env.goal_x=9")
       ->allow_extra_args(false);
-  evaluate_command->callback([&] { status = evaluate(v); });
+  evaluate_command->callback([&] {
+    catch_interrupts();
+    status = evaluate(v);
+  });
 
   CLI::App* reproduce_command = app.add_subcommand("reproduce", "all runs of a paper's figure, then the figure");
   ReproduceOptions r;
@@ -491,6 +537,8 @@ int run(int argc, char** argv) {
   reproduce_command->add_option("--set", r.set, "put key=value over every experiment")->allow_extra_args(false);
   reproduce_command->add_flag("--record", r.record, "also write src/experiments/results and the README's table");
   reproduce_command->callback([&] {
+    expect_directory(r.out.string());
+    catch_interrupts();
     outlive_readers();
     status = reproduce(r);
   });
@@ -499,9 +547,14 @@ int run(int argc, char** argv) {
   bool recorded = false;
   report_command->add_option("runs", directories, "run directories or recorded results, or directories above them")
       ->required();
-  report_command->add_option("--out", out, "directory: also write a page with curves and comparisons, index.html");
+  report_command->add_option("--out", out,
+                             "directory: also write a page with curves and comparisons, index.html, in place of an "
+                             "earlier page");
   report_command->add_flag("--record", recorded, "also write src/experiments/results and the README's table");
-  report_command->callback([&] { status = report(directories, out, recorded); });
+  report_command->callback([&] {
+    expect_directory(out);
+    status = report(directories, out, recorded);
+  });
 
   CLI::App* rollout_command = app.add_subcommand("rollout", "step an environment and write a row per step");
   RolloutOptions o;
@@ -521,12 +574,13 @@ int run(int argc, char** argv) {
                               "CSV file: a header and one row, the simulator state to start from (qpos0.., qvel0..)");
   rollout_command->add_flag("--with-state", o.with_state, "also write the simulator state after each step");
   rollout_command->add_flag("--with-actions", o.with_actions, "also write the actions, as --actions reads them");
-  rollout_command->add_option("--out", o.out, "CSV file; standard output if left out");
-  rollout_command->add_option("--record", o.record, "also record the episodes in this HDF5 file");
+  rollout_command->add_option("--out", o.out, "CSV file; must be new. Standard output if left out");
+  rollout_command->add_option("--record", o.record, "also record the episodes in this HDF5 file; must be new");
   rollout_command->add_option("--set", o.set, "environment setting, e.g. env.bits=40")->allow_extra_args(false);
   rollout_command->callback([&] {
     if (o.env.empty() && o.policy.empty())
       throw UsageError("rollout: which environment? `goalpost list envs` shows them all");
+    catch_interrupts();
     rollout(o);
     status = interrupted() ? interrupt_status() : 0;
   });
@@ -537,7 +591,7 @@ int run(int argc, char** argv) {
   std::string size = "640x480";
   render_command->add_option("what", p.what, "run directory or policy.h5, or a name of `goalpost list envs`")
       ->required();
-  render_command->add_option("--out", p.out, "the film (.mp4), or its last picture (.png)")->required();
+  render_command->add_option("--out", p.out, "the film (.mp4), or its last picture (.png); must be new")->required();
   CLI::Option* given = render_command->add_option(
       "--actions", p.actions, "CSV file, columns a0, a1, ..., one row per step, in the environment's unit");
   CLI::Option* at_random = render_command->add_flag("--random", p.random, "uniform random actions")->excludes(given);
@@ -558,9 +612,9 @@ int run(int argc, char** argv) {
           "--camera", [&](const std::string& name) { p.film.view = find_view(name); }, "overview, top or follow")
       ->check(CLI::IsMember(std::vector<std::string>(kViewNames.begin(), kViewNames.end())))
       ->default_str("overview");
-  render_command->add_option("--azimuth", p.film.azimuth, "degrees, of the camera; 90 looks along +y");
-  render_command->add_option("--elevation", p.film.elevation, "degrees; -90 looks straight down");
-  render_command->add_option("--distance", p.film.distance, "m, of the camera")->check(CLI::Range(1e-6, 1e6));
+  render_command->add_option("--azimuth", p.film.azimuth, "degrees, of the camera; 90 looks along +y")->check(number());
+  render_command->add_option("--elevation", p.film.elevation, "degrees; -90 looks straight down")->check(number());
+  render_command->add_option("--distance", p.film.distance, "m, of the camera")->check(number(1e-6, 1e6));
   render_command->add_flag("--trail", p.film.trail, "dots where goals were achieved on the way, and at sub-goals");
   render_command
       ->add_option("--relabelled", p.relabelled,
@@ -572,6 +626,7 @@ int run(int argc, char** argv) {
   render_command->add_flag("--quiet", p.quiet, "no progress");
   render_command->callback([&] {
     parse_size(size, p.film);
+    catch_interrupts();
     render(p);
     status = interrupted() ? interrupt_status() : 0;
   });
@@ -605,9 +660,11 @@ int run(int argc, char** argv) {
       dataset_command->add_flag("--failed", d.filter.failed, "filter: only episodes that ended by a failure"));
   filter_option("--purpose", d.purpose, "only episodes of training, of evaluations or of rollouts")
       ->check(CLI::IsMember(std::vector<std::string>(std::begin(kPurposes), std::end(kPurposes))));
-  filter_option("--min-return", d.filter.min_return, "only episodes with at least this undiscounted return");
-  filter_option("--max-return", d.filter.max_return, "only episodes with at most this undiscounted return");
-  filter_option("--first", d.filter.first, "at most so many of those left")->check(CLI::PositiveNumber);
+  filter_option("--min-return", d.filter.min_return, "only episodes with at least this undiscounted return")
+      ->check(number());
+  filter_option("--max-return", d.filter.max_return, "only episodes with at most this undiscounted return")
+      ->check(number());
+  filter_option("--first", d.filter.first, "at most so many of those left")->transform(integer(1, kMostCount));
   filter_option("--steps", d.steps, "only episodes that ended at these transitions of the run, A-B, both included");
   dataset_command->callback([&] {
     for (const CLI::Option* option : filters)
@@ -620,7 +677,6 @@ int run(int argc, char** argv) {
   benchmark_command->add_option("filter", filter, "regular expression; all if left out")->default_str("");
   benchmark_command->callback([&] { status = benchmark(filter); });
 
-  catch_interrupts();
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {
@@ -654,6 +710,7 @@ void open_standard_descriptors() {
 int main(int argc, char** argv) {
   using namespace goalpost;
   open_standard_descriptors();
+  prepare_signals();
   const auto say = [](const char* sentence, int status) {
     print_error(fmt::format("goalpost: {}", sentence));
     return status;

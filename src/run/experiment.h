@@ -42,6 +42,7 @@ struct BuildInfo {
   std::string revision = kUnknown, compiler = kUnknown, flags = kUnknown, instructions = kUnknown, cpu = kUnknown,
               features = kUnknown, kernels = kUnknown, libraries = kUnknown;
   std::string resumed = "";
+  std::string inputs = "";
   std::string identity = kUnknown;
 
   static constexpr char kUnknown[] = "unknown";
@@ -63,12 +64,17 @@ constexpr auto fields(const BuildInfo*) {
       field("resumed", &BuildInfo::resumed,
             "what keeps the run from being repeated: resumed with another build, or without its replay buffer; empty: "
             "nothing"),
+      field(
+          "inputs", &BuildInfo::inputs,
+          "digests of the files that the run began with, by setting: agent.replay.dataset and the policies of earlier "
+          "runs; empty: none, or not known"),
       field("identity", &BuildInfo::identity, "hash of all of this and of every setting that affects results"),
   };
 }
 static_assert(complete<BuildInfo>);
 
-/// In what two builds differ. What one of them does not know is not compared.
+/// In what two builds differ. What one of them does not know is not compared, and inputs only where both have some:
+/// that one has a file which the other has not is a difference of their settings.
 struct BuildDifference {
   std::string what, a, b;  ///< "kernels", "AVX2", "Eigen"
 };

@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <iterator>
 #include <map>
+#include <system_error>
 #include <thread>
 
 #include "core/data_path.h"
@@ -213,6 +214,7 @@ int run_tasks(const std::vector<Task>& tasks, int jobs) {
       continue;
     }
     if (pid < 0 && errno == EINTR) continue;
+    if (pid < 0) throw std::system_error(errno, std::generic_category(), "cannot wait for a training process");
     const auto it = running.find(pid);
     if (it == running.end()) continue;
     const Task& task = *it->second.task;

@@ -14,6 +14,7 @@
 #include "run/rollout.h"
 #include "run/runner.h"
 #include "run/video.h"
+#include "storage/file.h"
 
 namespace goalpost {
 
@@ -259,8 +260,7 @@ Scene relabelled_scene(VectorEnv& env, const FilmSource& source, int episodes, i
 
 void render(const RenderOptions& o) {
   const PictureFormat format = format_of(o.out);
-  if (o.out.has_parent_path() && !std::filesystem::is_directory(o.out.parent_path()))
-    throw UsageError(fmt::format("{}: there is no directory {}", o.out.string(), o.out.parent_path().string()));
+  expect_new(o.out);
   if (o.step && format == PictureFormat::film)
     throw UsageError(
         fmt::format("--step {} is of a picture, but {} is a film; expected a file .png", *o.step, o.out.string()));

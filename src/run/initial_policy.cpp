@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <map>
 #include <set>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "autodiff/gemm.h"
 #include "run/policy_file.h"
+#include "storage/file.h"
 
 namespace goalpost {
 namespace {
@@ -104,18 +106,23 @@ void load(const InitialPolicy& wanted, const Experiment& experiment, const std::
 
 }  // namespace
 
-void load_initial_policies(Agent& agent, const Experiment& experiment) {
+std::vector<std::string> load_initial_policies(Agent& agent, const Experiment& experiment) {
+  std::vector<std::string> inputs;
   for (const InitialPolicy& wanted : agent.initial_policies()) {
     std::string directory = wanted.run;
     if (const std::size_t at = directory.find("{seed}"); at != std::string::npos)
       directory.replace(at, 6, std::to_string(experiment.seed));
     try {
       load(wanted, experiment, directory);
+      const std::filesystem::path path(directory);
+      const std::filesystem::path file = std::filesystem::is_directory(path) ? path / "policy.h5" : path;
+      inputs.push_back(fmt::format("{} {}", wanted.setting, content_digest({file})));
     } catch (const std::exception& e) {
       throw UsageError(fmt::format("{} = \"{}\": {}", wanted.setting, directory, e.what()));
     }
   }
   set_precision(experiment.train.precision);  // load_run has set that of the other run
+  return inputs;
 }
 
 }  // namespace goalpost

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "algos/agent.h"
 #include "run/experiment.h"
 
@@ -7,7 +10,8 @@ namespace goalpost {
 
 /// Gives an agent what its Agent::initial_policies ask for, from the policy.h5 of earlier runs.
 /// @param experiment of the agent: names the networks that are asked for, and the seed
+/// @returns "setting digest" of each policy.h5, for BuildInfo::inputs
 /// @throws UsageError naming the setting if a directory is no run, or its policy is not of the shape that is needed
-void load_initial_policies(Agent& agent, const Experiment& experiment);
+std::vector<std::string> load_initial_policies(Agent& agent, const Experiment& experiment);
 
 }  // namespace goalpost

@@ -10,6 +10,7 @@ namespace goalpost {
 namespace {
 
 constexpr int kByPerson = 130;  // as a shell has it: 128 + SIGINT
+constexpr int kInterrupts[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
 
 std::atomic<int> first_signal = 0;  // the one global: a signal has no other way to say something
 std::atomic<bool> asked_by_person = false;
@@ -21,28 +22,35 @@ void on_signal(int signal) {
   first_signal.compare_exchange_strong(none, signal);
 }
 
-void ignore(int signal) {
+void set_action(int signal, void (*handler)(int)) {
   struct sigaction action = {};
-  action.sa_handler = SIG_IGN;
+  action.sa_handler = handler;
+  sigemptyset(&action.sa_mask);
+  action.sa_flags = SA_RESTART;
   sigaction(signal, &action, nullptr);
 }
 
 }  // namespace
 
-void catch_interrupts() {
-  struct sigaction action = {};
-  action.sa_handler = on_signal;
-  sigemptyset(&action.sa_mask);
-  action.sa_flags = SA_RESTART;
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
-    struct sigaction before = {};
-    sigaction(signal, nullptr, &before);
-    if (before.sa_handler != SIG_IGN) sigaction(signal, &action, nullptr);
-  }
-  ignore(SIGXFSZ);
+void prepare_signals() {
+  set_action(SIGCHLD, SIG_DFL);
+  set_action(SIGXFSZ, SIG_IGN);
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGCHLD);
+  for (const int signal : kInterrupts) sigaddset(&signals, signal);
+  sigprocmask(SIG_UNBLOCK, &signals, nullptr);
 }
 
-void outlive_readers() { ignore(SIGPIPE); }
+void catch_interrupts() {
+  for (const int signal : kInterrupts) {
+    struct sigaction before = {};
+    sigaction(signal, nullptr, &before);
+    if (before.sa_handler != SIG_IGN) set_action(signal, on_signal);
+  }
+}
+
+void outlive_readers() { set_action(SIGPIPE, SIG_IGN); }
 
 bool interrupted() { return first_signal.load(std::memory_order_relaxed) != 0; }
 

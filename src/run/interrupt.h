@@ -2,10 +2,14 @@
 
 namespace goalpost {
 
-/// From here on SIGINT (Ctrl-C), SIGTERM, SIGHUP and SIGUSR1 only set a flag, except for those that the process was
-/// started to ignore (nohup). A second SIGINT ends the process at once with status 130; the others may come again, as a
-/// scheduler and a parent process may both send them. A write beyond a limit of file sizes fails instead of ending the
-/// process (SIGXFSZ).
+/// What every command needs of signals, whatever its parent process has set: children can be waited for (SIGCHLD has
+/// its default action), the signals of catch_interrupts() are not blocked, and a write beyond a limit of file sizes
+/// fails instead of ending the process (SIGXFSZ). Called once, at the start of the program.
+void prepare_signals();
+/// From here on SIGINT (Ctrl-C), SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 and SIGXCPU only set a flag, except for those that
+/// the process was started to ignore (nohup). Only for work that asks interrupted(): other commands are ended by these
+/// signals as any program is. A second SIGINT ends the process at once with status 130; the others may come again, as a
+/// scheduler and a parent process may both send them.
 void catch_interrupts();
 /// From here on a write to a pipe that nobody reads fails instead of ending the process (SIGPIPE): for what outlives
 /// whoever reads its output.

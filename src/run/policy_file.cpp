@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "storage/checkpoint.h"
+#include "storage/file.h"
 
 namespace goalpost {
 namespace {
@@ -102,6 +103,7 @@ Origin origin_of(const std::filesystem::path& file, const std::filesystem::path&
     origin.experiment.build = BuildInfo::recorded(values);
     return origin;
   }
+  expect_no_stream(config);
   if (!std::filesystem::is_regular_file(config))
     throw UsageError(
         fmt::format("{} does not say what it is a policy of, as files of earlier versions do not; expected "
@@ -116,6 +118,7 @@ Origin origin_of(const std::filesystem::path& file, const std::filesystem::path&
 
 // @throws UsageError if config.toml beside a policy was changed in what the policy depends on
 void compare(const Experiment& policy, const std::filesystem::path& file, const std::filesystem::path& config) {
+  expect_no_stream(config);
   if (!std::filesystem::is_regular_file(config)) return;
   const Experiment beside = make_experiment(TomlValues::from_file(config));
   const auto found = differences(policy, file.string(), beside, config.string(), [](const FieldText& f) {
@@ -151,6 +154,7 @@ LoadedRun load_run(const std::filesystem::path& path, const std::vector<std::str
   const bool alone = std::filesystem::is_regular_file(path);
   const std::filesystem::path directory = alone ? path.parent_path() : path, config = directory / "config.toml",
                               file = alone ? path : path / "policy.h5";
+  expect_no_stream(file);
   if (!std::filesystem::is_regular_file(file)) {
     if (!std::filesystem::is_regular_file(config))
       throw UsageError(fmt::format("{} is not a run directory: it holds no {}", path.string(),
@@ -191,6 +195,7 @@ LoadedRun load_run(const std::filesystem::path& path, const std::vector<std::str
     throw UsageError(
         fmt::format("{}: its attribute \"{}\" is not what a policy has: {}", file.string(), kAbout, e.what()));
   } catch (const std::runtime_error& e) {
+    if (is_of_machine(e)) throw;
     throw UsageError(e.what());
   }
 }

@@ -12,6 +12,7 @@
 #include "core/names.h"
 #include "run/fixed_policy.h"
 #include "run/interrupt.h"
+#include "run/progress.h"
 #include "run/runner.h"
 #include "storage/csv.h"
 #include "storage/episodes.h"
@@ -24,6 +25,7 @@ CsvTable read_table(const std::filesystem::path& file) {
   try {
     return read_user_csv(file);
   } catch (const std::runtime_error& e) {
+    if (is_of_machine(e)) throw;
     throw UsageError(e.what());
   }
 }
@@ -117,6 +119,11 @@ std::string environment_toml(const std::string& env, const std::vector<std::stri
 }
 
 void rollout(const RolloutOptions& o) {
+  for (const std::filesystem::path& file : {o.out, o.record})
+    if (!file.empty()) expect_new(file);
+  if (!o.out.empty() && !std::filesystem::exists(o.out) &&
+      std::filesystem::weakly_canonical(o.out) == std::filesystem::weakly_canonical(o.record))
+    throw UsageError(fmt::format("--out and --record are both {}; expected two files", o.out.string()));
   EnvFactory make_env;
   std::unique_ptr<Agent> agent;
   std::string config;  // kept with recorded episodes
@@ -166,13 +173,16 @@ void rollout(const RolloutOptions& o) {
       writer = std::make_unique<EpisodeFileWriter>(
           o.record, EpisodeHeader::of(spec, static_cast<std::uint64_t>(o.seed), config), false);
     } catch (const std::runtime_error& e) {
+      if (is_of_machine(e)) throw;
       throw UsageError(e.what());
     }
   }
+  Index whole = 0;  // recorded
   const auto record_episode = [&] {
     stage.move_episode(0, 0, recorded);
     writer->append(recorded);
     recorded.clear();
+    ++whole;
   };
 
   Eigen::VectorXd state(static_cast<Index>(coordinates.size()));
@@ -213,8 +223,12 @@ void rollout(const RolloutOptions& o) {
     }
   }
   if (writer) {
-    if (stage.steps(0) > 0) record_episode();
-    writer->close();
+    // Where the actions have been used up the episode is truncated; where it was interrupted it is none.
+    if (stage.steps(0) > 0 && !interrupted()) record_episode();
+    if (whole > 0)
+      writer->close();
+    else
+      print_error(fmt::format("goalpost: no episode has ended: {} is not written", o.record.string()));
   }
   if (!o.out.empty())
     write_file_atomically(o.out, text);

@@ -26,8 +26,8 @@ struct RolloutOptions {
   std::filesystem::path state;   ///< CSV file with one row: the simulator's state that the first episode starts from
   bool with_state = false;       ///< also write the simulator's state after each step
   bool with_actions = false;     ///< also write the actions, so that the output can be given back as actions
-  std::filesystem::path out;     ///< CSV file; empty: standard output
-  std::filesystem::path record;  ///< HDF5 file of the episodes (storage/episodes.h); empty: none
+  std::filesystem::path out;     ///< CSV file, new; empty: standard output
+  std::filesystem::path record;  ///< HDF5 file of the episodes (storage/episodes.h), new; empty: none
   std::vector<std::string> set;  ///< env.key=value
 };
 
@@ -42,8 +42,9 @@ std::string environment_toml(const std::string& env, const std::vector<std::stri
 /// state that the first action is chosen in, and empty cells for reward, flags and action.
 /// Numbers have the digits that restore their bits; actions and simulator state are doubles. Observation, goals and
 /// state are those after the step. Actions are in the environment's own unit; an episode that ends is followed by the
-/// next until the actions are used up.
-/// @throws UsageError for a missing or wrong file, with file and line
+/// next until the actions are used up, which truncates the last one. Of an interrupted rollout the episode under way is
+/// not recorded.
+/// @throws UsageError for a missing or wrong file, with file and line, or an output that is there already
 void rollout(const RolloutOptions& options);
 
 }  // namespace goalpost

@@ -303,28 +303,44 @@ void check_before_training(const Experiment& e, bool resumed) {
     for (const std::string& sentence : *sentences) fmt::print(stderr, "goalpost: warning: {}\n", sentence);
 }
 
-// Puts the episodes of agent.replay.dataset into the memory, one lane after the other.
-void fill_memory(RunParts& parts) {
+// Puts the episodes of agent.replay.dataset into the memory, one lane after the other. Returns nothing if interrupted;
+// otherwise what the dataset adds to BuildInfo::inputs, which is empty without one.
+std::optional<std::string> fill_memory(RunParts& parts) {
   const OffPolicyConfig* c = find_algorithm(parts.experiment.algorithm).off_policy(*parts.experiment.agent_settings);
-  if (c == nullptr || c->replay.dataset.empty()) return;
+  if (c == nullptr || c->replay.dataset.empty()) return "";
   int lane = 0;
   try {
-    replay_dataset(c->replay.dataset, parts.env.spec(), [&](const StepBatch& step) {
+    const auto remember = [&](const StepBatch& step) {
       parts.agent->remember(step, lane);
       if (step.ended(0)) lane = (lane + 1) % parts.env.lanes();
-    });
+    };
+    if (!replay_dataset(c->replay.dataset, parts.env.spec(), remember, interrupted)) return std::nullopt;
     if (parts.env.spec().can_fail && dataset_identity(c->replay.dataset).guesses_failures)
       fmt::print(stderr, "goalpost: agent.replay.dataset: {}: {}\n", c->replay.dataset, kGuessedFailures);
     if (c->replay.dataset_check) expect_same_task(c->replay.dataset, parts.env.spec(), parts.experiment.to_toml());
+    return "agent.replay.dataset " + dataset_digest(c->replay.dataset);
   } catch (const DatasetMismatch& e) {
     throw UsageError(
         fmt::format("agent.replay.dataset: {} (agent.replay.dataset_check=false takes it all the same)", e.what()));
   } catch (const std::runtime_error& e) {
+    if (is_of_machine(e)) throw;
     throw UsageError(fmt::format("agent.replay.dataset: {}", e.what()));
   }
 }
 
-std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool quiet) {
+// Gives a new agent what its run begins with, and notes it in BuildInfo::inputs. Returns false if interrupted.
+bool begin_agent(RunParts& parts) {
+  std::vector<std::string> inputs = load_initial_policies(*parts.agent, parts.experiment);
+  const std::optional<std::string> dataset = fill_memory(parts);
+  if (!dataset) return false;
+  if (!dataset->empty()) inputs.push_back(*dataset);
+  parts.experiment.build.inputs = fmt::format("{}", fmt::join(inputs, ", "));
+  return true;
+}
+
+// @param earlier the result of the finished run that goes on
+std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool quiet,
+                                          std::optional<RunResult> earlier = std::nullopt) {
   Experiment& e = parts.experiment;
   Run& run = parts.run;
   Agent& agent = *parts.agent;
@@ -373,6 +389,12 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, bool qui
     // A run that was resumed from a checkpoint leaves one, or what it reports from here on could not be gone on with.
     if (c.checkpoint_every > 0 || std::filesystem::exists(CheckpointSeries::newest(directory)))
       checkpoints.save(run.progress().step, kCheckpointKind, parts.state(c.checkpoint_replay), config);
+    if (!earlier) return;
+    // What the run has become is saved: from here on it is unfinished. If the second of these is not reached, it goes
+    // on by its configuration, which leaves it something to do.
+    write_file_atomically(directory / kConfigFile, config);
+    std::filesystem::rename(directory / kResultFile, directory / fmt::format("result_{}.json", earlier->progress.step));
+    earlier.reset();
   };
 
   TrainEnd end;
@@ -425,7 +447,7 @@ std::string checkpoint_problem(const std::filesystem::path& file, const Experime
   const std::string name = file.string();
   const TomlValues values = TomlValues::from_text(read_state_config(file, kCheckpointKind), name);
   if (!any_build) {
-    const BuildInfo then = BuildInfo::recorded(values), now = BuildInfo::current();
+    const BuildInfo then = BuildInfo::recorded(values), now = BuildInfo::current();  // without inputs
     const auto found = build_differences(then, now);
     for (const auto& [what, a, b] : found)
       if (what != "resumed")
@@ -448,22 +470,36 @@ TrainConfig settings_of(const std::filesystem::path& checkpoint) {
   return make_experiment(TomlValues::from_text(config, checkpoint.string())).train;
 }
 
-// @param fill puts into the memory what a checkpoint without it does not hold @throws UsageError
-void load_checkpoint(RunParts& parts, const std::filesystem::path& directory, bool any_build,
-                     const std::function<void()>& fill) {
+// A checkpoint without the replay buffer is completed by the dataset, if the run has one. Returns false if interrupted.
+// @throws UsageError
+bool load_checkpoint(RunParts& parts, const std::filesystem::path& directory, bool any_build) {
   const std::filesystem::path file = CheckpointSeries::newest(directory);
   try {
     if (const std::string problem = checkpoint_problem(file, parts.experiment, any_build); !problem.empty())
       throw UsageError(problem);
     const TrainConfig saved = settings_of(file);  // not what --set has made of them
-    if (!saved.checkpoint_replay) fill();
+    if (!saved.checkpoint_replay) {
+      const std::optional<std::string> dataset = fill_memory(parts);
+      if (!dataset) return false;
+      std::string& inputs = parts.experiment.build.inputs;
+      if (!inputs.empty() && inputs.find(*dataset) == inputs.npos) {
+        if (!any_build)
+          throw UsageError(
+              fmt::format("{}: build inputs = {}; expected {}, the dataset as it is now; --any-build goes on all the "
+                          "same, with results that no single dataset repeats",
+                          file.string(), inputs, *dataset));
+        inputs += ", then " + *dataset;
+      }
+    }
     load_state(file, kCheckpointKind, parts.state(saved.checkpoint_replay));
     // Evaluations that count toward stopping early had the success that was asked for then.
     if (const double now = parts.experiment.train.stop_success; now == 0 || now > saved.stop_success)
       parts.run.state.successes_in_a_row = 0;
+    return true;
   } catch (const UsageError&) {
     throw;
   } catch (const std::runtime_error& e) {
+    if (is_of_machine(e)) throw;
     std::string advice;
     if (const auto older = CheckpointSeries::older(directory); !older.empty())
       advice = fmt::format("; copy {} over it to go on from there", older.back().string());
@@ -551,11 +587,14 @@ std::string traces_of_resuming(const std::filesystem::path& directory) {
 
 Experiment load_config(const std::filesystem::path& directory, const std::vector<std::string>& set) {
   const std::filesystem::path config = directory / kConfigFile;
+  expect_no_stream(config);
   if (!std::filesystem::is_regular_file(config))
     throw UsageError(fmt::format("{} is not a run directory: it holds no {}", directory.string(), kConfigFile));
   TomlValues values = TomlValues::from_file(config);
   for (const std::string& s : set) values.set(s);
-  return make_experiment(values);
+  Experiment e = make_experiment(values);
+  e.build.inputs = BuildInfo::recorded(values).inputs;  // what the run began with, whatever has become of the files
+  return e;
 }
 
 }  // namespace
@@ -568,8 +607,7 @@ std::optional<RunResult> train_in_directory(Experiment& e, const std::filesystem
   RunLog::check_unused(directory);
   check_before_training(e, false);
   RunParts parts(e);
-  load_initial_policies(*parts.agent, e);
-  fill_memory(parts);
+  if (!begin_agent(parts)) return std::nullopt;
   const std::string config = e.to_toml();
   RunLog log(directory, config);
   const DirectoryLock lock(directory);
@@ -597,7 +635,7 @@ std::optional<RunResult> resume_in_directory(const std::filesystem::path& direct
     const bool counts = e.train.stop_success > 0 && e.train.stop_success <= before.train.stop_success;
     const std::string more =
         needed_to_go_on(result->progress, result->end == "success" && counts ? before.train.stop_evals : 0, e.train);
-    if (set.empty())
+    if (set.empty() && !more.empty())
       throw UsageError(fmt::format("{} has finished; to train on, give it more: {}", directory.string(), more));
     if (!more.empty() && !other_evaluation)
       throw UsageError(fmt::format("{} has finished, and with these settings nothing is left to train; expected {}",
@@ -606,28 +644,26 @@ std::optional<RunResult> resume_in_directory(const std::filesystem::path& direct
   if (!saved && before.train.checkpoint_every == 0) throw UsageError(no_checkpoint(directory));
   if (saved) go_back_to_whole_curve(directory);
   RunParts parts(e);
-  const auto fill = [&] { fill_memory(parts); };
   if (!saved) {
     print_error(fmt::format("goalpost: {} was ended before its first checkpoint; it begins again, to the same bits",
                             directory.string()));
     std::filesystem::remove_all(episode_parts(directory));
     std::filesystem::remove(episode_file(directory));
-    load_initial_policies(*parts.agent, e);
-    fill();
+    if (!begin_agent(parts)) return std::nullopt;
   }
   parts.record_in(directory);
-  if (saved) load_checkpoint(parts, directory, any_build, fill);
+  if (saved && !load_checkpoint(parts, directory, any_build)) return std::nullopt;
   if (saved) e.build.resumed = traces_of_resuming(directory);
   // A checkpoint is saved behind the rows of its step, unless it was taken on the way to them.
   const TrainState& state = parts.run.state;
-  std::filesystem::remove(directory / kResultFile);
-  write_file_atomically(directory / kConfigFile, e.to_toml());
   RunLog log = RunLog::resume(directory, state.progress.step - (state.evaluation_due ? 1 : 0));
-  return train_to_the_end(parts, log, quiet);
+  if (!result) write_file_atomically(directory / kConfigFile, e.to_toml());
+  return train_to_the_end(parts, log, quiet, result);
 }
 
 bool can_be_resumed(const std::filesystem::path& directory) {
-  return std::filesystem::exists(CheckpointSeries::newest(directory));
+  return std::filesystem::exists(CheckpointSeries::newest(directory)) ||
+         load_config(directory, {}).train.checkpoint_every > 0;
 }
 
 std::string resume_problem(const std::filesystem::path& directory, const Experiment& experiment) {
@@ -637,7 +673,7 @@ std::string resume_problem(const std::filesystem::path& directory, const Experim
                                    [](const FieldText& f) { return f.affects_results || !f.changeable; });
     if (!found.empty()) return found.front();
     const std::filesystem::path file = CheckpointSeries::newest(directory);
-    if (!can_be_resumed(directory) && there.train.checkpoint_every == 0) return no_checkpoint(directory);
+    if (!can_be_resumed(directory)) return no_checkpoint(directory);
     return std::filesystem::exists(file) ? checkpoint_problem(file, experiment, false) : "";
   } catch (const std::exception& e) {  // not readable: a kill may have left half a file
     return e.what();
@@ -652,6 +688,7 @@ void remove_checkpoints(const std::filesystem::path& directory) {
 std::optional<RunResult> read_result(const std::filesystem::path& directory) {
   const std::filesystem::path file = directory / kResultFile;
   if (!std::filesystem::exists(file)) return std::nullopt;
+  expect_no_stream(file);
   try {
     std::ifstream in(file);
     const nlohmann::ordered_json j = nlohmann::ordered_json::parse(in);

@@ -10,6 +10,7 @@
 //                 for them
 //   checkpoint.h5 everything that the rest of the run depends on; checkpoint_<step>.h5 are older ones
 //   result.json   written at the end: why training ended, and the final evaluation
+//   result_<n>.json   the result that the run had after n transitions, before it was resumed with more to do
 #pragma once
 
 #include <cstdint>
@@ -39,14 +40,16 @@ struct RunResult {
 std::filesystem::path default_directory(const Experiment& experiment);
 
 /// Trains, with everything written into a new directory. Returns nothing if interrupted; what was saved until then
-/// stays. @param quiet no progress on stderr
+/// stays. There is no directory if that was before the first step. @param quiet no progress on stderr
 /// @throws UsageError if the directory is already used or cannot be created; nothing is left behind then
 /// @throws NumericsError if training yields NaN; what was saved until then stays
 std::optional<RunResult> train_in_directory(Experiment& experiment, const std::filesystem::path& directory, bool quiet);
 
 /// Goes on with an unfinished run from its checkpoint, or from its beginning if it was killed before the first one, so
-/// that (a run without checkpoints is refused, since beginning again would delete what it has reported)
-/// that everything it writes but wall-clock times is as if it had never stopped. Returns as train_in_directory.
+/// that everything it writes but wall-clock times is as if it had never stopped. A run without checkpoints is refused,
+/// since beginning again would delete what it has reported. Returns as train_in_directory.
+/// A finished run that `set` gives more to do stays finished, with its config.toml and result.json, until its first new
+/// checkpoint is saved; then its result is kept as result_<n>.json.
 /// Where eval.csv or train.csv lacks rows up to the checkpoint, it goes on from the newest checkpoint whose rows are
 /// all there, with a sentence on stderr.
 /// @param set "key=value" put over the run's configuration: where training ends, and what does not affect it
@@ -56,7 +59,7 @@ std::optional<RunResult> train_in_directory(Experiment& experiment, const std::f
 std::optional<RunResult> resume_in_directory(const std::filesystem::path& directory,
                                              const std::vector<std::string>& set, bool any_build, bool quiet);
 
-/// Whether the directory holds a checkpoint: what an interrupted run can go on from.
+/// Whether an interrupted run can go on: it has a checkpoint, or would have had one, and begins again.
 bool can_be_resumed(const std::filesystem::path& directory);
 
 /// Why resume_in_directory could not go on with this run as a run of this experiment; empty if it could.
@@ -65,7 +68,8 @@ std::string resume_problem(const std::filesystem::path& directory, const Experim
 /// Removes what only resuming needs.
 void remove_checkpoints(const std::filesystem::path& directory);
 
-/// The result of a finished run; nothing if the run has not finished. @throws std::runtime_error if it cannot be read
+/// The result of a finished run; nothing if the run has not finished.
+/// @throws std::runtime_error if it cannot be read, UsageError if it is a pipe or a device
 std::optional<RunResult> read_result(const std::filesystem::path& directory);
 
 /// {"goal_3_3": {"episodes": 100, "success": 1.0}, ...}

@@ -180,8 +180,9 @@ void check_schema(const Hdf5File& file) {
 
 Hdf5File open_state(const std::filesystem::path& path, const std::string& kind) {
   Hdf5File file = Hdf5File::open(path);
-  check_schema(file);
-  if (const std::string found = file.read_text("", "kind"); found != kind)
+  const std::string found = file.has_attribute("", "kind") ? file.read_text("", "kind") : "";
+  if (found.empty() || found == kind) check_schema(file);  // those of other kinds are others
+  if (found != kind)
     throw std::runtime_error(fmt::format("{}: kind = \"{}\"; expected \"{}\"", path.string(), found, kind));
   return file;
 }

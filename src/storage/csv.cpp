@@ -6,7 +6,9 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -16,11 +18,11 @@
 namespace goalpost {
 namespace {
 
-// The lines that end in a line end, without it.
+// The lines that end in a line end, LF or CR LF, without it.
 std::vector<std::string_view> whole_lines(std::string_view text) {
   std::vector<std::string_view> lines;
   for (std::size_t end = text.find('\n'); end != text.npos; end = text.find('\n')) {
-    lines.push_back(text.substr(0, end));
+    lines.push_back(text.substr(0, end > 0 && text[end - 1] == '\r' ? end - 1 : end));
     text.remove_prefix(end + 1);
   }
   return lines;
@@ -41,10 +43,27 @@ std::vector<std::string_view> cells(std::string_view line) {
   return result;
 }
 
+// The number of a cell; nothing if it is none. One that is too small for a double is 0, or the nearest that there is.
+std::optional<double> number_in(std::string_view cell) {
+  double value = 0;
+  const bool plus = cell.size() > 1 && cell[0] == '+' && cell[1] != '-';
+  const char* const end = cell.data() + cell.size();
+  const auto [stop, error] = std::from_chars(cell.data() + plus, end, value);
+  if (stop != end || error == std::errc::invalid_argument) return {};
+  if (error == std::errc::result_out_of_range) value = std::strtod(std::string(cell).c_str(), nullptr);
+  if (error != std::errc() && std::isinf(value)) return {};
+  return value;
+}
+
 CsvTable parse(const std::filesystem::path& path, std::span<const std::string_view> lines) {
   CsvTable table{path, {}, {}};
   if (lines.empty()) return table;
-  for (const std::string_view name : cells(lines[0])) table.names.emplace_back(name);
+  for (const std::string_view name : cells(lines[0])) {
+    if (!name.empty() && table.has(name))
+      throw std::runtime_error(
+          fmt::format("{}:1: two columns are called \"{}\"; expected different names", path.string(), name));
+    table.names.emplace_back(name);
+  }
   table.columns.resize(table.names.size());
   for (std::size_t i = 1; i < lines.size(); ++i) {
     const std::vector<std::string_view> row = cells(lines[i]);
@@ -52,16 +71,11 @@ CsvTable parse(const std::filesystem::path& path, std::span<const std::string_vi
       throw std::runtime_error(fmt::format("{}:{}: the line has {} cells; expected {}, as the header", path.string(),
                                            i + 1, row.size(), table.names.size()));
     for (std::size_t j = 0; j < row.size(); ++j) {
-      double value = std::numeric_limits<double>::quiet_NaN();
-      const char* const end = row[j].data() + row[j].size();
-      if (!row[j].empty()) {
-        const bool plus = row[j].size() > 1 && row[j][0] == '+' && row[j][1] != '-';
-        const auto [stop, error] = std::from_chars(row[j].data() + plus, end, value);
-        if (error != std::errc() || stop != end)
-          throw std::runtime_error(fmt::format("{}:{}: {} = \"{}\"; expected a number or nothing", path.string(), i + 1,
-                                               table.names[j], row[j]));
-      }
-      table.columns[j].push_back(value);
+      const std::optional<double> value = row[j].empty() ? std::numeric_limits<double>::quiet_NaN() : number_in(row[j]);
+      if (!value)
+        throw std::runtime_error(fmt::format("{}:{}: {} = \"{}\"; expected a number or nothing", path.string(), i + 1,
+                                             table.names[j], row[j]));
+      table.columns[j].push_back(*value);
     }
   }
   return table;
@@ -88,8 +102,7 @@ CsvLog::CsvLog(std::filesystem::path path) : file_(path, OutputFile::Mode::appen
     file_ = OutputFile(path, OutputFile::Mode::append);
   }
   if (whole > 0)
-    for (const std::string_view name : cells(std::string_view(text).substr(0, text.find('\n'))))
-      names_.emplace_back(name);
+    for (const std::string_view name : cells(whole_lines(text).front())) names_.emplace_back(name);
 }
 
 void CsvLog::append(std::span<const Column> row) {
@@ -156,6 +169,7 @@ const std::vector<double>& CsvTable::column(std::string_view name) const {
 }
 
 CsvTable read_csv(const std::filesystem::path& path) {
+  expect_no_stream(path);
   const std::string text = read_file(path);
   return parse(path, whole_lines(text));
 }
@@ -186,6 +200,7 @@ CsvTable read_user_csv(const std::filesystem::path& path) {
 
 void cut_csv(const std::filesystem::path& path, std::string_view column, double last) {
   if (!std::filesystem::exists(path)) return;
+  expect_no_stream(path);
   const std::string text = read_file(path);
   const std::vector<std::string_view> lines = whole_lines(text);
   if (lines.empty()) return;

@@ -56,9 +56,11 @@ struct CsvTable {
   const std::vector<double>& column(std::string_view name) const;
 };
 
-/// Reads what CsvLog writes. A last line without end is not yet written, or torn, and is left out. An empty file is an
-/// empty table. Limitation: no quoted cells.
-/// @throws std::runtime_error with file, line and column for a cell that is no number or a line of another width
+/// Reads what CsvLog writes, with lines that end in LF or CR LF. A last line without end is not yet written, or torn,
+/// and is left out. An empty file is an empty table. Limitation: no quoted cells.
+/// @throws std::runtime_error with file, line and column for a cell that is no number, a line of another width or a
+/// name that two columns have
+/// @throws UsageError for a pipe or a device
 CsvTable read_csv(const std::filesystem::path& path);
 
 /// Reads a table that people or their tools wrote: lines may end in CR LF, the last one need not end, blank lines may

@@ -338,10 +338,13 @@ std::optional<fs::path> minari_data(const fs::path& path) {
   return {};
 }
 
-// Empty if the file says nothing.
+// Empty if the file is not goalpost's own.
 std::string kind_of(const fs::path& path) {
   const Hdf5File file = Hdf5File::open(path);
-  return file.has_attribute("", "kind") ? file.read_text("", "kind") : "";
+  if (file.has_attribute("", "kind")) return file.read_text("", "kind");
+  if (file.has_attribute("", "schema"))
+    wrong(path, "there is an attribute schema, but no kind; expected both: the file is damaged");
+  return "";
 }
 
 void each_episode(const fs::path& path, const EnvSpec& spec, const EachEpisode& f) {
@@ -557,6 +560,38 @@ nlohmann::json env_spec(const fs::path& path, const EpisodeHeader& h, std::strin
   return spec;
 }
 
+// @throws DatasetMismatch naming what differs
+void expect_same_environment(const fs::path& path, const char* what, const DatasetIdentity& there, const EnvSpec& spec,
+                             const std::string& config) {
+  std::vector<std::string> sentences;
+  if (!there.environment.empty() && there.environment != spec.name)
+    sentences.push_back(fmt::format("the environment is {} there, but {} here", there.environment, spec.name));
+  const auto compare = [&](const char* name, const std::optional<double>& a, double b) {
+    if (a && *a != b) sentences.push_back(fmt::format("{} is {} there, but {} here", name, *a, b));
+  };
+  compare("the goal's radius", there.goal_radius, static_cast<double>(spec.goal.radius));
+  compare("the time per step", there.dt, spec.dt);
+  // The settings of another environment are others.
+  if (sentences.empty()) sentences = setting_differences(path, spec.name, there.config, config);
+  if (!sentences.empty())
+    throw DatasetMismatch(fmt::format("{}: {} of another task: {}", path.string(), what, fmt::join(sentences, "; ")));
+}
+
+// The environment that a policy or a run was trained in, as its configuration says.
+DatasetIdentity state_identity(const fs::path& path) {
+  const std::string config = Hdf5File::open(path).read_text("", "config");
+  if (config.empty()) wrong(path, "the file does not say what it was trained in; expected no --env");
+  try {
+    const TomlValues values = TomlValues::from_text(config, path.string());
+    const TomlValues::Value* name = values.find("env.name");
+    const std::string* text = name == nullptr ? nullptr : std::get_if<std::string>(&name->value);
+    if (text == nullptr) wrong(path, "its configuration does not name an environment; expected env.name");
+    return {.environment = *text, .config = config};
+  } catch (const UsageError& e) {
+    wrong(path, fmt::format("its configuration cannot be read: {}", e.what()));
+  }
+}
+
 DatasetSummary read_recorded(const fs::path& path) {
   const EpisodeReader reader(path);
   DatasetSummary s{.header = reader.header(),
@@ -643,6 +678,7 @@ std::vector<std::string> check_files(const fs::path& path, const std::optional<E
       recorded = true;
     } else if (!kind.empty()) {
       const StateSummary s = check_state(path);
+      if (spec) expect_same_environment(path, "it is", state_identity(path), *spec, config);
       return {fmt::format("{}: a {}, {} matrices and counters, {:.1f} MB, nothing wrong", name, s.kind, s.datasets,
                           static_cast<double>(s.bytes) / 1e6)};
     }
@@ -681,7 +717,7 @@ std::vector<std::string> check_files(const fs::path& path, const std::optional<E
 }
 
 std::string repair_dataset(const fs::path& path, const fs::path& out, bool compressed) {
-  if (fs::exists(out)) wrong(out, "the file is there already; expected a new name");
+  expect_new(out);
   try_reading(path, [&] { each_whole_episode(path, [](const EpisodeHeader&, const EpisodeBlock&) {}); });
   std::uint64_t kept = 0;
   std::unique_ptr<EpisodeFileWriter> writer;
@@ -750,7 +786,7 @@ void export_minari(const fs::path& path, const fs::path& out, bool compressed) {
 }
 
 void export_d4rl(const fs::path& path, const fs::path& out, bool compressed) {
-  if (fs::exists(out)) wrong(out, "the file is there already; expected a new name");
+  expect_new(out);
   try_reading(path, [&] { read_recorded(path); });
   const EpisodeReader reader(path);
   const EpisodeHeader& h = reader.header();
@@ -810,7 +846,7 @@ void export_d4rl(const fs::path& path, const fs::path& out, bool compressed) {
 
 void import_dataset(const fs::path& path, const EnvSpec& spec, const fs::path& out, bool compressed,
                     const std::string& config) {
-  if (fs::exists(out)) wrong(out, "the file is there already; expected a new name");
+  expect_new(out);
   expect_same_task(path, spec, config);
   try_reading(path, [&] { each_episode(path, spec, [](const EpisodeBlock&) {}); });
   const std::string own = dataset_identity(path).config;
@@ -850,24 +886,11 @@ DatasetIdentity dataset_identity(const fs::path& path) {
 }
 
 void expect_same_task(const fs::path& path, const EnvSpec& spec, const std::string& config) {
-  const DatasetIdentity there = dataset_identity(path);
-  std::vector<std::string> sentences;
-  if (!there.environment.empty() && there.environment != spec.name)
-    sentences.push_back(fmt::format("the environment is {} there, but {} here", there.environment, spec.name));
-  const auto compare = [&](const char* what, const std::optional<double>& a, double b) {
-    if (a && *a != b) sentences.push_back(fmt::format("{} is {} there, but {} here", what, *a, b));
-  };
-  compare("the goal's radius", there.goal_radius, static_cast<double>(spec.goal.radius));
-  compare("the time per step", there.dt, spec.dt);
-  // The settings of another environment are others.
-  if (sentences.empty()) sentences = setting_differences(path, spec.name, there.config, config);
-  if (!sentences.empty())
-    throw DatasetMismatch(
-        fmt::format("{}: the episodes are of another task: {}", path.string(), fmt::join(sentences, "; ")));
+  expect_same_environment(path, "the episodes are", dataset_identity(path), spec, config);
 }
 
 std::string filter_dataset(const fs::path& path, const EpisodeFilter& filter, const fs::path& out, bool compressed) {
-  if (fs::exists(out)) wrong(out, "the file is there already; expected a new name");
+  expect_new(out);
   const DatasetSummary all = check_dataset(path);
   const EpisodeReader reader(path);
   EpisodeFileWriter writer(out, reader.header(), compressed);
@@ -893,7 +916,7 @@ std::string filter_dataset(const fs::path& path, const EpisodeFilter& filter, co
 }
 
 std::string merge_datasets(const std::vector<fs::path>& paths, const fs::path& out, bool compressed) {
-  if (fs::exists(out)) wrong(out, "the file is there already; expected a new name");
+  expect_new(out);
   EpisodeHeader header;
   bool any_failed = false;
   for (std::size_t i = 0; i < paths.size(); ++i) {
@@ -937,7 +960,13 @@ std::string merge_datasets(const std::vector<fs::path>& paths, const fs::path& o
   return fmt::format("{} episodes of {} files are in {}", episodes, paths.size(), out.string());
 }
 
-void replay_dataset(const fs::path& path, const EnvSpec& spec, const std::function<void(const StepBatch&)>& observe) {
+std::string dataset_digest(const fs::path& path) {
+  if (const auto data = minari_data(path)) return content_digest({*data / "main_data.hdf5", *data / "metadata.json"});
+  return content_digest(fs::is_directory(path) ? EpisodeReader(path).files() : std::vector<fs::path>{path});
+}
+
+bool replay_dataset(const fs::path& path, const EnvSpec& spec, const std::function<void(const StepBatch&)>& observe,
+                    const std::function<bool()>& stop) {
   const auto state = [&] {
     return ObsBatch{Matrix::Zero(spec.obs_dim, 1), Matrix::Zero(spec.goal.dim, 1), Matrix::Zero(spec.goal.dim, 1)};
   };
@@ -953,8 +982,9 @@ void replay_dataset(const fs::path& path, const EnvSpec& spec, const std::functi
     const auto size = static_cast<std::uint64_t>(to.rows());
     std::copy_n(rows.begin() + static_cast<std::ptrdiff_t>(row * size), size, to.data());
   };
-  try_reading(path, [&] { each_episode(path, spec, [](const EpisodeBlock&) {}); });
-  each_episode(path, spec, [&](const EpisodeBlock& b) {
+  struct Stopped {};
+  const auto replay = [&](const EpisodeBlock& b) {
+    if (stop()) throw Stopped();
     for (std::uint64_t t = 0; t < b.steps(); ++t) {
       for (const auto& [row, to] : {std::pair{t, &step.before}, std::pair{t + 1, &step.after}}) {
         copy(b.observation, row, to->obs);
@@ -969,7 +999,16 @@ void replay_dataset(const fs::path& path, const EnvSpec& spec, const std::functi
       step.failed[0] = b.failed[t];
       observe(step);
     }
-  });
+  };
+  try_reading(
+      path, [&] { each_episode(path, spec, [](const EpisodeBlock&) {}); }, stop);
+  if (stop()) return false;  // perhaps before the file was known to be sound
+  try {
+    each_episode(path, spec, replay);
+  } catch (const Stopped&) {
+    return false;
+  }
+  return true;
 }
 
 }  // namespace goalpost

@@ -1,4 +1,5 @@
 // What is done with recorded episodes besides recording: checking, repairing, and exchanging them with other libraries.
+// What writes a file throws UsageError if one is there already (expect_new of storage/file.h).
 #pragma once
 
 #include <cstdint>
@@ -32,8 +33,8 @@ inline constexpr char kGuessedFailures[] =
 
 /// Checks whatever goalpost writes in HDF5: episodes, a policy or checkpoint, a run directory with all of these, and
 /// with `spec`, the environment's, a Minari or D4RL dataset. Says in a sentence each what was found. With `spec`,
-/// episodes must be of this environment, and of the settings [env] of `config` (TOML) if that is given.
-/// @throws std::runtime_error with file, dataset and difference
+/// episodes, policies and checkpoints must be of this environment, and of the settings [env] of `config` (TOML) if that
+/// is given. @throws std::runtime_error with file, dataset and difference
 std::vector<std::string> check_files(const std::filesystem::path& path, const std::optional<EnvSpec>& spec,
                                      const std::string& config = "");
 
@@ -91,10 +92,16 @@ void export_d4rl(const std::filesystem::path& path, const std::filesystem::path&
 void import_dataset(const std::filesystem::path& path, const EnvSpec& spec, const std::filesystem::path& out,
                     bool compressed, const std::string& config = "");
 
+/// 16 hexadecimal digits over what the files of a dataset hold. @throws std::runtime_error with path and reason
+std::string dataset_digest(const std::filesystem::path& path);
+
 /// Every episode of a dataset as steps of one lane, in order: what fills a replay buffer.
 /// Which failed is guessed where the dataset does not say so.
+/// @param stop asked now and then; when true, the rest is left out
+/// @returns false if it was stopped
 /// @throws std::runtime_error naming the difference if the spaces are not those of the environment
-void replay_dataset(const std::filesystem::path& path, const EnvSpec& spec,
-                    const std::function<void(const StepBatch&)>& observe);
+bool replay_dataset(
+    const std::filesystem::path& path, const EnvSpec& spec, const std::function<void(const StepBatch&)>& observe,
+    const std::function<bool()>& stop = [] { return false; });
 
 }  // namespace goalpost

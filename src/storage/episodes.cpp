@@ -73,11 +73,12 @@ std::vector<double> read_range(const Hdf5File& file, const char* name, int n) {
 }
 
 EpisodeHeader read_header(const Hdf5File& file, const fs::path& path) {
-  const std::uint64_t schema = file.read_number("", "schema");
+  // The schemas of other kinds are others.
+  const std::string kind = file.has_attribute("", "kind") ? file.read_text("", "kind") : "";
+  const std::uint64_t schema = kind.empty() || kind == kEpisodeKind ? file.read_number("", "schema") : kSchema;
   if (schema != kSchema && schema != kSchemaWithoutFailed)
     wrong(path, fmt::format("schema = {}; expected {} or {}", schema, kSchemaWithoutFailed, kSchema));
-  if (const std::string kind = file.read_text("", "kind"); kind != kEpisodeKind)
-    wrong(path, fmt::format("kind = \"{}\"; expected \"{}\"", kind, kEpisodeKind));
+  if (kind != kEpisodeKind) wrong(path, fmt::format("kind = \"{}\"; expected \"{}\"", kind, kEpisodeKind));
   EpisodeHeader h;
   h.environment = file.read_text("", "environment");
   h.config = file.read_text("", "config");

@@ -17,6 +17,8 @@
 #include <system_error>
 #include <utility>
 
+#include "core/check.h"
+
 namespace goalpost {
 namespace {
 
@@ -252,6 +254,42 @@ std::string read_file(const std::filesystem::path& path) {
   std::string content{std::istreambuf_iterator<char>(in), {}};
   if (!in.is_open() || in.bad()) throw_errno("read", path);
   return content;
+}
+
+bool is_of_machine(const std::exception& error) {
+  const auto* e = dynamic_cast<const std::system_error*>(&error);
+  if (e == nullptr) return false;
+  constexpr int kOfPath[] = {ENOENT, ENOTDIR, EISDIR, EEXIST, ELOOP, ENAMETOOLONG};
+  return std::find(std::begin(kOfPath), std::end(kOfPath), e->code().value()) == std::end(kOfPath);
+}
+
+void expect_no_stream(const std::filesystem::path& path) {
+  const std::filesystem::file_status status = std::filesystem::status(path);
+  if (std::filesystem::is_other(status))
+    throw UsageError(fmt::format("{} is a pipe, a socket or a device; expected a file", path.string()));
+}
+
+std::string content_digest(const std::vector<std::filesystem::path>& files) {
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  std::string piece(1 << 20, '\0');
+  for (const std::filesystem::path& file : files) {
+    std::ifstream in(file, std::ios::binary);
+    while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())), in.gcount() > 0)
+      for (const char c : std::string_view(piece).substr(0, static_cast<std::size_t>(in.gcount())))
+        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+    if (!in.is_open() || in.bad()) throw_errno("read", file);
+  }
+  return fmt::format("{:016x}", hash);
+}
+
+void expect_new(const std::filesystem::path& path) {
+  const Target target = target_of(path);
+  if (!target.replaceable) return;
+  if (std::filesystem::exists(std::filesystem::symlink_status(target.path)))
+    throw UsageError(fmt::format("{}: the {} is there already; expected a new name", path.string(),
+                                 std::filesystem::is_directory(target.path) ? "directory" : "file"));
+  if (const std::filesystem::path parent = parent_of(target.path); !std::filesystem::is_directory(parent))
+    throw UsageError(fmt::format("{}: there is no directory {}", path.string(), parent.string()));
 }
 
 std::filesystem::path temporary_name(const std::filesystem::path& path) { return temporary_of(target_of(path)); }

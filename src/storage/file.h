@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace goalpost {
 
@@ -57,6 +59,21 @@ class DirectoryLock {
 
 /// The whole content. @throws std::system_error with path and reason
 std::string read_file(const std::filesystem::path& path);
+
+/// Whether an error is the machine's (a full disk, permissions, too many open files) rather than that of a path that
+/// leads nowhere, which is the user's.
+bool is_of_machine(const std::exception& error);
+
+/// @throws UsageError if a pipe, a socket or a device is there, which may block or never end when it is read
+void expect_no_stream(const std::filesystem::path& path);
+
+/// 16 hexadecimal digits: FNV-1a over what the files hold, one after the other.
+/// @throws std::system_error with path and reason
+std::string content_digest(const std::vector<std::filesystem::path>& files);
+
+/// That a new file can take this place: nothing is there, or what is no plain file (a device, a pipe, /dev/stdout) and
+/// is written to; through symbolic links. @throws UsageError if a file or directory is there, or no directory for it
+void expect_new(const std::filesystem::path& path);
 
 /// The name under which the next version of a file is written before it takes the file's place: beside the file that
 /// the path leads to through symbolic links. What is no plain file (a device, a pipe, /dev/stdout) has its temporary

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <hdf5.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,8 +36,12 @@ void prepare_library() {
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
 }
 
-// What the call that failed first says.
-std::string reason() {
+// What the call that failed first says, and the error of the system behind it; 0 if that was not it.
+struct Failure {
+  std::string text;
+  int error = 0;
+};
+Failure failure() {
   std::string text;
   const auto innermost = [](unsigned n, const H5E_error2_t* error, void* out) -> herr_t {
     if (n == 0 && error->desc != nullptr) *static_cast<std::string*>(out) = error->desc;
@@ -44,13 +49,21 @@ std::string reason() {
   };
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, innermost, &text);
   // What the system said comes with times, addresses and sizes around it.
-  constexpr std::string_view kSystem = "error message = '";
-  if (const std::size_t at = text.find(kSystem); at != text.npos) {
-    const std::size_t begin = at + kSystem.size();
-    text = text.substr(0, text.find(':')) + ": " + text.substr(begin, text.find('\'', begin) - begin);
-  }
-  if (text.find("Fletcher32") != text.npos) return "the numbers are not those that were written: the file is damaged";
-  return text.empty() ? "no reason given" : text;
+  constexpr std::string_view kError = "errno = ";
+  if (const std::size_t at = text.find(kError); at != text.npos && text.find("error message = '") != text.npos)
+    return {text.substr(0, text.find(':')), std::atoi(text.c_str() + at + kError.size())};
+  if (text.find("Fletcher32") != text.npos) return {"the numbers are not those that were written: the file is damaged"};
+  return {text.empty() ? "no reason given" : text};
+}
+std::string reason() {
+  const Failure f = failure();
+  return f.error == 0 ? f.text : fmt::format("{}: {}", f.text, std::generic_category().message(f.error));
+}
+// @throws std::system_error where the system is the reason, std::runtime_error otherwise; both say it
+[[noreturn]] void throw_failure(const std::string& what, const Failure& f) {
+  const std::string sentence = fmt::format("{}: {}", what, f.text);
+  if (f.error != 0) throw std::system_error(f.error, std::generic_category(), sentence);
+  throw std::runtime_error(sentence);
 }
 
 // Whether HDF5 could not lock a file, and the system's reason; 0 if that was not it.
@@ -255,7 +268,7 @@ Hdf5File Hdf5File::create(const std::filesystem::path& path) {
   const Handle creation = without_times(H5P_FILE_CREATE);
   const hid_t id =
       open_locked(path, access, [&](hid_t list) { return H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation, list); });
-  if (id < 0) throw std::runtime_error(fmt::format("cannot create {}: {}", path.string(), reason()));
+  if (id < 0) throw_failure("cannot create " + path.string(), failure());
   return {path, id, std::numeric_limits<std::uint64_t>::max()};
 }
 
@@ -267,10 +280,10 @@ Hdf5File Hdf5File::open(const std::filesystem::path& path) {
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   const hid_t id = open_locked(path, access, [&](hid_t list) { return H5Fopen(path.c_str(), H5F_ACC_RDONLY, list); });
   if (id < 0) {
-    const std::string why = reason();
-    if (std::filesystem::is_regular_file(path))
-      throw std::runtime_error(fmt::format("{} is not a complete HDF5 file: {}", path.string(), why));
-    throw std::runtime_error(fmt::format("cannot open {}: {}", path.string(), why));
+    const Failure why = failure();
+    if (why.error == 0 && std::filesystem::is_regular_file(path))
+      throw std::runtime_error(fmt::format("{} is not a complete HDF5 file: {}", path.string(), why.text));
+    throw_failure("cannot open " + path.string(), why);
   }
   return {path, id, std::filesystem::file_size(path)};
 }
@@ -293,12 +306,15 @@ void Hdf5File::close_datasets() const {
 
 void Hdf5File::close() {
   close_datasets();
-  if (H5Fclose(std::exchange(id_, -1)) < 0)
-    throw std::runtime_error(fmt::format("cannot finish {}: {}", path_.string(), reason()));
+  if (H5Fclose(std::exchange(id_, -1)) < 0) throw_failure("cannot finish " + path_.string(), failure());
 }
 
 void Hdf5File::fail(const std::string& name, const std::string& problem) const {
   throw std::runtime_error(fmt::format("{}: {}: {}", path_.string(), object_path(name), problem));
+}
+
+void Hdf5File::fail_call(const std::string& name, const std::string& what) const {
+  throw_failure(fmt::format("{}: {}: {}", path_.string(), object_path(name), what), failure());
 }
 
 template <class T>
@@ -310,10 +326,10 @@ void Hdf5File::write(const std::string& name, const Hdf5Shape& shape, std::span<
   const Handle creation = without_times(H5P_DATASET_CREATE);
   const Handle dataset(H5Dcreate2(id_, name.c_str(), Types<T>::file(), space, H5P_DEFAULT, creation, H5P_DEFAULT),
                        H5Dclose);
-  if (dataset < 0) fail(name, "cannot create the dataset: " + reason());
+  if (dataset < 0) fail_call(name, "cannot create the dataset");
   if (values.empty()) return;
   if (H5Dwrite(dataset, Types<T>::memory(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0)
-    fail(name, "cannot write: " + reason());
+    fail_call(name, "cannot write");
 }
 
 template <class T>
@@ -329,7 +345,7 @@ void Hdf5File::read(const std::string& name, const Hdf5Shape& shape, std::span<T
   const auto convert = [&]<class Wide>(Wide, auto fits) {
     std::vector<Wide> wide(values.size());
     if (H5Dread(dataset, Types<Wide>::memory(), H5S_ALL, H5S_ALL, H5P_DEFAULT, wide.data()) < 0)
-      fail(name, "cannot read: " + reason());
+      fail_call(name, "cannot read");
     for (std::size_t i = 0; i < wide.size(); ++i) {
       values[i] = static_cast<T>(wide[i]);
       if (!fits(wide[i]))
@@ -344,7 +360,7 @@ void Hdf5File::read(const std::string& name, const Hdf5Shape& shape, std::span<T
   if constexpr (std::is_same_v<T, std::uint64_t>)
     if (H5Tget_sign(type) == H5T_SGN_2) return convert(std::int64_t{}, [](std::int64_t x) { return x >= 0; });
   if (H5Dread(dataset, Types<T>::memory(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0)
-    fail(name, "cannot read: " + reason());
+    fail_call(name, "cannot read");
 }
 
 template <class T>
@@ -360,7 +376,7 @@ void Hdf5File::create_rows(const std::string& name, const Hdf5Shape& row, std::u
   const Handle creation = chunked(chunk, deflate);
   const Handle dataset(H5Dcreate2(id_, name.c_str(), Types<T>::file(), space, H5P_DEFAULT, creation, H5P_DEFAULT),
                        H5Dclose);
-  if (dataset < 0) fail(name, "cannot create the dataset: " + reason());
+  if (dataset < 0) fail_call(name, "cannot create the dataset");
 }
 
 template <class T>
@@ -374,12 +390,12 @@ void Hdf5File::append(const std::string& name, std::span<const T> values) {
   count[0] = values.size() / row;
   start[0] = extents[0];
   extents[0] += count[0];
-  if (H5Dset_extent(dataset, extents.data()) < 0) fail(name, "cannot append: " + reason());
+  if (H5Dset_extent(dataset, extents.data()) < 0) fail_call(name, "cannot append");
   const Handle file_space(H5Dget_space(dataset), H5Sclose);
   const Handle memory_space(H5Screate_simple(static_cast<int>(count.size()), count.data(), nullptr), H5Sclose);
   H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
   if (H5Dwrite(dataset, Types<T>::memory(), memory_space, file_space, H5P_DEFAULT, values.data()) < 0)
-    fail(name, "cannot append: " + reason());
+    fail_call(name, "cannot append");
 }
 
 template <class T>
@@ -403,7 +419,7 @@ void Hdf5File::read_rows(const std::string& name, std::uint64_t first, std::uint
   const Handle memory_space(H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr), H5Sclose);
   H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start.data(), nullptr, extents.data(), nullptr);
   if (H5Dread(dataset, flags ? type : Types<T>::memory(), memory_space, file_space, H5P_DEFAULT, values.data()) < 0)
-    fail(name, "cannot read: " + reason());
+    fail_call(name, "cannot read");
 }
 
 #define GP_INSTANTIATE(T)                                                                            \
@@ -503,7 +519,7 @@ void Hdf5File::create_group(const std::string& name) {
   make_groups_above(id_, name);
   const Handle creation = without_times(H5P_GROUP_CREATE);
   const Handle group(H5Gcreate2(id_, name.c_str(), H5P_DEFAULT, creation, H5P_DEFAULT), H5Gclose);
-  if (group < 0) fail(name, "cannot create the group: " + reason());
+  if (group < 0) fail_call(name, "cannot create the group");
 }
 
 void Hdf5File::write_flags(const std::string& name, std::span<const std::uint8_t> flags, bool deflate) {
@@ -516,7 +532,7 @@ void Hdf5File::write_flags(const std::string& name, std::span<const std::uint8_t
   const Handle creation = chunked({&chunk, 1}, deflate);
   const Handle dataset(H5Dcreate2(id_, name.c_str(), type, space, H5P_DEFAULT, creation, H5P_DEFAULT), H5Dclose);
   if (dataset < 0 || (!flags.empty() && H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, flags.data()) < 0))
-    fail(name, "cannot write: " + reason());
+    fail_call(name, "cannot write");
 }
 
 std::vector<std::string> Hdf5File::datasets() const {
@@ -526,7 +542,7 @@ std::vector<std::string> Hdf5File::datasets() const {
   };
   std::vector<std::string> names, groups = {""};
   const std::optional<Object> root = find_object(id_, "/");
-  if (!root) fail("", "cannot read: " + reason());
+  if (!root) fail_call("", "cannot read");
   std::set<std::string> seen = {root->key};
   while (!groups.empty()) {
     const std::string group = std::move(groups.back());
@@ -534,12 +550,12 @@ std::vector<std::string> Hdf5File::datasets() const {
     const Handle id(H5Gopen2(id_, object_path(group).c_str(), H5P_DEFAULT), H5Gclose);
     std::vector<std::string> children;
     if (id < 0 || H5Literate(id, H5_INDEX_NAME, H5_ITER_INC, nullptr, add, &children) < 0)
-      fail(group, "cannot list what is in it: " + reason());
+      fail_call(group, "cannot list what is in it");
     for (const std::string& child : children) {
       const std::string name = group.empty() ? child : group + '/' + child;
       if (!has(name)) fail(name, "there is nothing of this name");
       const std::optional<Object> object = find_object(id, child.c_str());
-      if (!object) fail(name, "cannot read: " + reason());
+      if (!object) fail_call(name, "cannot read");
       if (!seen.insert(object->key).second)
         fail(name, "the file has another name for the same thing; expected one name for each");
       if (object->type == H5O_TYPE_DATASET) names.push_back(name);
@@ -562,7 +578,7 @@ void Hdf5File::write_attribute(const std::string& name, const char* attribute, s
       H5Acreate_by_name(id_, object_path(name).c_str(), attribute, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
       H5Aclose);
   if (id < 0 || H5Awrite(id, type, std::string(value).c_str()) < 0)
-    fail(name, fmt::format("cannot write attribute {}: {}", attribute, reason()));
+    fail_call(name, fmt::format("cannot write attribute {}", attribute));
 }
 
 template <class T>
@@ -572,7 +588,7 @@ void Hdf5File::write_number(const std::string& name, const char* attribute, T nu
                                     H5P_DEFAULT, H5P_DEFAULT),
                   H5Aclose);
   if (id < 0 || H5Awrite(id, Types<T>::memory(), &number) < 0)
-    fail(name, fmt::format("cannot write attribute {}: {}", attribute, reason()));
+    fail_call(name, fmt::format("cannot write attribute {}", attribute));
 }
 
 void Hdf5File::write_attribute(const std::string& name, const char* attribute, std::uint64_t number) {
@@ -588,7 +604,10 @@ void Hdf5File::write_attribute(const std::string& name, const char* attribute, d
 }
 
 bool Hdf5File::has_attribute(const std::string& name, const char* attribute) const {
-  return H5Aexists_by_name(id_, object_path(name).c_str(), attribute, H5P_DEFAULT) > 0;
+  const htri_t found = H5Aexists_by_name(id_, object_path(name).c_str(), attribute, H5P_DEFAULT);
+  if (found < 0)
+    fail_call(name, fmt::format("the attributes are damaged; expected to find whether {} is there", attribute));
+  return found > 0;
 }
 
 std::string Hdf5File::read_text(const std::string& name, const char* attribute) const {
@@ -607,7 +626,7 @@ std::string Hdf5File::read_text(const std::string& name, const char* attribute) 
       fail(name, fmt::format("attribute {} has {} bytes; expected at most {}", attribute, bytes, kLongest));
   };
   const auto read = [&](hid_t memory, void* to) {
-    if (H5Aread(id, memory, to) < 0) fail(name, fmt::format("cannot read attribute {}: {}", attribute, reason()));
+    if (H5Aread(id, memory, to) < 0) fail_call(name, fmt::format("cannot read attribute {}", attribute));
   };
   if (H5Tis_variable_str(type) > 0) {
     char* text = nullptr;
@@ -651,7 +670,8 @@ double Hdf5File::read_real(const std::string& name, const char* attribute) const
   return number;
 }
 
-void try_reading(const std::filesystem::path& path, const std::function<void()>& read) {
+void try_reading(const std::filesystem::path& path, const std::function<void()>& read,
+                 const std::function<bool()>& stop) {
   static bool is_copy = false;  // where nothing needs a copy of its own
   if (is_copy) return;
   int ends[2] = {-1, -1};
@@ -661,14 +681,21 @@ void try_reading(const std::filesystem::path& path, const std::function<void()>&
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::close(ends[0]);
     is_copy = true;
+    int error = 0;  // of the system
     std::string message;
     try {
       read();
+    } catch (const std::system_error& e) {
+      message = e.what();
+      error = e.code().value();
+      if (const std::string end = ": " + e.code().message(); message.ends_with(end))
+        message.resize(message.size() - end.size());
     } catch (const std::runtime_error& e) {
       message = e.what();
     } catch (const std::exception& e) {
       message = fmt::format("{} cannot be read: {}", path.string(), e.what());
     }
+    message.insert(0, reinterpret_cast<const char*>(&error), sizeof error);
     // A message that nobody takes would only be the parent's loss.
     static_cast<void>(!::write(ends[1], message.data(), std::min<std::size_t>(message.size(), 4096)));
     ::_exit(0);
@@ -676,25 +703,38 @@ void try_reading(const std::filesystem::path& path, const std::function<void()>&
   const int why = errno;
   std::string message;
   int status = 0;
+  bool stopped = false;
   if (connected) ::close(ends[1]);
   if (child > 0) {
     char buffer[4096];
-    for (ssize_t n = 1; n != 0;) {
+    for (ssize_t n = 1; n != 0 && !stopped;) {
+      constexpr int kMilliseconds = 100;
+      pollfd ready = {.fd = ends[0], .events = POLLIN, .revents = 0};
+      if (::poll(&ready, 1, kMilliseconds) <= 0) {
+        stopped = stop();
+        continue;
+      }
       n = ::read(ends[0], buffer, sizeof buffer);
       if (n > 0) message.append(buffer, static_cast<std::size_t>(n));
       if (n < 0 && errno != EINTR) break;
     }
+    if (stopped) ::kill(child, SIGKILL);
     while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
   }
   if (connected) ::close(ends[0]);
+  if (stopped) return;
   if (child < 0)
-    throw std::runtime_error(
-        fmt::format("cannot read {}: no process for it: {}", path.string(), std::generic_category().message(why)));
+    throw std::system_error(why, std::generic_category(),
+                            fmt::format("cannot read {}: no process for it", path.string()));
   if (status != 0)
     throw std::runtime_error(fmt::format(
         "{} is damaged in a way that HDF5 does not survive: reading it ended with {} {}", path.string(),
         WIFSIGNALED(status) ? "signal" : "status", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)));
+  int error = 0;
+  std::memcpy(&error, message.data(), std::min(message.size(), sizeof error));
+  message.erase(0, sizeof error);
+  if (error != 0) throw std::system_error(error, std::generic_category(), message);
   if (!message.empty()) throw std::runtime_error(message);
 }
 

@@ -27,7 +27,8 @@ using Hdf5Shape = std::vector<std::uint64_t>;  ///< in C order: the last index r
 /// shape that is backed by what is stored, chunks of at most 64 MiB. So the memory that a dataset takes is bounded by
 /// the size of its file.
 ///
-/// @throws std::runtime_error with path, name and reason from every member function
+/// @throws std::runtime_error with path, name and reason from every member function; std::system_error, which is one,
+/// where the system is the reason: a full disk, permissions, too many open files
 class Hdf5File {
  public:
   static Hdf5File create(const std::filesystem::path& path);  ///< what the file held is lost
@@ -89,6 +90,7 @@ class Hdf5File {
   Hdf5File(std::filesystem::path path, std::int64_t id, std::uint64_t bytes)
       : path_(std::move(path)), id_(id), bytes_(bytes) {}
   [[noreturn]] void fail(const std::string& name, const std::string& problem) const;
+  [[noreturn]] void fail_call(const std::string& name, const std::string& what) const;  // with HDF5's reason
   std::int64_t find(const std::string& name) const;
   std::int64_t dataset_to_read(const std::string& name) const;
   void check_storage(const std::string& name, std::int64_t dataset) const;
@@ -103,7 +105,10 @@ class Hdf5File {
 /// HDF5 itself crashes on some files: in 1.10 damaged metadata without check sums, as in most files of Python, is
 /// enough to make it use freed memory. So what reads a file that may come from anywhere is tried in a copy of this
 /// process first. What `read` does there is lost. Within `read` it does nothing. @pre no other thread uses HDF5
-/// @throws std::runtime_error with the message of what read() throws, or if it crashes
-void try_reading(const std::filesystem::path& path, const std::function<void()>& read);
+/// @param stop asked now and then; when true this returns early, and nothing is known of the file
+/// @throws std::runtime_error with the message of what read() throws, or if it crashes; std::system_error for one
+void try_reading(
+    const std::filesystem::path& path, const std::function<void()>& read,
+    const std::function<bool()>& stop = [] { return false; });
 
 }  // namespace goalpost

@@ -180,11 +180,32 @@ TEST(TrainingCheck, WarnsOfRunsThatLearnNothing) {
   EXPECT_THAT(warnings("fetch_reach_sac", {"train.total_steps=500"}),
               HasSubstr("train.total_steps = 500 ends the run before learning starts, after train.warmup_steps = 500: "
                         "nothing is learnt"));
-  EXPECT_EQ(warnings("fetch_reach_sac", {"train.total_steps=501"}), "{}");
+  EXPECT_EQ(warnings("fetch_reach_sac", {"train.total_steps=502", "train.stop_success=0"}), "{}");
+  EXPECT_THAT(warnings("fetch_reach_sac", {"train.total_steps=501"}),
+              HasSubstr("train.updates_per_step = 0.5 makes no update due in the run's 1 transitions after "
+                        "train.warmup_steps = 500: nothing is learnt"));
   EXPECT_THAT(warnings("fetch_reach_sac", {"train.updates_per_step=0"}),
               HasSubstr("train.updates_per_step = 0 and train.cycle_episodes = 0: nothing is learnt"));
   EXPECT_THAT(warnings("bit_flip_her", {"train.total_episodes=63"}),
               HasSubstr("train.total_episodes = 63 ends the run before its first cycle of train.cycle_episodes = 64"));
+  EXPECT_THAT(
+      warnings("bit_flip_her", {"train.total_episodes=0", "train.cycle_episodes=100000", "train.total_steps=3000"}),
+      HasSubstr("train.total_steps = 3000 ends the run before its first cycle of train.cycle_episodes = 100000"));
+  const std::vector<std::string> still = {"agent.sac.pi_adam.lr=0", "agent.sac.q_adam.lr=0"};
+  EXPECT_THAT(warnings("fetch_reach_sac", still),
+              HasSubstr("agent.sac.pi_adam.lr = 0, agent.sac.q_adam.lr = 0: nothing is learnt"));
+  EXPECT_EQ(warnings("fetch_reach_sac", {still[0]}), "{}");
+  EXPECT_EQ(
+      warnings("fetch_reach_sac", {still[0], still[1], "agent.sac.q_adam.lr_steps=9", "agent.sac.q_adam.lr_end=1"}),
+      "{}");
+  EXPECT_THAT(warnings("fetch_reach_sac", {"agent.sac.tau=0"}),
+              HasSubstr("agent.sac.tau = 0: the target network never moves"));
+  EXPECT_EQ(warnings("fetch_reach_hiro", {"agent.hiro.low.ddpg.tau=0"}), "{}") << "its learner is another";
+  EXPECT_THAT(warnings("bit_flip_her", {"agent.dqn.target_every=1000000000"}),
+              HasSubstr("agent.dqn.target_every = 1000000000 is more than the run's "));
+  EXPECT_THAT(warnings("fetch_reach_sac", {"train.eval_every=20000"}),
+              HasSubstr("train.stop_success = 1 asks for train.stop_evals = 2 evaluations, but with train.eval_every = "
+                        "20000 there are at most 1, one of them before training: the run does not end early"));
   EXPECT_THAT(warnings("fetch_reach_hiro", {"train.total_steps=999"}),
               HasSubstr("agent.hiro.learning_starts = 1000 is more than the run's 999 environment steps"));
   EXPECT_THAT(warnings("fetch_reach_hiro", {"agent.hiro.low.updates=0", "agent.hiro.high.learns=never"}),
@@ -203,6 +224,10 @@ TEST(TrainingMemory, CountsBuffersEnvironmentsAndRecorder) {
             128u * 40 * (40 + 2 * 40 + 5) * sizeof(float));
   EXPECT_GE(bytes({"train.lanes=1"}, true) - bytes({"train.lanes=1"}), 1'000'000u * 660) << "the checkpoint is read";
   EXPECT_GE(bytes({"agent.dqn.q.hidden=[50000, 50000]"}), 2'500'000'000u * 5 * sizeof(float));
+  // Outputs and gradients of two layers, for every transition of the batch.
+  EXPECT_GE(bytes({"agent.batch_size=100000", "agent.dqn.q.hidden=[500, 500]"}) -
+                bytes({"agent.batch_size=1", "agent.dqn.q.hidden=[500, 500]"}),
+            99'999u * 1000 * 2 * sizeof(float));
   [[maybe_unused]] const auto of_simulators = [](const std::string& lanes) {
     return training_memory(with("fetch_reach_ddpg",
                                 {"train.lanes=" + lanes, "agent.her.strategy=none", "agent.replay.capacity=10000000"}),
@@ -254,7 +279,7 @@ TEST(Experiment, HasAnotherIdentityInAnotherBuild) {
   EXPECT_THAT(e.to_toml(), HasSubstr("identity = \"" + identity + "\""));
   for (std::string BuildInfo::*part :
        {&BuildInfo::revision, &BuildInfo::compiler, &BuildInfo::flags, &BuildInfo::instructions, &BuildInfo::cpu,
-        &BuildInfo::features, &BuildInfo::kernels, &BuildInfo::libraries, &BuildInfo::resumed}) {
+        &BuildInfo::features, &BuildInfo::kernels, &BuildInfo::libraries, &BuildInfo::resumed, &BuildInfo::inputs}) {
     const std::string before = std::exchange(e.build.*part, "other");
     EXPECT_NE(e.identity(), identity);
     e.build.*part = before;
@@ -294,6 +319,13 @@ TEST(BuildInfo, ComparesWhatBothFilesSay) {
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found[0].what + found[0].a + found[0].b, "revisionrs");
   EXPECT_EQ(found[1].what + found[1].a + found[1].b, "Eigen3.4.03.3.9");
+  // Files that the run began with: compared where both say what they hold.
+  BuildInfo one = BuildInfo::current(), other = one;
+  one.inputs = "agent.replay.dataset 1";
+  EXPECT_TRUE(build_differences(one, other).empty());
+  other.inputs = "agent.replay.dataset 2";
+  ASSERT_EQ(build_differences(one, other).size(), 1u);
+  EXPECT_EQ(build_differences(one, other)[0].what, "inputs");
 }
 
 TEST(Experiment, TakesIntegersInEveryNotationAndRefusesOthers) {

@@ -94,8 +94,8 @@ TEST_F(Files, TheFirstActionCanBeRepeatedFromTheRollout) {
       old += shortest(table.column("a0")[i]) + "," + shortest(table.column("a1")[i]) + "\r\n";
   old.resize(old.size() - 2);  // no line end, as editors leave it
   set_content(here_ / "old.csv", "\xef\xbb\xbf" + old);
-  ASSERT_EQ(run("rollout PointReach-v0 --actions old.csv --with-actions --out again.csv").status, 0);
-  EXPECT_EQ(content(here_ / "again.csv"), content(here_ / "r.csv"));
+  ASSERT_EQ(run("rollout PointReach-v0 --actions old.csv --with-actions --out old_again.csv").status, 0);
+  EXPECT_EQ(content(here_ / "old_again.csv"), content(here_ / "r.csv"));
   set_content(here_ / "ragged.csv", "a0,a1\n0,0\n0\n");
   expect_refusal("rollout PointReach-v0 --actions ragged.csv", "ragged.csv:3: the line has 1 cells; expected 2");
 }

@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -96,8 +98,8 @@ class Interruption : public testing::Test {
 
 TEST_F(Interruption, SavesAndTellsASchedulerToStartAgain) {
   ASSERT_EQ(run(std::string(kTiny) + "--steps 6400 --out whole").status, 0);
-  for (const auto& [signal, expected] :
-       {std::pair{SIGTERM, 75}, std::pair{SIGHUP, 75}, std::pair{SIGUSR1, 75}, std::pair{SIGINT, 130}}) {
+  for (const auto& [signal, expected] : {std::pair{SIGTERM, 75}, std::pair{SIGHUP, 75}, std::pair{SIGUSR1, 75},
+                                         std::pair{SIGUSR2, 75}, std::pair{SIGXCPU, 75}, std::pair{SIGINT, 130}}) {
     SCOPED_TRACE(strsignal(signal));
     const pid_t child = start(std::string(kTiny) + "--steps 6400 --out r");
     ASSERT_TRUE(wait_for_rows("r", 3));
@@ -125,6 +127,95 @@ TEST_F(Interruption, LeavesASignalIgnoredThatIsIgnoredAtTheStart) {
   ASSERT_TRUE(wait_for_rows("r", 1));
   kill(nohup, SIGHUP);
   EXPECT_EQ(wait_for(nohup), 0) << errors();
+}
+
+TEST_F(Interruption, DoesNotDependOnWhatTheParentDoesWithSignals) {
+  const auto start_with = [&](const std::vector<std::string>& words) {
+    const pid_t child = fork();
+    if (child != 0) return child;
+    signal(SIGCHLD, SIG_IGN);
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigprocmask(SIG_BLOCK, &signals, nullptr);
+    alarm(300);  // instead of waiting forever
+    std::vector<char*> argv;
+    for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    if (chdir(here_.path().c_str()) == 0) execv(GOALPOST_PROGRAM, argv.data());
+    _exit(127);
+  };
+  EXPECT_EQ(wait_for(start_with({"goalpost", "reproduce", "bit-flip", "--quick", "--values", "2", "--seeds", "1",
+                                 "--jobs", "1", "--out", "f", "--set", "train.total_episodes=400"})),
+            0);
+  const pid_t child = start_with({"goalpost", "train", "bit_flip_her", "--quiet", "--set", "train.eval_every=640",
+                                  "--set", "train.eval_episodes=5", "--set", "train.stop_success=0", "--out", "r"});
+  ASSERT_TRUE(wait_for_rows("r", 2));
+  kill(child, SIGTERM);
+  EXPECT_EQ(wait_for(child), 75);
+}
+
+TEST_F(Interruption, EndsWhatTakesNoNoticeOfIt) {
+  ASSERT_EQ(::mkfifo((here_ / "never.toml").c_str(), 0666), 0);
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) {
+    const pid_t child = start("describe never.toml");  // waits for somebody who writes to the pipe
+    std::this_thread::sleep_for(std::chrono::milliseconds(1000));
+    kill(child, signal);
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    const int writer = ::open((here_ / "never.toml").c_str(), O_WRONLY | O_NONBLOCK);  // if it still waits, it ends now
+    if (writer >= 0) ::close(writer);
+    EXPECT_EQ(wait_for(child), -signal);
+  }
+}
+
+TEST_F(Interruption, OfARolloutRecordsWholeEpisodesOnly) {
+  const pid_t child = start("rollout Pendulum-v1 --random --episodes 10_000_000 --record p.h5 --out p.csv");
+  ASSERT_TRUE(wait_until([&] { return std::filesystem::exists(here_ / "p.h5.tmp"); }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+  kill(child, SIGTERM);
+  EXPECT_EQ(wait_for(child), 75);
+  const Outcome o = run("dataset info p.h5");
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_THAT(o.out, HasSubstr("mean length 200.0,"));
+  int episodes = 0, steps = 0;
+  ASSERT_EQ(std::sscanf(o.out.c_str(), "p.h5: %d episodes, %d steps", &episodes, &steps), 2);
+  EXPECT_EQ(steps, 200 * episodes) << "every episode of the pendulum ends by its time limit";
+}
+
+TEST_F(Interruption, LeavesAFinishedRunFinishedUntilMoreIsSaved) {
+  ASSERT_EQ(run(std::string(kTiny) + "--steps 1280 --out r").status, 0);
+  const std::string result = content(here_ / "r/result.json"), config = content(here_ / "r/config.toml");
+  const std::string on = "train --quiet --resume r --set train.total_steps=2560";
+  const std::string limited = "export ASAN_OPTIONS=detect_leaks=0; ulimit -f 2; cd '" + here_.path().string() +
+                              "' && exec '" GOALPOST_PROGRAM "' " + on + " > out 2> err";
+  EXPECT_EQ(status_of(std::system(("exec bash -c \"" + limited + "\"").c_str())), 1) << errors();
+  EXPECT_EQ(content(here_ / "r/result.json"), result);
+  EXPECT_EQ(content(here_ / "r/config.toml"), config);
+  EXPECT_THAT(run("report r").out, HasSubstr("bit_flip_her"));
+  ASSERT_EQ(run(on).status, 0) << errors();
+  EXPECT_EQ(read_result(here_ / "r")->progress.step, 2560);
+  EXPECT_EQ(content(here_ / "r/result_1280.json"), result);
+  EXPECT_THAT(content(here_ / "r/config.toml"), HasSubstr("total_steps = 2560"));
+  // Killed between the two files: the new configuration beside the old result.
+  std::filesystem::copy_file(here_ / "r/result_1280.json", here_ / "r/result.json",
+                             std::filesystem::copy_options::overwrite_existing);
+  ASSERT_EQ(run("train --quiet --resume r").status, 0) << errors();
+  EXPECT_EQ(read_result(here_ / "r")->progress.step, 2560);
+}
+
+TEST_F(Interruption, DoesNotWaitForPipesInPlaceOfFiles) {
+  ASSERT_EQ(run(std::string(kTiny) + "--steps 640 --out r").status, 0);
+  const auto replace_by_pipe = [&](const char* file) {
+    std::filesystem::remove(here_ / file);
+    ASSERT_EQ(::mkfifo((here_ / file).c_str(), 0666), 0);
+  };
+  replace_by_pipe("r/result.json");
+  expect_refusal("train --resume r --set train.total_steps=1280",
+                 "r/result.json is a pipe, a socket or a device; expected a file");
+  replace_by_pipe("r/config.toml");
+  const char* sentence = "r/config.toml is a pipe, a socket or a device; expected a file";
+  expect_refusal("train --resume r --set train.total_steps=1280", sentence);
+  expect_refusal("evaluate r --episodes 5", sentence);
 }
 
 TEST_F(Interruption, GoesOnWhenNobodyReadsItsOutput) {

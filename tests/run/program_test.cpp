@@ -795,6 +795,7 @@ TEST_F(Program, FilmsAPolicyAndAnEnvironment) {
     o = run(arguments + "--step 2 --out a.png");
     ASSERT_EQ(o.status, 0) << o.err;
     EXPECT_THAT(content(here_ / "a.png"), HasSubstr("PNG"));
+    for (const char* file : {"a.mp4", "b.mp4", "a.png"}) std::filesystem::remove(here_ / file);
   }
   ASSERT_EQ(run("rollout Pendulum-v1 --random --seed 7 --with-actions --out steps.csv").status, 0);
   ASSERT_EQ(run("render Pendulum-v1 --actions steps.csv --seed 7 --out given.png" + size).status, 0);
@@ -947,6 +948,95 @@ TEST_F(MovedProgram, RecordsOnlyInASourceTree) {
     EXPECT_EQ(o.status, 2) << command;
     EXPECT_THAT(o.err, HasSubstr("results are recorded in a source tree of goalpost, but")) << command;
   }
+}
+
+TEST_F(Program, ReplacesNoFileThatIsThere) {
+  const std::string rollout = "rollout BitFlip-v0 --random --set env.bits=4 ";
+  ASSERT_EQ(run(rollout + "--record e.h5 --out e.csv").status, 0);
+  const std::string episodes = content(here_ / "e.h5"), rows = content(here_ / "e.csv");
+  const std::string there = ": the file is there already; expected a new name";
+  expect_refusal(rollout + "--record e.h5 --out f.csv", "e.h5" + there);
+  expect_refusal(rollout + "--record f.h5 --out e.csv", "e.csv" + there);
+  expect_refusal("dataset filter e.h5 --out e.h5", "e.h5" + there);
+  expect_refusal("dataset export e.h5 --format d4rl --out e.csv", "e.csv" + there);
+  set_content(here_ / "a.png", "mine");
+  expect_refusal("render BitFlip-v0 --random --out a.png", "a.png" + there);
+  expect_refusal(rollout + "--record no/f.h5", "no/f.h5: there is no directory no");
+  for (const char* file : {"f.h5", "./f.h5"})
+    expect_refusal(rollout + "--record f.h5 --out " + file, "--out and --record are both ");
+  EXPECT_EQ(content(here_ / "e.h5"), episodes);
+  EXPECT_EQ(content(here_ / "e.csv"), rows);
+  EXPECT_EQ(content(here_ / "a.png"), "mine");
+  for (const char* file : {"f.h5", "f.csv"}) EXPECT_FALSE(std::filesystem::exists(here_ / file)) << file;
+}
+
+TEST_F(Program, RefusesAnEmptyValue) {
+  for (const char* option : {"--steps", "--seed", "--threads", "--out", "--set"})
+    for (const char* form : {" ''", "="})
+      expect_refusal(std::string("train bit_flip_her ") + option + form,
+                     std::string(option) + " is empty; expected a value");
+  expect_refusal("rollout BitFlip-v0 --random --record ''", "--record is empty; expected a value");
+  expect_refusal("evaluate r --env ''", "--env is empty; expected a value");
+  expect_refusal("reproduce bit-flip --out ''", "--out is empty; expected a value");
+  expect_refusal("train ''", "word 2 of the command is empty");
+}
+
+TEST_F(Program, RefusesNumbersThatAreNone) {
+  for (const char* value : {"nan", "inf", "1e999", "x"}) {
+    for (const char* option : {"--azimuth", "--elevation", "--distance"})
+      expect_refusal(std::string("render BitFlip-v0 --random --out a.png ") + option + " " + value,
+                     std::string(value) + "; expected a ");
+    for (const char* option : {"--min-return", "--max-return"})
+      expect_refusal(std::string("dataset filter e.h5 --out f.h5 ") + option + " " + value,
+                     std::string(value) + "; expected a finite number");
+  }
+  expect_refusal("dataset filter e.h5 --out f.h5 --first -1", "-1; expected an integer 1 to 1000000000");
+}
+
+TEST_F(Program, TellsFaultsOfTheMachineFromThoseOfTheRequest) {
+  ASSERT_EQ(run("rollout BitFlip-v0 --random --episodes 40 --set env.bits=4 --record e.h5 --out e.csv").status, 0);
+  for (const char* command : {"filter e.h5 --out f.h5", "export e.h5 --format d4rl --out f.h5"}) {
+    const Outcome o = run_on_full_disk(4, std::string("dataset ") + command);
+    EXPECT_EQ(o.status, 1) << o.err;
+    EXPECT_THAT(o.err, HasSubstr("File too large")) << command;
+    EXPECT_FALSE(std::filesystem::exists(here_ / "f.h5"));
+  }
+  expect_refusal("dataset filter e.h5 --out no/f.h5", "no/f.h5: there is no directory no");
+  expect_refusal("reproduce bit-flip --out e.csv", "--out e.csv: this is a file; expected a directory");
+  expect_refusal("report . --out e.csv", "--out e.csv: this is a file; expected a directory");
+  expect_refusal("evaluate e.h5", "kind = \"goalpost episodes\"; expected \"goalpost policy\"");
+}
+
+TEST_F(Program, ChecksThatPoliciesAreOfAnEnvironment) {
+  ASSERT_EQ(run(std::string(kTiny) + "--steps 640 --out r").status, 0);
+  for (const char* path : {"r", "r/policy.h5", "r/checkpoint.h5"}) {
+    const std::string check = std::string("dataset check ") + path + " --env ";
+    EXPECT_EQ(run(check + "BitFlip-v0 --set env.bits=4").status, 0) << path;
+    expect_refusal(check + "BitFlip-v0 --set env.bits=5", "it is of another task: env.bits is 4 there, but 5 here");
+    expect_refusal(check + "PointReach-v0", "the environment is BitFlip-v0 there, but PointReach-v0 here");
+  }
+}
+
+TEST_F(Program, TellsRunsOfOtherDatasetsApart) {
+  const std::string rollout = "rollout BitFlip-v0 --random --episodes 20 --set env.bits=4 ";
+  ASSERT_EQ(run(rollout + "--seed 1 --record e.h5 --out e.csv").status, 0);
+  ASSERT_EQ(run(rollout + "--seed 2 --record f.h5 --out f.csv").status, 0);
+  const std::string training = std::string(kTiny) +
+                               "--steps 640 --set train.warmup_steps=0 --set agent.replay.dataset=e.h5 --set "
+                               "train.checkpoint_replay=false --out ";
+  ASSERT_EQ(run(training + "a").status, 0);
+  ASSERT_EQ(run(training + "same").status, 0);
+  std::filesystem::rename(here_ / "f.h5", here_ / "e.h5");
+  ASSERT_EQ(run(training + "b").status, 0);
+  const auto identity = [&](const char* name) { return read_result(here_ / name)->identity; };
+  EXPECT_EQ(identity("a"), identity("same"));
+  EXPECT_NE(identity("a"), identity("b"));
+  EXPECT_THAT(content(here_ / "a/config.toml"), HasSubstr("inputs = \"agent.replay.dataset "));
+  // The memory that a checkpoint lacks would be filled from another dataset.
+  const std::string on = "train --quiet --set train.total_steps=1280 --resume ";
+  expect_refusal(on + "a", "the dataset as it is now; --any-build goes on all the same");
+  EXPECT_EQ(run(on + "b").status, 0);
+  EXPECT_EQ(run(on + "a --any-build").status, 0);
 }
 
 TEST_F(Program, ListsAndDescribes) {

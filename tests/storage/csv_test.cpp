@@ -159,6 +159,33 @@ TEST(ReadCsv, NamesFileAndLine) {
   EXPECT_THROW(read_csv(dir.path()), std::runtime_error);
 }
 
+TEST(ReadCsv, TakesLinesThatEndInCrLf) {
+  const TemporaryDirectory dir;
+  set_content(dir / "a.csv", "step,a\r\n1,2\r\n3,\r\n");
+  const CsvTable table = read_csv(dir / "a.csv");
+  EXPECT_EQ(table.names, (std::vector<std::string>{"step", "a"}));
+  EXPECT_EQ(table.column("step"), (std::vector<double>{1, 3}));
+  CsvLog(dir / "a.csv").append(Row{{"step", 4}, {"a", 5}});
+  EXPECT_EQ(read_csv(dir / "a.csv").column("a").back(), 5) << "no new column";
+}
+
+TEST(ReadCsv, ReadsNumbersThatAreTooSmallAsTheNearest) {
+  const TemporaryDirectory dir;
+  set_content(dir / "a.csv", "a\n1e-400\n-1e-400\n");
+  EXPECT_EQ(read_csv(dir / "a.csv").column("a"), (std::vector<double>{0, -0.0}));
+  set_content(dir / "a.csv", "a\n1e400\n");
+  EXPECT_EQ(message_of<std::runtime_error>([&] { read_csv(dir / "a.csv"); }),
+            (dir / "a.csv").string() + ":2: a = \"1e400\"; expected a number or nothing");
+}
+
+TEST(ReadCsv, RefusesANameThatTwoColumnsHave) {
+  const TemporaryDirectory dir;
+  set_content(dir / "a.csv", "a0,a1,a0\n1,2,3\n");
+  for (const auto& read : {read_csv, read_user_csv})
+    EXPECT_EQ(message_of<std::runtime_error>([&] { read(dir / "a.csv"); }),
+              (dir / "a.csv").string() + ":1: two columns are called \"a0\"; expected different names");
+}
+
 TEST(ReadUserCsv, TakesWhatEditorsAndSpreadsheetsWrite) {
   const TemporaryDirectory dir;
   const std::string path = (dir / "a.csv").string();

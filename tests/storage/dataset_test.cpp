@@ -139,6 +139,31 @@ TEST_P(Exchange, FillsAMemoryFromAnyFormat) {
 INSTANTIATE_TEST_SUITE_P(Datasets, Exchange, testing::Bool(),
                          [](const auto& i) { return i.param ? "Continuous" : "Discrete"; });
 
+TEST(Dataset, IsReplayedUntilItIsStopped) {
+  const TemporaryDirectory dir;
+  const EnvSpec spec = discrete_spec();
+  write(dir / "e.h5", spec, scripted(spec, 60));
+  int steps = 0, all = 0;
+  EXPECT_FALSE(replay_dataset(
+      dir / "e.h5", spec, [&](const StepBatch&) { ++steps; }, [&] { return steps > 0; }));
+  EXPECT_TRUE(replay_dataset(dir / "e.h5", spec, [&](const StepBatch&) { ++all; }));
+  EXPECT_GT(steps, 0);
+  EXPECT_LT(steps, all);
+}
+
+TEST(Dataset, HasADigestOfWhatItHolds) {
+  const TemporaryDirectory dir;
+  const EnvSpec spec = discrete_spec();
+  write(dir / "e.h5", spec, scripted(spec, 60));
+  write(dir / "same.h5", spec, scripted(spec, 60));
+  write(dir / "other.h5", spec, scripted(spec, 61));
+  EXPECT_EQ(dataset_digest(dir / "e.h5").size(), 16u);
+  EXPECT_EQ(dataset_digest(dir / "e.h5"), dataset_digest(dir / "same.h5"));
+  EXPECT_NE(dataset_digest(dir / "e.h5"), dataset_digest(dir / "other.h5"));
+  export_minari(dir / "e.h5", dir / "script-v0", false);
+  EXPECT_NE(dataset_digest(dir / "script-v0"), dataset_digest(dir / "e.h5"));
+}
+
 TEST(Dataset, IsRefusedForAnEnvironmentWithOtherSpaces) {
   const TemporaryDirectory dir;
   write(dir / "e.h5", discrete_spec(), scripted(discrete_spec(), 30));

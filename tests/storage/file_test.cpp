@@ -9,6 +9,7 @@
 
 #include <thread>
 
+#include "core/check.h"
 #include "storage/episodes.h"
 #include "support/script.h"
 #include "support/temporary_directory.h"
@@ -104,6 +105,22 @@ TEST_P(Replacement, RefusesADirectory) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, Replacement, testing::ValuesIn(kWriters), [](const auto& i) { return i.param.name; });
+
+TEST(NewFile, TakesNoPlaceThatIsTaken) {
+  const TemporaryDirectory dir;
+  const auto refusal = [](const std::filesystem::path& path) {
+    return message_of<UsageError>([&] { expect_new(path); });
+  };
+  set_content(dir / "a", "mine");
+  std::filesystem::create_symlink("a", dir / "link");
+  std::filesystem::create_symlink("nothing", dir / "free");
+  for (const char* name : {"a", "link"})
+    EXPECT_EQ(refusal(dir / name), (dir / name).string() + ": the file is there already; expected a new name");
+  EXPECT_THAT(refusal(dir.path()), testing::HasSubstr("the directory is there already"));
+  EXPECT_THAT(refusal(dir / "no/b"), testing::EndsWith("/no/b: there is no directory " + (dir / "no").string()));
+  for (const std::filesystem::path& path : {dir / "b", dir / "free", std::filesystem::path("/dev/null")})
+    EXPECT_EQ(refusal(path), "") << path;
+}
 
 TEST(Device, ThatIsFullIsTold) {
   EXPECT_THAT(message_of<std::system_error>([] { write_file_atomically("/dev/full", "text"); }),

@@ -6,7 +6,10 @@
 #include <gtest/gtest.h>
 #include <hdf5.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#include <system_error>
 
 #include "storage/checkpoint.h"
 #include "support/temporary_directory.h"
@@ -125,6 +128,17 @@ TEST_F(Foreign, WeightsOfFloat64MakeAPolicy) {
   Matrix weights = Matrix::Zero(2, 3);
   load_state(path_, "test", [&](StateVisitor& v) { v.visit("W", weights); });
   EXPECT_EQ(weights(1, 2), 6);
+}
+
+TEST_F(Foreign, FileThatCannotBeOpenedIsNotCalledIncomplete) {
+  with([](hid_t) {});
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit none{0, before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &none);
+  const std::string message = message_of<std::system_error>([&] { Hdf5File::open(path_); });
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_EQ(message, "cannot open " + path_.string() + ": unable to open file: Too many open files");
 }
 
 TEST_F(Foreign, FileInUseIsNotCalledIncomplete) {

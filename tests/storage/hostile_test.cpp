@@ -3,10 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <hdf5.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cmath>
 #include <functional>
 #include <random>
+#include <system_error>
 
 #include "storage/checkpoint.h"
 #include "storage/dataset.h"
@@ -361,6 +364,24 @@ TEST_P(HostileCounter, BeyondWhatItCounts) {
               HasSubstr("this group lies in 32 others"));
 }
 INSTANTIATE_TEST_SUITE_P(Files, HostileCounter, testing::Values(kKinds[3]), [](const auto& i) { return i.param.name; });
+
+TEST(TryReading, EndsWhenItIsStopped) {
+  EXPECT_EQ(message_of<std::runtime_error>([] {
+              try_reading(
+                  "x.h5", [] { ::pause(); }, [] { return true; });
+            }),
+            "");
+}
+
+TEST(TryReading, PassesErrorsOfTheSystemOn) {
+  try {
+    try_reading("x.h5", [] { throw std::system_error(EMFILE, std::generic_category(), "cannot open x.h5"); });
+    FAIL() << "nothing was thrown";
+  } catch (const std::system_error& e) {
+    EXPECT_EQ(e.code(), std::errc::too_many_files_open);
+    EXPECT_STREQ(e.what(), "cannot open x.h5: Too many open files");
+  }
+}
 
 TEST(TryReading, TellsHowItEnds) {
   EXPECT_EQ(message_of<std::runtime_error>([] { try_reading("x.h5", [] {}); }), "");
