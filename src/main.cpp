@@ -57,8 +57,13 @@ int list(const std::string& what) {
   }
   if (what.empty() || what == "experiments") {
     const char* indent = heading("experiments");
-    for (const std::string& name : experiment_names())
-      fmt::print("{}{:<28} {}\n", indent, name, make_experiment(load_experiment(name)).description);
+    for (const std::string& name : experiment_names()) {
+      try {
+        fmt::print("{}{:<28} {}\n", indent, name, make_experiment(load_experiment(name)).description);
+      } catch (const UsageError& e) {
+        fmt::print(stderr, "goalpost: {}: {}; left out\n", name, e.what());
+      }
+    }
   }
   if (what.empty() || what == "figures") {
     const char* indent = heading("figures");
@@ -273,7 +278,9 @@ int report(const std::vector<std::string>& directories, const std::string& out, 
     fmt::print("recorded in {}\n", results_directory().string());
   }
   if (!out.empty()) fmt::print("page: {}\n", write_report_page(summaries, out).string());
-  return std::all_of(summaries.begin(), summaries.end(), [](const Summary& s) { return s.meets_expectation; }) ? 0 : 1;
+  const bool met =
+      std::all_of(summaries.begin(), summaries.end(), [](const Summary& s) { return s.meets_expectation; });
+  return met && unreadable.empty() ? 0 : 1;
 }
 
 int dataset_info(const std::filesystem::path& path) {

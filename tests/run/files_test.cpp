@@ -201,6 +201,11 @@ TEST_F(Files, FiguresThatCannotBeReadAreLeftOut) {
   ASSERT_EQ(::mkfifo((experiments / "figures/pipe.toml").c_str(), 0666), 0);
   const std::string before = "GOALPOST_DATA='" + data.string() + "' timeout 60";
   ASSERT_EQ(run(std::string(kTiny) + "--out r").status, 0);
+  set_content(experiments / "half_experiment.toml", "name = ");
+  const Outcome list = run("list experiments", before);
+  EXPECT_EQ(list.status, 0) << list.err;
+  EXPECT_THAT(list.out, HasSubstr("bit_flip_her"));
+  EXPECT_THAT(list.err, HasSubstr("half_experiment.toml:1: not TOML"));
   for (const char* command : {"report r", "list figures"}) {
     const Outcome o = run(command, before);
     EXPECT_EQ(o.status, 0) << o.err;
