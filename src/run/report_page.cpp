@@ -515,6 +515,7 @@ std::filesystem::path write_report_page(const std::vector<Summary>& summaries, c
       throw UsageError(fmt::format("{} exists and is no report; it is left alone", index.string()));
     write_file_atomically(index, html(summaries, directory));
   } catch (const std::system_error& e) {
+    if (is_of_machine(e)) throw;
     throw UsageError(fmt::format("report --out {}: {}", directory.string(), e.what()));
   }
   return index;
