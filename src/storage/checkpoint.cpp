@@ -120,7 +120,7 @@ class Hasher final : public PathVisitor {
  public:
   void visit(std::string_view name, MatrixRef values) override {
     begin(name, {static_cast<std::uint64_t>(values.rows()), static_cast<std::uint64_t>(values.cols())});
-    for (Index j = 0; j < values.cols(); ++j)
+    for (Index j = 0; values.rows() > 0 && j < values.cols(); ++j)  // a damaged file may have any number of empty ones
       add(values.data() + j * values.outerStride(), static_cast<std::size_t>(values.rows()) * sizeof(Scalar));
     total_ += hash_;
   }
