@@ -110,13 +110,14 @@ std::vector<std::string> load_initial_policies(Agent& agent, const Experiment& e
   std::vector<std::string> inputs;
   for (const InitialPolicy& wanted : agent.initial_policies()) {
     std::string directory = wanted.run;
-    if (const std::size_t at = directory.find("{seed}"); at != std::string::npos)
-      directory.replace(at, 6, std::to_string(experiment.seed));
+    const std::size_t at = directory.find("{seed}");
+    if (at != std::string::npos) directory.replace(at, 6, std::to_string(experiment.seed));
     try {
       load(wanted, experiment, directory);
       const std::filesystem::path path(directory);
       const std::filesystem::path file = std::filesystem::is_directory(path) ? path / "policy.h5" : path;
-      inputs.push_back(fmt::format("{} {}", wanted.setting, content_digest({file})));
+      // Where each seed has a policy of its own, seeds differ in it as they do in their random numbers.
+      if (at == std::string::npos) inputs.push_back(fmt::format("{} {}", wanted.setting, content_digest({file})));
     } catch (const std::exception& e) {
       throw UsageError(fmt::format("{} = \"{}\": {}", wanted.setting, directory, e.what()));
     }
