@@ -451,7 +451,8 @@ fs::path minari_root() {
 fs::path dataset_id(const fs::path& out) {
   const fs::path root = minari_root();
   if (root.empty()) return out.filename();
-  const fs::path relative = fs::weakly_canonical(out).lexically_relative(fs::weakly_canonical(root));
+  const fs::path relative =
+      fs::weakly_canonical(fs::absolute(out)).lexically_relative(fs::weakly_canonical(fs::absolute(root)));
   return relative.empty() || relative.native().starts_with("..") ? out.filename() : relative;
 }
 
