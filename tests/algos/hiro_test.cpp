@@ -301,7 +301,9 @@ TEST(Hiro, TimeLimitsEndNeitherTaskAndTaskEndsBoth) {
 }
 
 TEST(Hiro, TheLowLevelLearnsFromTransitionsOfItsOwn) {
-  Toy toy(toy_config());
+  HiroConfig c = toy_config();
+  c.low.reward_scale = Scalar(0.5);
+  Toy toy(c);
   toy.agent.act(toy.now, toy.first, Mode::explore, toy.action);
   toy.action(0, 0) = Scalar(0.75);
   toy.take(matrix({{2}, {7}, {1}}), -1, {}, {});
@@ -309,7 +311,7 @@ TEST(Hiro, TheLowLevelLearnsFromTransitionsOfItsOwn) {
   expect_close(b.s.col(0), matrix({{0}, {0}, {0}, {5}, {0.25}}), 1e-6);
   expect_close(b.s2.col(0), matrix({{2}, {7}, {1}, {3}, {-0.75}}), 1e-6);
   EXPECT_NEAR(b.a(0, 0), 0.75, 1e-6);
-  EXPECT_NEAR(b.r(0, 0), -std::sqrt(3 * 3 + 0.75 * 0.75), 1e-5);
+  EXPECT_NEAR(b.r(0, 0), -0.5 * std::sqrt(3 * 3 + 0.75 * 0.75), 1e-5);
   EXPECT_EQ(b.d(0, 0), 0);
 }
 
@@ -448,6 +450,10 @@ TEST(HiroCorrection, AShortSegmentIsScoredOverItsOwnSteps) {
   toy.agent.sample_high();
   EXPECT_NEAR(toy.agent.candidates()(0, 1), 2, 1e-6);
   EXPECT_NEAR(toy.agent.scores()(0, 1), 0, 1e-9);
+  // Heading for the 5 that it was given, it would have done so; a third step, from 2, is none of the segment's.
+  EXPECT_NEAR(toy.agent.candidates()(0, 0), 5, 1e-6);
+  const double first = std::tanh(0.2) - std::tanh(0.5), second = std::tanh(0.1) - std::tanh(0.4);
+  EXPECT_NEAR(toy.agent.scores()(0, 0), -(first * first + second * second) / 2, 1e-6);
 }
 
 TEST(HiroCorrection, LooksAtWhatTheLowLevelSees) {
