@@ -122,7 +122,7 @@ void rollout(const RolloutOptions& o) {
   for (const std::filesystem::path& file : {o.out, o.record})
     if (!file.empty()) expect_new(file);
   const auto place = [](const std::filesystem::path& p) { return std::filesystem::weakly_canonical(absolute(p)); };
-  if (!o.out.empty() && !std::filesystem::exists(o.out) && place(o.out) == place(o.record))
+  if (!o.out.empty() && !o.record.empty() && !std::filesystem::exists(o.out) && place(o.out) == place(o.record))
     throw UsageError(fmt::format("--out and --record are both {}; expected two files", o.out.string()));
   EnvFactory make_env;
   std::unique_ptr<Agent> agent;

@@ -129,7 +129,7 @@ TEST(Report, OneSeedHasAnIntervalOnlyWhereItsEpisodesTellOne) {
   EXPECT_THAT(page, HasSubstr("<td class=n>0.600 -</td>"));
   EXPECT_THAT(page, HasSubstr("<td class=n>-3.00 -</td>"));
   EXPECT_THAT(page, HasSubstr("(none for a single seed)"));
-  EXPECT_THAT(content(here / "page/final_FetchReach-v3.csv"), HasSubstr(",IQM,0.6,,,"));
+  EXPECT_THAT(content(here / "page/final_FetchReach-v4.csv"), HasSubstr(",IQM,0.6,,,"));
 }
 
 TEST(Report, PoolsSeedsWhateverChangesNoResult) {
