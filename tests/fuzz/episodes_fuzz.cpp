@@ -200,11 +200,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 #include <sanitizer/asan_interface.h>
 
 // Called before a report. The memory is HDF5's if it allocated it; without memory the code decides. It decides too
-// where the memory has been freed: HDF5 keeps nothing of ours longer than a call, so what it reads there is anybody's.
+// where the memory has been freed, or a stray address lies beside such: HDF5 keeps nothing of ours longer than a call,
+// so what it reads there is anybody's.
 extern "C" void __asan_on_error() {
   void* frames[64];
   int thread = 0;
-  const bool freed = std::strcmp(__asan_get_report_description(), "heap-use-after-free") == 0;
+  const bool freed = __asan_get_free_stack(__asan_get_report_address(), frames, std::size(frames), &thread) > 0;
   const std::size_t n =
       freed ? 0 : __asan_get_alloc_stack(__asan_get_report_address(), frames, std::size(frames), &thread);
   if (!of_hdf5(n == 0 ? stack() : std::span(frames).first(n))) found();
