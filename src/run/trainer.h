@@ -157,7 +157,8 @@ int evaluation_lanes(int episodes, const EnvSpec& spec);
 /// Runs episodes without exploration, from fresh episodes drawn from rng: evaluation_chains whole chains. Each lane
 /// runs a fixed share of them, so that neither short episodes nor short chains are favored. Without chains of sub-tasks
 /// these are as many episodes as asked for; with them there may be more, or fewer if chains break. Depends on the
-/// agent's policy, the number of lanes and rng only; its expectation on the policy only.
+/// agent's policy, the number of lanes and rng only; the expectation of successes on the policy only. Return and length
+/// are means over the episodes that were run, so where chains break few chains favor those that break early.
 /// @param stop asked now and then; when true the episodes so far are returned, and they are not complete
 /// @param on_step told of every step of the lanes whose episode counts
 Evaluation evaluate(
