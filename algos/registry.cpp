@@ -5,7 +5,7 @@
 #include "algos/hiro.h"
 #include "algos/sac.h"
 #include "algos/td3.h"
-#include "core/names.h"
+#include "core/suggest.h"
 
 namespace goalpost {
 namespace {

@@ -10,7 +10,7 @@
 #include "bench/support.h"
 #include "envs/classic/bit_flip.h"
 #include "envs/mujoco/fetch.h"
-#include "run/trainer.h"
+#include "train/trainer.h"
 #include "storage/checkpoint.h"
 #include "storage/episodes.h"
 

@@ -1,6 +1,6 @@
 #include "envs/registry.h"
 
-#include "core/names.h"
+#include "core/suggest.h"
 #include "envs/bullet/bullet_env.h"
 #include "envs/bullet/race_car.h"
 #include "envs/classic/bit_flip.h"

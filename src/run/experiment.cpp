@@ -12,7 +12,7 @@
 
 #include "autodiff/kernels.h"
 #include "core/data_path.h"
-#include "core/names.h"
+#include "core/suggest.h"
 #include "revision.h"  // made by meson
 #include "run/runner.h"
 #include "storage/episodes.h"

@@ -12,7 +12,7 @@
 #include "algos/registry.h"
 #include "core/config.h"
 #include "envs/registry.h"
-#include "run/trainer.h"
+#include "train/trainer.h"
 #include "storage/toml.h"
 
 namespace goalpost {

@@ -9,10 +9,10 @@
 #include <functional>
 #include <system_error>
 
-#include "core/names.h"
+#include "core/suggest.h"
+#include "core/text.h"
 #include "run/fixed_policy.h"
-#include "run/interrupt.h"
-#include "run/progress.h"
+#include "cli/interrupt.h"
 #include "run/runner.h"
 #include "storage/csv.h"
 #include "storage/episodes.h"

@@ -13,10 +13,11 @@
 #include <vector>
 
 #include "core/parallel.h"
-#include "run/film.h"
+#include "core/text.h"
+#include "render/film.h"
 #include "run/initial_policy.h"
-#include "run/interrupt.h"
-#include "run/progress.h"
+#include "cli/interrupt.h"
+#include "cli/progress.h"
 #include "storage/checkpoint.h"
 #include "storage/dataset.h"
 #include "storage/episodes.h"

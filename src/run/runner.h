@@ -23,7 +23,7 @@
 
 #include "run/experiment.h"
 #include "run/policy_file.h"
-#include "run/trainer.h"
+#include "train/trainer.h"
 
 namespace goalpost {
 

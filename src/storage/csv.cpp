@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "core/check.h"
-#include "core/names.h"
+#include "core/suggest.h"
 
 namespace goalpost {
 namespace {

@@ -21,7 +21,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "core/names.h"
+#include "core/suggest.h"
+#include "core/text.h"
 
 namespace goalpost {
 namespace {

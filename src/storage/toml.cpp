@@ -13,7 +13,8 @@
 #include <sstream>
 
 #include "core/check.h"
-#include "core/names.h"
+#include "core/suggest.h"
+#include "core/text.h"
 
 namespace goalpost {
 namespace {

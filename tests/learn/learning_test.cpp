@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "run/experiment.h"
-#include "run/trainer.h"
+#include "train/trainer.h"
 
 namespace goalpost {
 namespace {

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "core/check.h"
-#include "run/figure.h"
+#include "report/figure.h"
 
 namespace goalpost {
 namespace {

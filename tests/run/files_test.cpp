@@ -12,7 +12,7 @@
 #include <cstdlib>
 #include <thread>
 
-#include "run/plot.h"
+#include "report/plot.h"
 #include "storage/csv.h"
 #include "support/temporary_directory.h"
 

@@ -1,5 +1,5 @@
 // From a scene to a picture, from pictures to files, from episodes to films.
-#include "run/film.h"
+#include "render/film.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -16,7 +16,7 @@
 #include "envs/classic/point_reach.h"
 #include "envs/registry.h"
 #include "run/runner.h"
-#include "run/video.h"
+#include "render/video.h"
 #include "storage/csv.h"
 #include "support/temporary_directory.h"
 

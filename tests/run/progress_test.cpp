@@ -1,4 +1,4 @@
-#include "run/progress.h"
+#include "cli/progress.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "core/text.h"
 #include "support/temporary_directory.h"
 
 namespace goalpost {

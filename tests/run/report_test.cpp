@@ -1,4 +1,4 @@
-#include "run/report.h"
+#include "report/report.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,9 +13,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/check.h"
-#include "run/figure.h"
-#include "run/plot.h"
-#include "run/report_page.h"
+#include "report/figure.h"
+#include "report/plot.h"
+#include "report/report_page.h"
 #include "storage/file.h"
 #include "support/temporary_directory.h"
 

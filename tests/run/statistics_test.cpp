@@ -1,4 +1,4 @@
-#include "run/statistics.h"
+#include "report/statistics.h"
 
 #include <gtest/gtest.h>
 

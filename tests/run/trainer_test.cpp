@@ -1,4 +1,4 @@
-#include "run/trainer.h"
+#include "train/trainer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "algos/agent.h"
-#include "run/renderer.h"
+#include "render/renderer.h"
 
 namespace goalpost {
 

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "run/renderer.h"
+#include "render/renderer.h"
 
 namespace goalpost {
 

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "run/report.h"
+#include "report/report.h"
 
 namespace goalpost {
 

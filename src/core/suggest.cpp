@@ -1,8 +1,7 @@
-#include "core/names.h"
+#include "core/suggest.h"
 
 #include <algorithm>
 #include <cctype>
-#include <cstdint>
 
 namespace goalpost {
 namespace {
@@ -46,27 +45,6 @@ std::string_view nearest_name(std::string_view name, const std::vector<std::stri
 std::string did_you_mean(std::string_view name, const std::vector<std::string_view>& candidates) {
   const std::string_view near = nearest_name(name, candidates);
   return near.empty() ? "" : detail::concatenate("; did you mean ", near, "?");
-}
-
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto first = static_cast<unsigned char>(text[i++]);
-    if (first < 0x80) continue;
-    const int more = first >= 0xc2 && first <= 0xdf   ? 1
-                     : (first & 0xf0) == 0xe0         ? 2
-                     : first >= 0xf0 && first <= 0xf4 ? 3
-                                                      : 0;
-    if (more == 0) return false;
-    std::uint32_t code = first & (0x3fu >> more);
-    for (int k = 0; k < more; ++k, ++i) {
-      if (i >= text.size() || (static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return false;
-      code = code << 6 | (static_cast<unsigned char>(text[i]) & 0x3fu);
-    }
-    if ((more == 2 && code < 0x800) || (more == 3 && code < 0x10000) || code > 0x10ffff ||
-        (code >= 0xd800 && code <= 0xdfff))
-      return false;
-  }
-  return true;
 }
 
 }  // namespace goalpost

@@ -1,4 +1,4 @@
-#include "run/report_page.h"
+#include "report/report_page.h"
 
 #include <fmt/format.h>
 
@@ -9,12 +9,12 @@
 #include <optional>
 #include <set>
 
-#include "run/comparison.h"
-#include "run/figure.h"
-#include "run/plot.h"
-#include "run/progress.h"
-#include "run/report_figures.h"
-#include "run/statistics.h"
+#include "core/text.h"
+#include "report/comparison.h"
+#include "report/figure.h"
+#include "report/plot.h"
+#include "report/report_figures.h"
+#include "report/statistics.h"
 #include "storage/file.h"
 
 namespace goalpost {

@@ -11,7 +11,7 @@
 #include "core/config.h"
 #include "core/rng.h"
 #include "envs/vector_env.h"
-#include "run/statistics.h"
+#include "report/statistics.h"
 
 namespace goalpost {
 

@@ -1,4 +1,4 @@
-#include "run/interrupt.h"
+#include "cli/interrupt.h"
 
 #include <signal.h>
 #include <sysexits.h>

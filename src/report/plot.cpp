@@ -1,4 +1,4 @@
-#include "run/plot.h"
+#include "report/plot.h"
 
 #include <fmt/format.h>
 #include <unistd.h>

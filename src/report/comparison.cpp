@@ -1,4 +1,4 @@
-#include "run/comparison.h"
+#include "report/comparison.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <cmath>
 #include <set>
 
-#include "run/figure.h"
+#include "report/figure.h"
 #include "storage/csv.h"
 
 namespace goalpost {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "run/report.h"
-#include "run/statistics.h"
+#include "report/report.h"
+#include "report/statistics.h"
 
 namespace goalpost {
 

@@ -1,4 +1,4 @@
-#include "run/film.h"
+#include "render/film.h"
 
 #include <fmt/format.h>
 
@@ -9,11 +9,11 @@
 #include "algos/her.h"
 #include "core/check.h"
 #include "run/fixed_policy.h"
-#include "run/interrupt.h"
-#include "run/progress.h"
+#include "cli/interrupt.h"
+#include "cli/progress.h"
 #include "run/rollout.h"
 #include "run/runner.h"
-#include "run/video.h"
+#include "render/video.h"
 #include "storage/file.h"
 
 namespace goalpost {

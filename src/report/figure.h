@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "core/config.h"
-#include "run/plot.h"
-#include "run/report.h"
+#include "report/plot.h"
+#include "report/report.h"
 
 namespace goalpost {
 

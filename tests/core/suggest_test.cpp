@@ -1,4 +1,4 @@
-#include "core/names.h"
+#include "core/suggest.h"
 
 #include "support/matrices.h"
 

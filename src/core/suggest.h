@@ -29,7 +29,4 @@ const auto& find_by_name(const Entries& entries, std::string_view name, std::str
   throw UsageError(detail::concatenate("no ", kind, " is called \"", name, "\"", hint));
 }
 
-/// Whether a text is UTF-8 as the standard has it: no overlong forms, no surrogates.
-bool is_utf8(std::string_view text);
-
 }  // namespace goalpost

@@ -20,17 +20,10 @@ struct ProgressState {
   std::string_view postfix = {};  ///< e.g. "success=0.71 updates/s=1.2k"
 };
 
-/// 999, 5.03k, 42.0k, 420k, 1.00M: three digits from 1000 on.
-std::string format_count(double count);
-/// 01:23 or 1:02:03; "?" for what is not known (negative or not finite).
-std::string format_duration(double seconds);
 /// `name:  42%|████▏     | 420k/1.00M [01:23<01:55, 5.03kstep/s, success=0.71]` in at most `width` columns.
 std::string format_bar(const ProgressState& state, int width, bool unicode);
 /// The same without the bar: `name: 42% 420k/1.00M [01:23<01:55, 5.03kstep/s, success=0.71]`.
 std::string format_progress_line(const ProgressState& state);
-
-/// Prints a line on standard error. A failed write is ignored: that nobody reads any more ends no run.
-void print_error(std::string_view line);
 
 struct ProgressOptions {
   std::int64_t first = 0;  ///< where a resumed run starts; the rate counts from here

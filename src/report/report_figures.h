@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "run/comparison.h"
-#include "run/plot.h"
+#include "report/comparison.h"
+#include "report/plot.h"
 
 namespace goalpost {
 

@@ -1,4 +1,4 @@
-#include "run/report_figures.h"
+#include "report/report_figures.h"
 
 #include <fmt/format.h>
 

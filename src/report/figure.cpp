@@ -1,4 +1,4 @@
-#include "run/figure.h"
+#include "report/figure.h"
 
 #include <fmt/format.h>
 #include <spawn.h>
@@ -20,15 +20,16 @@
 #include <thread>
 
 #include "core/data_path.h"
-#include "core/names.h"
+#include "core/suggest.h"
 #include "core/parallel.h"
+#include "core/text.h"
 #include "run/experiment.h"
-#include "run/interrupt.h"
-#include "run/progress.h"
-#include "run/report.h"
-#include "run/report_figures.h"
+#include "cli/interrupt.h"
+#include "cli/progress.h"
+#include "report/report.h"
+#include "report/report_figures.h"
 #include "run/runner.h"
-#include "run/statistics.h"
+#include "report/statistics.h"
 #include "storage/csv.h"
 #include "storage/file.h"
 #include "storage/toml.h"

@@ -1,4 +1,4 @@
-#include "run/video.h"
+#include "render/video.h"
 
 #include <fmt/format.h>
 

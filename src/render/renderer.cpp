@@ -1,4 +1,4 @@
-#include "run/renderer.h"
+#include "render/renderer.h"
 
 #include <dlfcn.h>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-#include "run/report.h"
+#include "report/report.h"
 
 #include <fmt/format.h>
 
@@ -15,8 +15,8 @@
 #include <sstream>
 
 #include "core/data_path.h"
-#include "run/figure.h"
-#include "run/statistics.h"
+#include "report/figure.h"
+#include "report/statistics.h"
 #include "storage/csv.h"
 #include "storage/file.h"
 

@@ -1,4 +1,4 @@
-#include "run/progress.h"
+#include "cli/progress.h"
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
@@ -13,6 +13,8 @@
 #include <cstdlib>
 #include <string_view>
 #include <utility>
+
+#include "core/text.h"
 
 namespace goalpost {
 namespace {
@@ -86,24 +88,6 @@ std::string bar(double part, int width, bool unicode) {
 
 }  // namespace
 
-std::string format_count(double count) {
-  static constexpr std::array<const char*, 5> kPrefixes = {"", "k", "M", "G", "T"};
-  if (std::abs(count) < 999.5) {
-    if (count == std::round(count)) return fmt::format("{:.0f}", count);
-    return fmt::format("{:.{}f}", count, count < 9.995 ? 2 : count < 99.95 ? 1 : 0);
-  }
-  std::size_t i = 0;
-  for (; std::abs(count) >= 999.5 && i + 1 < kPrefixes.size(); ++i) count /= 1000;
-  return fmt::format("{:.{}f}{}", count, count < 9.995 ? 2 : count < 99.95 ? 1 : 0, kPrefixes[i]);
-}
-
-std::string format_duration(double seconds) {
-  if (!(seconds >= 0) || seconds > 1e9) return "?";
-  const auto s = static_cast<std::int64_t>(seconds);
-  if (s < 3600) return fmt::format("{:02}:{:02}", s / 60, s % 60);
-  return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
-}
-
 std::string format_bar(const ProgressState& state, int width, bool unicode) {
   const std::string left = fmt::format("{}: {:3}%|", state.name, percent(state));
   std::string right = fmt::format("| {}", counts(state));
@@ -123,8 +107,6 @@ std::string format_bar(const ProgressState& state, int width, bool unicode) {
 std::string format_progress_line(const ProgressState& state) {
   return fmt::format("{}: {}% {}", state.name, percent(state), counts(state));
 }
-
-void print_error(std::string_view line) { std::fputs(fmt::format("{}\n", line).c_str(), stderr); }
 
 Progress::Progress(std::string name, std::int64_t total, std::string unit, ProgressOptions options)
     : name_(std::move(name)),

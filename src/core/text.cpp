@@ -1,0 +1,63 @@
+#include "core/text.h"
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+
+namespace goalpost {
+namespace {
+
+// As printf does.
+template <class... Values>
+std::string printed(const char* format, Values... values) {
+  std::array<char, 384> text;  // a double has 309 digits at most before its point
+  return {text.data(), static_cast<std::size_t>(std::snprintf(text.data(), text.size(), format, values...))};
+}
+
+}  // namespace
+
+std::string format_count(double count) {
+  static constexpr std::array<const char*, 5> kPrefixes = {"", "k", "M", "G", "T"};
+  const auto digits = [&] { return count < 9.995 ? 2 : count < 99.95 ? 1 : 0; };
+  if (std::abs(count) < 999.5) {
+    if (count == std::round(count)) return printed("%.0f", count);
+    return printed("%.*f", digits(), count);
+  }
+  std::size_t i = 0;
+  for (; std::abs(count) >= 999.5 && i + 1 < kPrefixes.size(); ++i) count /= 1000;
+  return printed("%.*f%s", digits(), count, kPrefixes[i]);
+}
+
+std::string format_duration(double seconds) {
+  if (!(seconds >= 0) || seconds > 1e9) return "?";
+  const int s = static_cast<int>(seconds);
+  if (s < 3600) return printed("%02d:%02d", s / 60, s % 60);
+  return printed("%d:%02d:%02d", s / 3600, s / 60 % 60, s % 60);
+}
+
+void print_error(std::string_view line) { std::fputs((std::string(line) + "\n").c_str(), stderr); }
+
+bool is_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto first = static_cast<unsigned char>(text[i++]);
+    if (first < 0x80) continue;
+    const int more = first >= 0xc2 && first <= 0xdf   ? 1
+                     : (first & 0xf0) == 0xe0         ? 2
+                     : first >= 0xf0 && first <= 0xf4 ? 3
+                                                      : 0;
+    if (more == 0) return false;
+    std::uint32_t code = first & (0x3fu >> more);
+    for (int k = 0; k < more; ++k, ++i) {
+      if (i >= text.size() || (static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) return false;
+      code = code << 6 | (static_cast<unsigned char>(text[i]) & 0x3fu);
+    }
+    if ((more == 2 && code < 0x800) || (more == 3 && code < 0x10000) || code > 0x10ffff ||
+        (code >= 0xd800 && code <= 0xdfff))
+      return false;
+  }
+  return true;
+}
+
+}  // namespace goalpost

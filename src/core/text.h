@@ -1,0 +1,20 @@
+// Text for people: counts and durations as they are shown, and lines on standard error.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace goalpost {
+
+/// 999, 5.03k, 42.0k, 420k, 1.00M: three digits from 1000 on.
+std::string format_count(double count);
+/// 01:23 or 1:02:03; "?" for what is not known (negative or not finite).
+std::string format_duration(double seconds);
+
+/// Prints a line on standard error. A failed write is ignored: that nobody reads any more ends no run.
+void print_error(std::string_view line);
+
+/// Whether a text is UTF-8 as the standard has it: no overlong forms, no surrogates.
+bool is_utf8(std::string_view text);
+
+}  // namespace goalpost
