@@ -2,7 +2,8 @@
 
 #include "algos/ddpg.h"
 #include "algos/dqn.h"
-#include "algos/hiro.h"
+#include "algos/hiro/config.h"
+#include "algos/hiro/hiro.h"
 #include "algos/sac.h"
 #include "algos/td3.h"
 #include "core/suggest.h"

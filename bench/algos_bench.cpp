@@ -6,7 +6,8 @@
 
 #include "algos/ddpg.h"
 #include "algos/dqn.h"
-#include "algos/hiro.h"
+#include "algos/hiro/config.h"
+#include "algos/hiro/hiro.h"
 #include "algos/noise.h"
 #include "algos/off_policy_agent.h"
 #include "algos/sac.h"

@@ -12,7 +12,10 @@
 #include "envs/mujoco/fetch.h"
 #include "train/trainer.h"
 #include "storage/checkpoint.h"
-#include "storage/episodes.h"
+#include "storage/episode_format.h"
+#include "storage/episode_recorder.h"
+#include "storage/episode_writer.h"
+#include "storage/hdf5_file.h"
 
 namespace goalpost::bench {
 namespace {

@@ -1,11 +1,14 @@
 // The arrows between the layers: reads the include lines of every source file and fails on one that points upwards.
 //
-//   core < autodiff < nn < algos       core < envs (space, env, vector_env, registry) < concrete environments
-//   core, env interface, registry < storage      everything < run < main
+//   core < autodiff < nn < algos       core < envs (space, env, vector_env) < concrete environments < registry
+//   core, envs, registry < storage     algos, envs < train      algos, envs, storage < render
+//   all of these < run < report < cli
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <set>
 #include <sstream>
@@ -34,7 +37,7 @@ std::string layer_of(std::string path) {
     return path.starts_with("envs/registry.") ? "registry" : "envs";
   }
   const std::size_t slash = path.find('/');
-  return slash == std::string::npos ? (path.starts_with("main.") ? "main" : "") : path.substr(0, slash);
+  return slash == std::string::npos ? "" : path.substr(0, slash);
 }
 
 // Which layers a layer may include, itself aside.
@@ -47,8 +50,11 @@ const std::map<std::string, Names> kAllowed = {
     {"registry", {"environments", "envs", "core"}},
     {"algos", {"nn", "autodiff", "core", "envs"}},
     {"storage", {"core", "envs", "registry"}},  // episodes of earlier revisions lack settings: they had the defaults
-    {"run", {"algos", "nn", "autodiff", "storage", "registry", "envs", "core"}},
-    {"main", {"run", "algos", "nn", "autodiff", "storage", "registry", "envs", "core"}},
+    {"train", {"algos", "nn", "autodiff", "envs", "core"}},
+    {"render", {"algos", "nn", "autodiff", "storage", "envs", "core"}},
+    {"run", {"render", "train", "algos", "nn", "autodiff", "storage", "registry", "envs", "core"}},
+    {"report", {"run", "train", "algos", "storage", "registry", "envs", "core"}},
+    {"cli", {"report", "run", "render", "train", "algos", "autodiff", "storage", "registry", "envs", "core"}},
 };
 
 struct Foreign {
@@ -60,15 +66,15 @@ const std::vector<Foreign> kForeign = {
     {{"bullet/", "btBullet", "BulletDynamics/", "BulletCollision/", "LinearMath/", "PhysicsClientC_API",
       "SharedMemory/"},
      {"envs/bullet/"}},
-    {{"hdf5", "H5"}, {"src/storage/hdf5."}},
+    {{"hdf5", "H5"}, {"src/storage/hdf5"}},
     {{"toml"}, {"src/storage/toml."}},
     {{"google/protobuf", "event.pb.h"}, {"src/storage/event_file."}},  // event.pb.h is generated
-    {{"revision.h"}, {"src/run/"}},                                    // generated
-    {{"CLI/", "CLI11", "cxxopts", "argparse", "getopt"}, {"src/main."}},
+    {{"revision.h"}, {"src/run/build_info."}},                         // generated
+    {{"CLI/", "CLI11", "cxxopts", "argparse", "getopt"}, {"src/cli/"}},
     {{"isa-l"}, {"src/storage/event_file."}},
-    {{"fmt/", "nlohmann/"}, {"src/storage/", "src/run/", "src/main."}},
-    {{"libavcodec/", "libavformat/", "libavutil/", "libswscale/"}, {"src/run/video."}},
-    {{"dlfcn.h", "GL/", "EGL/"}, {"src/run/renderer."}},
+    {{"fmt/", "nlohmann/"}, {"src/storage/", "src/render/", "src/run/", "src/report/", "src/cli/"}},
+    {{"libavcodec/", "libavformat/", "libavutil/", "libswscale/"}, {"src/render/video."}},
+    {{"dlfcn.h", "GL/", "EGL/"}, {"src/render/renderer."}},
     {{"Random123/"}, {"src/core/rng.cpp"}},
     {{"omp.h"}, {"src/core/parallel.cpp"}},
 };
@@ -98,7 +104,7 @@ std::vector<Include> includes_of(const std::string& file, std::istream& text) {
 
 // Single files that may do what their layers may not: MuJoCo's renderer draws the scenes of all engines.
 const std::set<std::pair<std::string, std::string>> kExceptions = {
-    {"src/run/renderer.cpp", "envs/mujoco/mujoco_env.h"},
+    {"src/render/renderer.cpp", "envs/mujoco/mujoco_env.h"},
 };
 
 /// What is wrong with an include, or nothing.
@@ -154,6 +160,39 @@ TEST(Layers, EveryHeaderOfOursExists) {
     }
 }
 
+// Of files: a header and the .cpp of its name are one.
+TEST(Layers, NoIncludeCycleBetweenFiles) {
+  int files = 0;
+  std::map<std::string, Names> graph;
+  const auto stem = [](std::string path) {
+    if (path.starts_with("src/")) path = path.substr(4);
+    return path.substr(0, path.rfind('.'));
+  };
+  for (const Include& i : all_includes(&files))
+    if (i.quoted && kAllowed.contains(layer_of(i.header)) && stem(i.file) != stem(i.header))
+      graph[stem(i.file)].insert(stem(i.header));
+  std::map<std::string, int> state;  // 1: on the path, 2: done
+  std::vector<std::string> path;
+  const std::function<void(const std::string&)> visit = [&](const std::string& file) {
+    state[file] = 1;
+    path.push_back(file);
+    for (const std::string& next : graph[file]) {
+      if (state[next] == 1) {
+        std::string cycle = next;
+        for (auto it = std::find(path.begin(), path.end(), next) + 1; it != path.end(); ++it) cycle += " -> " + *it;
+        ADD_FAILURE() << "a cycle: " << cycle << " -> " << next;
+      } else if (state[next] == 0) {
+        visit(next);
+      }
+    }
+    path.pop_back();
+    state[file] = 2;
+  };
+  const std::map<std::string, Names> all = graph;
+  for (const auto& [file, headers] : all)
+    if (state[file] == 0) visit(file);
+}
+
 std::string of(const std::string& file, const std::string& line) {
   std::istringstream text(line);
   const std::vector<Include> list = includes_of(file, text);
@@ -170,30 +209,30 @@ TEST(Layers, ForbiddenArrowsAreSeen) {
   EXPECT_EQ(of("algos/her.cpp", "#include \"envs/registry.h\""), "algos must not know registry");
   EXPECT_EQ(of("algos/dqn.cpp", "#include \"storage/toml.h\""), "algos must not know storage");
   EXPECT_EQ(of("src/storage/checkpoint.cpp", "#include \"nn/mlp.h\""), "storage must not know nn");
-  EXPECT_EQ(of("src/storage/checkpoint.cpp", "#include \"run/trainer.h\""), "storage must not know run");
-  EXPECT_EQ(of("src/run/trainer.cpp", "#include \"envs/classic/pendulum.h\""), "run must not know environments");
-  EXPECT_EQ(of("src/run/film.cpp", "#include \"envs/mujoco/mujoco_env.h\""), "run must not know environments");
+  EXPECT_EQ(of("src/storage/checkpoint.cpp", "#include \"train/trainer.h\""), "storage must not know train");
+  EXPECT_EQ(of("src/train/trainer.cpp", "#include \"envs/classic/pendulum.h\""), "train must not know environments");
+  EXPECT_EQ(of("src/render/film.cpp", "#include \"envs/mujoco/mujoco_env.h\""), "render must not know environments");
   EXPECT_EQ(of("nn/mlp.cpp", "#include \"mlp.h\""),
             "it names no layer; expected a path from the top folder or from src");
 }
 
 TEST(Layers, ForeignHeadersOutsideTheirFileAreSeen) {
-  EXPECT_EQ(of("algos/dqn.cpp", "#include <hdf5.h>"), "this header belongs to src/storage/hdf5. alone");
-  EXPECT_EQ(of("src/run/trainer.cpp", "#include <toml++/toml.hpp>"), "this header belongs to src/storage/toml. alone");
+  EXPECT_EQ(of("algos/dqn.cpp", "#include <hdf5.h>"), "this header belongs to src/storage/hdf5 alone");
+  EXPECT_EQ(of("src/train/trainer.cpp", "#include <toml++/toml.hpp>"), "this header belongs to src/storage/toml. alone");
   EXPECT_EQ(of("envs/mujoco/fetch.cpp", "#include <mujoco/mujoco.h>"),
             "this header belongs to envs/mujoco/mujoco_env. alone");
   EXPECT_EQ(of("envs/mujoco/fetch.cpp", "#include <btBulletDynamicsCommon.h>"),
             "this header belongs to envs/bullet/ alone");
-  EXPECT_EQ(of("src/run/film.cpp", "#include <libavcodec/avcodec.h>"), "this header belongs to src/run/video. alone");
-  EXPECT_EQ(of("src/run/report.cpp", "#include <CLI/CLI.hpp>"), "this header belongs to src/main. alone");
+  EXPECT_EQ(of("src/render/film.cpp", "#include <libavcodec/avcodec.h>"), "this header belongs to src/render/video. alone");
+  EXPECT_EQ(of("src/report/tables.cpp", "#include <CLI/CLI.hpp>"), "this header belongs to src/cli/ alone");
 }
 
 TEST(Layers, AllowedArrowsPass) {
   EXPECT_EQ(of("algos/her.cpp", "#include \"envs/space.h\""), "");
   EXPECT_EQ(of("envs/registry.cpp", "#include \"envs/classic/pendulum.h\""), "");
-  EXPECT_EQ(of("src/run/trainer.cpp", "#include \"storage/toml.h\""), "");
+  EXPECT_EQ(of("src/run/experiment.cpp", "#include \"storage/toml.h\""), "");
   EXPECT_EQ(of("src/storage/hdf5.cpp", "#include <hdf5.h>"), "");
-  EXPECT_EQ(of("src/run/renderer.cpp", "#include \"envs/mujoco/mujoco_env.h\""), "");
+  EXPECT_EQ(of("src/render/renderer.cpp", "#include \"envs/mujoco/mujoco_env.h\""), "");
   EXPECT_EQ(of("nn/mlp.cpp", "#include <vector>"), "");
 }
 

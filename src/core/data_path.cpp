@@ -23,7 +23,7 @@ fs::path data_directory() {
     if (holds_data(set)) return fs::absolute(set);
     throw UsageError(detail::concatenate("GOALPOST_DATA is ", set,
                                          ", which does not hold src/experiments and envs/assets; expected a source "
-                                         "tree of goalpost or a copy of these two"));
+                                         "tree of goalpost or a copy of its data"));
   }
   std::error_code error;
   const fs::path program = fs::read_symlink("/proc/self/exe", error);

@@ -4,17 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
-#include "algos/her.h"
 #include "core/check.h"
-#include "run/fixed_policy.h"
-#include "cli/interrupt.h"
-#include "cli/progress.h"
-#include "run/rollout.h"
-#include "run/runner.h"
 #include "render/video.h"
-#include "storage/file.h"
 
 namespace goalpost {
 
@@ -35,9 +27,6 @@ FilmSource film_source(Agent& agent) {
           .subgoal = [&agent](Index lane, VectorRef obs) { return agent.subgoal(Mode::exploit, lane, obs); }};
 }
 
-namespace {
-
-// Turns the camera as asked for.
 void aim(Scene& scene, const FilmConfig& c) {
   Camera& camera = scene.camera;
   if (c.view == View::follow)
@@ -51,6 +40,8 @@ void aim(Scene& scene, const FilmConfig& c) {
   camera.elevation = c.elevation.value_or(camera.elevation);
   camera.distance = c.distance.value_or(camera.distance);
 }
+
+namespace {
 
 // NaN is NaN here.
 bool same_subgoal(const Vector& a, const Vector& b) {
@@ -217,136 +208,6 @@ FilmOutcome film_episode(Film& film, Agent& agent, VectorEnv& env, const std::fi
       [&](const FilmOutcome&) { return stop(); });
   writer.finish();
   return outcome;
-}
-
-namespace {
-
-// The world at the start of an episode, the goals that were pursued in some, and those that HER puts in their place in
-// a batch of their transitions.
-Scene relabelled_scene(VectorEnv& env, const FilmSource& source, int episodes, int batch_size, const HerConfig& her,
-                       Rng rng, const Film::Stop& stop) {
-  const EnvSpec& spec = env.spec();
-  Scene scene;
-  const Env& world = env.lane(0);
-  world.draw(scene);
-  std::vector<Vector> pursued;
-  const std::int64_t most = std::int64_t(episodes) * spec.max_steps;
-  ReplayBuffer replay(spec, {.capacity = static_cast<int>(std::min<std::int64_t>(most, 1'000'000'000))}, 1);
-  for (FilmOutcome so_far; so_far.episodes < episodes && !stop(so_far);) {
-    const StepBatch* step = source.step(env);
-    if (step == nullptr) break;
-    replay.add(*step);
-    world.draw_goal(step->after.achieved.col(0), GoalMark::trail, scene);
-    if (step->ended(0)) {
-      pursued.emplace_back(step->before.desired.col(0));
-      world.draw_goal(pursued.back(), GoalMark::pursued, scene);
-    }
-    so_far.episodes += step->ended(0);
-    so_far.successes += step->ended(0) && step->success[0] != 0;
-    ++so_far.steps;
-  }
-  if (replay.finished_size() == 0) return scene;
-  Batch batch(spec, batch_size);
-  HerSampler(replay, spec.goal, her).sample(rng, batch);
-  for (Index i = 0; i < batch.size(); ++i) {
-    const Vector goal = batch.s.col(i).tail(spec.goal.dim);
-    if (std::find(pursued.begin(), pursued.end(), goal) == pursued.end())
-      world.draw_goal(goal, GoalMark::relabelled, scene);
-  }
-  return scene;
-}
-
-}  // namespace
-
-void render(const RenderOptions& o) {
-  const PictureFormat format = format_of(o.out);
-  expect_new(o.out);
-  if (o.step && format == PictureFormat::film)
-    throw UsageError(
-        fmt::format("--step {} is of a picture, but {} is a film; expected a file .png", *o.step, o.out.string()));
-  if (const std::string problem = renderer_problem(); !problem.empty()) throw UsageError(problem);
-
-  if (o.relabelled > 0 && (format == PictureFormat::film || o.tiles > 1 || o.step || !o.actions.empty()))
-    throw UsageError(
-        "--relabelled is a picture of goals; expected a file .png, and none of --tile, --step and --actions");
-
-  EnvFactory make_env;
-  std::unique_ptr<Agent> agent;
-  HerConfig her;
-  if (std::filesystem::is_directory(o.what) || std::filesystem::is_regular_file(o.what)) {
-    if (o.random || o.scripted || !o.actions.empty())
-      throw UsageError(fmt::format(
-          "{} is a run, which acts by its policy; expected none of --random, --scripted and --actions", o.what));
-    LoadedRun run = load_run(o.what, o.set);
-    if (run.step && !o.quiet)
-      fmt::print(stderr, "goalpost: {}: the policy after {} environment steps of training\n", o.what, *run.step);
-    make_env = run.experiment.eval_env_factory();
-    agent = std::move(run.agent);
-    if (const OffPolicyConfig* c = find_algorithm(run.experiment.algorithm).off_policy(*run.experiment.agent_settings);
-        c != nullptr && c->her.strategy != HerStrategy::none)
-      her = c->her;
-  } else {
-    if (o.what.find('/') != std::string::npos)
-      throw UsageError(fmt::format("{} is not a run directory: there is no such directory", o.what));
-    make_env = make_environment(o.what, o.set, static_cast<std::uint64_t>(o.seed));
-    if (o.random + o.scripted + !o.actions.empty() != 1)
-      throw UsageError(
-          fmt::format("{} is an environment; expected --random, --scripted or --actions FILE to act in it", o.what));
-  }
-  if (!o.actions.empty() && (o.tiles > 1 || o.episodes > 0))
-    throw UsageError(
-        "--actions are those of one lane from one end to the other; expected neither --tile nor "
-        "--episodes");
-
-  const Rng rng(static_cast<std::uint64_t>(o.seed));
-  VectorEnv env(make_env, o.tiles, rng.stream("rollout"));
-  const EnvSpec& spec = env.spec();
-  if (o.relabelled > 0 && spec.goal.dim == 0)
-    throw UsageError(fmt::format("--relabelled shows goals, but {} has none", spec.name));
-  const int episodes = !o.actions.empty() ? std::numeric_limits<int>::max() : std::max(o.episodes, o.tiles);
-  if (o.random) agent = make_random_policy(spec, rng.stream("action"));
-  if (o.scripted) agent = make_scripted_policy(spec);
-  FilmSource source;
-  std::int64_t steps = 0;  // that there are, or at most
-  if (agent) {
-    source = film_source(*agent);
-    steps = static_cast<std::int64_t>(episodes) * spec.max_steps;
-  } else {
-    const Eigen::MatrixXd actions = read_actions(o.actions, spec);
-    steps = actions.cols();
-    source.step = [actions, row = Index{0}](VectorEnv& e) mutable {
-      return row == actions.cols() ? nullptr : &e.step_in_unit(actions.col(row++));
-    };
-  }
-
-  Progress bar(o.out.filename().string(), steps, "step", {.quiet = o.quiet});
-  const auto show = [&](const FilmOutcome& so_far) {
-    bar.update(so_far.steps, spec.goal.dim > 0 ? fmt::format("success={}/{}", so_far.successes, so_far.episodes)
-                                               : fmt::format("episodes={}", so_far.episodes));
-  };
-  const Film::Stop stop = [&](const FilmOutcome& so_far) {
-    show(so_far);
-    return interrupted() || so_far.steps >= steps;
-  };
-  if (o.relabelled > 0) {
-    Scene scene = relabelled_scene(env, source, episodes, o.relabelled, her, rng.stream("batch"), stop);
-    aim(scene, o.film);
-    bar.finish();
-    return write_still(o.out, Renderer(o.film.width, o.film.height).draw(scene));
-  }
-  Film film(spec, o.film, o.tiles);
-  FilmOutcome outcome;
-  if (format == PictureFormat::film) {
-    FilmWriter writer(o.out, film.width(), film.height(), film.pace().rate);
-    outcome = film.record(
-        env, source, episodes, [&](const Picture& p, int times) { writer.add(p, times); }, stop);
-    writer.finish();
-  } else {
-    outcome = film.snap(
-        env, source, episodes, o.step, [&](const Picture& p, int) { write_still(o.out, p); }, stop);
-  }
-  show(outcome);
-  bar.finish();
 }
 
 }  // namespace goalpost

@@ -1,4 +1,4 @@
-// Films and pictures of episodes: what `goalpost render` and train.film_every make.
+// Films and pictures of episodes.
 #pragma once
 
 #include <array>
@@ -25,6 +25,9 @@ struct FilmConfig {
   View view = View::overview;
   std::optional<double> azimuth = {}, elevation = {}, distance = {};  ///< degrees, degrees, m; in place of the view's
 };
+
+/// Turns the camera of a scene as asked for.
+void aim(Scene& scene, const FilmConfig& c);
 
 /// Steps between two pictures, and pictures per second of film: a second of film is one of simulated time. A task
 /// without time has two steps per second.
@@ -99,26 +102,5 @@ class Film {
 /// The next episode of the policy in an environment of one lane, in a file. @throws as FilmWriter and Film
 FilmOutcome film_episode(Film& film, Agent& agent, VectorEnv& env, const std::filesystem::path& file,
                          const std::function<bool()>& stop);
-
-/// What `goalpost render` is asked for.
-struct RenderOptions {
-  std::string what;               ///< run directory, policy.h5 or environment
-  std::filesystem::path actions;  ///< CSV file with columns a0, a1, ...: one row per step
-  bool random = false, scripted = false;
-  int episodes = 0;  ///< 0: as many as tiles
-  int tiles = 1;     ///< episodes side by side
-  std::int64_t seed = 0;
-  std::optional<int> step;  ///< of a still; none: the last
-  int relabelled = 0;       ///< in place of the episodes: their goals, and those of so many relabelled transitions
-  FilmConfig film;
-  std::filesystem::path out;
-  std::vector<std::string> set;  ///< env.key=value
-  bool quiet = false;
-};
-
-/// Watches a policy, random actions or given ones. With the same seed and one tile the episodes are those of
-/// `goalpost rollout`.
-/// @throws UsageError for a wrong option or file, or if there is no graphics library
-void render(const RenderOptions& options);
 
 }  // namespace goalpost

@@ -208,4 +208,18 @@ Interval ratio_interval(std::span<const double> sums, std::span<const double> co
   return {ratio - half, ratio + half};
 }
 
+EvaluationIntervals evaluation_intervals(const Evaluation& e) {
+  const auto column = [&](double Evaluation::Chain::*member) {
+    std::vector<double> values;
+    for (const Evaluation::Chain& c : e.chains) values.push_back(c.*member);
+    return values;
+  };
+  const std::vector<double> episodes = column(&Evaluation::Chain::episodes);
+  const double n = static_cast<double>(e.chains.size());
+  return {.success = score_interval(e.success, n),
+          .success_any = score_interval(e.success_any, n),
+          .reward = ratio_interval(column(&Evaluation::Chain::reward), episodes),
+          .length = ratio_interval(column(&Evaluation::Chain::length), episodes)};
+}
+
 }  // namespace goalpost

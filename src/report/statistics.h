@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "train/evaluation.h"
+
 namespace goalpost {
 
 // Every function throws std::invalid_argument for an empty list or a number that is NaN.
@@ -88,5 +90,12 @@ Interval score_interval(double p, double n);
 /// @source Cochran 1977, "Sampling Techniques", 6.4; Student's quantile by Abramowitz & Stegun 1964, 26.7.5 and table
 /// @throws std::invalid_argument for lists that are empty or differ in size
 Interval ratio_interval(std::span<const double> sums, std::span<const double> counts);
+
+/// 95 % intervals of the means of an evaluation. Of the rates by Wilson's score interval with a trial per chain, of the
+/// others by ratio_interval over the chains. @pre at least one chain was completed
+struct EvaluationIntervals {
+  Interval success, success_any, reward, length;
+};
+EvaluationIntervals evaluation_intervals(const Evaluation& e);
 
 }  // namespace goalpost

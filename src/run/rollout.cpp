@@ -11,11 +11,14 @@
 
 #include "core/suggest.h"
 #include "core/text.h"
+#include "run/experiment.h"
 #include "run/fixed_policy.h"
-#include "cli/interrupt.h"
-#include "run/runner.h"
+#include "run/policy_file.h"
+#include "storage/config_text.h"
 #include "storage/csv.h"
-#include "storage/episodes.h"
+#include "storage/episode_format.h"
+#include "storage/episode_recorder.h"
+#include "storage/episode_writer.h"
 #include "storage/file.h"
 
 namespace goalpost {
@@ -118,7 +121,7 @@ std::string environment_toml(const std::string& env, const std::vector<std::stri
   });
 }
 
-void rollout(const RolloutOptions& o) {
+void rollout(const RolloutOptions& o, const std::function<bool()>& stop) {
   for (const std::filesystem::path& file : {o.out, o.record})
     if (!file.empty()) expect_new(file);
   const auto place = [](const std::filesystem::path& p) { return std::filesystem::weakly_canonical(absolute(p)); };
@@ -201,7 +204,7 @@ void rollout(const RolloutOptions& o) {
 
   Index episode = 0, t = 0;
   for (Index row = 0; o.actions.empty() ? episode < o.episodes : row < actions.cols(); ++row) {
-    if (interrupted()) break;
+    if (stop()) break;
     if (t == 0) write_reset(episode);
     if (agent) agent->act(env.obs(), env.first(), Mode::exploit, action);
     const StepBatch& step = o.actions.empty() ? env.step(action) : env.step_in_unit(actions.col(row));
@@ -224,7 +227,7 @@ void rollout(const RolloutOptions& o) {
   }
   if (writer) {
     // Where the actions have been used up the episode is truncated; where it was interrupted it is none.
-    if (stage.steps(0) > 0 && !interrupted()) record_episode();
+    if (stage.steps(0) > 0 && !stop()) record_episode();
     if (whole > 0)
       writer->close();
     else

@@ -1,7 +1,9 @@
+// Steps an environment with given actions or a policy, and writes a row per step.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -27,7 +29,7 @@ struct RolloutOptions {
   bool with_state = false;       ///< also write the simulator's state after each step
   bool with_actions = false;     ///< also write the actions, so that the output can be given back as actions
   std::filesystem::path out;     ///< CSV file, new; empty: standard output
-  std::filesystem::path record;  ///< HDF5 file of the episodes (storage/episodes.h), new; empty: none
+  std::filesystem::path record;  ///< HDF5 file of the episodes (storage/episode_format.h), new; empty: none
   std::vector<std::string> set;  ///< env.key=value
 };
 
@@ -44,7 +46,9 @@ std::string environment_toml(const std::string& env, const std::vector<std::stri
 /// state are those after the step. Actions are in the environment's own unit; an episode that ends is followed by the
 /// next until the actions are used up, which truncates the last one. Of an interrupted rollout the episode under way is
 /// not recorded.
+/// @param stop asked before every step; when true the rollout is interrupted
 /// @throws UsageError for a missing or wrong file, with file and line, or an output that is there already
-void rollout(const RolloutOptions& options);
+void rollout(
+    const RolloutOptions& options, const std::function<bool()>& stop = [] { return false; });
 
 }  // namespace goalpost

@@ -13,7 +13,9 @@
 #include <vector>
 
 #include "storage/file.h"
-#include "storage/hdf5.h"
+#include "storage/hdf5_file.h"
+#include "storage/run_directory.h"
+#include "storage/try_reading.h"
 
 namespace goalpost {
 namespace {
@@ -222,7 +224,7 @@ std::uint64_t read_state(const std::filesystem::path& path, StateSummary& s) {
 // The number in checkpoint_<step>.h5; nothing for other files.
 std::optional<std::int64_t> step_of(const std::filesystem::path& file) {
   const std::string name = file.filename().string();
-  constexpr std::string_view kPrefix = "checkpoint_", kSuffix = ".h5";
+  constexpr std::string_view kPrefix = kOlderCheckpoint, kSuffix = ".h5";
   if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return {};
   std::int64_t step = 0;
   const char* const end = name.data() + name.size() - kSuffix.size();
@@ -301,6 +303,10 @@ StateSummary check_state(const std::filesystem::path& path) {
   return s;
 }
 
+std::filesystem::path CheckpointSeries::newest(const std::filesystem::path& directory) {
+  return directory / kCheckpointFile;
+}
+
 std::vector<std::filesystem::path> CheckpointSeries::older(const std::filesystem::path& directory) {
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(directory))
@@ -326,7 +332,7 @@ void CheckpointSeries::save(std::int64_t step, const std::string& kind, const St
   const std::filesystem::path newest_file = newest(directory_);
   if (kept_ > 1 && step_ != step && std::filesystem::exists(newest_file)) {
     // A second name for the same file, so that the first never goes missing.
-    const std::filesystem::path second = directory_ / fmt::format("checkpoint_{}.h5", step_);
+    const std::filesystem::path second = directory_ / fmt::format("{}{}.h5", kOlderCheckpoint, step_);
     std::error_code no_links;
     std::filesystem::remove(second, no_links);
     const std::filesystem::path file = std::filesystem::canonical(newest_file);  // where it is a symbolic link

@@ -55,7 +55,7 @@ class CheckpointSeries {
   /// @param kept how many stay, the newest among them
   CheckpointSeries(std::filesystem::path directory, int kept) : directory_(std::move(directory)), kept_(kept) {}
 
-  static std::filesystem::path newest(const std::filesystem::path& directory) { return directory / "checkpoint.h5"; }
+  static std::filesystem::path newest(const std::filesystem::path& directory);
   /// The older ones, the oldest first.
   static std::vector<std::filesystem::path> older(const std::filesystem::path& directory);
   static void remove_older(const std::filesystem::path& directory);

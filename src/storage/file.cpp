@@ -263,6 +263,14 @@ bool is_of_machine(const std::exception& error) {
   return std::find(std::begin(kOfPath), std::end(kOfPath), e->code().value()) == std::end(kOfPath);
 }
 
+bool has_file(const std::filesystem::path& file) {
+  const std::filesystem::file_status status = std::filesystem::status(file);
+  if (!std::filesystem::exists(status)) return false;
+  if (!std::filesystem::is_regular_file(status))
+    throw std::runtime_error(fmt::format("{} is no regular file; expected one", file.string()));
+  return true;
+}
+
 void expect_no_stream(const std::filesystem::path& path) {
   const std::filesystem::file_status status = std::filesystem::status(path);
   if (std::filesystem::is_other(status))

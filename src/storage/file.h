@@ -64,6 +64,10 @@ std::string read_file(const std::filesystem::path& path);
 /// leads nowhere, which is the user's.
 bool is_of_machine(const std::exception& error);
 
+/// Whether a run directory has this file. @throws std::runtime_error if it is something else: reading a pipe may never
+/// end
+bool has_file(const std::filesystem::path& file);
+
 /// @throws UsageError if a pipe, a socket or a device is there, which may block or never end when it is read
 void expect_no_stream(const std::filesystem::path& path);
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/check.h"
+#include "storage/run_directory.h"
 
 namespace goalpost {
 namespace {
@@ -28,7 +29,7 @@ namespace fs = std::filesystem;
 }
 
 void check_empty(const fs::path& directory) {
-  if (fs::exists(directory / "config.toml")) already_used(directory, "config.toml");
+  if (fs::exists(directory / kConfigFile)) already_used(directory, kConfigFile);
   std::error_code error;
   const fs::directory_iterator first(directory, error);
   if (error) cannot_create(directory, error.message());
@@ -80,13 +81,13 @@ EventFile create_run(const fs::path& directory, std::string_view config_toml) {
   RunLog::check_unused(directory);
   Creation creation(directory);
   check_empty(directory);
-  const fs::path config = directory / "config.toml";
+  const fs::path config = directory / kConfigFile;
   // The file decides between two runs that start at the same time: only one of them can create it.
   OutputFile file = [&] {
     try {
       return OutputFile(config, OutputFile::Mode::create);
     } catch (const std::system_error& error) {
-      if (error.code() == std::errc::file_exists) already_used(directory, "config.toml");
+      if (error.code() == std::errc::file_exists) already_used(directory, kConfigFile);
       cannot_create(directory, error.code().message());
     }
   }();
@@ -100,10 +101,10 @@ EventFile create_run(const fs::path& directory, std::string_view config_toml) {
 }
 
 EventFile resume_run(const fs::path& directory, std::int64_t step) {
-  if (!fs::exists(directory / "config.toml"))
+  if (!fs::exists(directory / kConfigFile))
     throw UsageError(fmt::format("cannot resume in {}: it holds no config.toml; expected the directory of a run",
                                  directory.string()));
-  for (const char* table : {"train.csv", "eval.csv"}) cut_csv(directory / table, "step", static_cast<double>(step));
+  for (const char* table : {kTrainCurve, kEvalCurve}) cut_csv(directory / table, "step", static_cast<double>(step));
   EventFile events(directory);
   events.add_session_start(step + 1);
   return events;

@@ -1,6 +1,7 @@
 // The losses of the actor-critics against central differences, in double: the whole of them, noise included.
 #include "algos/ddpg.h"
-#include "algos/hiro.h"
+#include "algos/hiro/config.h"
+#include "algos/hiro/hiro.h"
 #include "algos/sac.h"
 #include "algos/td3.h"
 #include "envs/classic/pendulum.h"

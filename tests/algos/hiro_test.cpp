@@ -1,9 +1,12 @@
-#include "algos/hiro.h"
+#include "algos/hiro/hiro.h"
 
 #include <cmath>
 #include <cstring>
 #include <set>
 
+#include "algos/hiro/config.h"
+#include "algos/hiro/segment_buffer.h"
+#include "algos/hiro/subgoal_space.h"
 #include "algos/registry.h"
 #include "envs/classic/point_reach.h"
 #include "support/matrices.h"
@@ -105,10 +108,11 @@ struct Toy {
 };
 
 TEST(Hiro, GoalTransitionKeepsThePointThatIsAimedAt) {
-  const Toy toy(toy_config());
+  const HiroConfig c = toy_config();
+  const SubgoalSpace space(c.subgoal, c.intrinsic);
   const Vector s = matrix({{1}, {9}, {2}}), g = matrix({{0.5}, {-1}}), s2 = matrix({{1.25}, {7}, {0.5}});
   Vector g2(2);
-  toy.agent.goal_transition(s, g, s2, g2);
+  space.goal_transition(s, g, s2, g2);
   EXPECT_EQ(g2, Vector(matrix({{0.25}, {0.5}})));  // 1 + 0.5 - 1.25, 2 - 1 - 0.5
 }
 
@@ -116,16 +120,16 @@ TEST(Hiro, IntrinsicRewardIsMinusTheDistanceOrTheMeanSquare) {
   HiroConfig c = toy_config();
   c.intrinsic.reached = 0.56;
   const Vector g2 = matrix({{0.25}, {0.5}});
-  const Toy distance(c);
-  EXPECT_NEAR(distance.agent.intrinsic_reward(g2), -std::sqrt(0.3125), 1e-6);
-  EXPECT_TRUE(distance.agent.reached(g2));
-  EXPECT_FALSE(distance.agent.reached(Vector(2 * g2)));
+  const SubgoalSpace distance(c.subgoal, c.intrinsic);
+  EXPECT_NEAR(distance.intrinsic_reward(g2), -std::sqrt(0.3125), 1e-6);
+  EXPECT_TRUE(distance.reached(g2));
+  EXPECT_FALSE(distance.reached(Vector(2 * g2)));
   c.intrinsic = {.reward = IntrinsicReward::mean_square, .reached = 0.15};
-  const Toy square(c);
-  EXPECT_NEAR(square.agent.intrinsic_reward(g2), -0.15625, 1e-7);
-  EXPECT_FALSE(square.agent.reached(g2));
+  const SubgoalSpace square(c.subgoal, c.intrinsic);
+  EXPECT_NEAR(square.intrinsic_reward(g2), -0.15625, 1e-7);
+  EXPECT_FALSE(square.reached(g2));
   c.intrinsic.reached = 0;
-  EXPECT_FALSE(Toy(c).agent.reached(Vector::Zero(2))) << "0 means that nobody asks";
+  EXPECT_FALSE(SubgoalSpace(c.subgoal, c.intrinsic).reached(Vector::Zero(2))) << "0 means that nobody asks";
 }
 
 TEST(Hiro, DecidesEveryCStepsAndAtTheStartOfEpisodesLaneByLane) {

@@ -6,7 +6,8 @@
 #include <thread>
 
 #include "algos/dqn.h"
-#include "algos/hiro.h"
+#include "algos/hiro/config.h"
+#include "algos/hiro/hiro.h"
 #include "algos/off_policy_agent.h"
 #include "algos/registry.h"
 #include "envs/classic/bit_flip.h"
@@ -14,7 +15,9 @@
 #include "envs/registry.h"
 #include "nn/normalizer.h"
 #include "nn/optimizer.h"
-#include "storage/episodes.h"
+#include "storage/episode_format.h"
+#include "storage/episode_reader.h"
+#include "storage/episode_recorder.h"
 #include "support/matrices.h"
 #include "support/script.h"
 #include "support/settings.h"

@@ -23,6 +23,8 @@
 #include "fuzz/fuzz.h"
 #include "storage/checkpoint.h"
 #include "storage/dataset.h"
+#include "storage/dataset_summary.h"
+#include "storage/try_reading.h"
 
 #ifdef GOALPOST_LIBFUZZER
 // libFuzzer's counters of edges, one byte each, as they are told to it (the linker wraps that function); and where its

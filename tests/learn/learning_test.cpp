@@ -21,11 +21,7 @@ Evaluation train_and_evaluate(const std::string& experiment, const std::vector<s
   VectorEnv env(e.env_factory(), e.train.lanes, rng.stream("train")),
       eval_env(e.env_factory(), 100, rng.stream("eval"));
   const auto agent = e.make_agent(env.spec(), e.train.lanes, rng.stream("agent"));
-  Run run{.agent = *agent,
-          .env = env,
-          .eval_env = eval_env,
-          .rng = rng,
-          .on_evaluation = [](const TrainProgress&, const Evaluation&, const Metrics&) {}};
+  Run run{.agent = *agent, .env = env, .eval_env = eval_env, .rng = rng};
   train(run, e.train);
   return evaluate(*agent, eval_env, 200, rng.stream("final"));
 }

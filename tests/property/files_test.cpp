@@ -7,8 +7,11 @@
 
 #include "core/check.h"
 #include "property/generators.h"
+#include "storage/config_text.h"
 #include "storage/csv.h"
-#include "storage/episodes.h"
+#include "storage/episode_format.h"
+#include "storage/episode_reader.h"
+#include "storage/episode_writer.h"
 #include "storage/toml.h"
 #include "support/temporary_directory.h"
 

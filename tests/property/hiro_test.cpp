@@ -1,9 +1,11 @@
 // HIRO's sub-goals, segments and their relabelling against a model that keeps every step of a random walk.
-#include "algos/hiro.h"
+#include "algos/hiro/hiro.h"
 
 #include <algorithm>
 #include <cmath>
 
+#include "algos/hiro/config.h"
+#include "algos/hiro/subgoal_space.h"
 #include "property/generators.h"
 #include "support/matrices.h"
 
@@ -173,6 +175,7 @@ bool near(const Vector& a, const Vector& b, double tolerance = 1e-5) {
 
 RC_GTEST_PROP(HiroProperty, AlongASegmentTheGoalTransitionKeepsThePointAimedAt, ()) {
   Walk walk;
+  const SubgoalSpace space(walk.c.subgoal, walk.c.intrinsic);
   const int steps = *whole(1, 30).as("steps");
   for (int n = 0; n < steps; ++n) {
     walk.take();
@@ -185,7 +188,7 @@ RC_GTEST_PROP(HiroProperty, AlongASegmentTheGoalTransitionKeepsThePointAimedAt, 
       }
       const Step& last = walk.steps[i][walk.steps[i].size() - 2];
       Vector next(step.subgoal.size());
-      walk.agent->goal_transition(last.s, last.subgoal, step.s, next);
+      space.goal_transition(last.s, last.subgoal, step.s, next);
       RC_ASSERT(near(next, step.subgoal));  // g_t = h(s_{t-1}, g_{t-1}, s_t)
     }
   }
@@ -198,9 +201,9 @@ RC_GTEST_PROP(HiroProperty, AlongASegmentTheGoalTransitionKeepsThePointAimedAt, 
   };
   const Vector s = state(), between = state(), s2 = state(), g = state().head(n);
   Vector direct(n), half(n), whole_way(n);
-  walk.agent->goal_transition(s, g, s2, direct);
-  walk.agent->goal_transition(s, g, between, half);
-  walk.agent->goal_transition(between, half, s2, whole_way);
+  space.goal_transition(s, g, s2, direct);
+  space.goal_transition(s, g, between, half);
+  space.goal_transition(between, half, s2, whole_way);
   RC_ASSERT(direct == Vector(walk.phi(s) + g - walk.phi(s2)));
   RC_ASSERT(whole_way == direct);
 }

@@ -1,4 +1,5 @@
 #include "run/experiment.h"
+#include "run/training_check.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +7,7 @@
 #include <utility>
 
 #include "core/check.h"
-#include "report/figure.h"
+#include "report/figure_config.h"
 
 namespace goalpost {
 namespace {

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "core/check.h"
+#include "run/policy_file.h"
+#include "run/resume.h"
 #include "run/runner.h"
 #include "support/state.h"
 #include "support/temporary_directory.h"
@@ -64,8 +66,8 @@ std::vector<std::vector<unsigned char>> numbers(Agent& agent, const std::string&
 TEST(InitialPolicy, IsTheWholePolicyOfAFlatRunOrTheSameLevelOfHiro) {
   const TemporaryDirectory dir;
   Experiment flat = experiment(kFlat), hiro = experiment(kHiro);
-  train_in_directory(flat, dir / "flat" / "seed_7", true);
-  train_in_directory(hiro, dir / "hiro", true);
+  train_in_directory(flat, dir / "flat" / "seed_7");
+  train_in_directory(hiro, dir / "hiro");
   const LoadedRun flat_run = load_run(dir / "flat" / "seed_7"), hiro_run = load_run(dir / "hiro");
 
   Experiment over_flat = experiment(kHiro, {"agent.hiro.low.policy=" + (dir / "flat").string() + "/seed_{seed}"});
@@ -84,18 +86,18 @@ TEST(InitialPolicy, IsTheWholePolicyOfAFlatRunOrTheSameLevelOfHiro) {
   // A frozen level ends a whole run as it began, also when the run is resumed.
   Experiment frozen =
       experiment(kHiro, {"agent.hiro.low.learns=never", "agent.hiro.low.policy=" + path, "agent.hiro.high.updates=1"});
-  train_in_directory(frozen, dir / "frozen", true);
+  train_in_directory(frozen, dir / "frozen");
   EXPECT_EQ(numbers(*load_run(dir / "frozen").agent, "low/"), numbers(*hiro_run.agent, "low/"));
   std::filesystem::remove_all(dir / "hiro");
-  resume_in_directory(dir / "frozen", {"train.total_steps=30"}, false, true);
+  resume_in_directory(dir / "frozen", {"train.total_steps=30"}, false);
   EXPECT_EQ(numbers(*load_run(dir / "frozen").agent, "low/"), numbers(*hiro_run.agent, "low/"));
 }
 
 TEST(InitialPolicy, SaysWhatDoesNotFit) {
   const TemporaryDirectory dir;
   Experiment flat = experiment(kFlat), normalised = experiment(kFlat, {"agent.normalizer.enabled=true"});
-  train_in_directory(flat, dir / "flat", true);
-  train_in_directory(normalised, dir / "normalised", true);
+  train_in_directory(flat, dir / "flat");
+  train_in_directory(normalised, dir / "normalised");
   const auto message = [&](const std::string& run, const std::vector<std::string>& more = {}) {
     std::vector<std::string> set = more;
     set.push_back("agent.hiro.low.policy=" + (dir / run).string());

@@ -15,7 +15,8 @@
 #include "run/runner.h"
 #include "storage/checkpoint.h"
 #include "storage/csv.h"
-#include "storage/episodes.h"
+#include "storage/episode_format.h"
+#include "storage/episode_reader.h"
 #include "support/temporary_directory.h"
 #include "support/unsynced.h"
 

@@ -9,6 +9,7 @@
 #include "run/experiment.h"
 #include "run/runner.h"
 #include "storage/checkpoint.h"
+#include "support/callbacks.h"
 #include "support/temporary_directory.h"
 
 namespace goalpost {
@@ -136,6 +137,7 @@ struct Session {
   VectorEnv env, eval_env;
   std::unique_ptr<Agent> agent;
   std::vector<Row> rows;  // one per evaluation: what eval.csv and train.csv hold but for times
+  FunctionCallback callback;
   Run run;
   int asked = 0, stop_at = -1;
 
@@ -145,8 +147,12 @@ struct Session {
         env(experiment.env_factory(), experiment.train.lanes, rng.stream("train")),
         eval_env(experiment.env_factory(), 2, rng.stream("eval")),
         agent(experiment.make_agent(env.spec(), experiment.train.lanes, rng.stream("agent"))),
-        run{.agent = *agent, .env = env, .eval_env = eval_env, .rng = Rng(7).stream("run"), .on_evaluation = {}} {
-    run.on_evaluation = [this](const TrainProgress& p, const Evaluation& e, const Metrics& metrics) {
+        run{.agent = *agent,
+            .env = env,
+            .eval_env = eval_env,
+            .rng = Rng(7).stream("run"),
+            .callbacks = {&callback}} {
+    callback.evaluation = [this](const TrainProgress& p, const Evaluation& e, const Metrics& metrics) {
       Row row = {static_cast<double>(p.step),
                  static_cast<double>(p.episodes),
                  static_cast<double>(p.updates),
@@ -241,7 +247,7 @@ TEST(ResumeWithoutMemory, LearnsAgainWhenTheMemoryHoldsWhatTheWarmUpCollects) {
     // Of a hierarchy one transition in each of three lanes may wait for the next decision, then as now.
     const std::int64_t starts = c.name == "hiro" ? 40 - 6 : c.name == "hiro_warmup" ? 30 - 6 : 30;
     std::int64_t learnt_at = 0;
-    second.run.on_step = [&](const TrainProgress& p) {
+    second.callback.step = [&](const TrainProgress& p) {
       if (learnt_at == 0 && p.updates > begin.updates) learnt_at = p.step;
     };
     EXPECT_EQ(train(second.run, second.experiment.train), TrainEnd::budget);

@@ -7,7 +7,7 @@
 #include <limits>
 #include <vector>
 
-#include "storage/hdf5.h"
+#include "storage/hdf5_file.h"
 #include "support/temporary_directory.h"
 
 #ifdef __SANITIZE_ADDRESS__

@@ -9,6 +9,16 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "storage/dataset_d4rl.h"
+#include "storage/dataset_edit.h"
+#include "storage/dataset_minari.h"
+#include "storage/dataset_summary.h"
+#include "storage/dataset_task.h"
+#include "storage/episode_format.h"
+#include "storage/episode_reader.h"
+#include "storage/episode_recorder.h"
+#include "storage/episode_writer.h"
+#include "storage/hdf5_file.h"
 #include "support/script.h"
 #include "support/temporary_directory.h"
 

@@ -1,9 +1,12 @@
-#include "storage/episodes.h"
+#include "storage/episode_recorder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "storage/checkpoint.h"
+#include "storage/episode_format.h"
+#include "storage/episode_reader.h"
+#include "storage/episode_writer.h"
 #include "support/script.h"
 #include "support/temporary_directory.h"
 

@@ -8,7 +8,9 @@
 #include <thread>
 
 #include "storage/checkpoint.h"
-#include "storage/episodes.h"
+#include "storage/episode_format.h"
+#include "storage/episode_reader.h"
+#include "storage/episode_recorder.h"
 #include "storage/file.h"
 #include "support/script.h"
 #include "support/temporary_directory.h"

@@ -10,7 +10,8 @@
 #include <thread>
 
 #include "core/check.h"
-#include "storage/episodes.h"
+#include "storage/episode_format.h"
+#include "storage/episode_writer.h"
 #include "support/script.h"
 #include "support/temporary_directory.h"
 

@@ -1,5 +1,5 @@
 // What h5py and other tools write, made with HDF5's own functions.
-#include "storage/hdf5.h"
+#include "storage/hdf5_file.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>

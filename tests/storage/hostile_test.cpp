@@ -13,6 +13,14 @@
 
 #include "storage/checkpoint.h"
 #include "storage/dataset.h"
+#include "storage/dataset_d4rl.h"
+#include "storage/dataset_minari.h"
+#include "storage/dataset_summary.h"
+#include "storage/episode_format.h"
+#include "storage/episode_recorder.h"
+#include "storage/episode_writer.h"
+#include "storage/hdf5_file.h"
+#include "storage/try_reading.h"
 #include "support/script.h"
 #include "support/temporary_directory.h"
 

@@ -6,6 +6,7 @@
 #include "algos/her.h"
 #include "core/check.h"
 #include "nn/mlp.h"
+#include "storage/config_text.h"
 #include "support/temporary_directory.h"
 
 namespace goalpost {

@@ -1,0 +1,120 @@
+// What is wrong with HIRO's settings, what they need, and the tasks of both levels.
+#include "algos/hiro/config.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "algos/batch.h"
+#include "algos/replay_buffer.h"
+#include "core/check.h"
+
+namespace goalpost {
+
+std::string hiro_problem(const HiroConfig& c, const EnvSpec& spec, int lanes) {
+  const auto say = [](const auto&... parts) { return detail::concatenate("agent.hiro.", parts...); };
+  const auto& [dims, limits] = c.subgoal;
+  if (dims.empty() || dims.size() != limits.size())
+    return say("subgoal.dims names ", dims.size(), " numbers of an observation, subgoal.limits holds ", limits.size(),
+               "; expected equally many, and at least one");
+  for (std::size_t i = 0; i < dims.size(); ++i) {
+    if (dims[i] >= spec.obs_dim)
+      return say("subgoal.dims holds ", dims[i], ", but an observation of ", spec.name, " has ", spec.obs_dim,
+                 " numbers; expected 0 to ", spec.obs_dim - 1);
+    if (std::count(dims.begin(), dims.end(), dims[i]) > 1)
+      return say("subgoal.dims holds ", dims[i], " more than once; expected different numbers");
+    if (!(limits[i] > 0)) return say("subgoal.limits holds ", limits[i], "; expected positive numbers");
+  }
+  for (const int dim : c.hidden_from_low)
+    if (dim >= spec.obs_dim)
+      return say("hidden_from_low holds ", dim, ", but an observation of ", spec.name, " has ", spec.obs_dim,
+                 " numbers; expected 0 to ", spec.obs_dim - 1);
+  if (lanes > 0 && c.low.capacity / lanes < spec.max_steps)
+    return say("low.capacity = ", c.low.capacity, " over ", lanes, " lanes holds no whole episode of ", spec.max_steps,
+               " steps; expected at least ", static_cast<std::int64_t>(lanes) * spec.max_steps);
+  if (c.intrinsic.at_subgoal != AtSubgoal::go_on && c.intrinsic.reached == 0)
+    return say("intrinsic.at_subgoal = \"", kAtSubgoalNames[static_cast<std::size_t>(c.intrinsic.at_subgoal)],
+               "\" needs to know when a sub-goal is reached; expected intrinsic.reached > 0");
+  if (c.pretraining.low > c.pretraining.high)
+    return say("pretraining.low = ", c.pretraining.low, " is larger than pretraining.high = ", c.pretraining.high);
+  if (c.low.learns == Learns::pretraining && c.pretraining.episodes == 0)
+    return say("low.learns = \"pretraining\", but pretraining.episodes = 0; expected some episodes");
+  if (c.high.learns == Learns::pretraining)
+    return say("high.learns = \"pretraining\", when the high level waits; expected \"always\" or \"never\"");
+  return "";
+}
+
+void check_hiro_training(const HiroConfig& c, const TrainingPlan& plan, TrainingCheck& check) {
+  const EnvSpec& spec = plan.spec;
+  for (const auto& [name, level] : {std::pair{"low", &c.low}, std::pair{"high", &c.high}})
+    if (level->batch_size > level->capacity)
+      check.problems.push_back(detail::concatenate("agent.hiro.", name, ".batch_size = ", level->batch_size,
+                                                   " is larger than agent.hiro.", name,
+                                                   ".capacity = ", level->capacity));
+  const bool low = c.low.learns != Learns::never && c.low.updates > 0;
+  const bool high = c.high.learns != Learns::never && c.high.updates > 0;
+  // A segment that ends before c steps, if not at its sub-goal, is one that the episode's end has cut.
+  if (high && c.c > spec.max_steps && c.short_segments == ShortSegments::drop &&
+      c.intrinsic.at_subgoal != AtSubgoal::end_segment)
+    check.problems.push_back(detail::concatenate(
+        "agent.hiro.c = ", c.c, " is longer than an episode of ", spec.name, ", ", spec.max_steps,
+        " steps, and short_segments = \"drop\" leaves the high level nothing to learn from; expected a smaller c, or "
+        "\"keep\""));
+  if (!low && !high)
+    check.warnings.push_back("neither level of agent.hiro learns: both have learns = \"never\" or updates = 0");
+  else if (c.learning_starts > plan.steps)
+    check.warnings.push_back(detail::concatenate("agent.hiro.learning_starts = ", c.learning_starts,
+                                                 " is more than the run's ", plan.steps,
+                                                 " environment steps: nothing is learnt"));
+}
+
+void add_hiro_memory(const HiroConfig& c, const EnvSpec& spec, MemoryNeed& need) {
+  const EnvSpec low = low_spec(spec, c);
+  const auto scalars = [](Index count) { return static_cast<std::uint64_t>(count) * sizeof(Scalar); };
+  need.add("replay buffer", ReplayBuffer(low, {}, 0).transition_bytes(), static_cast<std::uint64_t>(c.low.capacity));
+  need.add("segments", scalars(segment_shape(spec, c).size()), static_cast<std::uint64_t>(c.high.capacity));
+  std::uint64_t columns = 0;  // of the correction
+  if (c.correction.kind == Correction::candidates)
+    columns = static_cast<std::uint64_t>(c.high.batch_size) * static_cast<std::uint64_t>(c.correction.candidates) *
+              static_cast<std::uint64_t>(c.c);
+  need.add("batches", scalars(Index(low.obs_dim) + spec.action.dim), columns);
+  need.add("batches", Batch::bytes(low), static_cast<std::uint64_t>(c.low.batch_size));
+  need.add("batches", Batch::bytes(high_spec(spec, c)), static_cast<std::uint64_t>(c.high.batch_size));
+}
+
+Vector subgoal_limits(const SubgoalConfig& c) {
+  return Eigen::Map<const Eigen::VectorXd>(c.limits.data(), static_cast<Index>(c.limits.size())).cast<Scalar>();
+}
+
+// s‖g -> a
+EnvSpec low_spec(const EnvSpec& env, const HiroConfig& c) {
+  return {.name = env.name + "'s low level",
+          .obs_dim = env.obs_dim + static_cast<int>(c.subgoal.dims.size()),
+          .action = env.action,
+          .goal = {},
+          .max_steps = env.max_steps,
+          .can_fail = env.can_fail,
+          .dt = env.dt};
+}
+
+// s -> g
+EnvSpec high_spec(const EnvSpec& env, const HiroConfig& c) {
+  const Vector limits = subgoal_limits(c.subgoal);
+  return {.name = env.name + "'s high level",
+          .obs_dim = env.obs_dim,
+          .action = {.dim = static_cast<int>(limits.size()), .choices = 0, .low = -limits, .high = limits},
+          .goal = env.goal,
+          .max_steps = (env.max_steps + c.c - 1) / c.c,
+          .can_fail = env.can_fail,
+          .dt = env.dt * c.c};
+}
+
+SegmentShape segment_shape(const EnvSpec& env, const HiroConfig& c) {
+  return {.obs = env.obs_dim,
+          .action = env.action.dim,
+          .desired = env.goal.dim,
+          .subgoal = static_cast<Index>(c.subgoal.dims.size()),
+          .steps = c.c};
+}
+
+}  // namespace goalpost

@@ -1,0 +1,252 @@
+// HIRO's settings, how they are checked, and the tasks and sizes that follow from them for an environment.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "algos/agent.h"
+#include "algos/ddpg.h"
+#include "algos/hiro/segment_buffer.h"
+#include "algos/sac.h"
+#include "algos/td3.h"
+#include "core/config.h"
+#include "core/matrix.h"
+#include "core/memory.h"
+#include "envs/space.h"
+
+namespace goalpost {
+
+struct SubgoalConfig {
+  std::vector<int> dims = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
+  std::vector<double> limits = {10, 10, 0.5, 1, 1, 1, 1, 0.5, 0.3, 0.5, 0.3, 0.5, 0.3, 0.5, 0.3};
+};
+constexpr auto fields(const SubgoalConfig*) {
+  return std::tuple{
+      field("dims", &SubgoalConfig::dims, "the numbers of an observation whose change a sub-goal asks for, from 0", 0,
+            1e6, "Nachum et al. 2018, appendix: the ant's body"),
+      field("limits", &SubgoalConfig::limits, "the largest change of each, up or down", 0, 1e9,
+            "Nachum et al. 2018, appendix: the ant's body"),
+  };
+}
+static_assert(complete<SubgoalConfig>);
+
+enum class IntrinsicReward : int { distance, mean_square };
+inline constexpr std::array kIntrinsicRewardNames = {"distance", "mean_square"};
+constexpr EnumNames enum_names(IntrinsicReward) { return kIntrinsicRewardNames; }
+
+enum class AtSubgoal : int { go_on, end, end_segment };
+inline constexpr std::array kAtSubgoalNames = {"go_on", "end", "end_segment"};
+constexpr EnumNames enum_names(AtSubgoal) { return kAtSubgoalNames; }
+
+struct IntrinsicConfig {
+  IntrinsicReward reward = IntrinsicReward::distance;
+  double reached = 0;
+  AtSubgoal at_subgoal = AtSubgoal::go_on;
+};
+constexpr auto fields(const IntrinsicConfig*) {
+  return std::tuple{
+      field("reward", &IntrinsicConfig::reward,
+            "of the low level; distance: -|error|, mean_square: minus the mean of the error's squares",
+            "Nachum et al. 2018, 3.2"),
+      field("reached", &IntrinsicConfig::reached,
+            "a sub-goal is reached when the reward is at least minus this; 0: that is not asked", 0, 1e9),
+      field("at_subgoal", &IntrinsicConfig::at_subgoal,
+            "what reaching does; go_on: nothing, end: the low level's task ends (it does not bootstrap), end_segment: "
+            "and the high level decides anew",
+            "Nachum et al. 2018, 3.1 (go_on)"),
+  };
+}
+static_assert(complete<IntrinsicConfig>);
+
+enum class Correction : int { none, candidates, one_draw };
+inline constexpr std::array kCorrectionNames = {"none", "candidates", "one_draw"};
+constexpr EnumNames enum_names(Correction) { return kCorrectionNames; }
+
+struct CorrectionConfig {
+  Correction kind = Correction::candidates;
+  int candidates = 10;
+  double stddev = 0.5;
+  bool clip = true;
+};
+constexpr auto fields(const CorrectionConfig*) {
+  return std::tuple{
+      field("kind", &CorrectionConfig::kind,
+            "candidates: the likeliest of several; none: sub-goals stay as they were given; one_draw: one draw around "
+            "what was reached, as FuN does",
+            "Nachum et al. 2018, 3.3; the others are the ablations of section 5"),
+      field("candidates", &CorrectionConfig::candidates,
+            "the given sub-goal, the change that was reached, and draws around that", 2, 1000,
+            "Nachum et al. 2018, 3.3"),
+      field("stddev", &CorrectionConfig::stddev, "of the draws, in units of the limits; 0.1 with one_draw in the paper",
+            0, 10, "released code of Nachum et al. 2018"),
+      field("clip", &CorrectionConfig::clip, "cut all candidates to the limits", "released code of Nachum et al. 2018"),
+  };
+}
+static_assert(complete<CorrectionConfig>);
+
+enum class RandomSubgoals : int { uniform, normal };
+inline constexpr std::array kRandomSubgoalsNames = {"uniform", "normal"};
+constexpr EnumNames enum_names(RandomSubgoals) { return kRandomSubgoalsNames; }
+
+struct PretrainingConfig {
+  std::int64_t episodes = 0;
+  RandomSubgoals subgoals = RandomSubgoals::uniform;
+  double low = 0.1;
+  double high = 0.2;
+  double stddev = 0.5;
+};
+constexpr auto fields(const PretrainingConfig*) {
+  return std::tuple{
+      field("episodes", &PretrainingConfig::episodes,
+            "so many episodes at the start have random sub-goals; the high level waits", 0, 1e15),
+      field(
+          "subgoals", &PretrainingConfig::subgoals,
+          "uniform: the size of each number in [low, high], either sign; normal: with the deviation stddev, cut to the "
+          "limits"),
+      field("low", &PretrainingConfig::low, "smallest size, in the observation's unit", 0, 1e9),
+      field("high", &PretrainingConfig::high, "largest size, in the observation's unit", 0, 1e9),
+      field("stddev", &PretrainingConfig::stddev, "in units of the limits", 0, 10),
+  };
+}
+static_assert(complete<PretrainingConfig>);
+
+enum class LearnerKind : int { ddpg, sac, td3 };
+inline constexpr std::array kLearnerKindNames = {"ddpg", "sac", "td3"};
+constexpr EnumNames enum_names(LearnerKind) { return kLearnerKindNames; }
+
+enum class Learns : int { always, pretraining, never };
+inline constexpr std::array kLearnsNames = {"always", "pretraining", "never"};
+constexpr EnumNames enum_names(Learns) { return kLearnsNames; }
+
+/// What each level has of its own. Exploration is the level's: those of td3 and ddpg are off.
+struct LevelConfig {
+  LearnerKind learner = LearnerKind::td3;
+  int batch_size = 100;
+  int capacity = 200'000;
+  double updates = 1;
+  Scalar reward_scale = 1;
+  Scalar exploration_noise = 1;
+  Learns learns = Learns::always;
+  std::string policy = "";
+  DdpgConfig ddpg = {.exploration_noise = 0};
+  SacConfig sac = {};
+  Td3Config td3 = {.exploration_noise = 0,
+                   .pi = {.hidden = {300, 300}},
+                   .q = {.hidden = {300, 300}},
+                   .pi_adam = {.lr = Scalar(1e-4)},
+                   .q_adam = {.lr = Scalar(1e-3)}};
+};
+constexpr auto fields(const LevelConfig*) {
+  return std::tuple{
+      field("learner", &LevelConfig::learner, "the algorithm; its settings are below its name",
+            "Nachum et al. 2018, appendix"),
+      field("batch_size", &LevelConfig::batch_size, "transitions per update", 1, 1'000'000,
+            "released code of Nachum et al. 2018"),
+      field("capacity", &LevelConfig::capacity, "transitions kept; at the high level one is a segment", 1,
+            1'000'000'000, "Nachum et al. 2018, appendix"),
+      field("updates", &LevelConfig::updates, "of this level per update of the agent; fractions add up", 0, 1000,
+            "Nachum et al. 2018, appendix"),
+      field("reward_scale", &LevelConfig::reward_scale, "factor of this level's rewards", 0, 1e6,
+            "Nachum et al. 2018, appendix"),
+      field("exploration_noise", &LevelConfig::exploration_noise,
+            "deviation of the noise on this level's actions while exploring, in their own unit; besides the learner's",
+            0, 1e6, "Nachum et al. 2018, appendix"),
+      field("learns", &LevelConfig::learns, "when it does; a level that does not learn does not explore either"),
+      field("policy", &LevelConfig::policy,
+            "run directory whose policy this level begins with (of a HIRO run: that of the same level), {seed} stands "
+            "for the run's seed; none if empty"),
+      field("ddpg", &LevelConfig::ddpg, "used if learner = \"ddpg\""),
+      field("sac", &LevelConfig::sac, "used if learner = \"sac\""),
+      field("td3", &LevelConfig::td3, "used if learner = \"td3\""),
+  };
+}
+static_assert(complete<LevelConfig>);
+
+enum class ShortSegments : int { keep, drop };
+inline constexpr std::array kShortSegmentsNames = {"keep", "drop"};
+constexpr EnumNames enum_names(ShortSegments) { return kShortSegmentsNames; }
+
+enum class NextSubgoal : int { transition, decision };
+inline constexpr std::array kNextSubgoalNames = {"transition", "decision"};
+constexpr EnumNames enum_names(NextSubgoal) { return kNextSubgoalNames; }
+
+enum class SubgoalInput : int { offset, point };
+inline constexpr std::array kSubgoalInputNames = {"offset", "point"};
+constexpr EnumNames enum_names(SubgoalInput) { return kSubgoalInputNames; }
+
+struct HiroConfig {
+  int c = 10;
+  std::int64_t learning_starts = 2'500;
+  ShortSegments short_segments = ShortSegments::keep;
+  NextSubgoal next_subgoal = NextSubgoal::transition;
+  SubgoalInput subgoal_input = SubgoalInput::offset;
+  std::vector<int> hidden_from_low = {};
+  bool task_end_ends_low = true;
+  double low_relabelled = 0;
+  double low_relabel_stddev = 0.1;
+  SubgoalConfig subgoal = {};
+  IntrinsicConfig intrinsic = {};
+  CorrectionConfig correction = {};
+  PretrainingConfig pretraining = {};
+  LevelConfig low = {};
+  LevelConfig high = {.updates = 0.1, .reward_scale = Scalar(0.1)};
+};
+constexpr auto fields(const HiroConfig*) {
+  return std::tuple{
+      field("c", &HiroConfig::c, "steps between two decisions of the high level", 1, 100'000,
+            "Nachum et al. 2018, appendix"),
+      field("learning_starts", &HiroConfig::learning_starts,
+            "transitions before the first update, with actions of the first policies (train.warmup_steps: random ones)",
+            0, 1e15, "released code of Nachum et al. 2018"),
+      field("short_segments", &HiroConfig::short_segments,
+            "keep: segments that an episode's end has cut are learnt from, with a discount of gamma^(steps/c); drop: "
+            "they are not"),
+      field(
+          "next_subgoal", &HiroConfig::next_subgoal,
+          "that the low level's target looks at across a decision; transition: h(s,g,s') as everywhere, decision: the "
+          "new one (released code)",
+          "Nachum et al. 2018, 3.1"),
+      field("subgoal_input", &HiroConfig::subgoal_input,
+            "how the low level sees a sub-goal; offset: as the change that is left, point: as what is aimed at",
+            "Nachum et al. 2018, 3.1"),
+      field("hidden_from_low", &HiroConfig::hidden_from_low,
+            "numbers of the observation that the low level sees as 0; the released code hides x and y: [0, 1]", 0, 1e6),
+      field("task_end_ends_low", &HiroConfig::task_end_ends_low,
+            "the end of the environment's task is one of the low level's too; false: it bootstraps"),
+      field("low_relabelled", &HiroConfig::low_relabelled,
+            "share of the low level's batch whose sub-goal becomes the way to a random other state of the batch", 0, 1,
+            "Nachum et al. 2018, section 5: an ablation"),
+      field("low_relabel_stddev", &HiroConfig::low_relabel_stddev,
+            "deviation of the noise on such sub-goals, in units of the limits", 0, 10,
+            "released code of Nachum et al. 2018"),
+      field("subgoal", &HiroConfig::subgoal, "what sub-goals are"),
+      field("intrinsic", &HiroConfig::intrinsic, "the low level's task"),
+      field("correction", &HiroConfig::correction, "off-policy correction of the high level's experience"),
+      field("pretraining", &HiroConfig::pretraining, "of the low level"),
+      field("low", &HiroConfig::low, "the low level: its actions are the environment's"),
+      field("high", &HiroConfig::high, "the high level: its actions are sub-goals"),
+  };
+}
+static_assert(complete<HiroConfig>);
+
+/// What is wrong with a configuration for an environment, as a sentence; empty if nothing is. @param lanes 0: to act
+/// only
+std::string hiro_problem(const HiroConfig& config, const EnvSpec& spec, int lanes);
+/// What keeps a run from learning.
+void check_hiro_training(const HiroConfig& config, const TrainingPlan& plan, TrainingCheck& check);
+/// What the buffers and the batches of the agent take.
+void add_hiro_memory(const HiroConfig& config, const EnvSpec& spec, MemoryNeed& need);
+
+/// The limits of sub-goals, in the observation's unit. @shape -> [subgoal]
+Vector subgoal_limits(const SubgoalConfig& config);
+/// The low level's task: s‖g -> a.
+EnvSpec low_spec(const EnvSpec& env, const HiroConfig& config);
+/// The high level's task: s -> g.
+EnvSpec high_spec(const EnvSpec& env, const HiroConfig& config);
+/// The sizes of a segment of c steps.
+SegmentShape segment_shape(const EnvSpec& env, const HiroConfig& config);
+
+}  // namespace goalpost

@@ -1,0 +1,45 @@
+// HIRO's off-policy correction, section 3.3: relabels a segment's sub-goal with the one that best explains its actions.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "algos/hiro/config.h"
+#include "algos/hiro/segment_buffer.h"
+#include "algos/hiro/subgoal_space.h"
+#include "core/matrix.h"
+#include "core/rng.h"
+#include "envs/space.h"
+
+namespace goalpost {
+
+/// A function of its arguments and of the settings; what it keeps are scratch and the last call's numbers.
+class OffPolicyCorrection {
+ public:
+  /// a = μ_lo(s, g). What sg holds afterwards does not matter. @shape sg [obs+subgoal x N] -> a [act x N] @alloc none
+  using Policy = std::function<void(MatrixRef sg, MatrixRef a)>;
+
+  /// For batches of config.high.batch_size segments.
+  OffPolicyCorrection(const EnvSpec& env, const HiroConfig& config);
+  /// The high level's actions of a batch of segments, after the correction.
+  /// @param drawn [B] numbers of the segments in the buffer  @param given [subgoal x B] their sub-goals
+  /// @shape -> a [subgoal x B] in units of the limits @alloc none
+  void correct(const SegmentBuffer& segments, const std::vector<Index>& drawn, const Matrix& given,
+               const Policy& low_policy, Rng& rng, MatrixRef a);
+
+  /// [subgoal x B*candidates] the last call's: for each segment the given one, the reached one, draws.
+  const Matrix& candidates() const { return candidates_; }
+  /// [1 x B*candidates] their scores, -½ Σᵢ ‖aᵢ − μ_lo(sᵢ, g̃ᵢ)‖².
+  const Matrix& scores() const { return scores_; }
+  /// Share of the last call's segments whose sub-goal stayed.
+  double kept() const { return kept_; }
+
+ private:
+  HiroConfig c_;
+  SubgoalSpace space_;
+  Index obs_dim_;
+  double kept_ = 0;
+  Matrix candidates_, scores_, rolled_in_, rolled_actions_;
+};
+
+}  // namespace goalpost

@@ -1,0 +1,72 @@
+// A level of HIRO: which learner it is, its noise, its update.
+#include "algos/hiro/level.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <utility>
+
+#include "algos/ddpg.h"
+#include "algos/sac.h"
+#include "algos/td3.h"
+
+namespace goalpost {
+namespace {
+
+std::unique_ptr<Learner> make_learner(const LevelConfig& c, const EnvSpec& spec, Rng rng) {
+  switch (c.learner) {
+    case LearnerKind::ddpg:
+      return std::make_unique<Ddpg>(spec, c.ddpg, rng);
+    case LearnerKind::sac:
+      return std::make_unique<Sac>(spec, c.sac, rng);
+    case LearnerKind::td3:
+      break;
+  }
+  return std::make_unique<Td3>(spec, c.td3, rng);
+}
+
+// The same mean under another prefix, with the documents' names: train/ent_coef of the low level is lo/alpha.
+void add_as(std::string_view prefix, const Metrics::Slot& m, Metrics& out) {
+  std::string_view name = m.name().substr(m.name().find('/') + 1);
+  if (name == "ent_coef") name = "alpha";
+  if (name == "ent_coef_loss") name = "alpha_loss";
+  std::array<char, 64> text;
+  const std::size_t length = std::min(name.size(), text.size() - prefix.size());
+  std::copy_n(name.begin(), length, std::copy(prefix.begin(), prefix.end(), text.begin()));
+  out.add({text.data(), prefix.size() + length}, m.mean());
+}
+
+}  // namespace
+
+HiroLevel::HiroLevel(const LevelConfig& config, EnvSpec level_spec, Rng rng)
+    : c(config),
+      spec(std::move(level_spec)),
+      half_range((spec.action.high - spec.action.low) / 2),
+      learner(make_learner(c, spec, rng)),
+      batch(spec, c.batch_size) {}
+
+bool HiroLevel::learns(bool pretraining) const {
+  return c.learns == Learns::always || (c.learns == Learns::pretraining && pretraining);
+}
+
+void HiroLevel::act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) {
+  learner->act(s, mode, rng, a);
+  if (mode == Mode::exploit || c.exploration_noise == 0) return;
+  for (Index j = 0; j < a.cols(); ++j)
+    for (Index i = 0; i < a.rows(); ++i)
+      a(i, j) = std::clamp(a(i, j) + c.exploration_noise / half_range(i) * rng.normal(), Scalar(-1), Scalar(1));
+}
+
+void HiroLevel::learn(std::string_view prefix, Rng& rng, Metrics& out) {
+  metrics.clear();
+  learner->update(batch, rng, metrics);
+  updated = true;
+  for (const Metrics::Slot& m : metrics) add_as(prefix, m, out);
+}
+
+void HiroLevel::visit_state(StateVisitor& v) {
+  visit_part(v, "learner", *learner);
+  v.visit("due", due);
+}
+
+}  // namespace goalpost

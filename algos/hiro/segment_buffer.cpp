@@ -1,0 +1,48 @@
+// Adding, saving and checking of segments.
+#include "algos/hiro/segment_buffer.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "core/check.h"
+
+namespace goalpost {
+namespace {
+
+// Lengths number the columns that are read, so those of a file are looked at.
+void check_length(const Segment& segment) {
+  if (!segment.has_valid_length())
+    throw std::runtime_error("SegmentBuffer: a segment was saved with a number of steps that it has no room for");
+}
+
+}  // namespace
+
+SegmentBuffer::SegmentBuffer(const SegmentShape& shape, Index capacity, int lanes)
+    : shape_(shape), capacity_(capacity), open_(Matrix::Zero(shape.size(), lanes)) {
+  GP_CHECK(capacity > 0, "SegmentBuffer: capacity = ", capacity, "; expected a positive number");
+  GP_CHECK(shape.steps > 0, "SegmentBuffer: steps = ", shape.steps, "; expected a positive number");
+  if (lanes == 0) return;
+  data_ = std::make_unique_for_overwrite<Scalar[]>(static_cast<std::size_t>(shape.size() * capacity));
+}
+
+void SegmentBuffer::add(int lane) {
+  std::copy_n(open_.col(lane).data(), shape_.size(), data_.get() + (added_ % capacity_) * shape_.size());
+  ++added_;
+  size_ = std::min<Index>(added_, capacity_);
+}
+
+void SegmentBuffer::visit_state(StateVisitor& v) {
+  v.visit("added", added_);
+  if (added_ < 0)
+    throw std::runtime_error(detail::concatenate("SegmentBuffer: added = ", added_, "; expected no negative number"));
+  size_ = std::min<Index>(added_, capacity_);
+  v.visit("segments", MatrixMap(data_.get(), shape_.size(), size_));
+  for (Index i = 0; i < size_; ++i) check_length(at(i));
+}
+
+void SegmentBuffer::visit_open(StateVisitor& v) {
+  v.visit("open", open_);
+  for (Index i = 0; i < open_.cols(); ++i) check_length(open(static_cast<int>(i)));
+}
+
+}  // namespace goalpost

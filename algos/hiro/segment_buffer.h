@@ -1,0 +1,72 @@
+// Segments: one decision of a high level and the steps under it, kept in a ring.
+#pragma once
+
+#include <memory>
+
+#include "core/matrix.h"
+#include "core/rng.h"
+#include "core/state.h"
+
+namespace goalpost {
+
+/// Sizes of what a segment holds.
+struct SegmentShape {
+  Index obs = 0, action = 0, desired = 0, subgoal = 0;
+  Index steps = 1;  ///< at most
+
+  Index size() const { return obs * (steps + 1) + action * steps + 2 * desired + subgoal + 3; }
+};
+
+/// One decision of a high level and all that the low level did under it, as a view into a buffer. A segment that was
+/// cut short has its steps in the first columns; the others are zero.
+class Segment {
+ public:
+  using VectorMap = Eigen::Map<Vector>;
+  Segment(Scalar* data, const SegmentShape& shape) : data_(data), n_(shape) {}
+  MatrixMap obs() const { return {data_, n_.obs, n_.steps + 1}; }  ///< [obs x steps+1] before each step, and at the end
+  MatrixMap actions() const { return {after_obs(), n_.action, n_.steps}; }  ///< [act x steps] in [-1, 1]
+  VectorMap desired() const { return {after_actions(), n_.desired}; }       ///< [goal] the task's goal at its start
+  VectorMap desired_after() const { return {after_actions() + n_.desired, n_.desired}; }   ///< and at its end
+  VectorMap subgoal() const { return {after_actions() + 2 * n_.desired, n_.subgoal}; }     ///< that was given
+  Scalar& reward() const { return after_actions()[2 * n_.desired + n_.subgoal]; }          ///< sum of the task's
+  Scalar& terminated() const { return after_actions()[2 * n_.desired + n_.subgoal + 1]; }  ///< 1: the task ended
+  Index length() const { return static_cast<Index>(length_number()); }                     ///< steps taken
+  bool has_valid_length() const { return length_number() >= 0 && length_number() <= Scalar(n_.steps); }
+  void set_length(Index steps) const { length_number() = static_cast<Scalar>(steps); }
+  auto first_obs() const { return obs().col(0); }
+  auto last_obs() const { return obs().col(length()); }
+
+ private:
+  Scalar* after_obs() const { return data_ + n_.obs * (n_.steps + 1); }
+  Scalar* after_actions() const { return after_obs() + n_.action * n_.steps; }
+  Scalar& length_number() const { return after_actions()[2 * n_.desired + n_.subgoal + 2]; }
+
+  Scalar* data_;
+  SegmentShape n_;
+};
+
+/// Finished segments of all lanes, the oldest overwritten first, and one under way in each lane.
+class SegmentBuffer {
+ public:
+  /// @param lanes 0: of an agent that only acts; no memory is taken
+  /// @throws std::invalid_argument if another number is not positive
+  SegmentBuffer(const SegmentShape& shape, Index capacity, int lanes);
+
+  Segment open(int lane) { return {open_.col(lane).data(), shape_}; }  ///< the lane's segment under way
+  void clear(int lane) { open_.col(lane).setZero(); }                  ///< of length 0, everything zero
+  void add(int lane);                                                  ///< a copy of open(lane) is finished @alloc none
+  Index size() const { return size_; }
+  Segment at(Index i) const { return {data_.get() + i * shape_.size(), shape_}; }      ///< @pre 0 <= i < size()
+  Index draw(Rng& rng) const { return rng.below(static_cast<std::uint32_t>(size_)); }  ///< @pre size() > 0
+  void visit_state(StateVisitor& v);                                                   ///< finished segments
+  void visit_open(StateVisitor& v);  ///< segments under way @throws std::runtime_error if a length is no length
+
+ private:
+  SegmentShape shape_;
+  Index capacity_, size_ = 0;
+  std::int64_t added_ = 0;
+  Matrix open_;                     // [segment x lanes]
+  std::unique_ptr<Scalar[]> data_;  // left uninitialised, so that a large capacity costs memory only as it fills
+};
+
+}  // namespace goalpost

@@ -1,0 +1,100 @@
+// goalpost describe: every setting of an environment, algorithm, experiment or figure.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "algos/registry.h"
+#include "cli/commands.h"
+#include "core/check.h"
+#include "core/config.h"
+#include "core/suggest.h"
+#include "envs/registry.h"
+#include "report/figure_config.h"
+#include "run/experiment.h"
+#include "storage/config_text.h"
+#include "storage/toml.h"
+
+namespace goalpost {
+namespace {
+
+void print_fields(const std::function<void(ConfigVisitor&)>& visit) {
+  for (const FieldText& f : describe_fields(visit)) {
+    std::string text = f.doc;
+    if (!f.range.empty()) text += fmt::format("; {}", f.range);
+    if (!f.source.empty()) text += fmt::format("  ({})", f.source);
+    fmt::print("  {:<28} {:<16} {}\n", f.path, f.value, text);
+  }
+}
+
+int describe(const std::string& name, const std::vector<std::string>& set) {
+  std::vector<std::string_view> all;
+  for (const EnvEntry& e : environments()) {
+    if (e.name == name) {
+      const std::unique_ptr<Settings> settings = e.settings();
+      const EnvSpec spec = e.world(*settings)()->spec();
+      fmt::print("{}: {}\n", e.name, e.doc);
+      fmt::print("  observation {}, goal {}, action {}, time limit {} steps{}\n", spec.obs_dim,
+                 spec.goal.dim == 0 ? "none" : std::to_string(spec.goal.dim),
+                 spec.action.kind == ActionSpace::Kind::discrete ? fmt::format("one of {}", spec.action.choices)
+                                                                 : fmt::format("{} numbers", spec.action.dim),
+                 spec.max_steps, spec.dt > 0 ? fmt::format(" of {} s", spec.dt) : "");
+      print_fields([&](ConfigVisitor& v) { settings->visit(v); });
+      return 0;
+    }
+    all.push_back(e.name);
+  }
+  for (const AlgorithmEntry& a : algorithms()) {
+    if (a.name == name) {
+      fmt::print("{}: {}\nsettings below [agent]:\n", a.name, a.doc);
+      const std::unique_ptr<Settings> settings = a.settings();
+      print_fields([&](ConfigVisitor& v) { settings->visit(v); });
+      return 0;
+    }
+    all.push_back(a.name);
+  }
+  const std::vector<std::string> experiments = experiment_names();
+  if (name.ends_with(".toml") || std::find(experiments.begin(), experiments.end(), name) != experiments.end()) {
+    TomlValues values = load_experiment(name);
+    for (const std::string& s : set) values.set(s);
+    Experiment e = make_experiment(values);
+    fmt::print("{}: {}\n", e.name, e.description);
+    print_fields([&](ConfigVisitor& v) { e.visit(v); });
+    return 0;
+  }
+  const std::vector<std::string> figures = figure_names();
+  if (std::find(figures.begin(), figures.end(), name) != figures.end()) {
+    FigureConfig figure = load_figure(name);
+    fmt::print("{}: {}\n", name, figure.title);
+    print_fields([&](ConfigVisitor& v) { visit_fields(figure, v); });
+    return 0;
+  }
+  all.insert(all.end(), experiments.begin(), experiments.end());
+  all.insert(all.end(), figures.begin(), figures.end());
+  std::string hint = did_you_mean(name, all);
+  if (hint.empty()) hint = "; `goalpost list` shows everything that has a name";
+  throw UsageError(fmt::format("nothing is called \"{}\"{}", name, hint));
+}
+
+struct DescribeOptions {
+  std::string name;
+  std::vector<std::string> set;
+};
+
+}  // namespace
+
+void add_describe_command(CLI::App& app, int& status) {
+  CLI::App* describe_command =
+      app.add_subcommand("describe", "every setting of an environment, algorithm, experiment or figure");
+  const auto o = std::make_shared<DescribeOptions>();
+  describe_command->add_option("name", o->name, "its name, or a TOML file")->required();
+  describe_command->add_option("--set", o->set, "put key=value over the file")->allow_extra_args(false);
+  describe_command->callback([o, &status] { status = describe(o->name, o->set); });
+}
+
+}  // namespace goalpost

@@ -1,0 +1,162 @@
+// Starting training processes, showing how far they have come, and waiting for them.
+#include "cli/jobs.h"
+
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <system_error>
+#include <thread>
+
+#include "cli/interrupt.h"
+#include "cli/progress.h"
+#include "run/resume.h"
+#include "run/run_result.h"
+#include "storage/csv.h"
+#include "storage/toml.h"
+#include "train/config.h"
+
+extern char** environ;
+
+namespace goalpost {
+namespace {
+
+// Starts `goalpost train` for a task in a process of its own.
+pid_t start(const Task& task) {
+  std::vector<std::string> words = {"goalpost", "train", "--quiet"};
+  if (task.resume) {
+    words.insert(words.end(), {"--resume", task.directory.string()});
+  } else {
+    words.insert(words.end(),
+                 {task.config_file().string(), "--seed", std::to_string(task.seed), "--out", task.directory.string()});
+  }
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  // In a process group of its own: Ctrl-C reaches this process alone, which then tells every child once.
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  pid_t pid = 0;
+  const int error = posix_spawn(&pid, "/proc/self/exe", nullptr, &attributes, argv.data(), environ);
+  posix_spawnattr_destroy(&attributes);
+  if (error != 0) throw std::runtime_error(fmt::format("cannot start a training process: {}", std::strerror(error)));
+  return pid;
+}
+
+// A task that a process works at, and how far it has come: as of its last evaluation.
+struct Job {
+  const Task* task;
+  std::string name;
+  std::int64_t total;
+  bool by_episodes;
+  std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+  std::string postfix = "starting";
+  std::int64_t done = 0;
+  double rate = 0;
+
+  explicit Job(const Task& t) : task(&t) {
+    name = fmt::format("{}{}{} seed {}", t.experiment, t.setting.empty() ? "" : " ", t.setting, t.seed);
+    const TrainConfig train = experiment_of(t).train;
+    by_episodes = train.total_episodes > 0;
+    total = by_episodes ? train.total_episodes : train.total_steps;
+  }
+  void look() {
+    const std::filesystem::path file = task->directory / "eval.csv";
+    if (!std::filesystem::exists(file)) return;
+    const CsvTable curve = read_csv(file);
+    if (curve.rows() == 0) return;
+    done = static_cast<std::int64_t>(curve.column(by_episodes ? "episodes" : "step").back());
+    const double seconds = curve.column("wall_seconds").back();
+    rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
+    postfix = fmt::format("success={:.2f}", curve.column("success").back());
+  }
+  ProgressState state() const {
+    return {.name = name,
+            .unit = by_episodes ? "episode" : "step",
+            .done = done,
+            .total = total,
+            .elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
+            .rate = rate,
+            .postfix = postfix};
+  }
+};
+
+}  // namespace
+
+Experiment experiment_of(const Task& task) {
+  TomlValues values = TomlValues::from_text(task.config, task.config_file().string());
+  values.set(fmt::format("seed={}", task.seed));
+  return make_experiment(values);
+}
+
+int run_tasks(const std::vector<Task>& tasks, int jobs) {
+  std::map<pid_t, Job> running;
+  std::size_t next = 0, done = 0;
+  int failed = 0;
+  bool told = false;
+  Progress bar("runs", static_cast<std::int64_t>(tasks.size()), "run");
+  auto looked = std::chrono::steady_clock::now();
+  const auto show = [&] {
+    std::vector<ProgressState> states;
+    for (auto& [pid, job] : running) {
+      if (bar.on_terminal()) job.look();
+      states.push_back(job.state());
+    }
+    looked = std::chrono::steady_clock::now();
+    bar.update(static_cast<std::int64_t>(done), "", states);
+  };
+  while (next < tasks.size() || !running.empty()) {
+    if (interrupted()) {
+      next = tasks.size();
+      if (!told)
+        for (const auto& [pid, job] : running) kill(pid, SIGTERM);
+      told = true;
+    }
+    while (next < tasks.size() && static_cast<int>(running.size()) < jobs) {
+      running.emplace(start(tasks[next]), Job(tasks[next]));
+      ++next;
+    }
+    int status = 0;
+    const pid_t pid = waitpid(-1, &status, WNOHANG);
+    if (pid == 0) {
+      if (bar.on_terminal() && std::chrono::steady_clock::now() - looked > std::chrono::milliseconds(500)) show();
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      continue;
+    }
+    if (pid < 0 && errno == EINTR) continue;
+    if (pid < 0) throw std::system_error(errno, std::generic_category(), "cannot wait for a training process");
+    const auto it = running.find(pid);
+    if (it == running.end()) continue;
+    const Task& task = *it->second.task;
+    running.erase(it);
+    ++done;
+    const bool succeeded = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    const std::optional<RunResult> r = succeeded ? read_result(task.directory) : std::nullopt;
+    if (r) {
+      remove_checkpoints(task.directory);  // there may be hundreds of runs, and nobody trains on with them
+      bar.line(fmt::format("{} {} seed {}: success {:.3f} ({} episodes) after {} steps, {} updates, {:.1f} s",
+                           task.experiment, task.setting, task.seed, r->final.success, r->final.episodes,
+                           r->progress.step, r->progress.updates, r->progress.wall_seconds));
+    } else if (!interrupted()) {
+      ++failed;
+      bar.line(fmt::format("{} {} seed {}: failed, see {}", task.experiment, task.setting, task.seed,
+                           task.directory.string()));
+    }
+    show();
+  }
+  bar.finish();
+  return failed;
+}
+
+}  // namespace goalpost

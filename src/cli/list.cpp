@@ -1,0 +1,60 @@
+// goalpost list: what there is, a line each.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "algos/registry.h"
+#include "cli/commands.h"
+#include "core/check.h"
+#include "envs/registry.h"
+#include "report/figure_config.h"
+#include "run/experiment.h"
+
+namespace goalpost {
+namespace {
+
+int list(const std::string& what) {
+  const auto heading = [&](const char* name) {
+    if (what.empty()) fmt::print("{}:\n", name);
+    return what.empty() ? "  " : "";
+  };
+  if (what.empty() || what == "envs") {
+    const char* indent = heading("envs");
+    for (const EnvEntry& e : environments()) fmt::print("{}{:<28} {}\n", indent, e.name, e.doc);
+  }
+  if (what.empty() || what == "algos") {
+    const char* indent = heading("algos");
+    for (const AlgorithmEntry& a : algorithms()) fmt::print("{}{:<28} {}\n", indent, a.name, a.doc);
+  }
+  if (what.empty() || what == "experiments") {
+    const char* indent = heading("experiments");
+    for (const std::string& name : experiment_names()) {
+      try {
+        fmt::print("{}{:<28} {}\n", indent, name, make_experiment(load_experiment(name)).description);
+      } catch (const UsageError& e) {
+        fmt::print(stderr, "goalpost: {}: {}; left out\n", name, e.what());
+      }
+    }
+  }
+  if (what.empty() || what == "figures") {
+    const char* indent = heading("figures");
+    for (const std::string& name : figure_names()) fmt::print("{}{:<28} {}\n", indent, name, load_figure(name).title);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_list_command(CLI::App& app, int& status) {
+  CLI::App* list_command = app.add_subcommand("list", "what there is, a line each");
+  const auto name = std::make_shared<std::string>();
+  list_command->add_option("what", *name, "envs, algos, experiments or figures; all if left out")
+      ->check(CLI::IsMember({"envs", "algos", "experiments", "figures"}))
+      ->default_str("");
+  list_command->callback([name, &status] { status = list(*name); });
+}
+
+}  // namespace goalpost

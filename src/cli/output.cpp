@@ -1,0 +1,31 @@
+// Standard output as a whole: flushed, or dropped once it cannot be written.
+#include "cli/output.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <iostream>
+#include <system_error>
+
+namespace goalpost {
+
+void flush_output() {
+  const bool failed_before = std::ferror(stdout) != 0;
+  std::cout.flush();
+  errno = 0;
+  if (std::fflush(stdout) == 0 && !failed_before && std::cout.good()) return;
+  if (errno == 0 && ::write(STDOUT_FILENO, "\n", 1) == 1) errno = EIO;  // the reason of an earlier failure, if it lasts
+  throw std::system_error(errno, std::generic_category(), "standard output cannot be written");
+}
+
+void drop_output() {
+  std::clearerr(stdout);
+  std::cout.clear();
+  const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (nowhere >= 0) dup2(nowhere, STDOUT_FILENO);
+  if (nowhere > STDERR_FILENO) ::close(nowhere);
+}
+
+}  // namespace goalpost

@@ -1,0 +1,224 @@
+// Which runs a figure needs, which of them are there, and what is made of them.
+#include "cli/reproduce.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdio>
+#include <exception>
+#include <iterator>
+#include <string_view>
+
+#include "cli/interrupt.h"
+#include "cli/jobs.h"
+#include "core/check.h"
+#include "core/config.h"
+#include "core/data_path.h"
+#include "core/parallel.h"
+#include "core/text.h"
+#include "report/collect.h"
+#include "report/figure.h"
+#include "report/figure_config.h"
+#include "report/group.h"
+#include "report/plot.h"
+#include "report/record.h"
+#include "report/tables.h"
+#include "run/build_info.h"
+#include "run/experiment.h"
+#include "run/resume.h"
+#include "run/run_result.h"
+#include "storage/config_text.h"
+#include "storage/file.h"
+#include "storage/toml.h"
+
+namespace goalpost {
+namespace {
+
+// @throws UsageError for what the command itself sets
+void check_set(const FigureConfig& figure, const ReproduceOptions& o) {
+  for (const std::string& s : o.set) {
+    const std::string key = s.substr(0, s.find('='));
+    if (key == "seed")
+      throw UsageError(
+          fmt::format("--set {}: the runs of a figure have the seeds 1, 2, ...; --seeds N says how many there are", s));
+    if (key == "name")
+      throw UsageError(
+          fmt::format("--set {}: the runs of a figure are told apart by name; expected another setting", s));
+    if (!figure.key.empty() && key == figure.key)
+      throw UsageError(fmt::format("--set {}: {} is the x axis of {}; --values {} sets its points", s, figure.key,
+                                   o.figure, s.find('=') == s.npos ? "10,20" : s.substr(s.find('=') + 1)));
+  }
+}
+
+std::vector<Task> make_tasks(const FigureConfig& figure, const ReproduceOptions& o, const std::filesystem::path& out) {
+  std::vector<int> values = !o.values.empty() ? o.values : o.quick ? figure.quick_values : figure.values;
+  std::sort(values.rbegin(), values.rend());  // the longest first, so that no long run is left for the end
+  if (figure.key.empty()) {
+    if (!o.values.empty())
+      throw UsageError(fmt::format("--values: {} compares experiments and has no setting to vary", o.figure));
+    values = {0};
+  }
+  std::vector<Task> tasks;
+  for (const int value : values) {
+    for (const std::string& experiment : figure.experiments) {
+      std::string setting;
+      std::vector<std::string> set;
+      if (!figure.key.empty()) set = {setting = fmt::format("{}={}", figure.key, value)};
+      if (o.quick) set.insert(set.end(), figure.quick_set.begin(), figure.quick_set.end());
+      set.insert(set.end(), o.set.begin(), o.set.end());
+      TomlValues all = load_experiment(experiment);
+      for (const std::string& s : set) all.set(s);
+      const std::string config = make_experiment(all).to_toml();  // throws before any work if a setting is wrong
+      for (int seed = 1; seed <= (o.seeds > 0 ? o.seeds : figure.seeds); ++seed)
+        tasks.push_back({experiment, setting, seed, out / experiment / setting / fmt::format("seed_{}", seed), config});
+    }
+  }
+  return tasks;
+}
+
+// Empty, or what sets a run apart from the one that a task wants.
+std::string difference(const Experiment& there, const std::string& where, const Experiment& wanted) {
+  const auto found =
+      differences(there, where, wanted, "the run that is wanted", [](const FieldText& f) { return f.affects_results; });
+  if (!found.empty()) return found.front();
+  for (const auto& [what, a, b] : build_differences(there.build, wanted.build))
+    return what == "resumed" ? fmt::format("it was resumed {}", a)
+                             : fmt::format("its {} is {}, but {} in this program", what, a, b);
+  return "";
+}
+
+// Whether a run was killed before it had written its configuration.
+bool not_begun(const std::filesystem::path& directory) {
+  const std::filesystem::path file = directory / "config.toml";
+  return std::distance(std::filesystem::directory_iterator(directory), {}) == 1 && std::filesystem::exists(file) &&
+         std::filesystem::file_size(file) == 0;
+}
+
+// Whether a task has a finished run, and if an unfinished one, that it can go on.
+// @throws UsageError if its directory holds something else: nothing is deleted, and nothing else is drawn
+bool finished_earlier(Task& task) {
+  const std::filesystem::path& directory = task.directory;
+  if (!std::filesystem::exists(directory) || std::filesystem::is_empty(directory)) return false;
+  const std::string advice = "; expected another --out, or that you move it away";
+  const std::filesystem::path file = directory / "config.toml";
+  const Experiment wanted = experiment_of(task);
+  try {
+    const DirectoryLock lock(directory);
+    for (const char* name : {"config.toml", "result.json", "eval.csv"}) static_cast<void>(has_file(directory / name));
+    if (not_begun(directory)) {
+      std::filesystem::remove(file);
+      return false;
+    }
+    const TomlValues values = TomlValues::from_file(file);
+    Experiment there = make_experiment(values);
+    there.build = BuildInfo::recorded(values);
+    if (const std::string problem = difference(there, file.string(), wanted); !problem.empty())
+      throw UsageError(problem);
+    if (const std::string unknown = unknown_of(there.build); !unknown.empty())
+      fmt::print(stderr, "{}: of an earlier version, which did not note its build's {}; not compared\n",
+                 directory.string(), unknown);
+    if (read_result(directory)) return true;
+    if (const std::string problem = resume_problem(directory, wanted); !problem.empty()) throw UsageError(problem);
+  } catch (const std::exception& e) {
+    throw UsageError(fmt::format("{} cannot be used for this figure: {}{}", directory.string(), e.what(), advice));
+  }
+  task.resume = true;
+  fmt::print(stderr, "{}: left unfinished earlier; going on\n", directory.string());
+  return false;
+}
+
+// The finished runs below a directory, of this call or earlier ones, that differ from a task in seed and place on the
+// axis only. For what cannot be read a sentence is printed and added to `unreadable`.
+std::vector<FinishedRun> runs_to_draw(const std::filesystem::path& out, const FigureConfig& figure,
+                                      const std::vector<Task>& tasks, std::vector<std::string>& unreadable) {
+  std::vector<FinishedRun> runs = find_runs({out}, &unreadable);
+  for (const std::string& sentence : unreadable) fmt::print(stderr, "{}; left out\n", sentence);
+  std::erase_if(runs, [&](const FinishedRun& run) {
+    std::string problem = "it is of no experiment of this figure";
+    for (const Task& task : tasks) {
+      if (task.experiment != run.experiment.name) continue;
+      Experiment wanted = experiment_of(task);
+      const auto found = differences(
+          run.experiment, (run.directory / "config.toml").string(), wanted, "this figure",
+          [&](const FieldText& f) { return f.affects_results && f.path != "seed" && f.path != figure.key; });
+      problem = found.empty() ? "" : found.front();
+      break;
+    }
+    if (!problem.empty()) fmt::print(stderr, "{}: {}; left out\n", run.directory.string(), problem);
+    return !problem.empty();
+  });
+  return runs;
+}
+
+}  // namespace
+
+int reproduce(const ReproduceOptions& o) {
+  if (o.record) writable_source_directory();
+  const FigureConfig figure = load_figure(o.figure);
+  const std::filesystem::path out =
+      !o.out.empty() ? o.out : std::filesystem::path("runs") / "reproduce" / (o.figure + (o.quick ? "-quick" : ""));
+  const int jobs = o.jobs > 0 ? o.jobs : usable_processors();
+  check_set(figure, o);
+  std::vector<Task> tasks = make_tasks(figure, o, out), missing;
+  std::filesystem::create_directories(out);
+  const DirectoryLock lock(out);
+  for (Task& task : tasks)
+    if (!finished_earlier(task)) missing.push_back(task);
+  for (const Task& task : missing) {
+    std::filesystem::create_directories(task.directory.parent_path());
+    write_file_atomically(task.config_file(), task.config);
+  }
+  fmt::print(stderr, "{}: {} runs, {} of them finished earlier, {} side by side, in {}\n", figure.title, tasks.size(),
+             tasks.size() - missing.size(), jobs, out.string());
+  const int failed = missing.empty() ? 0 : run_tasks(missing, jobs);
+  if (interrupted()) {
+    print_error("interrupted; the same command goes on with the runs that are missing");
+    return interrupt_status();
+  }
+  if (failed == static_cast<int>(tasks.size())) return 1;
+
+  std::vector<std::string> unreadable;
+  const std::vector<FinishedRun> runs = runs_to_draw(out, figure, tasks, unreadable);
+  if (runs.empty()) return 1;
+  const std::vector<Summary> summaries = summarise(runs);
+  const std::vector<MeasuredFigure> figures = figure.measures.empty()
+                                                  ? std::vector{measured_figure(figure, summaries, "figure")}
+                                                  : learning_curves(figure, summaries, "figure");
+  std::vector<Plot> plots;
+  for (const MeasuredFigure& f : figures) {
+    write_file_atomically(out / (f.plot.name + ".csv"), f.csv);
+    plots.push_back(f.plot);
+  }
+  const bool drawn = draw(plots, out, "figure");
+
+  fmt::print("{}\n", summary_table(summaries));
+  fmt::print("The paper: {}\n", figure.claim);
+  for (std::size_t i = 0; i < figure.experiments.size() && !figure.key.empty(); ++i)
+    fmt::print("{:<24} largest {} solved (success >= 0.99): {} here{}\n", figures[0].labels[i], figure.key,
+               figures[0].solved[i] ? fmt::format("{}", *figures[0].solved[i]) : "not measured",
+               i < figure.paper_limit.size() ? fmt::format(", {} in the paper", figure.paper_limit[i]) : "");
+  for (const Plot& plot : plots) {
+    const std::string file = (out / plot.name).string();
+    if (drawn)
+      fmt::print("figure: {0}.svg, data: {0}.csv\n", file);
+    else
+      fmt::print("data: {}.csv (gnuplot could not draw them, see {})\n", file, (out / "figure.log").string());
+  }
+  if (o.record) {
+    record(summaries);
+    renew_tables();
+    const std::filesystem::path place = results_directory() / "figures";
+    std::filesystem::create_directories(place);
+    for (const MeasuredFigure& f : figures) {
+      const std::string name = o.figure + f.plot.name.substr(std::string_view("figure").size());
+      write_file_atomically(place / (name + ".csv"), f.csv);
+      if (drawn) write_file_atomically(place / (name + ".svg"), read_file(out / (f.plot.name + ".svg")));
+    }
+    fmt::print("recorded in {}\n", results_directory().string());
+  }
+  fmt::print("runs: {0}; next: `goalpost report {0} --out {0}/report` compares them on a page\n", out.string());
+  return failed > 0 || !unreadable.empty() ? 1 : 0;
+}
+
+}  // namespace goalpost

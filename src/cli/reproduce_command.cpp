@@ -1,0 +1,36 @@
+// goalpost reproduce: the options of reproduce() in cli/reproduce.h.
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/options.h"
+#include "cli/reproduce.h"
+
+namespace goalpost {
+
+void add_reproduce_command(CLI::App& app, int& status) {
+  CLI::App* reproduce_command = app.add_subcommand("reproduce", "all runs of a paper's figure, then the figure");
+  const auto o = std::make_shared<ReproduceOptions>();
+  reproduce_command->add_option("figure", o->figure, "a name of `goalpost list figures`")->required();
+  reproduce_command->add_option("--seeds", o->seeds, "runs per point; 0: as the figure says")
+      ->transform(integer(0, 1000));
+  reproduce_command->add_option("--jobs", o->jobs, "runs side by side; 0: one per processor that may be used")
+      ->transform(integer(0, 1024));
+  reproduce_command->add_option("--values", o->values, "of the x axis, instead of the figure's, e.g. 10,20")
+      ->delimiter(',')
+      ->transform(integer(1, kMostCount));
+  reproduce_command->add_option("--out", o->out,
+                                "directory; finished runs in it are kept. Default: runs/reproduce/<figure>");
+  reproduce_command->add_flag("--quick", o->quick, "a subset, in minutes");
+  reproduce_command->add_option("--set", o->set, "put key=value over every experiment")->allow_extra_args(false);
+  reproduce_command->add_flag("--record", o->record, "also write src/experiments/results and the README's table");
+  reproduce_command->callback([o, &status] {
+    expect_directory(o->out.string());
+    catch_interrupts();
+    outlive_readers();
+    status = reproduce(*o);
+  });
+}
+
+}  // namespace goalpost

@@ -1,0 +1,56 @@
+// Finding finished runs and recorded results below directories, and reading what was measured in them.
+#pragma once
+
+#include <array>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "report/finished_run.h"
+
+namespace goalpost {
+
+/// What a learning curve can show: a column of eval.csv and of recorded curves, or of train.csv, which has the means
+/// over the training episodes since the evaluation before.
+struct Measure {
+  const char *column, *label;
+  bool rate;             ///< between 0 and 1
+  const char* training;  ///< its name in train.csv; null: of the evaluations
+};
+inline constexpr std::array kMeasures = {
+    Measure{"success", "success rate", true, nullptr}, Measure{"return", "mean return", false, nullptr},
+    Measure{"train_success", "success rate in training", true, "success"},
+    Measure{"train_return", "mean return in training", false, "return"},
+    Measure{"lo_reward", "intrinsic reward per step in training", false, "lo_reward"}};
+/// @throws UsageError naming all measures if there is none with this column
+const Measure& find_measure(const std::string& column);
+/// A number for each row of the run's curve, NaN where there is none; empty if nothing of the run has the measure.
+/// @throws std::runtime_error if a file cannot be read
+std::vector<double> read_measure(const FinishedRun& run, const Measure& measure);
+
+/// All finished runs and recorded results below the directories, sorted by experiment, variant and seed. A recorded
+/// result is a directory with summary.json (all settings of an experiment), or one of a single setting below it.
+/// Runs differ in build only if both say so: earlier versions recorded less.
+/// @param unreadable if given, a sentence is added here on each of these, which are left out: directories, runs,
+/// recorded settings and seeds that cannot be read, directories that hold none beside others that do, and every run
+/// after the first of one setting, build and seed
+/// @throws UsageError if a directory is none, or nothing is found or told; without unreadable for what would be left
+/// out
+std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& directories,
+                                   std::vector<std::string>* unreadable = nullptr);
+
+/// A variant as a folder name: no separators.
+std::string folder(const std::string& variant);
+/// Where a setting is recorded, below its experiment's directory.
+std::filesystem::path place_of(const std::filesystem::path& top, const std::string& variant);
+
+/// What becomes of an error of `read`, which looks at `where`.
+using Guard = std::function<void(const std::filesystem::path& where, const std::function<void()>& read)>;
+/// Takes the runs of the wanted settings of a recorded experiment. Their configuration is that of the experiment's file
+/// with the recorded changes. @param guarded around every setting and every seed
+/// @throws UsageError
+void read_recorded(const std::filesystem::path& top, const std::function<bool(const std::string& variant)>& wanted,
+                   const Guard& guarded, const std::function<void(FinishedRun)>& take);
+
+}  // namespace goalpost

@@ -1,0 +1,83 @@
+// Reading the configurations of figures.
+#include "report/figure_config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+
+#include "core/check.h"
+#include "core/suggest.h"
+#include "run/experiment.h"
+#include "storage/config_text.h"
+#include "storage/file.h"
+#include "storage/toml.h"
+
+namespace goalpost {
+namespace {
+
+// The files of all figures, by name.
+std::map<std::string, std::filesystem::path> figure_files() {
+  std::map<std::string, std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(experiment_directory() / "figures"))
+    if (entry.path().extension() == ".toml") files[entry.path().stem().string()] = entry.path();
+  return files;
+}
+
+// @throws UsageError, or std::runtime_error for what is no plain file
+FigureConfig read_figure(const std::filesystem::path& file) {
+  static_cast<void>(has_file(file));
+  const TomlValues values = TomlValues::from_file(file);
+  FigureConfig figure;
+  ConfigReader reader(values);
+  visit_fields(figure, reader);
+  const std::vector<std::string> problems = reader.problems();
+  if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "\n")));
+  return figure;
+}
+
+}  // namespace
+
+const std::map<std::string, FigureConfig>& figures() {
+  static const std::map<std::string, FigureConfig> all = [] {
+    std::map<std::string, FigureConfig> readable;
+    for (const auto& [name, file] : figure_files()) {
+      try {
+        readable[name] = read_figure(file);
+      } catch (const std::exception& e) {
+        fmt::print(stderr, "goalpost: {}: {}; the figure is left out\n", file.string(), e.what());
+      }
+    }
+    return readable;
+  }();
+  return all;
+}
+
+std::vector<std::string> figure_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, figure] : figures()) names.push_back(name);
+  return names;
+}
+
+FigureConfig load_figure(const std::string& name) {
+  const std::map<std::string, std::filesystem::path> files = figure_files();
+  if (const auto file = files.find(name); file != files.end()) return read_figure(file->second);
+  const std::vector<std::string> names = figure_names();
+  std::string hint = did_you_mean(name, {names.begin(), names.end()});
+  if (hint.empty()) hint = fmt::format("; there are: {}", fmt::join(names, ", "));
+  throw UsageError(fmt::format("no figure is called \"{}\"{}", name, hint));
+}
+
+std::set<std::string> axes_of(const std::string& experiment) {
+  std::set<std::string> axes;
+  for (const auto& [name, figure] : figures()) {
+    const auto& shown = figure.experiments;
+    if (!figure.key.empty() && std::find(shown.begin(), shown.end(), experiment) != shown.end())
+      axes.insert(figure.key);
+  }
+  return axes;
+}
+
+}  // namespace goalpost

@@ -1,0 +1,41 @@
+// A finished run as reports take it: its configuration, its result, and what sets it apart.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "run/experiment.h"
+#include "run/run_result.h"
+
+namespace goalpost {
+
+/// A setting of a run that its experiment's file has otherwise, or that lies along the x axis of a figure.
+struct Change {
+  std::string path, value;
+  bool axis;
+};
+
+/// A finished run, or a recorded one, and what sets it apart: from its experiment's file, or if there is no such file
+/// from other runs of the same name.
+struct FinishedRun {
+  std::filesystem::path directory;
+  std::filesystem::path curve;  ///< the CSV file of its evaluations
+  bool recorded = false;        ///< read from src/experiments/results: there is no run directory
+  Experiment experiment;
+  RunResult result;
+  std::vector<Change> changes = {};
+  /// "env.bits=40", several joined by ","; empty if nothing differs. Values are TOML; a string has no quotes where it
+  /// is read as the same string without them.
+  std::string variant = {};
+  std::string build = {};               ///< "revision abc", if runs of this variant are of several builds
+  bool known = true;                    ///< its experiment is one of experiment_names()
+  std::optional<double> expected = {};  ///< of the experiment's file; none if more differs than the place in a figure
+
+  /// What is measured: the final success, or the final mean return where the experiment's file expects one.
+  bool measures_return() const { return experiment.source.expected_return.has_value(); }
+  double measured() const { return measures_return() ? result.final.reward : result.final.success; }
+};
+
+}  // namespace goalpost

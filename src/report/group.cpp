@@ -1,0 +1,224 @@
+// Naming variants and builds, and summarising the runs of a setting.
+#include "report/group.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <variant>
+
+#include "core/check.h"
+#include "core/config.h"
+#include "report/figure_config.h"
+#include "report/statistics.h"
+#include "run/build_info.h"
+#include "storage/config_text.h"
+#include "storage/toml.h"
+
+namespace goalpost {
+namespace {
+
+// A setting's TOML text as a variant has it (FinishedRun::variant).
+std::string variant_value(const std::string& toml) {
+  if (toml.empty()) return "none";
+  if (toml.front() != '"') return toml;
+  const auto read = [](const std::string& text) {
+    TomlValues values;
+    values.set("x=" + text);
+    const std::string* string = std::get_if<std::string>(&values.find("x")->value);
+    return string == nullptr ? std::nullopt : std::optional(*string);
+  };
+  const std::string text = read(toml).value();
+  const bool plain = std::none_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::iscntrl(c) || c == ',' || c == '[' || c == ']' || c == '"';
+  });
+  return plain && read(text) == text ? text : toml;
+}
+
+void add_change(FinishedRun& run, const std::string& path, const std::string& toml, bool axis) {
+  const std::string value = variant_value(toml);
+  run.variant += fmt::format("{}{}={}", run.variant.empty() ? "" : ",", path, value);
+  run.changes.push_back({path, value, axis});
+}
+
+bool same_build(const FinishedRun& a, const FinishedRun& b) {
+  return (a.recorded && b.recorded) || build_differences(build_of(a), build_of(b)).empty();
+}
+
+}  // namespace
+
+std::vector<Change> changes_of(const std::string& variant, const std::set<std::string>& axes) {
+  std::vector<Change> changes;
+  int depth = 0;
+  bool quoted = false, escaped = false;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i <= variant.size(); ++i) {
+    if (i < variant.size()) {
+      const char c = variant[i];
+      if (escaped)
+        escaped = false;
+      else if (quoted && c == '\\')
+        escaped = true;
+      else if (c == '"')
+        quoted = !quoted;
+      else if (!quoted)
+        depth += c == '[' ? 1 : c == ']' ? -1 : 0;
+      if (c != ',' || depth > 0 || quoted) continue;
+    }
+    const std::string one = variant.substr(begin, i - begin);
+    begin = i + 1;
+    if (one.empty()) continue;
+    const std::size_t equals = one.find('=');
+    if (equals == one.npos) throw UsageError(fmt::format("\"{}\" is no setting; expected key=value", one));
+    const std::string path = one.substr(0, equals);
+    changes.push_back({path, one.substr(equals + 1), axes.contains(path)});
+  }
+  return changes;
+}
+
+Experiment changed_experiment(const std::string& name, const std::vector<Change>& changes) {
+  TomlValues values = load_experiment(name);
+  for (const Change& c : changes) values.set(fmt::format("{}={}", c.path, c.value));
+  return make_experiment(values);
+}
+
+void name_variant(FinishedRun& run) {
+  const std::string& experiment = run.experiment.name;
+  const std::vector<std::string> names = experiment_names();
+  run.known = std::find(names.begin(), names.end(), experiment) != names.end();
+  if (!run.known) return;
+  const SourceConfig& source = run.experiment.source;
+  if (run.measures_return() || source.expected_success > 0)
+    run.expected = run.measures_return() ? *source.expected_return : source.expected_success;
+  const std::set<std::string> axes = axes_of(experiment);
+  Experiment plain = make_experiment(load_experiment(experiment));
+  std::map<std::string, std::string> expected = plain.settings();
+  for (const FieldText& f : describe_fields([&](ConfigVisitor& v) { run.experiment.visit(v); })) {
+    const bool differs = expected[f.path] != f.value, axis = axes.contains(f.path);
+    if (!f.affects_results || f.path == "seed" || (!differs && !axis)) continue;
+    add_change(run, f.path, f.value, axis);
+    if (!axis) run.expected.reset();
+  }
+}
+
+void name_variants(const std::vector<FinishedRun*>& runs) {
+  using Values = std::map<std::string, std::set<std::string>>;
+  Values all;
+  std::map<std::string, Values> by_kind;  // of environment and algorithm
+  const auto kind_of = [](const FinishedRun& run) { return run.experiment.env_name + "\n" + run.experiment.algorithm; };
+  for (const FinishedRun* run : runs)
+    for (const auto& [path, value] : run->experiment.settings()) {
+      all[path].insert(value);
+      by_kind[kind_of(*run)][path].insert(value);
+    }
+  for (FinishedRun* run : runs)
+    for (const FieldText& f : describe_fields([&](ConfigVisitor& v) { run->experiment.visit(v); })) {
+      if (!f.affects_results || f.path == "seed") continue;
+      const bool kind = f.path == "env.name" || f.path == "agent.algorithm";
+      if ((kind ? all : by_kind[kind_of(*run)])[f.path].size() > 1) add_change(*run, f.path, f.value, false);
+    }
+}
+
+BuildInfo build_of(const FinishedRun& run) {
+  BuildInfo build = run.recorded ? BuildInfo() : run.experiment.build;
+  if (!run.result.revision.empty()) build.revision = run.result.revision;
+  if (!run.result.cpu.empty()) build.cpu = run.result.cpu;
+  return build;
+}
+
+void name_builds(const std::vector<FinishedRun*>& runs) {
+  std::vector<std::vector<FinishedRun*>> builds;
+  for (FinishedRun* run : runs) {
+    auto it = std::find_if(builds.begin(), builds.end(), [&](const std::vector<FinishedRun*>& members) {
+      return std::all_of(members.begin(), members.end(), [&](const FinishedRun* m) { return same_build(*m, *run); });
+    });
+    (it == builds.end() ? builds.emplace_back() : *it).push_back(run);
+  }
+  if (builds.size() < 2) return;
+  for (const std::vector<FinishedRun*>& members : builds) {
+    std::map<std::string, std::string> what;  // in which it differs from others
+    for (const std::vector<FinishedRun*>& others : builds)
+      for (const FinishedRun* other : others)
+        for (const BuildDifference& d : build_differences(build_of(*members.front()), build_of(*other)))
+          what[d.what] = d.a.empty() ? "never" : d.a;
+    std::string text = members.front()->recorded ? "recorded" : "";
+    for (const auto& [name, value] : what) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, value);
+    for (FinishedRun* run : members) run->build = text;
+  }
+  // Groups are told apart by their texts; what is unknown in one may leave two alike.
+  std::map<std::string, int> times;
+  for (const std::vector<FinishedRun*>& members : builds)
+    if (const int n = ++times[members.front()->build]; n > 1)
+      for (FinishedRun* run : members) run->build += fmt::format(" ({})", n);
+}
+
+bool natural_less(const std::string& a, const std::string& b) {
+  std::size_t i = 0, j = 0;
+  while (i < a.size() && j < b.size()) {
+    if (std::isdigit(static_cast<unsigned char>(a[i])) && std::isdigit(static_cast<unsigned char>(b[j]))) {
+      const std::size_t start_i = i, start_j = j;
+      while (i < a.size() && std::isdigit(static_cast<unsigned char>(a[i]))) ++i;
+      while (j < b.size() && std::isdigit(static_cast<unsigned char>(b[j]))) ++j;
+      const std::string x = a.substr(start_i, i - start_i), y = b.substr(start_j, j - start_j);
+      if (x.size() != y.size()) return x.size() < y.size();
+      if (x != y) return x < y;
+    } else {
+      if (a[i] != b[j]) return a[i] < b[j];
+      ++i, ++j;
+    }
+  }
+  return a.size() - i < b.size() - j;
+}
+
+bool same_setting(const FinishedRun& a, const FinishedRun& b) {
+  return a.experiment.name == b.experiment.name && a.variant == b.variant && a.build == b.build;
+}
+
+std::string Summary::setting() const {
+  if (build.empty()) return variant;
+  return fmt::format("{}{}[{}]", variant, variant.empty() ? "" : " ", build);
+}
+
+void compute(Summary& s) {
+  s.steps = 0;
+  std::vector<double> values;
+  for (const FinishedRun* run : s.runs) {
+    values.push_back(run->measured());
+    s.steps += static_cast<double>(run->result.progress.step) / static_cast<double>(s.runs.size());
+  }
+  s.value = interquartile_mean(values);
+  const FinishedRun& first = *s.runs.front();
+  const int n = first.result.final.episodes;
+  s.chained = s.runs.size() == 1 && first.experiment.eval_env_factory()()->spec().chain > 1;
+  const Interval interval = s.runs.size() > 1                      ? bootstrap_interval(values, interquartile_mean)
+                            : first.measures_return() || s.chained ? Interval{std::nan(""), std::nan("")}
+                                                                   : wilson_interval(std::llround(s.value * n), n);
+  s.low = interval.low;
+  s.high = interval.high;
+  s.meets_expectation = !first.expected || reaches(s.value, *first.expected);
+}
+
+std::vector<Summary> summarise(const std::vector<FinishedRun>& runs) {
+  std::vector<Summary> summaries;
+  for (const FinishedRun& run : runs) {
+    if (summaries.empty() || !same_setting(*summaries.back().runs.back(), run))
+      summaries.push_back({run.experiment.name, run.variant, run.build, {}, 0, 0, 0, 0, false});
+    std::vector<const FinishedRun*>& group = summaries.back().runs;
+    if (!group.empty() && group.back()->result.seed == run.result.seed)
+      throw UsageError(fmt::format("{} and {} are runs of the same setting and seed; expected one of them",
+                                   group.back()->directory.string(), run.directory.string()));
+    group.push_back(&run);
+  }
+  for (Summary& s : summaries) compute(s);
+  return summaries;
+}
+
+std::string interval_text(double low, double high, int digits) {
+  return std::isnan(low) ? "-" : fmt::format("[{:.{}f}, {:.{}f}]", low, digits, high, digits);
+}
+
+}  // namespace goalpost

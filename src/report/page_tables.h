@@ -1,0 +1,34 @@
+// The tables and notes of a report's page, as HTML.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "report/group.h"
+#include "report/method_runs.h"
+
+namespace goalpost {
+
+/// A text for HTML: the characters & < > " become entities.
+std::string escaped(std::string_view text);
+
+/// The final evaluations, a row for each method and task. Where settings were run with several seeds, either those or
+/// the ones of a single seed. Empty if there is none.
+std::string final_table(const EnvGroup& env_group, bool single_seeds);
+/// The final evaluation of every seed.
+std::string seeds_table(const EnvGroup& env_group);
+/// Success by kind of episode (EnvSpec::kinds); nothing if no environment tells kinds apart.
+std::string kinds_table(const EnvGroup& env_group);
+/// Success rates of several tasks are on one scale and can be pooled; returns are not.
+std::string pooled_table(const EnvGroup& env_group, const Panel& panel);
+/// What the sources of the experiments claim, and what is expected here. Empty if no experiment names a source.
+std::string sources_table(const EnvGroup& env_group);
+/// The settings in which the experiments differ. Empty if there is only one, or none differs.
+std::string settings_table(const EnvGroup& env_group);
+/// Revisions and processors that the runs were made with.
+std::string builds_table(const std::vector<Summary>& summaries);
+/// What a reader must know about seeds that ended early or were evaluated at other steps.
+std::string carried_note(const std::vector<const MethodRuns*>& method_runs);
+
+}  // namespace goalpost

@@ -1,0 +1,251 @@
+#include "run/resume.h"
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <stdexcept>
+
+#include "core/text.h"
+#include "run/run_files.h"
+#include "run/run_parts.h"
+#include "storage/checkpoint.h"
+#include "storage/config_text.h"
+#include "storage/episode_format.h"
+#include "storage/file.h"
+#include "storage/run_directory.h"
+#include "storage/run_log.h"
+#include "storage/toml.h"
+
+namespace goalpost {
+namespace {
+
+// Where training ends, and what leaves its state alone, may be changed.
+bool fixed_on_resume(const FieldText& f) { return !f.changeable; }
+
+// Empty, or the sentence why the checkpoint's run is not this experiment's.
+std::string checkpoint_problem(const std::filesystem::path& file, const Experiment& e, bool any_build) {
+  const std::string name = file.string();
+  const TomlValues values = TomlValues::from_text(read_state_config(file, kCheckpointKind), name);
+  if (!any_build) {
+    const BuildInfo then = BuildInfo::recorded(values), now = BuildInfo::current();  // without inputs
+    const auto found = build_differences(then, now);
+    for (const auto& [what, a, b] : found)
+      if (what != "resumed")
+        return fmt::format(
+            "{}: build {} = {}; expected {}, this program's; --any-build goes on all the same, with "
+            "results that no single build repeats",
+            name, what, a, b);
+    if (const std::string unknown = unknown_of(then); !unknown.empty())
+      fmt::print(stderr, "goalpost: {} is of an earlier version and does not say its build's {}; not compared\n", name,
+                 unknown);
+  }
+  Experiment saved = make_experiment(values);
+  const std::vector<std::string> found = differences(saved, name, e, "the run to go on", fixed_on_resume);
+  return fmt::format("{}", fmt::join(found, "\n"));
+}
+
+// The settings that a checkpoint was saved with. @throws std::runtime_error if it cannot be read
+TrainConfig settings_of(const std::filesystem::path& checkpoint) {
+  const std::string config = read_state_config(checkpoint, kCheckpointKind);
+  return make_experiment(TomlValues::from_text(config, checkpoint.string())).train;
+}
+
+// A checkpoint without the replay buffer is completed by the dataset, if the run has one. Returns false if interrupted.
+// @throws UsageError
+bool load_checkpoint(RunParts& parts, const std::filesystem::path& directory, bool any_build) {
+  const std::filesystem::path file = CheckpointSeries::newest(directory);
+  try {
+    if (const std::string problem = checkpoint_problem(file, parts.experiment, any_build); !problem.empty())
+      throw UsageError(problem);
+    const TrainConfig saved = settings_of(file);  // not what --set has made of them
+    if (!saved.checkpoint_replay) {
+      const std::optional<std::string> dataset = fill_memory(parts);
+      if (!dataset) return false;
+      std::string& inputs = parts.experiment.build.inputs;
+      if (!inputs.empty() && inputs.find(*dataset) == inputs.npos) {
+        if (!any_build)
+          throw UsageError(
+              fmt::format("{}: build inputs = {}; expected {}, the dataset as it is now; --any-build goes on all the "
+                          "same, with results that no single dataset repeats",
+                          file.string(), inputs, *dataset));
+        inputs += ", then " + *dataset;
+      }
+    }
+    load_state(file, kCheckpointKind, [&](StateVisitor& v) { parts.run.visit_state(v, saved.checkpoint_replay); });
+    // Evaluations that count toward stopping early had the success that was asked for then.
+    if (const double now = parts.experiment.train.stop_success; now == 0 || now > saved.stop_success)
+      parts.run.state.successes_in_a_row = 0;
+    return true;
+  } catch (const UsageError&) {
+    throw;
+  } catch (const std::runtime_error& e) {
+    if (is_of_machine(e)) throw;
+    std::string advice;
+    if (const auto older = CheckpointSeries::older(directory); !older.empty())
+      advice = fmt::format("; copy {} over it to go on from there", older.back().string());
+    throw UsageError(std::string(e.what()) + advice);
+  }
+}
+
+// What a run that has ended needs to be trained on, e.g. "--set train.total_steps=N"; empty if its settings leave
+// something to do.
+std::string needed_to_go_on(const TrainProgress& p, std::int64_t successes_in_a_row, const TrainConfig& c) {
+  if (c.stop_success > 0 && successes_in_a_row >= c.stop_evals) return "--set train.stop_success=0";
+  if (c.total_episodes > 0 && p.episodes >= c.total_episodes)
+    return fmt::format("--set train.total_episodes=N, more than {}, or 0", p.episodes);
+  if (p.step >= c.total_steps) return fmt::format("--set train.total_steps=N, more than {}", p.step);
+  return "";
+}
+
+std::string no_checkpoint(const std::filesystem::path& directory) {
+  return fmt::format(
+      "{0} was trained without checkpoints (train.checkpoint_every = 0) and cannot go on; what it holds stays. "
+      "`goalpost "
+      "train {0}/{1} --out DIR --set train.checkpoint_every=N` trains it again in another directory",
+      directory.string(), kConfigFile);
+}
+
+// A checkpoint is saved after the rows of its evaluations. Where a power failure has taken some of them nevertheless,
+// the run goes on from the newest checkpoint whose rows are all there, and writes the others again: a curve has no
+// hole.
+// @throws UsageError if there is none
+void go_back_to_whole_curve(const std::filesystem::path& directory) {
+  const auto missing = [&](const std::filesystem::path& checkpoint) -> std::string {
+    const auto n = read_state_counters(checkpoint, kCheckpointKind,
+                                       {"train/progress/step", "train/evaluation_due", "train/evaluations"});
+    for (const char* stream : {"eval", "train"}) {
+      const std::uint64_t rows = RunLog::rows(directory, stream, static_cast<std::int64_t>(n[0] - (n[1] != 0 ? 1 : 0)));
+      if (rows < n[2])
+        return fmt::format("{} holds {} of the {} rows up to step {} of {}",
+                           (directory / fmt::format("{}.csv", stream)).string(), rows, n[2], n[0],
+                           checkpoint.filename().string());
+    }
+    return "";
+  };
+  const std::filesystem::path newest = CheckpointSeries::newest(directory);
+  std::string lost;
+  try {
+    lost = missing(newest);
+  } catch (const std::runtime_error&) {  // damaged: load_checkpoint says what is wrong
+    return;
+  }
+  if (lost.empty()) return;
+  const std::vector<std::filesystem::path> older = CheckpointSeries::older(directory);
+  for (auto file = older.rbegin(); file != older.rend(); ++file) {
+    std::string problem;
+    try {
+      problem = missing(*file);
+    } catch (const std::runtime_error& e) {
+      problem = e.what();
+    }
+    if (!problem.empty()) continue;
+    fmt::print(stderr, "goalpost: {}; going on from {}, whose rows are all there\n", lost, file->string());
+    CheckpointSeries::go_back_to(directory, *file);
+    return;
+  }
+  throw UsageError(
+      fmt::format("{}: the others are lost, and no older checkpoint has all of its rows; restore the file, or train "
+                  "anew with another --out",
+                  lost));
+}
+
+// What resuming from the checkpoint adds to BuildInfo::resumed.
+std::string traces_of_resuming(const std::filesystem::path& directory) {
+  const std::filesystem::path file = CheckpointSeries::newest(directory);
+  const TomlValues values = TomlValues::from_text(read_state_config(file, kCheckpointKind), file.string());
+  BuildInfo then = BuildInfo::recorded(values);
+  std::string traces = then.resumed == BuildInfo::kUnknown ? "" : then.resumed;
+  const auto add = [&](const std::string& trace) {
+    if (traces.find(trace) == traces.npos) traces += (traces.empty() ? "" : ", ") + trace;
+  };
+  then.resumed.clear();
+  for (const auto& [what, a, b] : build_differences(then, BuildInfo::current()))
+    add(fmt::format("from {} {} with {}", what, a, b));
+  if (!make_experiment(values).train.checkpoint_replay) add("without its replay buffer");
+  return traces;
+}
+
+Experiment load_config(const std::filesystem::path& directory, const std::vector<std::string>& set) {
+  const std::filesystem::path config = directory / kConfigFile;
+  expect_no_stream(config);
+  if (!std::filesystem::is_regular_file(config))
+    throw UsageError(fmt::format("{} is not a run directory: it holds no {}", directory.string(), kConfigFile));
+  TomlValues values = TomlValues::from_file(config);
+  for (const std::string& s : set) values.set(s);
+  Experiment e = make_experiment(values);
+  e.build.inputs = BuildInfo::recorded(values).inputs;  // what the run began with, whatever has become of the files
+  return e;
+}
+
+}  // namespace
+
+std::optional<RunResult> resume_in_directory(const std::filesystem::path& directory,
+                                             const std::vector<std::string>& set, bool any_build,
+                                             const RunOptions& options) {
+  Experiment e = load_config(directory, set);
+  const DirectoryLock lock(directory);
+  const std::optional<RunResult> result = read_result(directory);
+  const bool saved = std::filesystem::exists(CheckpointSeries::newest(directory));
+  Experiment before = load_config(directory, {});
+  if (result && !saved)
+    throw UsageError(fmt::format("{} has finished and holds no checkpoint to train on from", directory.string()));
+  // Without a checkpoint the run begins again, which is the same only with the same configuration.
+  if (const auto found = differences(before, kConfigFile, e, "--set", fixed_on_resume); !found.empty())
+    throw UsageError(fmt::format("{}", fmt::join(found, "\n")));
+  check_before_training(e, true);
+  const bool other_evaluation = e.train.final_eval_episodes != before.train.final_eval_episodes;
+  if (result) {  // looked at before anything is touched
+    const bool counts = e.train.stop_success > 0 && e.train.stop_success <= before.train.stop_success;
+    const std::string more =
+        needed_to_go_on(result->progress, result->end == "success" && counts ? before.train.stop_evals : 0, e.train);
+    if (set.empty() && !more.empty())
+      throw UsageError(fmt::format("{} has finished; to train on, give it more: {}", directory.string(), more));
+    if (!more.empty() && !other_evaluation)
+      throw UsageError(fmt::format("{} has finished, and with these settings nothing is left to train; expected {}",
+                                   directory.string(), more));
+  }
+  if (!saved && before.train.checkpoint_every == 0) throw UsageError(no_checkpoint(directory));
+  if (saved) go_back_to_whole_curve(directory);
+  RunParts parts(e, options);
+  if (!saved) {
+    print_error(fmt::format("goalpost: {} was ended before its first checkpoint; it begins again, to the same bits",
+                            directory.string()));
+    std::filesystem::remove_all(episode_parts(directory));
+    std::filesystem::remove(episode_file(directory));
+    if (!begin_agent(parts)) return std::nullopt;
+  }
+  parts.record_in(directory);
+  if (saved && !load_checkpoint(parts, directory, any_build)) return std::nullopt;
+  if (saved) e.build.resumed = traces_of_resuming(directory);
+  // A checkpoint is saved behind the rows of its step, unless it was taken on the way to them.
+  const TrainState& state = parts.run.state;
+  RunLog log = RunLog::resume(directory, state.progress.step - (state.evaluation_due ? 1 : 0));
+  if (!result) write_file_atomically(directory / kConfigFile, e.to_toml());
+  return train_to_the_end(parts, log, result);
+}
+
+bool can_be_resumed(const std::filesystem::path& directory) {
+  return std::filesystem::exists(CheckpointSeries::newest(directory)) ||
+         load_config(directory, {}).train.checkpoint_every > 0;
+}
+
+std::string resume_problem(const std::filesystem::path& directory, const Experiment& experiment) {
+  try {
+    Experiment there = load_config(directory, {});
+    const auto found = differences(there, (directory / kConfigFile).string(), experiment, "the run that is wanted",
+                                   [](const FieldText& f) { return f.affects_results || !f.changeable; });
+    if (!found.empty()) return found.front();
+    const std::filesystem::path file = CheckpointSeries::newest(directory);
+    if (!can_be_resumed(directory)) return no_checkpoint(directory);
+    return std::filesystem::exists(file) ? checkpoint_problem(file, experiment, false) : "";
+  } catch (const std::exception& e) {  // not readable: a kill may have left half a file
+    return e.what();
+  }
+}
+
+void remove_checkpoints(const std::filesystem::path& directory) {
+  CheckpointSeries::remove_older(directory);
+  std::filesystem::remove(CheckpointSeries::newest(directory));
+}
+
+}  // namespace goalpost

@@ -1,0 +1,85 @@
+#include "run/run_result.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "storage/file.h"
+#include "storage/run_directory.h"
+
+namespace goalpost {
+
+nlohmann::ordered_json to_json(const std::vector<Evaluation::Kind>& kinds) {
+  nlohmann::ordered_json j = nlohmann::ordered_json::object();
+  for (const Evaluation::Kind& k : kinds)
+    j[k.name] = {{"episodes", k.episodes}, {"success", k.success}};  // NaN is written as null
+  return j;
+}
+
+std::vector<Evaluation::Kind> kinds_of(const nlohmann::ordered_json& evaluation) {
+  std::vector<Evaluation::Kind> kinds;
+  if (!evaluation.contains("kinds")) return kinds;
+  for (const auto& [name, kind] : evaluation.at("kinds").items())
+    kinds.push_back({.name = name,
+                     .episodes = kind.at("episodes"),
+                     .success = kind.at("success").is_null() ? std::nan("") : kind.at("success").get<double>()});
+  return kinds;
+}
+
+nlohmann::ordered_json to_json(const RunResult& r) {
+  return {{"experiment", r.experiment},
+          {"seed", r.seed},
+          {"end", r.end},
+          {"steps", r.progress.step},
+          {"episodes", r.progress.episodes},
+          {"updates", r.progress.updates},
+          {"wall_seconds", r.progress.wall_seconds},
+          {"final",
+           {{"episodes", r.final.episodes},
+            {"success", r.final.success},
+            {"success_any", r.final.success_any},
+            {"return", r.final.reward},
+            {"length", r.final.length},
+            {"kinds", to_json(r.final.kinds)},
+            {"unstable", r.final.unstable}}},
+          {"revision", r.revision},
+          {"cpu", r.cpu},
+          {"identity", r.identity}};
+}
+
+std::optional<RunResult> read_result(const std::filesystem::path& directory) {
+  const std::filesystem::path file = directory / kResultFile;
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  expect_no_stream(file);
+  try {
+    std::ifstream in(file);
+    const nlohmann::ordered_json j = nlohmann::ordered_json::parse(in);
+    RunResult r;
+    r.experiment = j.at("experiment");
+    r.seed = j.at("seed");
+    r.end = j.at("end");
+    r.progress.step = j.at("steps");
+    r.progress.episodes = j.at("episodes");
+    r.progress.updates = j.at("updates");
+    r.progress.wall_seconds = j.at("wall_seconds");
+    const nlohmann::ordered_json& f = j.at("final");
+    r.final = {.episodes = f.at("episodes"),
+               .success = f.at("success"),
+               .success_any = f.at("success_any"),
+               .reward = f.at("return"),
+               .length = f.at("length")};
+    r.final.kinds = kinds_of(f);
+    r.final.unstable = f.value("unstable", 0);
+    r.revision = j.at("revision");
+    r.cpu = j.at("cpu");
+    r.identity = j.value("identity", "");
+    return r;
+  } catch (const nlohmann::json::exception& e) {
+    throw std::runtime_error(fmt::format("{}: not a result of a run: {}", file.string(), e.what()));
+  }
+}
+
+}  // namespace goalpost

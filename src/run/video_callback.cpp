@@ -1,0 +1,55 @@
+#include "run/video_callback.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+#include <exception>
+#include <utility>
+
+#include "core/check.h"
+#include "core/text.h"
+#include "storage/run_directory.h"
+
+namespace goalpost {
+
+VideoCallback::VideoCallback(const EnvFactory& make_env, Agent& agent, std::int64_t every, Rng rng,
+                             std::function<bool()> stop)
+    : agent_(agent),
+      every_(every),
+      rng_(rng),
+      stop_(std::move(stop)),
+      env_(make_env, 1, rng),
+      film_(env_.spec(), {}, 1) {
+  Scene scene;
+  env_.lane(0).draw(scene);
+  if (scene.shapes.empty())
+    throw UsageError(
+        fmt::format("train.film_every = {}, but {} does not draw itself; expected 0", every, env_.spec().name));
+}
+
+void VideoCallback::record_in(const std::filesystem::path& run_directory, std::int64_t begin) {
+  directory_ = run_directory / kFilms;
+  std::filesystem::create_directories(directory_);
+  for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
+    std::int64_t step = -1;
+    if (entry.path().extension() == ".mp4" &&
+        std::sscanf(entry.path().filename().c_str(), "step_%" SCNd64 ".mp4", &step) == 1 && step <= begin)
+      last_ = std::max(last_, step);
+  }
+}
+
+void VideoCallback::on_evaluation(const TrainProgress& p, const Evaluation&, const Metrics&) {
+  if (last_ >= 0 && p.step / every_ == last_ / every_) return;
+  last_ = p.step;
+  film_.note = fmt::format("after {} steps of training", p.step);
+  env_.reset(rng_);
+  try {
+    film_episode(film_, agent_, env_, directory_ / fmt::format("step_{}.mp4", p.step), stop_);
+  } catch (const std::exception& e) {  // e.g. a full disk; the run is worth more
+    print_error(fmt::format("goalpost: {}", e.what()));
+  }
+}
+
+}  // namespace goalpost

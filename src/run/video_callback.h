@@ -1,0 +1,37 @@
+// Films an evaluation episode every train.film_every transitions: films/step_<n>.mp4.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+
+#include "algos/agent.h"
+#include "core/rng.h"
+#include "envs/vector_env.h"
+#include "render/film.h"
+#include "train/callback.h"
+
+namespace goalpost {
+
+/// Always the same start and goal, of an environment and with random numbers that the run does not share.
+class VideoCallback final : public TrainCallback {
+ public:
+  /// @param stop asked now and then; when true a film ends early
+  /// @throws UsageError if nothing can be filmed here
+  VideoCallback(const EnvFactory& make_env, Agent& agent, std::int64_t every, Rng rng, std::function<bool()> stop);
+
+  /// @param begin where this process takes the run up: what is filmed by then is not filmed again
+  void record_in(const std::filesystem::path& run_directory, std::int64_t begin);
+  void on_evaluation(const TrainProgress& p, const Evaluation& e, const Metrics& metrics) override;
+
+ private:
+  Agent& agent_;
+  std::int64_t every_, last_ = -1;
+  Rng rng_;
+  std::function<bool()> stop_;
+  VectorEnv env_;
+  Film film_;
+  std::filesystem::path directory_;
+};
+
+}  // namespace goalpost

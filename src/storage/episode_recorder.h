@@ -1,0 +1,100 @@
+// Records the episodes of a run: EpisodeStage collects those under way, EpisodeRecorder writes parts in the background.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/matrix.h"
+#include "core/state.h"
+#include "envs/vector_env.h"
+#include "storage/episode_format.h"
+
+namespace goalpost {
+
+/// The next episodes of several lanes as they are stepped. Sizes are fixed by the environment's time limit.
+class EpisodeStage {
+ public:
+  EpisodeStage(const EnvSpec& spec, int lanes, EpisodePurpose purpose);
+  static std::uint64_t bytes(const EnvSpec& spec);  ///< of one lane
+  /// @throws std::logic_error for a step beyond the time limit, or of another environment. @alloc none
+  void add(const StepBatch& step, std::size_t lane);
+  /// Appends a lane's episode to the block. One that has not ended counts as truncated by its collector.
+  void move_episode(std::size_t lane, std::uint64_t run_step, EpisodeBlock& block);
+  std::uint64_t steps(std::size_t lane) const { return lanes_[lane].steps; }  ///< of the episode under way
+  void clear();                                                               ///< forgets the episodes under way
+  void visit_state(StateVisitor& v);
+
+ private:
+  struct Lane {
+    Matrix observation, achieved, desired;  // [n x max_steps + 1]
+    Matrix action, reward;                  // [n x max_steps]
+    Matrix flags;                           // [3 x max_steps] terminated, truncated, success
+    std::uint64_t steps = 0;
+    std::uint8_t failed = 0;  // the last step; none before it can have
+  };
+  std::vector<Lane> lanes_;
+  EpisodePurpose purpose_;
+};
+
+/// Records the episodes of a run in the background: the stepping thread copies into blocks of fixed size, another one
+/// writes them as parts. If that cannot keep up, stepping waits. If a part cannot be written, recording ends with one
+/// message, and everything else goes on.
+class EpisodeRecorder {
+ public:
+  struct Options {
+    bool compressed = false;
+    std::size_t block_bytes = std::size_t(4) << 20;
+    std::function<void(const std::string&)> on_failure = [](const std::string&) {};  ///< called once, by any thread
+  };
+  /// Parts go to <directory>/episodes. @throws std::runtime_error if it cannot be created or is not empty
+  EpisodeRecorder(std::filesystem::path directory, const EnvSpec& spec, EpisodeHeader header, Options options);
+  ~EpisodeRecorder();
+  EpisodeRecorder(const EpisodeRecorder&) = delete;
+  EpisodeRecorder& operator=(const EpisodeRecorder&) = delete;
+
+  /// One lane of a step, of an unstable one only that its episode has ended before it; `run_step` is kept with the
+  /// episode that it ends. @alloc none
+  void append(EpisodeStage& stage, const StepBatch& step, std::size_t lane, std::uint64_t run_step);
+  /// Returns when every episode that has ended is on the disk.
+  void seal();
+  /// Forgets the episodes since this many; parts begin at it if seal() was called there.
+  void cut_back(std::uint64_t episodes);
+  /// Seals, and turns the parts into <directory>/episodes.h5. Nothing can be appended afterwards.
+  void finish();
+
+  std::uint64_t episodes() const { return episodes_; }  ///< appended and whole
+  bool active() const;                                  ///< whether recording has not failed
+  /// Says what is on the disk: seal() first. After a load the parts hold exactly the episodes that were there when the
+  /// state was saved. @throws std::runtime_error if some of them are missing
+  void visit_state(StateVisitor& v);
+
+ private:
+  void work();
+  void hand_over(std::unique_lock<std::mutex>& lock);
+  void fail(const std::string& message);
+  std::filesystem::path part_path(std::uint64_t number) const;
+  void restore_parts();
+
+  std::filesystem::path directory_, parts_;
+  EpisodeHeader header_;
+  Options options_;
+  std::uint64_t episodes_ = 0;
+  std::vector<std::uint64_t> part_episodes_;  // in each sealed part; guarded by mutex_
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::unique_ptr<EpisodeBlock>> free_, full_;
+  std::unique_ptr<EpisodeBlock> current_;  // touched by the stepping thread only
+  bool writing_ = false, stopping_ = false, failed_ = false;
+  std::thread writer_;
+};
+
+}  // namespace goalpost

@@ -1,0 +1,116 @@
+// The settings of the training loop: [train] of an experiment.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "autodiff/gemm.h"
+#include "core/config.h"
+
+namespace goalpost {
+
+enum class RecordMode : int { none, train, eval, all };
+inline constexpr std::array kRecordModeNames = {"none", "train", "eval", "all"};
+constexpr EnumNames enum_names(RecordMode) { return kRecordModeNames; }
+
+struct TrainConfig {
+  std::int64_t total_steps = 1'000'000;
+  std::int64_t total_episodes = 0;
+  int lanes = 1;
+  int threads = 1;
+  Precision precision = Precision::float32;
+  std::int64_t warmup_steps = 10'000;
+  double updates_per_step = 1;
+  int cycle_episodes = 0;
+  int cycle_updates = 0;
+  bool overlap = false;
+  std::int64_t eval_every = 10'000;
+  int eval_episodes = 100;
+  int final_eval_episodes = 1'000;
+  std::vector<std::string> eval_env = {};
+  double stop_success = 0;
+  int stop_evals = 3;
+  std::int64_t checkpoint_every = 100'000;
+  int checkpoints_kept = 2;
+  bool checkpoint_replay = true;
+  RecordMode record = RecordMode::none;
+  bool record_compressed = false;
+  bool histograms = false;
+  std::int64_t film_every = 0;
+};
+constexpr auto fields(const TrainConfig*) {
+  return std::tuple{
+      field("total_steps", &TrainConfig::total_steps, "transitions of the run, over all lanes", 1, 1e15)
+          .changeable_on_resume(),
+      field("total_episodes", &TrainConfig::total_episodes, "the run also ends after so many episodes; 0: no limit", 0,
+            1e15)
+          .changeable_on_resume(),
+      field("lanes", &TrainConfig::lanes, "environments stepped side by side", 1, 65536),
+      field("threads", &TrainConfig::threads,
+            "threads that step them, and that an update uses; results do not depend on it", 1, 1024)
+          .without_effect()
+          .changeable_on_resume(),
+      field("precision", &TrainConfig::precision,
+            "what the factors of large products are rounded to, for speed, on processors with AVX512-BF16, in training "
+            "as in every evaluation of the policy; everything else is float32"),
+      field("warmup_steps", &TrainConfig::warmup_steps, "transitions with random actions before the first update", 0,
+            1e15),
+      field("updates_per_step", &TrainConfig::updates_per_step, "gradient updates per transition; 0 with cycles", 0,
+            10'000),
+      field("cycle_episodes", &TrainConfig::cycle_episodes,
+            "instead: collect so many episodes, then do cycle_updates; 0: no cycles", 0, 1e9),
+      field("cycle_updates", &TrainConfig::cycle_updates, "updates at the end of every cycle", 0, 1e9),
+      field("overlap", &TrainConfig::overlap,
+            "update while the lanes step: actions are those of the parameters of one update ago, data is one step old"),
+      field("eval_every", &TrainConfig::eval_every, "transitions between two evaluations", 1, 1e15),
+      field("eval_episodes", &TrainConfig::eval_episodes,
+            "episodes of each evaluation, without exploration. Chains of sub-tasks are run whole: as many as can give "
+            "this number, so there may be more episodes, or fewer where chains break",
+            1, 1e9),
+      field("final_eval_episodes", &TrainConfig::final_eval_episodes,
+            "episodes of the evaluation after training, counted as eval_episodes", 1, 1e9)
+          .changeable_on_resume(),
+      field("eval_env", &TrainConfig::eval_env,
+            "settings of the environment that evaluations have instead of its own, e.g. [\"env.goals=fixed\"]"),
+      field("stop_success", &TrainConfig::stop_success,
+            "training ends early when stop_evals evaluations in a row reach this success; 0: never", 0, 1)
+          .changeable_on_resume(),
+      field("stop_evals", &TrainConfig::stop_evals, "see stop_success", 1, 1e6).changeable_on_resume(),
+      field("checkpoint_every", &TrainConfig::checkpoint_every,
+            "transitions between two checkpoints, from which `goalpost train --resume` goes on; 0: none. With a replay "
+            "buffer they are about as large as that",
+            0, 1e15)
+          .without_effect()
+          .changeable_on_resume(),
+      field("checkpoints_kept", &TrainConfig::checkpoints_kept, "the newest so many stay while the run goes on", 1, 1e6)
+          .without_effect()
+          .changeable_on_resume(),
+      field("checkpoint_replay", &TrainConfig::checkpoint_replay,
+            "save the replay buffer too; false: small checkpoints, but a resumed run fills its memory anew and differs "
+            "from one that was not interrupted")
+          .without_effect()
+          .changeable_on_resume(),
+      field("record", &TrainConfig::record,
+            "which episodes are recorded, in episodes.h5: none, those of training, of evaluations, or all")
+          .without_effect(),
+      field("record_compressed", &TrainConfig::record_compressed,
+            "shuffle and deflate them: smaller by a third and more, and written far slower")
+          .without_effect(),
+      field("histograms", &TrainConfig::histograms,
+            "for TensorBoard, at every evaluation: of Q over the last batch, and of the sub-goals of a hierarchy")
+          .without_effect()
+          .changeable_on_resume(),
+      field("film_every", &TrainConfig::film_every,
+            "transitions between two films of an evaluation episode, films/step_<n>.mp4, made after the next "
+            "evaluation; 0: none. Results do not depend on it",
+            0, 1e15)
+          .without_effect()
+          .changeable_on_resume(),
+  };
+}
+static_assert(complete<TrainConfig>);
+
+}  // namespace goalpost
