@@ -66,7 +66,7 @@ const std::vector<Foreign> kForeign = {
     {{"bullet/", "btBullet", "BulletDynamics/", "BulletCollision/", "LinearMath/", "PhysicsClientC_API",
       "SharedMemory/"},
      {"envs/bullet/"}},
-    {{"hdf5", "H5"}, {"src/storage/hdf5"}},
+    {{"hdf5", "H5"}, {"src/storage/hdf5_"}},
     {{"toml"}, {"src/storage/toml."}},
     {{"google/protobuf", "event.pb.h"}, {"src/storage/event_file."}},  // event.pb.h is generated
     {{"revision.h"}, {"src/run/build_info."}},                         // generated
@@ -217,13 +217,15 @@ TEST(Layers, ForbiddenArrowsAreSeen) {
 }
 
 TEST(Layers, ForeignHeadersOutsideTheirFileAreSeen) {
-  EXPECT_EQ(of("algos/dqn.cpp", "#include <hdf5.h>"), "this header belongs to src/storage/hdf5 alone");
-  EXPECT_EQ(of("src/train/trainer.cpp", "#include <toml++/toml.hpp>"), "this header belongs to src/storage/toml. alone");
+  EXPECT_EQ(of("algos/dqn.cpp", "#include <hdf5.h>"), "this header belongs to src/storage/hdf5_ alone");
+  EXPECT_EQ(of("src/train/trainer.cpp", "#include <toml++/toml.hpp>"),
+            "this header belongs to src/storage/toml. alone");
   EXPECT_EQ(of("envs/mujoco/fetch.cpp", "#include <mujoco/mujoco.h>"),
             "this header belongs to envs/mujoco/mujoco_env. alone");
   EXPECT_EQ(of("envs/mujoco/fetch.cpp", "#include <btBulletDynamicsCommon.h>"),
             "this header belongs to envs/bullet/ alone");
-  EXPECT_EQ(of("src/render/film.cpp", "#include <libavcodec/avcodec.h>"), "this header belongs to src/render/video. alone");
+  EXPECT_EQ(of("src/render/film.cpp", "#include <libavcodec/avcodec.h>"),
+            "this header belongs to src/render/video. alone");
   EXPECT_EQ(of("src/report/tables.cpp", "#include <CLI/CLI.hpp>"), "this header belongs to src/cli/ alone");
 }
 
@@ -231,7 +233,7 @@ TEST(Layers, AllowedArrowsPass) {
   EXPECT_EQ(of("algos/her.cpp", "#include \"envs/space.h\""), "");
   EXPECT_EQ(of("envs/registry.cpp", "#include \"envs/classic/pendulum.h\""), "");
   EXPECT_EQ(of("src/run/experiment.cpp", "#include \"storage/toml.h\""), "");
-  EXPECT_EQ(of("src/storage/hdf5.cpp", "#include <hdf5.h>"), "");
+  EXPECT_EQ(of("src/storage/hdf5_file.cpp", "#include <hdf5.h>"), "");
   EXPECT_EQ(of("src/render/renderer.cpp", "#include \"envs/mujoco/mujoco_env.h\""), "");
   EXPECT_EQ(of("nn/mlp.cpp", "#include <vector>"), "");
 }

@@ -61,7 +61,7 @@ void check_hiro_training(const HiroConfig& c, const TrainingPlan& plan, Training
         " steps, and short_segments = \"drop\" leaves the high level nothing to learn from; expected a smaller c, or "
         "\"keep\""));
   if (!low && !high)
-    check.warnings.push_back("neither level of agent.hiro learns: both have learns = \"never\" or updates = 0");
+    check.warnings.emplace_back("neither level of agent.hiro learns: both have learns = \"never\" or updates = 0");
   else if (c.learning_starts > plan.steps)
     check.warnings.push_back(detail::concatenate("agent.hiro.learning_starts = ", c.learning_starts,
                                                  " is more than the run's ", plan.steps,

@@ -23,6 +23,7 @@
 #include "run/resume.h"
 #include "run/run_result.h"
 #include "storage/csv.h"
+#include "storage/run_directory.h"
 #include "storage/toml.h"
 #include "train/config.h"
 
@@ -72,7 +73,7 @@ struct Job {
     total = by_episodes ? train.total_episodes : train.total_steps;
   }
   void look() {
-    const std::filesystem::path file = task->directory / "eval.csv";
+    const std::filesystem::path file = task->directory / kEvalCurve;
     if (!std::filesystem::exists(file)) return;
     const CsvTable curve = read_csv(file);
     if (curve.rows() == 0) return;

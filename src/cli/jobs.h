@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "run/experiment.h"
+#include "storage/run_directory.h"
 
 namespace goalpost {
 
@@ -17,7 +18,7 @@ struct Task {
   std::string config;  ///< as TOML, but for the seed
   bool resume = false;
 
-  std::filesystem::path config_file() const { return directory.parent_path() / "setting.toml"; }
+  std::filesystem::path config_file() const { return directory.parent_path() / kSettingFile; }
 };
 
 /// The configuration of the run, with its seed.

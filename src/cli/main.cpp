@@ -60,8 +60,8 @@ int main(int argc, char** argv) {
   } catch (const std::length_error&) {  // more than a vector can hold
     status = out_of_memory();
   } catch (const std::exception& e) {
-    status = say(e.what(), 1);
-    if (std::ferror(stdout) != 0) drop_output();  // that was it
+    status = 1;
+    if (std::ferror(stdout) == 0) say(e.what(), 1);  // otherwise that was it, and flush_output() says why
   }
   try {
     flush_output();

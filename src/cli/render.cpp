@@ -41,6 +41,7 @@ struct RenderOptions {
   int relabelled = 0;       // in place of the episodes: their goals, and those of so many relabelled transitions
   FilmConfig film;
   std::filesystem::path out;
+  std::string env;               // another one than the policy was trained in
   std::vector<std::string> set;  // env.key=value
   bool quiet = false;
 };
@@ -66,7 +67,7 @@ void render(const RenderOptions& o) {
     if (o.random || o.scripted || !o.actions.empty())
       throw UsageError(fmt::format(
           "{} is a run, which acts by its policy; expected none of --random, --scripted and --actions", o.what));
-    LoadedRun run = load_run(o.what, o.set);
+    LoadedRun run = load_run(o.what, o.set, o.env);
     if (run.step && !o.quiet)
       fmt::print(stderr, "goalpost: {}: the policy after {} environment steps of training\n", o.what, *run.step);
     make_env = run.experiment.eval_env_factory();
@@ -75,6 +76,8 @@ void render(const RenderOptions& o) {
         c != nullptr && c->her.strategy != HerStrategy::none)
       her = c->her;
   } else {
+    if (!o.env.empty())
+      throw UsageError("--env is for a trained policy; expected a run directory or policy.h5 with it");
     if (o.what.find('/') != std::string::npos)
       throw UsageError(fmt::format("{} is not a run directory: there is no such directory", o.what));
     make_env = make_environment(o.what, o.set, static_cast<std::uint64_t>(o.seed));
@@ -197,6 +200,9 @@ void add_render_command(CLI::App& app, int& status) {
                    "(orange)")
       ->transform(integer(1, 10'000))
       ->default_str("");
+  render_command->add_option("--env", p.env,
+                             "another environment for the policy, with its default settings: one with the same "
+                             "observations, goals and actions");
   render_command->add_option("--set", p.set, "environment setting, e.g. env.bits=40")->allow_extra_args(false);
   render_command->add_flag("--quiet", p.quiet, "no progress");
   render_command->callback([o, &status] {

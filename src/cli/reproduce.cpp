@@ -30,6 +30,7 @@
 #include "run/run_result.h"
 #include "storage/config_text.h"
 #include "storage/file.h"
+#include "storage/run_directory.h"
 #include "storage/toml.h"
 
 namespace goalpost {
@@ -90,7 +91,7 @@ std::string difference(const Experiment& there, const std::string& where, const 
 
 // Whether a run was killed before it had written its configuration.
 bool not_begun(const std::filesystem::path& directory) {
-  const std::filesystem::path file = directory / "config.toml";
+  const std::filesystem::path file = directory / kConfigFile;
   return std::distance(std::filesystem::directory_iterator(directory), {}) == 1 && std::filesystem::exists(file) &&
          std::filesystem::file_size(file) == 0;
 }
@@ -101,11 +102,11 @@ bool finished_earlier(Task& task) {
   const std::filesystem::path& directory = task.directory;
   if (!std::filesystem::exists(directory) || std::filesystem::is_empty(directory)) return false;
   const std::string advice = "; expected another --out, or that you move it away";
-  const std::filesystem::path file = directory / "config.toml";
+  const std::filesystem::path file = directory / kConfigFile;
   const Experiment wanted = experiment_of(task);
   try {
     const DirectoryLock lock(directory);
-    for (const char* name : {"config.toml", "result.json", "eval.csv"}) static_cast<void>(has_file(directory / name));
+    for (const char* name : {kConfigFile, kResultFile, kEvalCurve}) static_cast<void>(has_file(directory / name));
     if (not_begun(directory)) {
       std::filesystem::remove(file);
       return false;
@@ -140,7 +141,7 @@ std::vector<FinishedRun> runs_to_draw(const std::filesystem::path& out, const Fi
       if (task.experiment != run.experiment.name) continue;
       Experiment wanted = experiment_of(task);
       const auto found = differences(
-          run.experiment, (run.directory / "config.toml").string(), wanted, "this figure",
+          run.experiment, (run.directory / kConfigFile).string(), wanted, "this figure",
           [&](const FieldText& f) { return f.affects_results && f.path != "seed" && f.path != figure.key; });
       problem = found.empty() ? "" : found.front();
       break;

@@ -14,13 +14,12 @@
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/train_progress.h"
-#include "cli/train_progress.h"
 #include "core/text.h"
 #include "run/experiment.h"
 #include "run/resume.h"
 #include "run/run_result.h"
-#include "run/resume.h"
 #include "run/runner.h"
+#include "storage/run_directory.h"
 #include "storage/toml.h"
 #include "train/callback.h"
 #include "train/state.h"
@@ -39,7 +38,7 @@ void print_result(const RunResult& r, const std::filesystem::path& directory) {
 
 int tell(const std::optional<RunResult>& r, const std::filesystem::path& directory, bool quiet) {
   if (!r) {
-    if (!std::filesystem::exists(directory / "config.toml"))
+    if (!std::filesystem::exists(directory / kConfigFile))
       print_error("interrupted before the first step: nothing was written, and the same command begins anew");
     else if (can_be_resumed(directory))
       print_error(fmt::format("interrupted; what was saved until now is in {0}; `goalpost train --resume {0}` goes on",

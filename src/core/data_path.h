@@ -5,9 +5,9 @@
 
 namespace goalpost {
 
-/// The directory that holds src/experiments, envs/assets and src/report/page.html. $GOALPOST_DATA if it is set; otherwise the nearest
-/// directory above the running program that holds them, itself or in share/goalpost: a source tree above its build, or
-/// an installation prefix. @throws UsageError naming what was searched
+/// The directory that holds src/experiments, envs/assets and src/report/page.html. $GOALPOST_DATA if it is set;
+/// otherwise the nearest directory above the running program that holds them, itself or in share/goalpost: a source
+/// tree above its build, or an installation prefix. @throws UsageError naming what was searched
 std::filesystem::path data_directory();
 
 /// The file or directory below data_directory().

@@ -26,6 +26,7 @@
 #include "run/run_result.h"
 #include "storage/csv.h"
 #include "storage/file.h"
+#include "storage/run_directory.h"
 #include "storage/toml.h"
 
 namespace goalpost {
@@ -44,7 +45,7 @@ void for_groups(std::vector<FinishedRun>& runs, Key key, F f) {
 // @throws std::runtime_error for a number that no run has
 void check_result(const FinishedRun& run) {
   constexpr double kMost = std::numeric_limits<double>::max();
-  const char* file = run.recorded ? "summary.json" : "result.json";
+  const char* file = run.recorded ? "summary.json" : kResultFile;
   const auto check = [&](const std::string& name, double value, double low, double high) {
     if (value >= low && value <= high) return;
     throw std::runtime_error(fmt::format("{}: {} of seed {} is {}; expected {}", file, name, run.result.seed,
@@ -100,7 +101,7 @@ const Measure& find_measure(const std::string& column) {
 std::vector<double> read_measure(const FinishedRun& run, const Measure& measure) {
   const CsvTable curve = read_csv(run.curve);
   if (curve.has(measure.column)) return curve.column(measure.column);
-  const std::filesystem::path file = run.directory / "train.csv";
+  const std::filesystem::path file = run.directory / kTrainCurve;
   if (measure.training == nullptr || !has_file(file)) return {};
   const CsvTable train = read_csv(file);
   if (!train.has(measure.training)) return {};
@@ -209,12 +210,12 @@ std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& dir
       runs.push_back(std::move(run));
     };
     const auto take_run = [&](const std::filesystem::path& directory) {
-      if (!has_file(directory / "config.toml") || !has_file(directory / "result.json")) return;
+      if (!has_file(directory / kConfigFile) || !has_file(directory / kResultFile)) return;
       const std::optional<RunResult> result = read_result(directory);
       if (!result) return;
-      const TomlValues values = TomlValues::from_file(directory / "config.toml");
+      const TomlValues values = TomlValues::from_file(directory / kConfigFile);
       FinishedRun run{.directory = directory,
-                      .curve = directory / "eval.csv",
+                      .curve = directory / kEvalCurve,
                       .experiment = make_experiment(values),
                       .result = *result};
       run.experiment.build = BuildInfo::recorded(values);

@@ -11,6 +11,7 @@
 #include "autodiff/gemm.h"
 #include "run/policy_file.h"
 #include "storage/file.h"
+#include "storage/run_directory.h"
 
 namespace goalpost {
 namespace {
@@ -115,7 +116,7 @@ std::vector<std::string> load_initial_policies(Agent& agent, const Experiment& e
     try {
       load(wanted, experiment, directory);
       const std::filesystem::path path(directory);
-      const std::filesystem::path file = std::filesystem::is_directory(path) ? path / "policy.h5" : path;
+      const std::filesystem::path file = std::filesystem::is_directory(path) ? path / kPolicyFile : path;
       // Where each seed has a policy of its own, seeds differ in it as they do in their random numbers.
       if (at == std::string::npos) inputs.push_back(fmt::format("{} {}", wanted.setting, content_digest({file})));
     } catch (const std::exception& e) {

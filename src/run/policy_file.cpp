@@ -8,6 +8,7 @@
 
 #include "storage/checkpoint.h"
 #include "storage/file.h"
+#include "storage/run_directory.h"
 
 namespace goalpost {
 namespace {
@@ -152,13 +153,13 @@ LoadedRun load_run(const std::filesystem::path& path, const std::vector<std::str
                       "expected env.<setting>=<value>",
                       change));
   const bool alone = std::filesystem::is_regular_file(path);
-  const std::filesystem::path directory = alone ? path.parent_path() : path, config = directory / "config.toml",
-                              file = alone ? path : path / "policy.h5";
+  const std::filesystem::path directory = alone ? path.parent_path() : path, config = directory / kConfigFile,
+                              file = alone ? path : path / kPolicyFile;
   expect_no_stream(file);
   if (!std::filesystem::is_regular_file(file)) {
     if (!std::filesystem::is_regular_file(config))
       throw UsageError(fmt::format("{} is not a run directory: it holds no {}", path.string(),
-                                   std::filesystem::is_directory(path) ? "policy.h5" : "config.toml"));
+                                   std::filesystem::is_directory(path) ? kPolicyFile : kConfigFile));
     throw UsageError(fmt::format("{} holds no policy.h5: the run ended before its first evaluation", path.string()));
   }
   try {
@@ -181,7 +182,7 @@ LoadedRun load_run(const std::filesystem::path& path, const std::vector<std::str
       inputs = origin.about.at("inputs");
       action = origin.about.at("action");
     }
-    if (!env.empty() && env != e.env_name) {
+    if (!env.empty()) {
       e.env_settings = find_environment(env).settings();
       e.env_name = env;
       e.train.eval_env.clear();

@@ -38,7 +38,7 @@ struct LoadedRun {
 /// Products have the precision that the policy was trained with from here on, where this processor has it.
 /// @param run a run directory, or a file policy.h5 alone
 /// @param set changes of its environment, e.g. env.bits=40
-/// @param env another environment, with its default settings; empty: the one that it was trained in
+/// @param env an environment, with its default settings; empty: the one that it was trained in, with its settings
 /// @throws UsageError if there is no policy, it cannot be read or is not what config.toml beside it says, set is no
 /// such change, or the environment has other observations, goals or actions
 LoadedRun load_run(const std::filesystem::path& run, const std::vector<std::string>& set = {},

@@ -50,7 +50,8 @@ void RunFiles::on_checkpoint(const TrainProgress&) {
   // What the run has become is saved: from here on it is unfinished. If the second of these is not reached, it goes on
   // by its configuration, which leaves it something to do.
   write_file_atomically(directory / kConfigFile, config_);
-  std::filesystem::rename(directory / kResultFile, directory / fmt::format("result_{}.json", earlier_->progress.step));
+  std::filesystem::rename(directory / kResultFile,
+                          directory / fmt::format("{}{}.json", kEarlierResult, earlier_->progress.step));
   earlier_.reset();
 }
 

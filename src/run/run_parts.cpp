@@ -29,8 +29,8 @@ RunParts::RunParts(Experiment& e, const RunOptions& run_options)
   set_compute_threads(e.train.threads);
   set_precision(e.train.precision);
   if (e.train.film_every > 0)
-    videos = std::make_unique<VideoCallback>(make_eval_env, *agent, e.train.film_every, rng.stream("film"),
-                                             options.stop);
+    videos =
+        std::make_unique<VideoCallback>(make_eval_env, *agent, e.train.film_every, rng.stream("film"), options.stop);
 }
 
 void RunParts::record_in(const std::filesystem::path& directory) {
@@ -108,15 +108,14 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, std::opt
   if (parts.episodes) parts.episodes->finish();
   const Rng final_rng = parts.rng.stream("final");
   VectorEnv final_env = make_evaluation_env(parts.make_eval_env, c.final_eval_episodes, final_rng, c.threads);
-  const RunResult result{
-      .experiment = e.name,
-      .seed = e.seed,
-      .revision = e.build.revision,
-      .cpu = e.build.cpu,
-      .identity = e.identity(),
-      .end = end == TrainEnd::success ? "success" : "budget",
-      .progress = run.progress(),
-      .final = evaluate(run.agent, final_env, c.final_eval_episodes, final_rng, parts.options.stop)};
+  const RunResult result{.experiment = e.name,
+                         .seed = e.seed,
+                         .revision = e.build.revision,
+                         .cpu = e.build.cpu,
+                         .identity = e.identity(),
+                         .end = end == TrainEnd::success ? "success" : "budget",
+                         .progress = run.progress(),
+                         .final = evaluate(run.agent, final_env, c.final_eval_episodes, final_rng, parts.options.stop)};
   progress.reset();  // its last line stands above what follows
   if (result.final.unstable > 0) files.on_unstable(result.final.instability);
   if (!result.final.complete) {

@@ -89,6 +89,13 @@ void check_learners(const Experiment& e, double updates, std::vector<std::string
     const auto found = settings.find(path);
     return found == settings.end() ? 0 : std::stod(found->second);
   };
+  // A level of a hierarchy has a share of the agent's updates: agent.hiro.low.updates of
+  // agent.hiro.low.td3.policy_delay.
+  const auto updates_of = [&](const std::string& path) {
+    const std::size_t learner = path.rfind('.', path.rfind('.') - 1);
+    const std::string share = path.substr(0, learner) + ".updates";
+    return settings.contains(share) ? updates * number(share) : updates;
+  };
   std::vector<std::string> rates;
   bool learns = false;
   for (const auto& [path, value] : settings) {
@@ -98,9 +105,10 @@ void check_learners(const Experiment& e, double updates, std::vector<std::string
       learns = learns || number(path) > 0 || (number(path + "_steps") > 0 && number(path + "_end") > 0);
     } else if (path.ends_with(".tau") && number(path) == 0) {
       warnings.push_back(fmt::format("{} = 0: the target network never moves", path));
-    } else if (path == fmt::format("agent.{}.target_every", e.algorithm) && number(path) > updates && updates >= 1) {
-      warnings.push_back(fmt::format("{} = {} is more than the run's {:.0f} updates: the target network never moves",
-                                     path, value, std::floor(updates)));
+    } else if (const bool target = path.ends_with(".target_every"); target || path.ends_with(".policy_delay")) {
+      if (const double most = updates_of(path); number(path) > most && most >= 1)
+        warnings.push_back(fmt::format("{} = {} is more than the run's {:.0f} updates: {} never moves", path, value,
+                                       std::floor(most), target ? "the target network" : "the policy"));
     }
   }
   if (!learns && !rates.empty()) warnings.push_back(fmt::format("{}: nothing is learnt", fmt::join(rates, ", ")));

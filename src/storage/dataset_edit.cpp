@@ -112,7 +112,8 @@ std::string merge_datasets(const std::vector<fs::path>& paths, const fs::path& o
         h.goal_radius != header.goal_radius || h.dt != header.dt)
       wrong(paths[i], fmt::format("the episodes are of {} with the goal radius {}, those of {} of {} with {}; expected "
                                   "the same environment and spaces",
-                                  h.environment, h.goal_radius, first, header.environment, header.goal_radius));
+                                  h.environment, static_cast<float>(h.goal_radius), first, header.environment,
+                                  static_cast<float>(header.goal_radius)));  // as it is configured
     if (const auto found = setting_differences(paths[i], h.environment, h.config, header.config); !found.empty())
       wrong(paths[i],
             fmt::format("the episodes are of another task than those of {}: {}", first, fmt::join(found, "; ")));

@@ -545,6 +545,16 @@ TEST_F(Program, ActsInAnotherEnvironmentOfTheSameShape) {
                 run("evaluate r --episodes 3 --json --env FetchReachDense-v4 --set env.task.max_steps=7").out)
                 .at("length"),
             7);
+  // --env has its default settings, whatever those of the run were.
+  ASSERT_EQ(run("train fetch_reach_sac --quiet --steps 400 --set train.warmup_steps=400 --set train.eval_episodes=2 "
+                "--set train.final_eval_episodes=2 --set env.task.max_steps=20 --out short")
+                .status,
+            0);
+  const auto length = [&](const std::string& arguments) {
+    return nlohmann::json::parse(run("evaluate short --episodes 3 --json " + arguments).out).at("length").get<double>();
+  };
+  EXPECT_EQ(length(""), 20);
+  EXPECT_EQ(length("--env FetchReach-v4"), 50);
   EXPECT_EQ(run("rollout FetchReach-v3 --policy r --out a.csv").status, 0);
   expect_refusal("evaluate r --env FetchPush-v4",
                  "FetchPush-v4 has 25 observations, 3 goals and 4 actions; expected 10 observations, 3 goals and 4 "

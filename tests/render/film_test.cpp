@@ -15,8 +15,8 @@
 #include "envs/classic/pendulum.h"
 #include "envs/classic/point_reach.h"
 #include "envs/registry.h"
-#include "run/runner.h"
 #include "render/video.h"
+#include "run/runner.h"
 #include "storage/csv.h"
 #include "support/temporary_directory.h"
 

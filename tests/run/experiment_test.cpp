@@ -204,6 +204,12 @@ TEST(TrainingCheck, WarnsOfRunsThatLearnNothing) {
   EXPECT_EQ(warnings("fetch_reach_hiro", {"agent.hiro.low.ddpg.tau=0"}), "{}") << "its learner is another";
   EXPECT_THAT(warnings("bit_flip_her", {"agent.dqn.target_every=1000000000"}),
               HasSubstr("agent.dqn.target_every = 1000000000 is more than the run's "));
+  EXPECT_THAT(warnings("pendulum_td3", {"train.total_steps=320", "train.warmup_steps=300", "train.updates_per_step=1",
+                                        "agent.td3.policy_delay=1000"}),
+              HasSubstr("agent.td3.policy_delay = 1000 is more than the run's 20 updates: the policy never moves"));
+  EXPECT_THAT(warnings("fetch_reach_hiro", {"agent.hiro.high.learner=\"td3\"", "agent.hiro.high.updates=0.0001",
+                                            "agent.hiro.high.td3.policy_delay=1000"}),
+              HasSubstr("agent.hiro.high.td3.policy_delay = 1000 is more than the run's "));
   EXPECT_THAT(warnings("fetch_reach_sac", {"train.eval_every=20000"}),
               HasSubstr("train.stop_success = 1 asks for train.stop_evals = 2 evaluations, but with train.eval_every = "
                         "20000 there are at most 1, one of them before training: the run does not end early"));

@@ -147,11 +147,7 @@ struct Session {
         env(experiment.env_factory(), experiment.train.lanes, rng.stream("train")),
         eval_env(experiment.env_factory(), 2, rng.stream("eval")),
         agent(experiment.make_agent(env.spec(), experiment.train.lanes, rng.stream("agent"))),
-        run{.agent = *agent,
-            .env = env,
-            .eval_env = eval_env,
-            .rng = Rng(7).stream("run"),
-            .callbacks = {&callback}} {
+        run{.agent = *agent, .env = env, .eval_env = eval_env, .rng = Rng(7).stream("run"), .callbacks = {&callback}} {
     callback.evaluation = [this](const TrainProgress& p, const Evaluation& e, const Metrics& metrics) {
       Row row = {static_cast<double>(p.step),
                  static_cast<double>(p.episodes),

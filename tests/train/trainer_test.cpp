@@ -374,8 +374,7 @@ TEST(Trainer, StopsEarlyBySuccessInWholeChains) {
   for (const int episodes : {1, 3, 49, 150}) {
     Harness h(1, 1, true);
     VectorEnv chains(corridor({.offset = {1}, .subtasks = 5}), 3, Rng(2));
-    goalpost::Run run{
-        .agent = h.agent, .env = h.env, .eval_env = chains, .rng = Rng(3)};
+    goalpost::Run run{.agent = h.agent, .env = h.env, .eval_env = chains, .rng = Rng(3)};
     TrainConfig c = config();
     c.eval_every = 1;
     c.eval_episodes = episodes;
@@ -420,8 +419,7 @@ TEST(Trainer, EndsWhenMoreThanATenthOfTheEpisodesAreUnstable) {
   Harness h(4, 1, false);
   VectorEnv env(fragile(2), 1, Rng(1));
   int saved = 0;
-  goalpost::Run run{
-      .agent = h.agent, .env = env, .eval_env = h.eval_env, .rng = Rng(3)};
+  goalpost::Run run{.agent = h.agent, .env = env, .eval_env = h.eval_env, .rng = Rng(3)};
   FunctionCallback callback;
   callback.checkpoint = [&](const TrainProgress&) { ++saved; };
   run.callbacks = {&callback};
@@ -451,8 +449,7 @@ TEST(Trainer, DoesNotLearnFromUnstableSteps) {
                                               "test"));
     VectorEnv env(fragile(20), 2, Rng(1)), eval_env(fragile(0), 2, Rng(2));
     const std::unique_ptr<Agent> agent = e.make_agent(env.spec(), 2, Rng(4));
-    goalpost::Run run{
-        .agent = *agent, .env = env, .eval_env = eval_env, .rng = Rng(3)};
+    goalpost::Run run{.agent = *agent, .env = env, .eval_env = eval_env, .rng = Rng(3)};
     TrainConfig c = config();
     c.total_steps = 400;
     c.warmup_steps = 50;
