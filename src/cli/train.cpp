@@ -72,15 +72,6 @@ RunOptions run_options(bool quiet) {
   return options;
 }
 
-RunOptions run_options(bool quiet) {
-  RunOptions options{.stop = interrupted};
-  if (!quiet)
-    options.progress = [](const Experiment& e, const TrainProgress& begin) {
-      return std::make_unique<TrainProgressBar>(e, begin);
-    };
-  return options;
-}
-
 int train(const std::string& name, std::vector<std::string> set, const std::string& out, bool quiet) {
   TomlValues values = load_experiment(name);
   for (const std::string& s : set) values.set(s);
