@@ -43,7 +43,7 @@ HiroLevel::HiroLevel(const LevelConfig& config, EnvSpec level_spec, Rng rng)
       spec(std::move(level_spec)),
       half_range((spec.action.high - spec.action.low) / 2),
       learner(make_learner(c, spec, rng)),
-      batch(spec, c.batch_size) {}
+      batch(spec, c.batch_size, learner->gamma()) {}
 
 bool HiroLevel::learns(bool pretraining) const {
   return c.learns == Learns::always || (c.learns == Learns::pretraining && pretraining);

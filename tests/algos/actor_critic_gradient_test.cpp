@@ -18,13 +18,13 @@ const EnvSpec& point_reach() {
 }
 
 Batch batch(Index size) {
-  Batch b(point_reach(), size);
+  Batch b(point_reach(), size, Scalar(0.98));
   Rng rng(5);
   rng.fill_uniform(-1, 1, b.s);
   rng.fill_uniform(-1, 1, b.a);
   rng.fill_uniform(-1, 0, b.r);
   rng.fill_uniform(-1, 1, b.s2);
-  b.d(0, size - 1) = 1;
+  b.discount(0, size - 1) = 0;
   return b;
 }
 

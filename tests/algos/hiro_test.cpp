@@ -256,8 +256,7 @@ TEST(Hiro, ASegmentIsDiscountedForTheStepsThatItTook) {
                  {std::uint8_t(last && !terminated)});
       }
       const Batch& b = toy.agent.sample_high();
-      EXPECT_NEAR(b.duration(0, 0), steps / 3.0, 1e-6);
-      EXPECT_EQ(b.d(0, 0), terminated);
+      EXPECT_NEAR(b.discount(0, 0), terminated ? 0 : std::pow(0.5, steps / 3.0), 1e-6);
       // Q = 0 and Q' = 8: y = 0.1 (-2 steps) + 0.5^(steps/3) 8, and the loss is 2 y².
       for (const char* q : {"q1", "q2", "q1_target", "q2_target"}) {
         const std::string name = std::string("high/learner/") + q;
@@ -298,8 +297,8 @@ TEST(Hiro, TimeLimitsEndNeitherTaskAndTaskEndsBoth) {
       const std::vector<std::uint8_t> yes = {1}, no = {0};
       toy.move(matrix({{1}, {0}, {0}}), -1, terminated ? yes : no, terminated ? no : yes);
       EXPECT_EQ(toy.agent.segments().at(0).terminated(), terminated);
-      EXPECT_EQ(toy.agent.sample_high().d(0, 0), terminated);
-      EXPECT_EQ(toy.agent.sample_low().d(0, 0), terminated && low_too);
+      EXPECT_EQ(toy.agent.sample_high().discount(0, 0) == 0, terminated);
+      EXPECT_EQ(toy.agent.sample_low().discount(0, 0) == 0, terminated && low_too);
     }
   }
 }
@@ -316,7 +315,7 @@ TEST(Hiro, TheLowLevelLearnsFromTransitionsOfItsOwn) {
   expect_close(b.s2.col(0), matrix({{2}, {7}, {1}, {3}, {-0.75}}), 1e-6);
   EXPECT_NEAR(b.a(0, 0), 0.75, 1e-6);
   EXPECT_NEAR(b.r(0, 0), -0.5 * std::sqrt(3 * 3 + 0.75 * 0.75), 1e-5);
-  EXPECT_EQ(b.d(0, 0), 0);
+  EXPECT_EQ(b.discount(0, 0), c.low.td3.gamma);
 }
 
 TEST(Hiro, AcrossADecisionTheNextSubgoalIsTheOldOneOrTheNewOne) {
@@ -367,7 +366,7 @@ TEST(Hiro, ReachedSubgoalsEndTheLowLevelsTaskOrTheSegmentIfAsked) {
     toy.move(matrix({{5}, {0}, {0.25}}));  // exactly there
     const Batch& b = toy.agent.sample_low();
     EXPECT_NEAR(b.r(0, 0), 0, 1e-6);
-    EXPECT_EQ(b.d(0, 0), kind == AtSubgoal::go_on ? 0 : 1);
+    EXPECT_EQ(b.discount(0, 0), kind == AtSubgoal::go_on ? c.low.td3.gamma : 0);
     EXPECT_EQ(toy.agent.segments().size(), kind == AtSubgoal::end_segment ? 1 : 0);
     toy.move(matrix({{6}, {0}, {0.25}}));
     EXPECT_NEAR(toy.agent.points(Mode::explore)(0, 0), kind == AtSubgoal::end_segment ? 10 : 5, 1e-5);

@@ -141,7 +141,7 @@ TEST_F(Alloc, DqnActsAndUpdatesWithEitherOptimiser) {
     c.q.activation = optimizer == OptimizerKind::rmsprop ? Activation::tanh : Activation::relu;
     c.target_every = 1;
     Dqn dqn(env->spec(), c, Rng(1));
-    Batch batch(env->spec(), 128);
+    Batch batch(env->spec(), 128, Scalar(0.98));
     batch.s = random_matrix(80, 128, 1);
     batch.s2 = random_matrix(80, 128, 2);
     Rng rng(1);
@@ -163,7 +163,7 @@ TEST_F(Alloc, SamplersSample) {
   ReplayBuffer buffer(spec, {.capacity = 90}, 3);
   Script script(spec, 3);
   for (int i = 0; i < 100; ++i) buffer.add(script.next());
-  Batch batch(spec, 64);
+  Batch batch(spec, 64, Scalar(0.98));
   Rng rng(1);
   const UniformSampler uniform(buffer);
   EXPECT_EQ(allocations_after_three_calls([&] { uniform.sample(rng, batch); }), 0u);

@@ -232,7 +232,7 @@ RC_GTEST_PROP(HiroProperty, TheLowLevelIsPaidForWhatItsTransitionsHaveLeft, ()) 
     RC_ASSERT(s == step->s);
     RC_ASSERT(Vector(b.s2.col(j).head(obs)) == step->s2);
     RC_ASSERT(Vector(b.a.col(j)) == step->a);
-    RC_ASSERT(b.d(0, j) == Scalar(step->terminated));
+    RC_ASSERT((b.discount(0, j) == 0) == step->terminated);
     const Vector left = walk.phi(step->s) + g - walk.phi(step->s2);
     const double paid = walk.c.intrinsic.reward == IntrinsicReward::distance
                             ? -left.cast<double>().norm()
@@ -278,7 +278,7 @@ RC_GTEST_PROP(HiroProperty, TheHighLevelLearnsFromTheCandidateThatMakesTheAction
     RC_ASSERT(Vector(b.s2.col(j).head(walk.spec.obs_dim)) == last.s2);
     RC_ASSERT(Vector(b.s2.col(j).tail(1)) == last.desired_after);
     RC_ASSERT(b.r(0, j) == sum / 2);
-    RC_ASSERT(b.d(0, j) == Scalar(last.terminated));
+    RC_ASSERT((b.discount(0, j) == 0) == last.terminated);
 
     const auto candidate = [&](Index n) { return Vector(walk.agent->candidates().col(j * candidates + n)); };
     RC_ASSERT(Vector(walk.agent->given().col(j)) == first.subgoal);
