@@ -7,6 +7,7 @@
 #include "envs/classic/pendulum.h"
 #include "envs/classic/point_reach.h"
 #include "support/gradient_check.h"
+#include "support/levels.h"
 #include "support/matrices.h"
 
 namespace goalpost::test {
@@ -139,7 +140,7 @@ TEST(HiroGradient, BothLevelsLosses) {
   c.correction.clip = false;
   for (LevelConfig* level : {&c.low, &c.high}) {
     level->batch_size = 5;
-    level->td3.pi = level->td3.q = kNetwork;
+    td3_of(*level).pi = td3_of(*level).q = kNetwork;
   }
   VectorEnv env(make_point_reach, 2, Rng(1));
   Hiro hiro(env.spec(), c, 2, Rng(2));

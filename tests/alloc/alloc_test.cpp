@@ -18,6 +18,7 @@
 #include "storage/episode_format.h"
 #include "storage/episode_reader.h"
 #include "storage/episode_recorder.h"
+#include "support/levels.h"
 #include "support/matrices.h"
 #include "support/script.h"
 #include "support/settings.h"
@@ -292,11 +293,11 @@ TEST_F(Alloc, HiroLives) {
     c.intrinsic = {.reached = 0.1, .at_subgoal = AtSubgoal::end_segment};
     c.pretraining.episodes = 4;
     c.low.capacity = 300;
-    c.low.learner = LearnerKind::sac;
+    c.low.learner = "sac";
     c.high.capacity = 20;
     c.high.updates = 1;
     for (LevelConfig* level : {&c.low, &c.high})
-      level->sac.pi.hidden = level->sac.q.hidden = level->td3.pi.hidden = level->td3.q.hidden = {32, 32};
+      sac_of(*level).pi.hidden = sac_of(*level).q.hidden = td3_of(*level).pi.hidden = td3_of(*level).q.hidden = {32, 32};
     const std::unique_ptr<Agent> agent = std::make_unique<Hiro>(env.spec(), c, 3, Rng(2));
     Matrix action = Matrix::Zero(2, 3);
     Metrics metrics;

@@ -7,6 +7,7 @@
 #include "algos/hiro/config.h"
 #include "algos/hiro/subgoal_space.h"
 #include "property/generators.h"
+#include "support/levels.h"
 #include "support/matrices.h"
 
 namespace goalpost::test {
@@ -66,8 +67,8 @@ struct Walk {
     for (LevelConfig* level : {&c.low, &c.high}) {
       level->batch_size = *whole(1, 8).as("batch");
       level->capacity = 1000;
-      level->td3.pi.hidden = {5};
-      level->td3.q.hidden = {4};
+      td3_of(*level).pi.hidden = {5};
+      td3_of(*level).q.hidden = {4};
     }
     c.high.reward_scale = Scalar(0.5);
     c.low.reward_scale = Scalar(2);
