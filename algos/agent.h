@@ -19,6 +19,7 @@ enum class Mode { explore, exploit };
 class Learner {
  public:
   virtual ~Learner() = default;
+  virtual Scalar gamma() const = 0;  ///< discount per transition
   /// @shape s [state x N] -> a [act x N] @alloc none after the first call with N columns
   virtual void act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) = 0;
   /// @throws NumericsError if a loss is not finite @alloc none after the first

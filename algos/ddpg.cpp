@@ -28,12 +28,11 @@ void Ddpg::act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) {
 
 // L = E (y − Q(s,a|θ^Q))²,  y = r + γ Q'(s', μ'(s'|θ^μ')|θ^Q')                      Lillicrap et al., (4), (5)
 Var Ddpg::critic_loss(const Batch& batch) {
-  auto [s, a, r, s2, d] = on_tape(tape_, batch);
+  auto [s, a, r, s2, discount] = on_tape(tape_, batch);
   Var y;
   {
     Tape::NoGrad hold(tape_);  // y is a number
-    Var gamma = discounts(tape_, batch, c_.gamma);
-    y = r + gamma * ((1 - d) * q_target_.frozen(concat(s2, tanh(pi_target_.frozen(s2)))));
+    y = r + discount * q_target_.frozen(concat(s2, tanh(pi_target_.frozen(s2))));
     if (c_.clip_targets) y = clamp(y, -1 / (1 - c_.gamma), 0);
   }
   return mean(square(y - q_(concat(s, a))));

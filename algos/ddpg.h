@@ -2,14 +2,15 @@
 // Lillicrap et al. 2016, "Continuous control with deep reinforcement learning", arXiv:1509.02971v6.
 // Andrychowicz et al. 2017 (HER), arXiv:1707.01495v3, appendix A; Plappert et al. 2018, arXiv:1802.09464v2, appendix B.
 //
-// Glossary     s, a, r, s2, d   state, action, reward, successor s', task end          Batch
+// Glossary     s, a, r, s2      state, action, reward, successor s'                    Batch
+//              discount         γ, or 0 where the task ended
 //              θ^μ  pi_         policy μ          θ^μ'  pi_target_
 //              θ^Q  q_          critic            θ^Q'  q_target_
 // Differs      1. Exploration noise is Gaussian, not an Ornstein-Uhlenbeck process, and an action may be replaced by a
 //                 uniformly random one (both as in the HER paper).
 //              2. The critic has no weight decay, takes the action at its first layer, and networks use one
 //              initialiser.
-//              3. Targets bootstrap through time limits (d marks task ends only).
+//              3. Targets bootstrap through time limits (the discount is 0 at task ends only).
 //              4. The targets move every target_every updates; once per cycle in the HER papers.
 // Order        critic, policy (sees the new critic), targets.
 #pragma once
@@ -61,6 +62,7 @@ class Ddpg final : public Learner {
  public:
   /// @throws std::invalid_argument if the actions are not continuous
   Ddpg(const EnvSpec& spec, const DdpgConfig& config, Rng rng);
+  Scalar gamma() const override { return c_.gamma; }
   void act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) override;
   void update(const Batch& batch, Rng& rng, Metrics& metrics) override;
   Matrix action_values(const Batch& batch) override;

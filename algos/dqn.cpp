@@ -29,14 +29,13 @@ void Dqn::act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) {
 // L(θ) = E [(r + γ max_a' Q(s',a';θ⁻) − Q(s,a;θ))²]                                       Mnih et al., Methods, (2)
 // double Q: y = r + γ Q(s', argmax_a' Q(s',a';θ); θ⁻)                                     van Hasselt et al., (4)
 Var Dqn::loss(const Batch& batch) {
-  auto [s, a, r, s2, d] = on_tape(tape_, batch);
+  auto [s, a, r, s2, discount] = on_tape(tape_, batch);
   Var y;
   {
     Tape::NoGrad hold(tape_);  // y is a number
     Var q2 = q_target_.frozen(s2);
     Var v2 = c_.double_q ? select_rows(q2, argmax_rows(q_.frozen(s2)).value()) : max_rows(q2);
-    Var gamma = discounts(tape_, batch, c_.gamma);
-    y = r + gamma * ((1 - d) * v2);
+    y = r + discount * v2;
     if (c_.clip_targets) y = clamp(y, -1 / (1 - c_.gamma), 0);
   }
   Var error = select_rows(q_(s), a.value()) - y;

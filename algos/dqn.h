@@ -2,7 +2,8 @@
 // Mnih et al. 2015, "Human-level control through deep reinforcement learning", Nature 518.
 // van Hasselt et al. 2016, "Deep Reinforcement Learning with Double Q-learning", arXiv:1509.06461v3.
 //
-// Glossary     s, a, r, s2, d   state, action, reward, successor s', task end          Batch
+// Glossary     s, a, r, s2      state, action, reward, successor s'                    Batch
+//              discount         γ, or 0 where the task ended
 //              θ  q_            action values Q(s, .; θ)      θ⁻  q_target_
 // Differs      1. Adam is available besides the paper's RMSProp: optimizer.
 //              2. The target network moves every target_every updates by tau; tau = 1 is the paper's copy.
@@ -67,6 +68,7 @@ class Dqn final : public Learner {
  public:
   /// @throws std::invalid_argument if the actions are not discrete
   Dqn(const EnvSpec& spec, const DqnConfig& config, Rng rng);
+  Scalar gamma() const override { return c_.gamma; }
   void act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) override;
   void update(const Batch& batch, Rng& rng, Metrics& metrics) override;
   Matrix action_values(const Batch& batch) override;

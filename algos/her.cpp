@@ -59,6 +59,17 @@ ConstVectorMap HerSampler::draw_goal_of(ReplayBuffer::Slot slot, Rng& rng) const
   return relabel(slot, rng, goal) ? buffer_.achieved_after(goal) : buffer_.desired(slot);
 }
 
+// r' = r(achieved after the step, g'). A failure stays one: with its reward unless relabel_failures, and as an end. Any
+// other end is recomputed with the goal where tasks end at their goal.
+Outcome HerSampler::outcome_with(ConstVectorRef goal, ReplayBuffer::Slot slot) const {
+  const bool failed = buffer_.failed(slot);
+  const ConstVectorMap achieved = buffer_.achieved_after(slot);
+  const Scalar reward =
+      failed && !c_.relabel_failures ? buffer_.reward(slot) : goal_.reward(achieved, goal, goal_.radius);
+  if (failed || !goal_.ends_at_goal || !c_.recompute_end) return {reward, buffer_.ends(slot)};
+  return {reward, goal_.reached(achieved, goal) || buffer_.cut(slot)};
+}
+
 // Replay (s_t‖g', a_t, r', s_{t+1}‖g') with r' = r(achieved after the step, g')                        Algorithm 1
 // In three passes, so that the memory's answers to one column are waited for while others are asked for.
 void HerSampler::sample(Rng& rng, Batch& out) const {
@@ -76,15 +87,17 @@ void HerSampler::sample(Rng& rng, Batch& out) const {
   for (Index j = 0; j < out.size(); ++j) {
     const Drawn& d = drawn_[static_cast<std::size_t>(j)];
     buffer_.copy(d.slot, j, out);
-    if (!d.relabelled) continue;
+    if (!d.relabelled) {
+      if (buffer_.n_step() > 1)
+        make_n_step(
+            buffer_, d.slot, j, [&](ReplayBuffer::Slot t) { return outcome_as_stored(t); }, out);
+      continue;
+    }
     const ConstVectorMap g = buffer_.achieved_after(d.goal);
-    const ConstVectorMap achieved = buffer_.achieved_after(d.slot);
     out.s.col(j).tail(goal_.dim) = g;
     out.s2.col(j).tail(goal_.dim) = g;
-    if (buffer_.failed(d.slot) && !c_.relabel_failures) continue;
-    out.r(0, j) = goal_.reward(achieved, g, goal_.radius);
-    if (buffer_.failed(d.slot)) continue;  // the end stays
-    if (goal_.ends_at_goal && c_.recompute_end) out.d(0, j) = goal_.reached(achieved, g) || buffer_.cut(d.slot) ? 1 : 0;
+    make_n_step(
+        buffer_, d.slot, j, [&](ReplayBuffer::Slot t) { return outcome_with(g, t); }, out);
   }
 }
 

@@ -61,6 +61,8 @@ class HerSampler final : public Sampler {
   bool relabel(ReplayBuffer::Slot slot, Rng& rng, ReplayBuffer::Slot& goal) const;
   ReplayBuffer::Slot draw_goal(ReplayBuffer::Slot slot, Rng& rng) const;
   bool reached_before(ReplayBuffer::Slot slot, ReplayBuffer::Slot goal) const;
+  Outcome outcome_as_stored(ReplayBuffer::Slot slot) const { return {buffer_.reward(slot), buffer_.ends(slot)}; }
+  Outcome outcome_with(ConstVectorRef goal, ReplayBuffer::Slot slot) const;
 
   struct Drawn {
     ReplayBuffer::Slot slot, goal;

@@ -16,7 +16,7 @@ class OffPolicyAgent final : public Agent {
         learner_(std::move(learner)),
         buffer_(spec, c.replay, lanes),
         normalizer_(spec.state_dim(), c.normalizer),
-        batch_(spec, lanes > 0 ? c.batch_size : 0),
+        batch_(spec, lanes > 0 ? c.batch_size : 0, learner_->gamma()),
         act_rng_(rng.stream("act")),
         sample_rng_(rng.stream("sample")),
         update_rng_(rng.stream("update")) {

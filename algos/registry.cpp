@@ -1,72 +1,58 @@
 #include "algos/registry.h"
 
-#include "algos/ddpg.h"
-#include "algos/dqn.h"
-#include "algos/hiro/config.h"
+#include <vector>
+
 #include "algos/hiro/hiro.h"
-#include "algos/sac.h"
-#include "algos/td3.h"
 #include "core/suggest.h"
 
 namespace goalpost {
 namespace {
 
 // [agent] holds the off-policy part, [agent.<name>] the learner's own.
-template <class Config>
 class OffPolicySettings final : public Settings {
  public:
-  explicit OffPolicySettings(FieldInfo info) : info_(info) {}
+  OffPolicySettings(std::string name, std::unique_ptr<Settings> learner_settings)
+      : learner(std::move(learner_settings)), name_(std::move(name)) {}
+  OffPolicySettings(const OffPolicySettings& other)
+      : off_policy(other.off_policy), learner(other.learner->clone()), name_(other.name_) {}
   void visit(ConfigVisitor& visitor) override {
     visit_fields(off_policy, visitor);
-    visitor.enter(info_);
-    visit_fields(learner, visitor);
+    visitor.enter({name_, "the learner", "", 0, 0});
+    learner->visit(visitor);
     visitor.leave();
   }
   std::unique_ptr<Settings> clone() const override { return std::make_unique<OffPolicySettings>(*this); }
   OffPolicyConfig off_policy;
-  Config learner;
+  std::unique_ptr<Settings> learner;
 
  private:
-  FieldInfo info_;
+  std::string name_;
 };
-
-template <class Config>
-constexpr bool clips_targets(const Config& c) {
-  if constexpr (requires { c.clip_targets; })
-    return c.clip_targets;
-  else
-    return false;
+const OffPolicySettings& off_policy_settings(const Settings& settings) {
+  return dynamic_cast<const OffPolicySettings&>(settings);
 }
 
-inline constexpr char kDdpg[] = "ddpg", kDqn[] = "dqn", kSac[] = "sac", kTd3[] = "td3";
-
-template <class L, class Config, const char* name, ActionSpace::Kind kind>
-constexpr AlgorithmEntry off_policy_entry(std::string_view doc) {
-  using S = OffPolicySettings<Config>;
-  return {.name = name,
-          .doc = doc,
-          .settings =
-              [] {
-                return std::unique_ptr<Settings>(new S({name, "the learner", "", 0, 0}));
-              },
+AlgorithmEntry agent_of(const LearnerEntry& learner) {
+  return {.name = learner.name,
+          .doc = learner.doc,
+          .settings = [name = learner.name,
+                       make = learner.settings] { return std::make_unique<OffPolicySettings>(name, make()); },
           .make =
-              [](const Settings& settings, const EnvSpec& spec, int lanes, Rng rng) {
-                const S& s = dynamic_cast<const S&>(settings);
-                return make_off_policy_agent(std::make_unique<L>(spec, s.learner, rng.stream("learner")), spec,
-                                             s.off_policy, lanes, rng);
+              [make = learner.make](const Settings& settings, const EnvSpec& spec, int lanes, Rng rng) {
+                const OffPolicySettings& s = off_policy_settings(settings);
+                return make_off_policy_agent(make(spec, *s.learner, rng.stream("learner")), spec, s.off_policy, lanes,
+                                             rng);
               },
-          .off_policy = [](const Settings& settings) { return &dynamic_cast<const S&>(settings).off_policy; },
-          .action_kind = kind,
+          .off_policy = [](const Settings& settings) { return &off_policy_settings(settings).off_policy; },
+          .action_kind = learner.action_kind,
           .check_training =
-              [](const Settings& settings, const TrainingPlan& plan, TrainingCheck& check) {
-                const S& s = dynamic_cast<const S&>(settings);
-                check_off_policy_training(s.off_policy, plan, clips_targets(s.learner),
-                                          static_cast<double>(s.learner.gamma), check);
+              [traits = learner.traits](const Settings& settings, const TrainingPlan& plan, TrainingCheck& check) {
+                const OffPolicySettings& s = off_policy_settings(settings);
+                const LearnerTraits t = traits(*s.learner);
+                check_off_policy_training(s.off_policy, plan, t.clip_targets, t.gamma, check);
               },
-          .add_memory =
-              [](const Settings& settings, const EnvSpec& spec, MemoryNeed& need) {
-                add_off_policy_memory(dynamic_cast<const S&>(settings).off_policy, spec, need);
-              }};
+          .add_memory = [](const Settings& settings, const EnvSpec& spec,
+                           MemoryNeed& need) { add_off_policy_memory(off_policy_settings(settings).off_policy, spec, need); }};
 }
 
 // [agent.hiro] holds everything.
@@ -82,39 +68,46 @@ class HiroSettings final : public Settings {
 };
 const HiroConfig& hiro_config(const Settings& settings) { return dynamic_cast<const HiroSettings&>(settings).config; }
 
-constexpr ActionSpace::Kind kContinuous = ActionSpace::Kind::continuous, kDiscrete = ActionSpace::Kind::discrete;
+AlgorithmEntry hiro() {
+  return {.name = "hiro",
+          .doc = "two levels: sub-goals every c steps, with off-policy correction (Nachum et al. 2018)",
+          .settings = [] { return std::make_unique<HiroSettings>(); },
+          .make = [](const Settings& settings, const EnvSpec& spec, int lanes, Rng rng) -> std::unique_ptr<Agent> {
+            return std::make_unique<Hiro>(spec, hiro_config(settings), lanes, rng);
+          },
+          .off_policy = [](const Settings&) -> const OffPolicyConfig* { return nullptr; },
+          .action_kind = ActionSpace::Kind::continuous,
+          .problem = [](const Settings& settings, const EnvSpec& spec,
+                        int lanes) { return hiro_problem(hiro_config(settings), spec, lanes); },
+          .check_training = [](const Settings& settings, const TrainingPlan& plan,
+                               TrainingCheck& check) { check_hiro_training(hiro_config(settings), plan, check); },
+          .add_memory = [](const Settings& settings, const EnvSpec& spec,
+                           MemoryNeed& need) { add_hiro_memory(hiro_config(settings), spec, need); }};
+}
 
-constexpr AlgorithmEntry kAlgorithms[] = {
-    off_policy_entry<Ddpg, DdpgConfig, kDdpg, kContinuous>(
-        "deep deterministic policy gradient (Lillicrap et al. 2016), with the HER papers' settings"),
-    off_policy_entry<Dqn, DqnConfig, kDqn, kDiscrete>(
-        "deep Q-network, discrete actions; double Q-learning as an option (Mnih et al. 2015)"),
-    {.name = "hiro",
-     .doc = "two levels: sub-goals every c steps, with off-policy correction (Nachum et al. 2018)",
-     .settings = [] { return std::unique_ptr<Settings>(new HiroSettings); },
-     .make = [](const Settings& settings, const EnvSpec& spec, int lanes, Rng rng) -> std::unique_ptr<Agent> {
-       return std::make_unique<Hiro>(spec, hiro_config(settings), lanes, rng);
-     },
-     .off_policy = [](const Settings&) -> const OffPolicyConfig* { return nullptr; },
-     .action_kind = kContinuous,
-     .problem = [](const Settings& settings, const EnvSpec& spec,
-                   int lanes) { return hiro_problem(hiro_config(settings), spec, lanes); },
-     .check_training = [](const Settings& settings, const TrainingPlan& plan,
-                          TrainingCheck& check) { check_hiro_training(hiro_config(settings), plan, check); },
-     .add_memory = [](const Settings& settings, const EnvSpec& spec,
-                      MemoryNeed& need) { add_hiro_memory(hiro_config(settings), spec, need); }},
-    off_policy_entry<Sac, SacConfig, kSac, kContinuous>(
-        "soft actor-critic, learned or fixed temperature (Haarnoja et al. 2018b)"),
-    off_policy_entry<Td3, Td3Config, kTd3, kContinuous>(
-        "twin delayed deep deterministic policy gradient (Fujimoto et al. 2018)"),
-};
+std::vector<AlgorithmEntry>& registered() {
+  static std::vector<AlgorithmEntry> list = [] {
+    std::vector<AlgorithmEntry> all;
+    for (const LearnerEntry& learner : learners()) add_by_name(all, agent_of(learner), "algorithm");
+    add_by_name(all, hiro(), "algorithm");
+    return all;
+  }();
+  return list;
+}
 
 }  // namespace
 
-std::span<const AlgorithmEntry> algorithms() { return kAlgorithms; }
+std::span<const AlgorithmEntry> algorithms() { return registered(); }
 
 const AlgorithmEntry& find_algorithm(std::string_view name) {
   return find_by_name(algorithms(), name, "algorithm", "goalpost list algos");
+}
+
+void add_algorithm(AlgorithmEntry entry) { add_by_name(registered(), std::move(entry), "algorithm"); }
+
+void add_algorithm(LearnerEntry learner) {
+  add_algorithm(agent_of(learner));
+  add_learner(std::move(learner));
 }
 
 }  // namespace goalpost

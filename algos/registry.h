@@ -1,11 +1,15 @@
+// The algorithms by name: an agent for each learner, and HIRO.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "algos/agent.h"
+#include "algos/learners.h"
 #include "algos/off_policy_agent.h"
 #include "core/config.h"
 #include "core/memory.h"
@@ -13,25 +17,36 @@
 namespace goalpost {
 
 struct AlgorithmEntry {
-  std::string_view name, doc;
-  std::unique_ptr<Settings> (*settings)();  ///< everything below [agent], with default values
+  std::string name, doc;
+  std::function<std::unique_ptr<Settings>()> settings;  ///< everything below [agent], with default values
   /// @param lanes 0: the agent only acts, and needs no memory for learning
   /// @throws std::invalid_argument if the algorithm cannot work with this kind of environment
-  std::unique_ptr<Agent> (*make)(const Settings& settings, const EnvSpec& spec, int lanes, Rng rng);
+  std::function<std::unique_ptr<Agent>(const Settings& settings, const EnvSpec& spec, int lanes, Rng rng)> make;
   /// The memory and sampling part of the settings, for checks; null if the algorithm has none.
-  const OffPolicyConfig* (*off_policy)(const Settings& settings);
+  std::function<const OffPolicyConfig*(const Settings& settings)> off_policy;
   ActionSpace::Kind action_kind;  ///< which kind of actions it is made for
   /// What is wrong with the settings for an environment, as a sentence; empty if nothing is. Null: nothing to ask.
-  std::string (*problem)(const Settings& settings, const EnvSpec& spec, int lanes) = nullptr;
+  std::function<std::string(const Settings& settings, const EnvSpec& spec, int lanes)> problem = nullptr;
   /// What keeps a run from learning.
-  void (*check_training)(const Settings& settings, const TrainingPlan& plan, TrainingCheck& check);
+  std::function<void(const Settings& settings, const TrainingPlan& plan, TrainingCheck& check)> check_training;
   /// What buffers and batches of an agent that learns take.
-  void (*add_memory)(const Settings& settings, const EnvSpec& spec, MemoryNeed& need);
+  std::function<void(const Settings& settings, const EnvSpec& spec, MemoryNeed& need)> add_memory;
 };
 
-/// Every algorithm, sorted by name.
+/// Every algorithm, sorted by name. @post valid until the next add_algorithm
 std::span<const AlgorithmEntry> algorithms();
 /// @throws UsageError for an unknown name, with the nearest known one
 const AlgorithmEntry& find_algorithm(std::string_view name);
+
+/// Adds an algorithm under a new name: `goalpost list algos`, experiments and all commands know it from then on. To be
+/// called before any of them. @throws std::invalid_argument if the name is empty or taken
+void add_algorithm(AlgorithmEntry entry);
+/// The same for a learner: the off-policy agent with it, HER included, and HIRO's levels may be it.
+void add_algorithm(LearnerEntry learner);
+/// The same for a class with a constructor L(const EnvSpec&, const C&, Rng) and a plain configuration C that holds gamma.
+template <class L, Config C>
+void add_algorithm(std::string name, ActionSpace::Kind action_kind, std::string doc) {
+  add_algorithm(learner_entry<L, C>(std::move(name), action_kind, std::move(doc)));
+}
 
 }  // namespace goalpost

@@ -115,7 +115,7 @@ void ReplayBuffer::copy(Slot slot, Index j, Batch& out) const {
   std::copy_n(from + desired_at_, goal_dim_, s2 + obs_dim_);
   std::copy_n(from + action_at_, action_dim_, out.a.col(j).data());
   out.r(0, j) = from[reward_at_];
-  out.d(0, j) = Scalar(h.terminated | h.cut);
+  out.discount(0, j) = h.terminated | h.cut ? 0 : out.gamma;
 }
 
 // Sampling trusts what is stored, so what comes from a file is looked at.

@@ -17,6 +17,7 @@ namespace goalpost {
 
 struct ReplayConfig {
   int capacity = 1'000'000;
+  int n_step = 1;
   bool time_limit_ends = false;
   std::string dataset = "";
   bool dataset_check = true;
@@ -25,6 +26,11 @@ constexpr auto fields(const ReplayConfig*) {
   return std::tuple{
       field("capacity", &ReplayConfig::capacity, "transitions kept, over all lanes; the oldest are overwritten", 1,
             1'000'000'000, "Mnih et al. 2015, Ext. Data Table 1"),
+      field(
+          "n_step", &ReplayConfig::n_step,
+          "n-step returns: a sample is the discounted rewards of so many steps and the value of the state after them; "
+          "fewer where an episode ends. No correction for actions of older policies",
+          1, 1000, "Hessel et al. 2018 (there 3)"),
       field("time_limit_ends", &ReplayConfig::time_limit_ends,
             "treat the time limit as the task's end, without bootstrapping: a common fault, kept to measure it"),
       field("dataset", &ReplayConfig::dataset,
@@ -77,6 +83,16 @@ class ReplayBuffer {
   Episode last_finished(int lane) const;
   void copy(Slot slot, Index column, Batch& out) const;                      ///< with the goal that was pursued
   ConstVectorMap obs(Slot slot) const { return {part(slot, 0), obs_dim_}; }  ///< [obs] acted on
+  ConstVectorMap obs_after(Slot slot) const { return {part(slot, after_at_), obs_dim_}; }  ///< [obs]
+  Scalar reward(Slot slot) const { return *part(slot, reward_at_); }
+  /// Whether the task ended with the transition, or time did and ReplayConfig::time_limit_ends.
+  bool ends(Slot slot) const { return (header(slot).terminated | header(slot).cut) != 0; }
+  int n_step() const { return c_.n_step; }
+  /// Stored transitions of the slot's episode from the slot on.
+  Index steps_from(Slot slot) const {
+    const Index until_end = header(slot).until_end;
+    return until_end != 0 ? until_end : lanes_[static_cast<std::size_t>(slot.lane)].added - slot.t;
+  }
   /// [goal] the goal achieved after the transition
   ConstVectorMap achieved_after(Slot slot) const { return {part(slot, achieved_at_), goal_dim_}; }
   /// [goal] the goal that was pursued

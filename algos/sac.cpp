@@ -32,7 +32,7 @@ void Sac::act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) {
 
 // J_Q(θ) = E ½ (Q_θ(s,a) − (r + γ V_θ̄(s')))²                                      (5)
 Var Sac::critic_loss(const Batch& batch, Rng& rng) {
-  auto [s, a, r, s2, d] = on_tape(tape_, batch);
+  auto [s, a, r, s2, discount] = on_tape(tape_, batch);
   const Scalar alpha = std::exp(log_alpha_.value(0, 0));
   Var y;
   {
@@ -40,8 +40,7 @@ Var Sac::critic_loss(const Batch& batch, Rng& rng) {
     auto [a2, log_pi2] = pi_.sample(s2, rng);  // a' ~ π_φ(·|s')
     Var sa2 = concat(s2, a2);
     Var v2 = min(q1_target_.frozen(sa2), q2_target_.frozen(sa2)) - alpha * log_pi2;  // V_θ̄(s'), (3), twin minimum
-    Var gamma = discounts(tape_, batch, c_.gamma);
-    y = r + gamma * ((1 - d) * v2);
+    y = r + discount * v2;
   }
   Var sa = concat(s, a);
   return Scalar(0.5) * mean(square(q1_(sa) - y)) + Scalar(0.5) * mean(square(q2_(sa) - y));

@@ -1,10 +1,12 @@
 // Soft actor-critic with twin critics and a learned or fixed temperature.
 // Haarnoja et al. 2018b, "Soft Actor-Critic Algorithms and Applications", arXiv:1812.05905v2.
 //
-// Glossary     s, a, r, s2, d   state, action, reward, successor s', task end          Batch
+// Glossary     s, a, r, s2      state, action, reward, successor s'                    Batch
+//              discount         γ, or 0 where the task ended
 //              φ  pi_           policy            θᵢ q1_, q2_    θ̄ᵢ q1_target_, q2_target_
 //              α  exp(log_alpha_)                 H̄  target_entropy_
-// Differs      1. Targets bootstrap through time limits (d marks task ends only); the paper does not discuss it.
+// Differs      1. Targets bootstrap through time limits (the discount is 0 at task ends only); the paper does not
+// discuss it.
 //              2. The optimised variable is log α, so that α stays positive.
 //              3. The temperature may be held at initial_alpha: learn_alpha = false.
 //              4. The policy's gradient may be clipped: pi_max_grad_norm.
@@ -54,6 +56,7 @@ class Sac final : public Learner {
  public:
   /// @throws std::invalid_argument if the actions are not continuous
   Sac(const EnvSpec& spec, const SacConfig& config, Rng rng);
+  Scalar gamma() const override { return c_.gamma; }
   void act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) override;
   void update(const Batch& batch, Rng& rng, Metrics& metrics) override;
   Matrix action_values(const Batch& batch) override;

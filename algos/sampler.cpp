@@ -11,7 +11,17 @@ void UniformSampler::sample(Rng& rng, Batch& out) const {
     slot = buffer_.draw(rng);
     buffer_.prefetch(slot);
   }
-  for (Index j = 0; j < out.size(); ++j) buffer_.copy(drawn_[static_cast<std::size_t>(j)], j, out);
+  for (Index j = 0; j < out.size(); ++j) {
+    const ReplayBuffer::Slot slot = drawn_[static_cast<std::size_t>(j)];
+    buffer_.copy(slot, j, out);
+    if (buffer_.n_step() > 1)
+      make_n_step(
+          buffer_, slot, j,
+          [&](ReplayBuffer::Slot t) {
+            return Outcome{buffer_.reward(t), buffer_.ends(t)};
+          },
+          out);
+  }
 }
 
 }  // namespace goalpost

@@ -1,10 +1,40 @@
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "algos/replay_buffer.h"
 
 namespace goalpost {
+
+/// What a step paid, and whether the task ended with it.
+struct Outcome {
+  Scalar reward;
+  bool ends;
+};
+
+/// Turns a column, a copy of the transition at a slot, into one of up to n steps:
+///   r = Σ γⁱ rₜ₊ᵢ over i < k,  s2 = sₜ₊ₖ,  discount = γᵏ, or 0 where the task ended
+/// k is n, or less where the episode ends or has not gone on yet. The goal in s and s2 stays.
+/// @param outcome of a stored transition under that goal: Outcome(ReplayBuffer::Slot)
+template <class F>
+void make_n_step(const ReplayBuffer& buffer, ReplayBuffer::Slot slot, Index column, const F& outcome, Batch& out) {
+  const Index most = std::min<Index>(buffer.n_step(), buffer.steps_from(slot));
+  Scalar sum = 0, discount = 1;
+  ReplayBuffer::Slot last = slot;
+  for (Index i = 0; i < most && discount != 0; ++i) {
+    last = {slot.lane, slot.t + i};
+    const Outcome o = outcome(last);
+    sum += discount * o.reward;
+    discount = o.ends ? 0 : discount * out.gamma;
+  }
+  out.r(0, column) = sum;
+  out.discount(0, column) = discount;
+  if (last.t != slot.t) {
+    const ConstVectorMap after = buffer.obs_after(last);
+    out.s2.col(column).head(after.size()) = after;
+  }
+}
 
 /// Draws minibatches from a replay buffer.
 class Sampler {

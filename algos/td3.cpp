@@ -31,7 +31,7 @@ void Td3::act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) {
 
 // y = r + γ min_i Q_θ'ᵢ(s', clip(π_φ'(s') + ε)),  ε ~ clip(N(0,σ̃), −c, c)           Algorithm 1
 Var Td3::critic_loss(const Batch& batch, Rng& rng) {
-  auto [s, a, r, s2, d] = on_tape(tape_, batch);
+  auto [s, a, r, s2, discount] = on_tape(tape_, batch);
   Var y;
   {
     Tape::NoGrad hold(tape_);  // y is a number
@@ -40,8 +40,7 @@ Var Td3::critic_loss(const Batch& batch, Rng& rng) {
     Var a2 = tanh(pi_target_.frozen(s2)) + eps;
     if (c_.clip_target_actions) a2 = clamp(a2, -1, 1);
     Var sa2 = concat(s2, a2);
-    Var gamma = discounts(tape_, batch, c_.gamma);
-    y = r + gamma * ((1 - d) * min(q1_target_.frozen(sa2), q2_target_.frozen(sa2)));
+    y = r + discount * min(q1_target_.frozen(sa2), q2_target_.frozen(sa2));
     if (c_.clip_targets) y = clamp(y, -1 / (1 - c_.gamma), 0);
   }
   Var sa = concat(s, a);

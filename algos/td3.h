@@ -1,11 +1,13 @@
 // Twin delayed deep deterministic policy gradient.
 // Fujimoto et al. 2018, "Addressing Function Approximation Error in Actor-Critic Methods", arXiv:1802.09477v3.
 //
-// Glossary     s, a, r, s2, d   state, action, reward, successor s', task end          Batch
+// Glossary     s, a, r, s2      state, action, reward, successor s'                    Batch
+//              discount         γ, or 0 where the task ended
 //              φ  pi_           policy            φ'  pi_target_
 //              θᵢ q1_, q2_      critics           θ'ᵢ q1_target_, q2_target_
 //              σ̃  target_noise  c  noise_clip     d (the paper's delay)  policy_delay
-// Differs      1. Targets bootstrap through time limits (d marks task ends only), as the authors' code does.
+// Differs      1. Targets bootstrap through time limits (the discount is 0 at task ends only), as the authors' code
+// does.
 //              2. Both learning rates and network sizes are those of the authors' later code and of version 3's
 //                 appendix.
 //              3. The robotics settings of the HER papers may be switched on: clip_targets, action_penalty,
@@ -83,6 +85,7 @@ class Td3 final : public Learner {
  public:
   /// @throws std::invalid_argument if the actions are not continuous
   Td3(const EnvSpec& spec, const Td3Config& config, Rng rng);
+  Scalar gamma() const override { return c_.gamma; }
   void act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) override;
   void update(const Batch& batch, Rng& rng, Metrics& metrics) override;
   Matrix action_values(const Batch& batch) override;

@@ -87,7 +87,7 @@ void BM_dqn_agent_update(State& state, const Bits& n) {
 void BM_dqn_learner_update(State& state, const Bits& n) {
   const EnvSpec spec = bit_flip(n.bits)()->spec();
   Dqn learner(spec, paper_dqn(), Rng(1));
-  Batch batch(spec, kBitFlipBatch);
+  Batch batch(spec, kBitFlipBatch, Scalar(0.98));
   batch.s = random_matrix(spec.state_dim(), kBitFlipBatch, 1);
   batch.s2 = random_matrix(spec.state_dim(), kBitFlipBatch, 2);
   batch.r.setConstant(-1);
@@ -253,7 +253,7 @@ L make_learner(const ActorCritic& c) {
 template <class L, class Config>
 void BM_learner_update(State& state, const ActorCritic& c) {
   L learner = make_learner<L, Config>(c);
-  Batch batch(c.spec(), c.batch);
+  Batch batch(c.spec(), c.batch, Scalar(0.99));
   batch.s = random_matrix(c.state, c.batch, 1);
   batch.s2 = random_matrix(c.state, c.batch, 2);
   batch.a = random_matrix(c.action, c.batch, 3);

@@ -109,7 +109,7 @@ void BM_replay_add(State& state, const Lanes& l) {
 }
 
 void run_sample(State& state, const Task& task, const Sampler& sampler) {
-  Batch batch(task.memory().spec, task.batch);
+  Batch batch(task.memory().spec, task.batch, Scalar(0.98));
   Rng rng(2);
   measure(state, double(task.batch), [&] { sampler.sample(rng, batch); });
 }

@@ -1,5 +1,8 @@
 #include "envs/registry.h"
 
+#include <utility>
+#include <vector>
+
 #include "core/suggest.h"
 #include "envs/bullet/bullet_env.h"
 #include "envs/bullet/race_car.h"
@@ -19,50 +22,32 @@ struct NoConfig {};
 constexpr auto fields(const NoConfig*) { return std::tuple{}; }
 
 template <class Config>
-class SettingsWithTask final : public EnvSettings {
- public:
-  void visit(ConfigVisitor& visitor) override {
-    visit_fields(value, visitor);
-    visitor.enter({"task", "another task in the same world", "", 0, 0});
-    visit_fields(task, visitor);
-    visitor.leave();
-  }
-  std::unique_ptr<Settings> clone() const override { return std::make_unique<SettingsWithTask>(*this); }
-  Config value;
-};
-
-template <class Config>
-constexpr EnvEntry entry(std::string_view name, std::string_view doc, EnvFactory (*world)(const Settings&)) {
-  return {name, doc, [] { return std::unique_ptr<EnvSettings>(new SettingsWithTask<Config>); }, world};
-}
-
-template <class Config>
-const Config& config_of(const Settings& settings) {
-  return dynamic_cast<const SettingsWithTask<Config>&>(settings).value;
+EnvEntry entry(std::string_view name, std::string_view doc, EnvFactory (*world)(const Settings&)) {
+  return {std::string(name), std::string(doc), [] { return std::make_unique<EnvSettingsOf<Config>>(); }, world};
 }
 
 template <std::unique_ptr<Env> (*make)()>
-constexpr EnvEntry entry(std::string_view name, std::string_view doc) {
+EnvEntry entry(std::string_view name, std::string_view doc) {
   return entry<NoConfig>(name, doc, [](const Settings&) { return EnvFactory(make); });
 }
 
 template <class Config, std::unique_ptr<Env> (*make)(const Config&)>
-constexpr EnvEntry entry(std::string_view name, std::string_view doc) {
+EnvEntry entry(std::string_view name, std::string_view doc) {
   return entry<Config>(name, doc, [](const Settings& settings) {
-    return EnvFactory([config = config_of<Config>(settings)] { return make(config); });
+    return EnvFactory([config = env_config<Config>(settings)] { return make(config); });
   });
 }
 
 template <class Config, EnvFactory (*factory)(const Config&)>
-constexpr EnvEntry entry(std::string_view name, std::string_view doc) {
-  return entry<Config>(name, doc, [](const Settings& settings) { return factory(config_of<Config>(settings)); });
+EnvEntry entry(std::string_view name, std::string_view doc) {
+  return entry<Config>(name, doc, [](const Settings& settings) { return factory(env_config<Config>(settings)); });
 }
 
 // The same entry with other default values than the configuration's own.
 template <class Config, Config (*defaults)()>
-constexpr EnvEntry with_defaults(EnvEntry e) {
+EnvEntry with_defaults(EnvEntry e) {
   e.settings = [] {
-    auto settings = std::make_unique<SettingsWithTask<Config>>();
+    auto settings = std::make_unique<EnvSettingsOf<Config>>();
     settings->value = defaults();
     return std::unique_ptr<EnvSettings>(std::move(settings));
   };
@@ -70,28 +55,29 @@ constexpr EnvEntry with_defaults(EnvEntry e) {
 }
 
 template <AntTask task, Integrator integrator = Integrator::rk4>
-constexpr EnvEntry ant(std::string_view name, std::string_view doc) {
+EnvEntry ant(std::string_view name, std::string_view doc) {
   EnvEntry e = entry<AntMazeConfig, ant_maze_factory<task, integrator>>(name, doc);
   return task == AntTask::maze ? with_defaults<AntMazeConfig, ant_maze_defaults>(std::move(e)) : e;
 }
 
 template <Integrator integrator = Integrator::rk4>
-constexpr EnvEntry ant_gather(std::string_view name, std::string_view doc) {
+EnvEntry ant_gather(std::string_view name, std::string_view doc) {
   return entry<AntGatherConfig, ant_gather_factory<integrator>>(name, doc);
 }
 
 template <RoboticsMap map, int version, RoboticsCells cells = RoboticsCells::any,
           Integrator integrator = Integrator::rk4>
-constexpr EnvEntry robotics_ant(std::string_view name, std::string_view doc) {
+EnvEntry robotics_ant(std::string_view name, std::string_view doc) {
   return entry<RoboticsAntMazeConfig, robotics_ant_maze_factory<map, version, cells, integrator>>(name, doc);
 }
 
 template <FetchTask task, FetchReward reward = FetchReward::sparse, int version = 4>
-constexpr EnvEntry fetch(std::string_view name, std::string_view doc) {
+EnvEntry fetch(std::string_view name, std::string_view doc) {
   return entry<FetchConfig, fetch_factory<task, reward, version>>(name, doc);
 }
 
-constexpr EnvEntry kEnvironments[] = {
+std::vector<EnvEntry> shipped_environments() {
+  return {
     ant<AntTask::fall>("AntFall-v0", "ant: push a block into a chasm and cross it; dense reward"),
     ant<AntTask::fall, Integrator::euler>("AntFallEuler-v0", "AntFall-v0 with the faster integrator"),
     ant_gather<>("AntGather-v0", "ant: eat apples and avoid bombs; no goal"),
@@ -164,7 +150,13 @@ constexpr EnvEntry kEnvironments[] = {
     entry<RaceCarConfig, make_race_car_v0>("RaceCar-v0", "car on a walled track, as published: learns to crash"),
     with_defaults<RaceCarConfig, race_car_v1>(
         entry<RaceCarConfig, make_race_car_v1>("RaceCar-v1", "car on a walled track: drive to one of four goals")),
-};
+  };
+}
+
+std::vector<EnvEntry>& registered() {
+  static std::vector<EnvEntry> list = shipped_environments();
+  return list;
+}
 
 }  // namespace
 
@@ -172,7 +164,9 @@ EnvFactory EnvEntry::factory(const Settings& settings, Rng rng) const {
   return with_goal_task(world(settings), dynamic_cast<const EnvSettings&>(settings).task, rng.stream("task"));
 }
 
-std::span<const EnvEntry> environments() { return kEnvironments; }
+std::span<const EnvEntry> environments() { return registered(); }
+
+void add_environment(EnvEntry entry) { add_by_name(registered(), std::move(entry), "environment"); }
 
 const EnvEntry& find_environment(std::string_view name) {
   return find_by_name(environments(), name, "environment", "goalpost list envs");

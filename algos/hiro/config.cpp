@@ -6,10 +6,23 @@
 #include <utility>
 
 #include "algos/batch.h"
+#include "algos/ddpg.h"
 #include "algos/replay_buffer.h"
+#include "algos/td3.h"
 #include "core/check.h"
 
 namespace goalpost {
+
+LearnerSettings level_learners() {
+  LearnerSettings all;
+  all.get<DdpgConfig>("ddpg").exploration_noise = 0;
+  all.get<Td3Config>("td3") = {.exploration_noise = 0,
+                               .pi = {.hidden = {300, 300}},
+                               .q = {.hidden = {300, 300}},
+                               .pi_adam = {.lr = Scalar(1e-4)},
+                               .q_adam = {.lr = Scalar(1e-3)}};
+  return all;
+}
 
 std::string hiro_problem(const HiroConfig& c, const EnvSpec& spec, int lanes) {
   const auto say = [](const auto&... parts) { return detail::concatenate("agent.hiro.", parts...); };
@@ -32,6 +45,13 @@ std::string hiro_problem(const HiroConfig& c, const EnvSpec& spec, int lanes) {
   if (lanes > 0 && c.low.capacity / lanes < spec.max_steps)
     return say("low.capacity = ", c.low.capacity, " over ", lanes, " lanes holds no whole episode of ", spec.max_steps,
                " steps; expected at least ", static_cast<std::int64_t>(lanes) * spec.max_steps);
+  for (const auto& [name, level] : {std::pair{"low", &c.low}, std::pair{"high", &c.high}}) {
+    try {
+      static_cast<void>(level->learners.of(level->learner));
+    } catch (const UsageError& e) {
+      return say(name, ".learner: ", e.what());
+    }
+  }
   if (c.intrinsic.at_subgoal != AtSubgoal::go_on && c.intrinsic.reached == 0)
     return say("intrinsic.at_subgoal = \"", kAtSubgoalNames[static_cast<std::size_t>(c.intrinsic.at_subgoal)],
                "\" needs to know when a sub-goal is reached; expected intrinsic.reached > 0");

@@ -8,10 +8,8 @@
 #include <vector>
 
 #include "algos/agent.h"
-#include "algos/ddpg.h"
 #include "algos/hiro/segment_buffer.h"
-#include "algos/sac.h"
-#include "algos/td3.h"
+#include "algos/learners.h"
 #include "core/config.h"
 #include "core/matrix.h"
 #include "core/memory.h"
@@ -113,17 +111,17 @@ constexpr auto fields(const PretrainingConfig*) {
 }
 static_assert(complete<PretrainingConfig>);
 
-enum class LearnerKind : int { ddpg, sac, td3 };
-inline constexpr std::array kLearnerKindNames = {"ddpg", "sac", "td3"};
-constexpr EnumNames enum_names(LearnerKind) { return kLearnerKindNames; }
-
 enum class Learns : int { always, pretraining, never };
 inline constexpr std::array kLearnsNames = {"always", "pretraining", "never"};
 constexpr EnumNames enum_names(Learns) { return kLearnsNames; }
 
-/// What each level has of its own. Exploration is the level's: those of td3 and ddpg are off.
+/// Settings of the learners that a level may be, with the paper's values of TD3. Exploration is the level's: that of TD3
+/// and of DDPG is off.
+LearnerSettings level_learners();
+
+/// What each level has of its own.
 struct LevelConfig {
-  LearnerKind learner = LearnerKind::td3;
+  std::string learner = "td3";
   int batch_size = 100;
   int capacity = 200'000;
   double updates = 1;
@@ -131,17 +129,12 @@ struct LevelConfig {
   Scalar exploration_noise = 1;
   Learns learns = Learns::always;
   std::string policy = "";
-  DdpgConfig ddpg = {.exploration_noise = 0};
-  SacConfig sac = {};
-  Td3Config td3 = {.exploration_noise = 0,
-                   .pi = {.hidden = {300, 300}},
-                   .q = {.hidden = {300, 300}},
-                   .pi_adam = {.lr = Scalar(1e-4)},
-                   .q_adam = {.lr = Scalar(1e-3)}};
+  LearnerSettings learners = level_learners();
 };
 constexpr auto fields(const LevelConfig*) {
   return std::tuple{
-      field("learner", &LevelConfig::learner, "the algorithm; its settings are below its name",
+      field("learner", &LevelConfig::learner,
+            "the algorithm, any of `goalpost list algos` for continuous actions; its settings are below its name",
             "Nachum et al. 2018, appendix"),
       field("batch_size", &LevelConfig::batch_size, "transitions per update", 1, 1'000'000,
             "released code of Nachum et al. 2018"),
@@ -158,9 +151,7 @@ constexpr auto fields(const LevelConfig*) {
       field("policy", &LevelConfig::policy,
             "run directory whose policy this level begins with (of a HIRO run: that of the same level), {seed} stands "
             "for the run's seed; none if empty"),
-      field("ddpg", &LevelConfig::ddpg, "used if learner = \"ddpg\""),
-      field("sac", &LevelConfig::sac, "used if learner = \"sac\""),
-      field("td3", &LevelConfig::td3, "used if learner = \"td3\""),
+      field("learners", &LevelConfig::learners, "a table for each learner"),
   };
 }
 static_assert(complete<LevelConfig>);

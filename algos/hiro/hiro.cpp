@@ -2,6 +2,7 @@
 #include "algos/hiro/hiro.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <span>
@@ -261,7 +262,7 @@ const Batch& Hiro::sample_low() {
   for (Index j = 0; j < b.size(); ++j) {
     space_.goal_transition(b.s.col(j).head(obs_dim_), b.s.col(j).tail(subgoal_dim_), b.s2.col(j).head(obs_dim_), left_);
     b.r(0, j) = low_.c.reward_scale * space_.intrinsic_reward(left_);
-    if (c_.intrinsic.at_subgoal != AtSubgoal::go_on && space_.reached(left_)) b.d(0, j) = 1;
+    if (c_.intrinsic.at_subgoal != AtSubgoal::go_on && space_.reached(left_)) b.discount(0, j) = 0;
   }
   to_low_input(b.s);
   to_low_input(b.s2);
@@ -298,8 +299,9 @@ const Batch& Hiro::sample_high() {
     b.s2.col(j).head(obs_dim_) = segment.last_obs();
     b.s2.col(j).tail(desired) = segment.desired_after();
     b.r(0, j) = high_.c.reward_scale * segment.reward();
-    b.d(0, j) = segment.terminated();
-    b.duration(0, j) = Scalar(segment.length()) / Scalar(c_.c);
+    b.discount(0, j) = segment.terminated() != 0         ? 0
+                       : segment.length() == Index(c_.c) ? b.gamma
+                                                         : std::pow(b.gamma, Scalar(segment.length()) / Scalar(c_.c));
     given_.col(j) = segment.subgoal();
   }
   correction_.correct(segments_, drawn_, given_, low_policy_, sample_rng_, b.a);

@@ -30,9 +30,10 @@
 //                 decides at t = 0.
 //              3. A sub-goal is kept as the point φ(s) + g, so that applying h many times loses no digits.
 //              4. An episode's last segment may be shorter than c: it is kept with its length, or dropped
-//                 (short_segments). Time limits end neither level's task (d marks task ends only). The high level's
-//                 gamma is, as in the paper, the discount of a decision of c steps; after k < c steps it bootstraps
-//                 with gamma^(k/c), so that time is discounted alike however it is cut. The released code takes gamma.
+//                 (short_segments). Time limits end neither level's task (the discount is 0 at task ends only). The
+//                 high level's gamma is, as in the paper, the discount of a decision of c steps; after k < c steps it
+//                 bootstraps with gamma^(k/c), so that time is discounted alike however it is cut. The released code
+//                 takes gamma.
 //              5. The correction measures actions in units of their range [-1, 1].
 //              6. Beyond the paper: intrinsic rewards of other authors, reached sub-goals (intrinsic), a frozen or
 //                 loaded level (learns, policy), random sub-goals first (pretraining), and its ablations:

@@ -6,24 +6,10 @@
 #include <cstddef>
 #include <utility>
 
-#include "algos/ddpg.h"
-#include "algos/sac.h"
-#include "algos/td3.h"
+#include "algos/learners.h"
 
 namespace goalpost {
 namespace {
-
-std::unique_ptr<Learner> make_learner(const LevelConfig& c, const EnvSpec& spec, Rng rng) {
-  switch (c.learner) {
-    case LearnerKind::ddpg:
-      return std::make_unique<Ddpg>(spec, c.ddpg, rng);
-    case LearnerKind::sac:
-      return std::make_unique<Sac>(spec, c.sac, rng);
-    case LearnerKind::td3:
-      break;
-  }
-  return std::make_unique<Td3>(spec, c.td3, rng);
-}
 
 // The same mean under another prefix, with the documents' names: train/ent_coef of the low level is lo/alpha.
 void add_as(std::string_view prefix, const Metrics::Slot& m, Metrics& out) {
@@ -42,8 +28,8 @@ HiroLevel::HiroLevel(const LevelConfig& config, EnvSpec level_spec, Rng rng)
     : c(config),
       spec(std::move(level_spec)),
       half_range((spec.action.high - spec.action.low) / 2),
-      learner(make_learner(c, spec, rng)),
-      batch(spec, c.batch_size) {}
+      learner(find_learner(c.learner).make(spec, c.learners.of(c.learner), rng)),
+      batch(spec, c.batch_size, learner->gamma()) {}
 
 bool HiroLevel::learns(bool pretraining) const {
   return c.learns == Learns::always || (c.learns == Learns::pretraining && pretraining);

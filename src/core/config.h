@@ -121,6 +121,8 @@ void visit_fields(S& config, ConfigVisitor& visitor) {
       visitor.enter(f.info);
       visit_fields(value, visitor);
       visitor.leave();
+    } else if constexpr (requires { value.visit(visitor); }) {
+      value.visit(visitor);  // names what it holds itself, beside the other fields
     } else if constexpr (std::is_enum_v<T>) {
       int number = static_cast<int>(value);
       visitor.visit_enum(f.info, number, enum_names(value));

@@ -1,8 +1,10 @@
-// Looking names up, with a suggestion when there is none: for registries, configuration keys and enumerations.
+// Looking names up, with a suggestion when there is none, and adding them: for registries, configuration keys and enumerations.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/check.h"
@@ -27,6 +29,17 @@ const auto& find_by_name(const Entries& entries, std::string_view name, std::str
   std::string hint = did_you_mean(name, names);
   if (hint.empty()) hint = detail::concatenate("; `", list, "` shows them all");
   throw UsageError(detail::concatenate("no ", kind, " is called \"", name, "\"", hint));
+}
+
+/// Adds an entry to a list that is sorted by name. @throws std::invalid_argument if its name is empty or taken
+template <class Entries, class Entry>
+void add_by_name(Entries& entries, Entry entry, std::string_view kind) {
+  GP_CHECK(!entry.name.empty(), "an ", kind, " without a name; expected a name");
+  const auto at = std::lower_bound(entries.begin(), entries.end(), entry.name,
+                                   [](const auto& e, const auto& name) { return e.name < name; });
+  GP_CHECK(at == entries.end() || at->name != entry.name, "there is an ", kind, " called \"", entry.name,
+           "\" already; expected another name");
+  entries.insert(at, std::move(entry));
 }
 
 }  // namespace goalpost

@@ -7,6 +7,7 @@
 #include "envs/classic/pendulum.h"
 #include "envs/classic/point_reach.h"
 #include "support/gradient_check.h"
+#include "support/levels.h"
 #include "support/matrices.h"
 
 namespace goalpost::test {
@@ -18,13 +19,13 @@ const EnvSpec& point_reach() {
 }
 
 Batch batch(Index size) {
-  Batch b(point_reach(), size);
+  Batch b(point_reach(), size, Scalar(0.98));
   Rng rng(5);
   rng.fill_uniform(-1, 1, b.s);
   rng.fill_uniform(-1, 1, b.a);
   rng.fill_uniform(-1, 0, b.r);
   rng.fill_uniform(-1, 1, b.s2);
-  b.d(0, size - 1) = 1;
+  b.discount(0, size - 1) = 0;
   return b;
 }
 
@@ -139,7 +140,7 @@ TEST(HiroGradient, BothLevelsLosses) {
   c.correction.clip = false;
   for (LevelConfig* level : {&c.low, &c.high}) {
     level->batch_size = 5;
-    level->td3.pi = level->td3.q = kNetwork;
+    td3_of(*level).pi = td3_of(*level).q = kNetwork;
   }
   VectorEnv env(make_point_reach, 2, Rng(1));
   Hiro hiro(env.spec(), c, 2, Rng(2));

@@ -95,7 +95,7 @@ void expect_equal(Ddpg& ddpg, const ByHand& hand) {
 double loss_of(const DdpgConfig& c, const std::vector<Transition>& transitions) {
   const ByHand hand{.c = c};
   const auto ddpg = make(hand);
-  const Batch b = batch_of(scalar_spec(), transitions);
+  const Batch b = batch_of(scalar_spec(), transitions, c.gamma);
   return static_cast<double>(ddpg->critic_loss(b).item());
 }
 
@@ -126,7 +126,7 @@ TEST(DdpgTarget, DiscountsATransitionForTheTimeThatItTook) {
   ByHand hand{.c = config()};
   const auto ddpg = make(hand);
   Batch b = batch_of(scalar_spec(), std::vector<Transition>{kTransitions[0]});
-  b.duration(0, 0) = Scalar(0.3);
+  b.discount(0, 0) = Scalar(std::pow(0.9, 0.3));
   hand.c.gamma = Scalar(std::pow(0.9, 0.3));
   EXPECT_NEAR(ddpg->critic_loss(b).item(), hand.critic_loss({kTransitions[0]}), 1e-5);
 }

@@ -25,12 +25,12 @@ TEST_P(DqnGradient, OfTheLossAgrees) {
   for (Parameter* p : dqn.parameters())  // now the target network is another one
     p->value += random_matrix(p->value.rows(), p->value.cols(), 2);
 
-  Batch batch(env->spec(), 9);
+  Batch batch(env->spec(), 9, Scalar(0.9));
   batch.s = random_matrix(8, 9, 3);
   batch.s2 = random_matrix(8, 9, 4);
   batch.a = matrix({{0, 1, 2, 3, 0, 1, 2, 3, 0}});
   batch.r = random_matrix(1, 9, 5, -2, 0);
-  batch.d = matrix({{0, 0, 1, 0, 1, 0, 0, 1, 0}});
+  batch.discount = Scalar(0.9) * matrix({{1, 1, 0, 1, 0, 1, 1, 0, 1}});
   expect_parameter_gradient([&] { return dqn.loss(batch); }, dqn.tape(), dqn.parameters());
 }
 INSTANTIATE_TEST_SUITE_P(Losses, DqnGradient,

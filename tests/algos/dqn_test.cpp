@@ -35,13 +35,13 @@ void set_networks(Dqn& dqn) {
 }
 
 // The second transition is terminal.
-Batch two_transitions() {
-  Batch b(two_actions(), 2);
+Batch two_transitions(Scalar gamma = Scalar(0.5)) {
+  Batch b(two_actions(), 2, gamma);
   b.s = matrix({{2, 1}});
   b.a = matrix({{0, 1}});
   b.r = matrix({{-1, 0}});
   b.s2 = matrix({{2, -1}});
-  b.d = matrix({{0, 1}});
+  b.discount(0, 1) = 0;
   return b;
 }
 
@@ -83,17 +83,17 @@ TEST(DqnLoss, TheDiscountMayBeZeroOrOne) {
   DqnConfig c = affine();
   c.huber_delta = 0;
   c.gamma = 0;
-  EXPECT_EQ(loss_of(c, two_transitions()), Scalar(6.5));  // y = -1 and 0: (9 + 4) / 2
+  EXPECT_EQ(loss_of(c, two_transitions(0)), Scalar(6.5));  // y = -1 and 0: (9 + 4) / 2
   c.gamma = 1;
-  EXPECT_EQ(loss_of(c, two_transitions()), Scalar(6.5));  // y = -1 + 6 = 5 and 0: (9 + 4) / 2
-  c.clip_targets = true;                                  // from above only
-  EXPECT_EQ(loss_of(c, two_transitions()), 4);            // y = 0 and 0
+  EXPECT_EQ(loss_of(c, two_transitions(1)), Scalar(6.5));  // y = -1 + 6 = 5 and 0: (9 + 4) / 2
+  c.clip_targets = true;                                   // from above only
+  EXPECT_EQ(loss_of(c, two_transitions(1)), 4);            // y = 0 and 0
 }
 TEST(DqnLoss, DiscountsATransitionForTheTimeThatItTook) {
   DqnConfig c = affine();
   c.huber_delta = 0;
   Batch batch = two_transitions();
-  batch.duration(0, 0) = 2;
+  batch.discount(0, 0) = Scalar(0.25);
   EXPECT_EQ(loss_of(c, batch), Scalar(3.125));  // y = -1 + 0.5² 6 = 0.5 and 0: (2.25 + 4) / 2
 }
 TEST(DqnLoss, IgnoresTheSuccessorOfATerminalTransition) {

@@ -9,6 +9,8 @@
 namespace goalpost::test {
 namespace {
 
+constexpr Scalar kGamma = Scalar(0.9);
+
 constexpr int kLanes = 3, kMaxSteps = 9, kLaneCapacity = 30;
 
 struct Case {
@@ -53,12 +55,12 @@ class Her : public ::testing::TestWithParam<Case> {
     const bool relabelled = goal(2) >= 0;
     if (!relabelled) {
       ASSERT_EQ(Matrix(goal), matrix({{double(lane)}, {double(w.episode)}, {-1}}));
-      ASSERT_EQ(b.d(0, j), w.terminated ? 1 : 0);
+      ASSERT_EQ(b.discount(0, j), w.terminated ? 0 : kGamma);
       return;
     }
     const Scalar expected_d =
         spec_.goal.ends_at_goal ? Scalar(spec_.goal.reached(achieved, goal)) : Scalar(w.terminated);
-    ASSERT_EQ(b.d(0, j), expected_d);
+    ASSERT_EQ(b.discount(0, j), expected_d != 0 ? 0 : kGamma);
 
     const int length = static_cast<int>(w.end - w.begin), step = static_cast<int>(goal(2));
     if (GetParam().strategy == HerStrategy::random) {
@@ -90,7 +92,7 @@ class Her : public ::testing::TestWithParam<Case> {
 
 TEST_P(Her, EveryColumnKeepsItsPropertiesAlsoAfterTheRingHasWrapped) {
   Rng rng(1);
-  Batch batch(spec_, 40);
+  Batch batch(spec_, 40, kGamma);
   for (int step = 0; step < 250; ++step) {
     buffer_.add(script_.next());
     if (!sampler_.ready(1)) continue;
@@ -106,7 +108,7 @@ TEST_P(Her, RelabelsTheShareThatStoringKCopiesGives) {
   Rng rng(2);
   for (const int k : {1, 4, 8}) {
     const HerSampler sampler(buffer_, spec_.goal, {.strategy = GetParam().strategy, .k = k});
-    Batch batch(spec_, 20'000);
+    Batch batch(spec_, 20'000, kGamma);
     sampler.sample(rng, batch);
     const double n = 20'000, share = static_cast<double>((batch.s.row(5).array() >= 0).count()) / n;
     const double expected = k / (k + 1.0);
@@ -117,7 +119,7 @@ TEST_P(Her, RelabelsTheShareThatStoringKCopiesGives) {
 TEST_P(Her, ReachesEveryGoalThatTheStrategyAllows) {
   for (int step = 0; step < 100; ++step) buffer_.add(script_.next());
   Rng rng(3);
-  Batch batch(spec_, 20'000);
+  Batch batch(spec_, 20'000, kGamma);
   sampler_.sample(rng, batch);
   std::set<int> distances;  // steps from the transition's successor to its goal
   bool other_episode = false;
@@ -151,7 +153,7 @@ TEST(HerSampler, FutureGoalsAreUniformOverTheRestOfTheEpisode) {
   for (int i = 0; i < 500; ++i) buffer.add(script.next());
   const HerSampler sampler(buffer, spec.goal, {.strategy = HerStrategy::future, .k = 4});
   Rng rng(1);
-  Batch batch(spec, 100'000);
+  Batch batch(spec, 100'000, kGamma);
   sampler.sample(rng, batch);
   // Columns from the start of an episode of length 5: the goal is the state 1, 2, 3, 4 or 5, each with probability 1/5.
   double counts[6] = {}, n = 0;
@@ -174,7 +176,7 @@ TEST(HerSampler, DrawsGoalsThatHadBeenReachedAgainOnRequest) {
   for (const int times : {0, 1, 1'000}) {
     const HerSampler sampler(buffer, spec.goal, {.strategy = HerStrategy::future, .k = 1, .redraw_reached = times});
     Rng rng(1);
-    Batch batch(spec, 20'000);
+    Batch batch(spec, 20'000, kGamma);
     sampler.sample(rng, batch);
     int reached = 0, near_the_end = 0;   // of the transitions after an episode's first
     double far = 0, relabelled_far = 0;  // those that have a goal left that had not been reached
@@ -214,7 +216,7 @@ TEST(HerSampler, DrawsAgainAsOftenAsAsked) {
   for (const int redraws : {1, 2, 4}) {
     const HerSampler sampler(buffer, spec.goal, {.strategy = HerStrategy::future, .k = 1, .redraw_reached = redraws});
     Rng rng(1);
-    Batch batch(spec, 200'000);
+    Batch batch(spec, 200'000, kGamma);
     sampler.sample(rng, batch);
     for (const int t : {6, 8}) {
       double n = 0, relabelled = 0;
@@ -240,7 +242,7 @@ class HerFault : public ::testing::Test {
     Script script(spec, kLanes, failures);
     for (int i = 0; i < 60; ++i) buffer.add(script.next());
     const HerSampler sampler(buffer, spec.goal, her);
-    Batch batch(spec, 500);
+    Batch batch(spec, 500, kGamma);
     Rng rng(3);
     sampler.sample(rng, batch);
     for (Index j = 0; j < batch.size(); ++j) {
@@ -254,8 +256,8 @@ TEST_F(HerFault, WithoutRecomputingTheEndRelabelledColumnsKeepTheOldOne) {
   int reached = 0;
   draw({.capacity = 1000}, {.strategy = HerStrategy::future, .k = 4, .recompute_end = false},
        [&](const Batch& b, Index j, const Written& w) {
-         EXPECT_EQ(b.d(0, j), w.terminated ? 1 : 0);
-         reached += b.r(0, j) == 0 && b.d(0, j) == 0;
+         EXPECT_EQ(b.discount(0, j), w.terminated ? 0 : kGamma);
+         reached += b.r(0, j) == 0 && b.discount(0, j) != 0;
        });
   EXPECT_GT(reached, 0) << "no column shows the fault";
 }
@@ -266,7 +268,7 @@ TEST_F(HerFault, WithTimeLimitsAsEndsTheLastTransitionAlwaysEnds) {
        [&](const Batch& b, Index j, const Written& w) {
          const bool last = w.end == w.begin + w.t + 1, relabelled = b.s(5, j) >= 0;
          const bool reached = b.r(0, j) == 0;
-         EXPECT_EQ(b.d(0, j), (relabelled && reached) || (last && !(relabelled && w.terminated)) ? 1 : 0);
+         EXPECT_EQ(b.discount(0, j), (relabelled && reached) || (last && !(relabelled && w.terminated)) ? 0 : kGamma);
          cut += last && !w.terminated && !reached;
        });
   EXPECT_GT(cut, 0) << "no column shows the fault";
@@ -280,7 +282,7 @@ TEST_F(HerFault, FailuresAreRelabelledOnlyOnRequest) {
         [&](const Batch& b, Index j, const Written& w) {
           if (!w.terminated || w.end != w.begin + w.t + 1) return;
           const bool relabelled = b.s(5, j) >= 0;
-          EXPECT_EQ(b.d(0, j), 1) << "a failure is an end whatever the goal";
+          EXPECT_EQ(b.discount(0, j), 0) << "a failure is an end whatever the goal";
           EXPECT_EQ(b.r(0, j), relabelled && relabel ? 0 : kScriptFailure);
           failures += relabelled;
           arrivals += relabelled && b.r(0, j) == 0;
@@ -295,7 +297,7 @@ TEST(HerSampler, RefusesToSampleBeforeTheFirstEpisodeHasEnded) {
   const EnvSpec spec = script_spec(9);
   ReplayBuffer buffer(spec, {.capacity = 100}, 1);
   const HerSampler sampler(buffer, spec.goal, {});
-  Batch batch(spec, 4);
+  Batch batch(spec, 4, kGamma);
   Rng rng(1);
   EXPECT_FALSE(sampler.ready(1));
   EXPECT_THROW_MESSAGE(sampler.sample(rng, batch), std::logic_error,

@@ -9,6 +9,7 @@
 #include "algos/hiro/subgoal_space.h"
 #include "algos/registry.h"
 #include "envs/classic/point_reach.h"
+#include "support/levels.h"
 #include "support/matrices.h"
 #include "support/state.h"
 
@@ -35,8 +36,8 @@ HiroConfig toy_config() {
     level->batch_size = 4;
     level->capacity = 100;
     level->exploration_noise = 0;
-    level->td3.pi.hidden = {};
-    level->td3.q.hidden = {4};
+    td3_of(*level).pi.hidden = {};
+    td3_of(*level).q.hidden = {4};
   }
   c.high.reward_scale = Scalar(0.1);
   return c;
@@ -244,9 +245,9 @@ TEST(Hiro, EachLevelExploresWithNoiseInTheUnitOfItsActions) {
 TEST(Hiro, ASegmentIsDiscountedForTheStepsThatItTook) {
   HiroConfig c = toy_config();  // c = 3
   c.correction.kind = Correction::none;
-  c.high.td3.gamma = Scalar(0.5);
-  c.high.td3.q.hidden = {};
-  c.high.td3.target_noise = 0;
+  td3_of(c.high).gamma = Scalar(0.5);
+  td3_of(c.high).q.hidden = {};
+  td3_of(c.high).target_noise = 0;
   for (const int steps : {1, 2, 3}) {
     for (const bool terminated : {false, true}) {
       Toy toy(c);
@@ -256,8 +257,7 @@ TEST(Hiro, ASegmentIsDiscountedForTheStepsThatItTook) {
                  {std::uint8_t(last && !terminated)});
       }
       const Batch& b = toy.agent.sample_high();
-      EXPECT_NEAR(b.duration(0, 0), steps / 3.0, 1e-6);
-      EXPECT_EQ(b.d(0, 0), terminated);
+      EXPECT_NEAR(b.discount(0, 0), terminated ? 0 : std::pow(0.5, steps / 3.0), 1e-6);
       // Q = 0 and Q' = 8: y = 0.1 (-2 steps) + 0.5^(steps/3) 8, and the loss is 2 y².
       for (const char* q : {"q1", "q2", "q1_target", "q2_target"}) {
         const std::string name = std::string("high/learner/") + q;
@@ -298,8 +298,8 @@ TEST(Hiro, TimeLimitsEndNeitherTaskAndTaskEndsBoth) {
       const std::vector<std::uint8_t> yes = {1}, no = {0};
       toy.move(matrix({{1}, {0}, {0}}), -1, terminated ? yes : no, terminated ? no : yes);
       EXPECT_EQ(toy.agent.segments().at(0).terminated(), terminated);
-      EXPECT_EQ(toy.agent.sample_high().d(0, 0), terminated);
-      EXPECT_EQ(toy.agent.sample_low().d(0, 0), terminated && low_too);
+      EXPECT_EQ(toy.agent.sample_high().discount(0, 0) == 0, terminated);
+      EXPECT_EQ(toy.agent.sample_low().discount(0, 0) == 0, terminated && low_too);
     }
   }
 }
@@ -316,7 +316,7 @@ TEST(Hiro, TheLowLevelLearnsFromTransitionsOfItsOwn) {
   expect_close(b.s2.col(0), matrix({{2}, {7}, {1}, {3}, {-0.75}}), 1e-6);
   EXPECT_NEAR(b.a(0, 0), 0.75, 1e-6);
   EXPECT_NEAR(b.r(0, 0), -0.5 * std::sqrt(3 * 3 + 0.75 * 0.75), 1e-5);
-  EXPECT_EQ(b.d(0, 0), 0);
+  EXPECT_EQ(b.discount(0, 0), td3_of(c.low).gamma);
 }
 
 TEST(Hiro, AcrossADecisionTheNextSubgoalIsTheOldOneOrTheNewOne) {
@@ -367,7 +367,7 @@ TEST(Hiro, ReachedSubgoalsEndTheLowLevelsTaskOrTheSegmentIfAsked) {
     toy.move(matrix({{5}, {0}, {0.25}}));  // exactly there
     const Batch& b = toy.agent.sample_low();
     EXPECT_NEAR(b.r(0, 0), 0, 1e-6);
-    EXPECT_EQ(b.d(0, 0), kind == AtSubgoal::go_on ? 0 : 1);
+    EXPECT_EQ(b.discount(0, 0), kind == AtSubgoal::go_on ? td3_of(c.low).gamma : 0);
     EXPECT_EQ(toy.agent.segments().size(), kind == AtSubgoal::end_segment ? 1 : 0);
     toy.move(matrix({{6}, {0}, {0.25}}));
     EXPECT_NEAR(toy.agent.points(Mode::explore)(0, 0), kind == AtSubgoal::end_segment ? 10 : 5, 1e-5);
@@ -546,8 +546,8 @@ TEST(HiroLearning, EachLevelHasItsRateOfUpdates) {
 
 TEST(HiroLearning, TheDocumentsNamesOfMetrics) {
   HiroConfig c = toy_config();
-  c.low.learner = c.high.learner = LearnerKind::sac;
-  c.low.sac.pi.hidden = c.low.sac.q.hidden = c.high.sac.pi.hidden = c.high.sac.q.hidden = {4};
+  c.low.learner = c.high.learner = "sac";
+  sac_of(c.low).pi.hidden = sac_of(c.low).q.hidden = sac_of(c.high).pi.hidden = sac_of(c.high).q.hidden = {4};
   c.intrinsic.reached = 0.1;
   c.high.updates = 1;
   Hiro agent(toy_spec(), c, 1, Rng(1));
@@ -594,9 +594,17 @@ TEST(HiroLearning, AFrozenLevelNeitherLearnsNorExplores) {
   }
 }
 
+std::vector<std::string> continuous_learners() {
+  std::vector<std::string> names;
+  for (const LearnerEntry& e : learners())
+    if (e.action_kind == ActionSpace::Kind::continuous) names.push_back(e.name);
+  EXPECT_GE(names.size(), 3u);
+  return names;
+}
+
 // A target policy of random weights would tell the critic of actions that nobody takes.
 TEST(HiroLearning, ALevelThatBeginsWithAPolicyHasItAsItsTargetPolicyToo) {
-  for (const LearnerKind kind : {LearnerKind::ddpg, LearnerKind::sac, LearnerKind::td3}) {
+  for (const std::string& kind : continuous_learners()) {
     HiroConfig c = toy_config();
     for (LevelConfig* level : {&c.low, &c.high}) {
       level->learner = kind;
@@ -619,7 +627,7 @@ TEST(HiroLearning, ALevelThatBeginsWithAPolicyHasItAsItsTargetPolicyToo) {
         const std::string name = e.name.substr(learner.size() + 3);
         const Vector expected = get_state(earlier, e.name);
         EXPECT_TRUE(same_bits(get_state(agent, e.name), expected)) << e.name;
-        if (kind != LearnerKind::sac) {
+        if (kind != "sac") {
           EXPECT_TRUE(same_bits(get_state(agent, learner + "pi_target/" + name), expected)) << e.name;
         }
       }
@@ -691,14 +699,12 @@ TEST(HiroLearning, ActionsOfOthersAreRememberedWithSubgoals) {
 }
 
 TEST(HiroLearning, AnyTwoLearnersWork) {
-  for (const LearnerKind low : {LearnerKind::ddpg, LearnerKind::sac, LearnerKind::td3}) {
-    for (const LearnerKind high : {LearnerKind::ddpg, LearnerKind::sac, LearnerKind::td3}) {
+  for (const std::string& low : continuous_learners()) {
+    for (const std::string& high : continuous_learners()) {
       HiroConfig c = toy_config();
       c.low.learner = low;
       c.high.learner = high;
       c.high.updates = 1;
-      for (LevelConfig* level : {&c.low, &c.high})
-        level->ddpg.pi.hidden = level->ddpg.q.hidden = level->sac.pi.hidden = level->sac.q.hidden = {4};
       VectorEnv env(make_point_reach, 2, Rng(1));
       c.subgoal = {.dims = {0, 1}, .limits = {1, 1}};
       c.low.capacity = 200;

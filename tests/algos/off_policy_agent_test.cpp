@@ -16,10 +16,13 @@
 namespace goalpost::test {
 namespace {
 
+constexpr Scalar kGamma = Scalar(0.9);
+
 // Remembers what it is given.
 class Witness final : public Learner {
  public:
   explicit Witness(std::vector<Matrix>* seen) : seen_(seen) {}
+  Scalar gamma() const override { return kGamma; }
   void act(ConstMatrixRef s, Mode, Rng&, MatrixRef a) override {
     seen_->push_back(s);
     a.setZero();
@@ -56,11 +59,10 @@ TEST(OffPolicyAgent, TheTasksEndCountsAndTheTimeLimitDoesNot) {
       step.truncated[0] = truncated;
       ReplayBuffer buffer(env.spec(), {.capacity = 100}, 1);
       buffer.add(step);
-      Batch batch(env.spec(), 1);
+      Batch batch(env.spec(), 1, kGamma);
       Rng rng(1);
       UniformSampler(buffer).sample(rng, batch);
-      EXPECT_EQ(batch.d(0, 0), terminated);
-      EXPECT_TRUE(batch.duration.isOnes(0));
+      EXPECT_EQ(batch.discount(0, 0), terminated ? 0 : kGamma);
     }
 }
 

@@ -13,6 +13,8 @@
 namespace goalpost::test {
 namespace {
 
+constexpr Scalar kGamma = Scalar(0.9);
+
 constexpr int kLanes = 3, kMaxSteps = 7, kLaneCapacity = 20;
 
 class ReplayBufferTest : public ::testing::Test {
@@ -51,7 +53,7 @@ TEST_F(ReplayBufferTest, CountsWhatIsStoredAndWhatIsWhole) {
 }
 
 TEST_F(ReplayBufferTest, GivesBackWhatWasWrittenBeforeAndAfterTheRingHasWrapped) {
-  Batch batch(spec_, 1);
+  Batch batch(spec_, 1, kGamma);
   Rng rng(1);
   for (int step = 0; step < 200; ++step) {
     fill(1);
@@ -66,7 +68,7 @@ TEST_F(ReplayBufferTest, GivesBackWhatWasWrittenBeforeAndAfterTheRingHasWrapped)
       ASSERT_EQ(batch.s2, matrix({{lane}, {e}, {t + 1}, {lane}, {e}, {-1}}));
       ASSERT_EQ(batch.a(0, 0), Scalar((13 * w.episode + w.t) % 1000));
       ASSERT_EQ(batch.r(0, 0), -1);
-      ASSERT_EQ(batch.d(0, 0), w.terminated ? 1 : 0);
+      ASSERT_EQ(batch.discount(0, 0), w.terminated ? 0 : kGamma);
       ASSERT_EQ(Matrix(buffer_.achieved_after(slot)), matrix({{lane}, {e}, {t + 1}}));
       ASSERT_EQ(Matrix(buffer_.desired(slot)), matrix({{lane}, {e}, {-1}}));
       ASSERT_EQ(buffer_.episode_begin(slot), w.begin);
@@ -113,7 +115,7 @@ TEST_F(ReplayBufferTest, DrawsEverythingWithEqualFrequency) {
 TEST_F(ReplayBufferTest, UniformSamplerDrawsFromRunningEpisodesToo) {
   fill(2);
   UniformSampler sampler(buffer_);
-  Batch batch(spec_, 64);
+  Batch batch(spec_, 64, kGamma);
   Rng rng(4);
   sampler.sample(rng, batch);
   EXPECT_TRUE(sampler.ready(6));
@@ -134,14 +136,14 @@ TEST_F(ReplayBufferTest, RestoresAWrappedBuffer) {
     EXPECT_EQ(other.finished_size(), buffer_.finished_size());
     Script continued = script_;
     Rng a(5), b(5);
-    Batch one(spec_, 8), two(spec_, 8);
+    Batch one(spec_, 8, kGamma), two(spec_, 8, kGamma);
     for (int i = 0; i < 60; ++i) {
       buffer_.add(script_.next());
       other.add(continued.next());
       UniformSampler(buffer_).sample(a, one);
       UniformSampler(other).sample(b, two);
       ASSERT_EQ(one.s, two.s);
-      ASSERT_EQ(one.d, two.d);
+      ASSERT_EQ(one.discount, two.discount);
       ASSERT_EQ(other.finished_size(), buffer_.finished_size());
       const ReplayBuffer::Slot x = buffer_.draw_finished(a), y = other.draw_finished(b);
       ASSERT_EQ(x.lane, y.lane);
@@ -241,7 +243,7 @@ TEST(ReplayBuffer, ReplaysOnlyWhatItHoldsAlsoBesideEpisodesThatOutgrowALane) {
     ReplayBuffer buffer(episodes.spec, {.capacity = kCapacity}, 1), loaded(episodes.spec, {.capacity = kCapacity}, 1);
     const HerSampler her(buffer, episodes.spec.goal, {.strategy = HerStrategy::future});
     const UniformSampler uniform(buffer);
-    Batch batch(episodes.spec, 32);
+    Batch batch(episodes.spec, 32, kGamma);
     Rng rng(1);
     for (Index added = 1; added <= 120; ++added) {
       buffer.add(episodes.next());
@@ -303,7 +305,7 @@ TEST(ReplayBuffer, WorksWithoutAGoal) {
     obs->desired.resize(0, 1);
   }
   buffer.add(step);
-  Batch batch(spec, 1);
+  Batch batch(spec, 1, kGamma);
   buffer.copy({0, 0}, 0, batch);
   EXPECT_EQ(batch.s, matrix({{0}, {0}, {0}}));
   EXPECT_EQ(batch.s2, matrix({{0}, {0}, {1}}));
@@ -334,9 +336,9 @@ TEST(ReplayBuffer, EndsAnEpisodeBeforeAnUnstableStep) {
   EXPECT_EQ(buffer.finished_size(), 3);
   EXPECT_EQ(buffer.episode_begin({0, 2}), 0);
   EXPECT_EQ(buffer.episode_end({0, 0}), 3);
-  Batch batch(spec, 1);
+  Batch batch(spec, 1, kGamma);
   buffer.copy({0, 2}, 0, batch);
-  EXPECT_EQ(batch.d(0, 0), 0);
+  EXPECT_EQ(batch.discount(0, 0), kGamma);
   ReplayBuffer restored(spec, {.capacity = 40}, 1);
   restore(restored, snapshot(buffer));
   EXPECT_EQ(restored.finished_size(), 3);
@@ -359,7 +361,7 @@ TEST(ReplayBuffer, RefusesAStepOfAnotherNumberOfLanes) {
 TEST(UniformSampler, RefusesAnEmptyBuffer) {
   const EnvSpec spec = script_spec(5);
   ReplayBuffer buffer(spec, {.capacity = 100}, 1);
-  Batch batch(spec, 2);
+  Batch batch(spec, 2, kGamma);
   Rng rng(1);
   EXPECT_THROW_MESSAGE(UniformSampler(buffer).sample(rng, batch), std::logic_error, "the replay buffer is empty");
   EXPECT_FALSE(UniformSampler(buffer).ready(1));

@@ -116,7 +116,7 @@ void expect_equal(Td3& td3, const ByHand& hand) {
 
 double loss_of(const ByHand& hand, const std::vector<Transition>& transitions) {
   const auto td3 = make(hand);
-  const Batch b = batch_of(scalar_spec(), transitions);
+  const Batch b = batch_of(scalar_spec(), transitions, hand.c.gamma);
   Rng rng(3);
   return static_cast<double>(td3->critic_loss(b, rng).item());
 }
@@ -208,7 +208,7 @@ TEST(Td3Target, DiscountsATransitionForTheTimeThatItTook) {
   ByHand hand{.c = config()};
   const auto td3 = make(hand);
   Batch b = batch_of(scalar_spec(), std::vector<Transition>{kTransitions[0]});
-  b.duration(0, 0) = Scalar(0.3);
+  b.discount(0, 0) = Scalar(std::pow(0.9, 0.3));
   hand.c.gamma = Scalar(std::pow(0.9, 0.3));
   Rng rng(3);
   EXPECT_NEAR(td3->critic_loss(b, rng).item(), hand.critic_loss({kTransitions[0]}), 1e-5);

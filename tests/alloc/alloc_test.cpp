@@ -18,6 +18,7 @@
 #include "storage/episode_format.h"
 #include "storage/episode_reader.h"
 #include "storage/episode_recorder.h"
+#include "support/levels.h"
 #include "support/matrices.h"
 #include "support/script.h"
 #include "support/settings.h"
@@ -141,7 +142,7 @@ TEST_F(Alloc, DqnActsAndUpdatesWithEitherOptimiser) {
     c.q.activation = optimizer == OptimizerKind::rmsprop ? Activation::tanh : Activation::relu;
     c.target_every = 1;
     Dqn dqn(env->spec(), c, Rng(1));
-    Batch batch(env->spec(), 128);
+    Batch batch(env->spec(), 128, Scalar(0.98));
     batch.s = random_matrix(80, 128, 1);
     batch.s2 = random_matrix(80, 128, 2);
     Rng rng(1);
@@ -163,7 +164,7 @@ TEST_F(Alloc, SamplersSample) {
   ReplayBuffer buffer(spec, {.capacity = 90}, 3);
   Script script(spec, 3);
   for (int i = 0; i < 100; ++i) buffer.add(script.next());
-  Batch batch(spec, 64);
+  Batch batch(spec, 64, Scalar(0.98));
   Rng rng(1);
   const UniformSampler uniform(buffer);
   EXPECT_EQ(allocations_after_three_calls([&] { uniform.sample(rng, batch); }), 0u);
@@ -292,11 +293,11 @@ TEST_F(Alloc, HiroLives) {
     c.intrinsic = {.reached = 0.1, .at_subgoal = AtSubgoal::end_segment};
     c.pretraining.episodes = 4;
     c.low.capacity = 300;
-    c.low.learner = LearnerKind::sac;
+    c.low.learner = "sac";
     c.high.capacity = 20;
     c.high.updates = 1;
     for (LevelConfig* level : {&c.low, &c.high})
-      level->sac.pi.hidden = level->sac.q.hidden = level->td3.pi.hidden = level->td3.q.hidden = {32, 32};
+      sac_of(*level).pi.hidden = sac_of(*level).q.hidden = td3_of(*level).pi.hidden = td3_of(*level).q.hidden = {32, 32};
     const std::unique_ptr<Agent> agent = std::make_unique<Hiro>(env.spec(), c, 3, Rng(2));
     Matrix action = Matrix::Zero(2, 3);
     Metrics metrics;

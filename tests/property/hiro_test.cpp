@@ -7,6 +7,7 @@
 #include "algos/hiro/config.h"
 #include "algos/hiro/subgoal_space.h"
 #include "property/generators.h"
+#include "support/levels.h"
 #include "support/matrices.h"
 
 namespace goalpost::test {
@@ -66,8 +67,8 @@ struct Walk {
     for (LevelConfig* level : {&c.low, &c.high}) {
       level->batch_size = *whole(1, 8).as("batch");
       level->capacity = 1000;
-      level->td3.pi.hidden = {5};
-      level->td3.q.hidden = {4};
+      td3_of(*level).pi.hidden = {5};
+      td3_of(*level).q.hidden = {4};
     }
     c.high.reward_scale = Scalar(0.5);
     c.low.reward_scale = Scalar(2);
@@ -232,7 +233,7 @@ RC_GTEST_PROP(HiroProperty, TheLowLevelIsPaidForWhatItsTransitionsHaveLeft, ()) 
     RC_ASSERT(s == step->s);
     RC_ASSERT(Vector(b.s2.col(j).head(obs)) == step->s2);
     RC_ASSERT(Vector(b.a.col(j)) == step->a);
-    RC_ASSERT(b.d(0, j) == Scalar(step->terminated));
+    RC_ASSERT((b.discount(0, j) == 0) == step->terminated);
     const Vector left = walk.phi(step->s) + g - walk.phi(step->s2);
     const double paid = walk.c.intrinsic.reward == IntrinsicReward::distance
                             ? -left.cast<double>().norm()
@@ -278,7 +279,7 @@ RC_GTEST_PROP(HiroProperty, TheHighLevelLearnsFromTheCandidateThatMakesTheAction
     RC_ASSERT(Vector(b.s2.col(j).head(walk.spec.obs_dim)) == last.s2);
     RC_ASSERT(Vector(b.s2.col(j).tail(1)) == last.desired_after);
     RC_ASSERT(b.r(0, j) == sum / 2);
-    RC_ASSERT(b.d(0, j) == Scalar(last.terminated));
+    RC_ASSERT((b.discount(0, j) == 0) == last.terminated);
 
     const auto candidate = [&](Index n) { return Vector(walk.agent->candidates().col(j * candidates + n)); };
     RC_ASSERT(Vector(walk.agent->given().col(j)) == first.subgoal);

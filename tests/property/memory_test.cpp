@@ -12,6 +12,8 @@
 namespace goalpost::test {
 namespace {
 
+constexpr Scalar kGamma = Scalar(0.9);
+
 // State t of episode e of environment i is observed as (i, e, t) and achieves (i, e, t); the goal that is pursued is
 // (i, e, -1), which no state achieves. States near each other are within a large enough radius.
 Scalar minus_one_until_reached(ConstVectorRef achieved, ConstVectorRef desired, Scalar radius) {
@@ -54,6 +56,7 @@ struct World {
     spec.max_steps = max_steps;
     config.capacity = envs * room + *whole(0, envs - 1).as("room that no environment gets");
     config.time_limit_ends = *rc::gen::arbitrary<bool>().as("time limits end");
+    config.n_step = *rc::gen::element(1, 2, 3, 10).as("n_step");
   }
 
   // The next transition of an environment, in the column of a step. Of three ends one is the task's, one a failure and
@@ -116,6 +119,25 @@ struct World {
   const Written& at(ReplayBuffer::Slot slot) const {
     return written[static_cast<std::size_t>(slot.lane)][static_cast<std::size_t>(slot.t)];
   }
+  // Checks reward, successor and discount of a column against the steps from t on, each with an outcome (reward, end).
+  template <class OutcomeOf>
+  void check_steps(const Batch& b, Index j, int i, Index t, OutcomeOf outcome_of) const {
+    const Index written_there = static_cast<Index>(written[static_cast<std::size_t>(i)].size());
+    double r = 0, discount = 1;
+    Index last = t;
+    for (int k = 0; k < config.n_step; ++k) {
+      last = t + k;
+      const Written& w = at({i, last});
+      const auto [reward, ends] = outcome_of(w);
+      r += discount * reward;
+      discount *= ends ? 0 : double(kGamma);
+      if (discount == 0 || last + 1 == written_there || last + 1 == w.end) break;
+    }
+    RC_ASSERT(std::abs(double(b.r(0, j)) - r) <= 1e-4 * (1 + std::abs(r)));
+    RC_ASSERT(std::abs(double(b.discount(0, j)) - discount) <= 1e-6);
+    RC_ASSERT(Vector(b.s2.col(j).head(3)) == at({i, last}).after());
+  }
+
   bool is_kept(int i, Index t) const {
     const Index count = static_cast<Index>(written[static_cast<std::size_t>(i)].size());
     return t >= count - room && t >= 0 && t < count;
@@ -161,7 +183,7 @@ World::Places places_drawn(std::size_t places, Draw draw) {
 RC_GTEST_PROP(ReplayProperty, HoldsTheLastTransitionsOfEveryEnvironmentAndTheWholeEpisodesAmongThem, ()) {
   World world;
   auto buffer = std::make_unique<ReplayBuffer>(world.spec, world.config, world.envs);
-  Batch batch(world.spec, 1);
+  Batch batch(world.spec, 1, kGamma);
   const int steps = *whole(1, 4 * world.room).as("steps");
   for (int n = 0; n < steps; ++n) {
     world.add_to(*buffer);
@@ -182,7 +204,7 @@ RC_GTEST_PROP(ReplayProperty, HoldsTheLastTransitionsOfEveryEnvironmentAndTheWho
       RC_ASSERT(batch.s2 == matrix({{double(i)}, {e}, {w.t + 1.0}, {double(i)}, {e}, {-1}}));
       RC_ASSERT(batch.a(0, 0) == w.action);
       RC_ASSERT(batch.r(0, 0) == w.reward);
-      RC_ASSERT(batch.d(0, 0) == Scalar(w.terminated || (w.truncated && world.config.time_limit_ends)));
+      RC_ASSERT(batch.discount(0, 0) == (w.terminated || (w.truncated && world.config.time_limit_ends) ? 0 : kGamma));
       RC_ASSERT(Vector(buffer->achieved_after(slot)) == w.after());
       RC_ASSERT(Vector(buffer->desired(slot)) == w.desired());
       RC_ASSERT(buffer->failed(slot) == w.failed);
@@ -195,6 +217,24 @@ RC_GTEST_PROP(ReplayProperty, HoldsTheLastTransitionsOfEveryEnvironmentAndTheWho
   RC_ASSERT(places_drawn(kept.size(), [&] { return buffer->draw(world.rng); }) == kept);
   if (!finished.empty())
     RC_ASSERT(places_drawn(finished.size(), [&] { return buffer->draw_finished(world.rng); }) == finished);
+}
+
+RC_GTEST_PROP(SamplerProperty, DrawsStepsWithTheirDiscountedRewardsAndTheStateAfterThem, ()) {
+  World world;
+  ReplayBuffer buffer(world.spec, world.config, world.envs);
+  const int steps = *whole(1, 4 * world.room).as("steps");
+  for (int n = 0; n < steps; ++n) world.add_to(buffer);
+  Batch b(world.spec, 50, kGamma);
+  UniformSampler(buffer).sample(world.rng, b);
+  for (Index j = 0; j < b.size(); ++j) {
+    const auto [i, t] = world.left(b.s.col(j).head(3));
+    RC_ASSERT(world.is_kept(i, t));
+    RC_ASSERT(b.a(0, j) == world.at({i, t}).action);
+    RC_ASSERT(Vector(b.s2.col(j).tail(3)) == world.at({i, t}).desired());
+    world.check_steps(b, j, i, t, [&](const Written& w) {
+      return std::pair<double, bool>(w.reward, w.terminated || (w.truncated && world.config.time_limit_ends));
+    });
+  }
 }
 
 // ---- HER ------------------------------------------------------------------------------------------------------------
@@ -240,23 +280,25 @@ struct HerCase {
     const auto [i, t] = place_of(b, j);
     const Written& w = world.at({i, t});
     RC_ASSERT(world.finished().contains({i, t}));
-    RC_ASSERT(Vector(b.s2.col(j).head(3)) == w.after());
     RC_ASSERT(b.a(0, j) == w.action);
     const Vector goal = b.s.col(j).tail(3);
     RC_ASSERT(Vector(b.s2.col(j).tail(3)) == goal);
-    const bool cut = w.truncated && world.config.time_limit_ends;
-    Scalar r = w.reward, d = w.terminated || cut;
-    if (is_original(b, j)) {
+    const bool original = is_original(b, j);
+    if (original) {
       RC_ASSERT(goal == w.desired());
     } else {
       const auto allowed = allowed_goals(world, config.strategy, i, t);
       RC_ASSERT(std::count(allowed.begin(), allowed.end(), goal_of(b, j)) == 1);
-      const bool reached = (w.after() - goal).norm() < world.spec.goal.radius;
-      if (!w.failed || config.relabel_failures) r = reached ? 0 : -1;
-      if (!w.failed && world.spec.goal.ends_at_goal && config.recompute_end) d = reached || cut;
     }
-    RC_ASSERT(b.r(0, j) == r);
-    RC_ASSERT(b.d(0, j) == d);
+    world.check_steps(b, j, i, t, [&](const Written& step) {
+      const bool cut = step.truncated && world.config.time_limit_ends;
+      std::pair<double, bool> outcome(step.reward, step.terminated || cut);
+      if (original) return outcome;
+      const bool reached = (step.after() - goal).norm() < world.spec.goal.radius;
+      if (!step.failed || config.relabel_failures) outcome.first = reached ? 0 : -1;
+      if (!step.failed && world.spec.goal.ends_at_goal && config.recompute_end) outcome.second = reached || cut;
+      return outcome;
+    });
   }
 };
 
@@ -278,7 +320,7 @@ RC_GTEST_PROP(HerProperty, DrawsEveryGoalThatTheStrategyAllowsEquallyOftenAndNoO
   }
   constexpr Index kColumns = 100;
   const int batches = static_cast<int>(1 + pairs.size());  // some 50 to 100 of each pair
-  Batch b(c.world.spec, kColumns);
+  Batch b(c.world.spec, kColumns, kGamma);
   int originals = 0;
   for (int n = 0; n < batches; ++n) {
     sampler.sample(c.world.rng, b);
@@ -303,7 +345,7 @@ RC_GTEST_PROP(HerProperty, RelabelsGoalRewardAndEndAsAModelDoes, ()) {
   HerCase c;
   c.config.redraw_reached = *whole(0, 3).as("redraw_reached");
   const HerSampler sampler(c.buffer, c.world.spec.goal, c.config);
-  Batch b(c.world.spec, *whole(1, 64).as("batch"));
+  Batch b(c.world.spec, *whole(1, 64).as("batch"), kGamma);
   for (int n = 0; n < 5; ++n) {
     sampler.sample(c.world.rng, b);
     for (Index j = 0; j < b.size(); ++j) {

@@ -30,15 +30,15 @@ inline EnvSpec scalar_spec() {
   return spec;
 }
 
-inline Batch batch_of(const EnvSpec& spec, std::span<const Transition> transitions) {
-  Batch b(spec, static_cast<Index>(transitions.size()));
+inline Batch batch_of(const EnvSpec& spec, std::span<const Transition> transitions, Scalar gamma = Scalar(0.9)) {
+  Batch b(spec, static_cast<Index>(transitions.size()), gamma);
   for (Index j = 0; j < b.size(); ++j) {
     const Transition& t = transitions[static_cast<std::size_t>(j)];
     b.s(0, j) = Scalar(t.s);
     b.a(0, j) = Scalar(t.a);
     b.r(0, j) = Scalar(t.r);
     b.s2(0, j) = Scalar(t.s2);
-    b.d(0, j) = Scalar(t.d);
+    if (t.d != 0) b.discount(0, j) = 0;
   }
   return b;
 }
