@@ -19,12 +19,11 @@ std::vector<LearnerEntry>& registered() {
           "ddpg", kContinuous,
           "deep deterministic policy gradient (Lillicrap et al. 2016), with the HER papers' settings"),
       learner_entry<Dqn, DqnConfig>(
-          "dqn", kDiscrete,
-          "deep Q-network, discrete actions; double Q-learning as an option (Mnih et al. 2015)"),
-      learner_entry<Sac, SacConfig>(
-          "sac", kContinuous, "soft actor-critic, learned or fixed temperature (Haarnoja et al. 2018b)"),
-      learner_entry<Td3, Td3Config>(
-          "td3", kContinuous, "twin delayed deep deterministic policy gradient (Fujimoto et al. 2018)"),
+          "dqn", kDiscrete, "deep Q-network, discrete actions; double Q-learning as an option (Mnih et al. 2015)"),
+      learner_entry<Sac, SacConfig>("sac", kContinuous,
+                                    "soft actor-critic, learned or fixed temperature (Haarnoja et al. 2018b)"),
+      learner_entry<Td3, Td3Config>("td3", kContinuous,
+                                    "twin delayed deep deterministic policy gradient (Fujimoto et al. 2018)"),
   };
   return list;
 }
@@ -59,8 +58,8 @@ const Settings& LearnerSettings::of(std::string_view learner) const {
     if (name == learner) return *settings;
   std::vector<std::string_view> names;
   for (const auto& [name, settings] : all_) names.push_back(name);
-  throw UsageError(detail::concatenate("no learner for these actions is called \"", learner, "\"",
-                                       did_you_mean(learner, names)));
+  throw UsageError(
+      detail::concatenate("no learner for these actions is called \"", learner, "\"", did_you_mean(learner, names)));
 }
 
 void LearnerSettings::visit(ConfigVisitor& v) {

@@ -21,7 +21,7 @@ struct LearnerTraits {
 
 struct LearnerEntry {
   std::string name, doc;
-  ActionSpace::Kind action_kind;  ///< which kind of actions it is made for
+  ActionSpace::Kind action_kind;                        ///< which kind of actions it is made for
   std::function<std::unique_ptr<Settings>()> settings;  ///< its own, with default values
   /// @throws std::invalid_argument if it cannot work with this kind of environment
   std::function<std::unique_ptr<Learner>(const EnvSpec& spec, const Settings& settings, Rng rng)> make;
@@ -36,7 +36,8 @@ const LearnerEntry& find_learner(std::string_view name);
 /// @throws std::invalid_argument if the name is empty or taken
 void add_learner(LearnerEntry entry);
 
-/// The entry of a class with a constructor L(const EnvSpec&, const C&, Rng) and a plain configuration C that holds gamma.
+/// The entry of a class with a constructor L(const EnvSpec&, const C&, Rng) and a plain configuration C that holds
+/// gamma.
 template <class L, Config C>
 LearnerEntry learner_entry(std::string name, ActionSpace::Kind action_kind, std::string doc) {
   return {.name = std::move(name),

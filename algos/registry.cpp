@@ -51,8 +51,10 @@ AlgorithmEntry agent_of(const LearnerEntry& learner) {
                 const LearnerTraits t = traits(*s.learner);
                 check_off_policy_training(s.off_policy, plan, t.clip_targets, t.gamma, check);
               },
-          .add_memory = [](const Settings& settings, const EnvSpec& spec,
-                           MemoryNeed& need) { add_off_policy_memory(off_policy_settings(settings).off_policy, spec, need); }};
+          .add_memory =
+              [](const Settings& settings, const EnvSpec& spec, MemoryNeed& need) {
+                add_off_policy_memory(off_policy_settings(settings).off_policy, spec, need);
+              }};
 }
 
 // [agent.hiro] holds everything.
