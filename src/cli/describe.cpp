@@ -61,7 +61,7 @@ int describe(const std::string& name, const std::vector<std::string>& set) {
   const std::vector<std::string> experiments = experiment_names();
   if (name.ends_with(".toml") || std::find(experiments.begin(), experiments.end(), name) != experiments.end()) {
     TomlValues values = load_experiment(name);
-    for (const std::string& s : set) values.set(s);
+    set_all(values, set);
     Experiment e = make_experiment(values);
     fmt::print("{}: {}\n", e.name, e.description);
     print_fields([&](ConfigVisitor& v) { e.visit(v); });

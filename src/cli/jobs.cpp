@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <stdexcept>
@@ -20,9 +21,13 @@
 
 #include "cli/interrupt.h"
 #include "cli/progress.h"
+#include "core/check.h"
+#include "run/build_info.h"
 #include "run/resume.h"
 #include "run/run_result.h"
+#include "storage/config_text.h"
 #include "storage/csv.h"
+#include "storage/file.h"
 #include "storage/run_directory.h"
 #include "storage/toml.h"
 #include "train/config.h"
@@ -93,12 +98,61 @@ struct Job {
   }
 };
 
+// Empty, or what sets a run apart from the one that a task wants.
+std::string difference(const Experiment& there, const std::string& where, const Experiment& wanted) {
+  const auto found =
+      differences(there, where, wanted, "the run that is wanted", [](const FieldText& f) { return f.affects_results; });
+  if (!found.empty()) return found.front();
+  for (const auto& [what, a, b] : build_differences(there.build, wanted.build))
+    return what == "resumed" ? fmt::format("it was resumed {}", a)
+                             : fmt::format("its {} is {}, but {} in this program", what, a, b);
+  return "";
+}
+
+// Whether a run was killed before it had written its configuration.
+bool not_begun(const std::filesystem::path& directory) {
+  const std::filesystem::path file = directory / kConfigFile;
+  return std::distance(std::filesystem::directory_iterator(directory), {}) == 1 && std::filesystem::exists(file) &&
+         std::filesystem::file_size(file) == 0;
+}
+
 }  // namespace
 
 Experiment experiment_of(const Task& task) {
   TomlValues values = TomlValues::from_text(task.config, task.config_file().string());
   values.set(fmt::format("seed={}", task.seed));
   return make_experiment(values);
+}
+
+bool finished_earlier(Task& task, const char* purpose) {
+  const std::filesystem::path& directory = task.directory;
+  if (!std::filesystem::exists(directory) || std::filesystem::is_empty(directory)) return false;
+  const std::string advice = "; expected another --out, or that you move it away";
+  const std::filesystem::path file = directory / kConfigFile;
+  const Experiment wanted = experiment_of(task);
+  try {
+    const DirectoryLock lock(directory);
+    for (const char* name : {kConfigFile, kResultFile, kEvalCurve}) static_cast<void>(has_file(directory / name));
+    if (not_begun(directory)) {
+      std::filesystem::remove(file);
+      return false;
+    }
+    const TomlValues values = TomlValues::from_file(file);
+    Experiment there = make_experiment(values);
+    there.build = BuildInfo::recorded(values);
+    if (const std::string problem = difference(there, file.string(), wanted); !problem.empty())
+      throw UsageError(problem);
+    if (const std::string unknown = unknown_of(there.build); !unknown.empty())
+      fmt::print(stderr, "{}: of an earlier version, which did not note its build's {}; not compared\n",
+                 directory.string(), unknown);
+    if (read_result(directory)) return true;
+    if (const std::string problem = resume_problem(directory, wanted); !problem.empty()) throw UsageError(problem);
+  } catch (const std::exception& e) {
+    throw UsageError(fmt::format("{} cannot be used for {}: {}{}", directory.string(), purpose, e.what(), advice));
+  }
+  task.resume = true;
+  fmt::print(stderr, "{}: left unfinished earlier; going on\n", directory.string());
+  return false;
 }
 
 int run_tasks(const std::vector<Task>& tasks, int jobs) {
@@ -145,14 +199,14 @@ int run_tasks(const std::vector<Task>& tasks, int jobs) {
     const bool succeeded = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     const std::optional<RunResult> r = succeeded ? read_result(task.directory) : std::nullopt;
     if (r) {
-      remove_checkpoints(task.directory);  // there may be hundreds of runs, and nobody trains on with them
-      bar.line(fmt::format("{} {} seed {}: success {:.3f} ({} episodes) after {} steps, {} updates, {:.1f} s",
-                           task.experiment, task.setting, task.seed, r->final.success, r->final.episodes,
-                           r->progress.step, r->progress.updates, r->progress.wall_seconds));
+      if (!task.keep_checkpoints) remove_checkpoints(task.directory);
+      bar.line(fmt::format("{}{}{} seed {}: success {:.3f} ({} episodes) after {} steps, {} updates, {:.1f} s",
+                           task.experiment, task.setting.empty() ? "" : " ", task.setting, task.seed, r->final.success,
+                           r->final.episodes, r->progress.step, r->progress.updates, r->progress.wall_seconds));
     } else if (!interrupted()) {
       ++failed;
-      bar.line(fmt::format("{} {} seed {}: failed, see {}", task.experiment, task.setting, task.seed,
-                           task.directory.string()));
+      bar.line(fmt::format("{}{}{} seed {}: failed, see {}", task.experiment, task.setting.empty() ? "" : " ",
+                           task.setting, task.seed, task.directory.string()));
     }
     show();
   }

@@ -69,64 +69,13 @@ std::vector<Task> make_tasks(const FigureConfig& figure, const ReproduceOptions&
       if (o.quick) set.insert(set.end(), figure.quick_set.begin(), figure.quick_set.end());
       set.insert(set.end(), o.set.begin(), o.set.end());
       TomlValues all = load_experiment(experiment);
-      for (const std::string& s : set) all.set(s);
+      set_all(all, set);
       const std::string config = make_experiment(all).to_toml();  // throws before any work if a setting is wrong
       for (int seed = 1; seed <= (o.seeds > 0 ? o.seeds : figure.seeds); ++seed)
         tasks.push_back({experiment, setting, seed, out / experiment / setting / fmt::format("seed_{}", seed), config});
     }
   }
   return tasks;
-}
-
-// Empty, or what sets a run apart from the one that a task wants.
-std::string difference(const Experiment& there, const std::string& where, const Experiment& wanted) {
-  const auto found =
-      differences(there, where, wanted, "the run that is wanted", [](const FieldText& f) { return f.affects_results; });
-  if (!found.empty()) return found.front();
-  for (const auto& [what, a, b] : build_differences(there.build, wanted.build))
-    return what == "resumed" ? fmt::format("it was resumed {}", a)
-                             : fmt::format("its {} is {}, but {} in this program", what, a, b);
-  return "";
-}
-
-// Whether a run was killed before it had written its configuration.
-bool not_begun(const std::filesystem::path& directory) {
-  const std::filesystem::path file = directory / kConfigFile;
-  return std::distance(std::filesystem::directory_iterator(directory), {}) == 1 && std::filesystem::exists(file) &&
-         std::filesystem::file_size(file) == 0;
-}
-
-// Whether a task has a finished run, and if an unfinished one, that it can go on.
-// @throws UsageError if its directory holds something else: nothing is deleted, and nothing else is drawn
-bool finished_earlier(Task& task) {
-  const std::filesystem::path& directory = task.directory;
-  if (!std::filesystem::exists(directory) || std::filesystem::is_empty(directory)) return false;
-  const std::string advice = "; expected another --out, or that you move it away";
-  const std::filesystem::path file = directory / kConfigFile;
-  const Experiment wanted = experiment_of(task);
-  try {
-    const DirectoryLock lock(directory);
-    for (const char* name : {kConfigFile, kResultFile, kEvalCurve}) static_cast<void>(has_file(directory / name));
-    if (not_begun(directory)) {
-      std::filesystem::remove(file);
-      return false;
-    }
-    const TomlValues values = TomlValues::from_file(file);
-    Experiment there = make_experiment(values);
-    there.build = BuildInfo::recorded(values);
-    if (const std::string problem = difference(there, file.string(), wanted); !problem.empty())
-      throw UsageError(problem);
-    if (const std::string unknown = unknown_of(there.build); !unknown.empty())
-      fmt::print(stderr, "{}: of an earlier version, which did not note its build's {}; not compared\n",
-                 directory.string(), unknown);
-    if (read_result(directory)) return true;
-    if (const std::string problem = resume_problem(directory, wanted); !problem.empty()) throw UsageError(problem);
-  } catch (const std::exception& e) {
-    throw UsageError(fmt::format("{} cannot be used for this figure: {}{}", directory.string(), e.what(), advice));
-  }
-  task.resume = true;
-  fmt::print(stderr, "{}: left unfinished earlier; going on\n", directory.string());
-  return false;
 }
 
 // The finished runs below a directory, of this call or earlier ones, that differ from a task in seed and place on the
@@ -165,7 +114,7 @@ int reproduce(const ReproduceOptions& o) {
   std::filesystem::create_directories(out);
   const DirectoryLock lock(out);
   for (Task& task : tasks)
-    if (!finished_earlier(task)) missing.push_back(task);
+    if (!finished_earlier(task, "this figure")) missing.push_back(task);
   for (const Task& task : missing) {
     std::filesystem::create_directories(task.directory.parent_path());
     write_file_atomically(task.config_file(), task.config);

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -12,13 +14,23 @@
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/jobs.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/train_progress.h"
+#include "core/check.h"
+#include "core/number.h"
+#include "core/parallel.h"
 #include "core/text.h"
+#include "report/collect.h"
+#include "report/group.h"
+#include "report/tables.h"
 #include "run/experiment.h"
+#include "run/pair.h"
 #include "run/resume.h"
 #include "run/run_result.h"
 #include "run/runner.h"
+#include "storage/file.h"
 #include "storage/run_directory.h"
 #include "storage/toml.h"
 #include "train/callback.h"
@@ -72,54 +84,155 @@ RunOptions run_options(bool quiet) {
   return options;
 }
 
-int train(const std::string& name, std::vector<std::string> set, const std::string& out, bool quiet) {
-  TomlValues values = load_experiment(name);
-  for (const std::string& s : set) values.set(s);
-  Experiment e = make_experiment(values);
-  const std::filesystem::path directory = out.empty() ? default_directory(e) : std::filesystem::path(out);
-  return tell(train_in_directory(e, directory, run_options(quiet)), directory, quiet);
-}
-
-int resume(const std::filesystem::path& directory, const std::vector<std::string>& set, bool any_build, bool quiet) {
-  return tell(resume_in_directory(directory, set, any_build, run_options(quiet)), directory, quiet);
-}
-
 struct TrainOptions {
-  std::string name, seed, steps, threads, film_every, out, resumed;
+  std::string what, env, seed, steps, threads, film_every, out, resumed;
   std::vector<std::string> set;
-  bool any_build = false, quiet = false;
+  int jobs = 0;
+  bool her = false, no_her = false, any_build = false, quiet = false;
 };
+
+// "3", "1-5" or "1,4,7". @throws UsageError
+std::vector<std::int64_t> parse_seeds(const std::string& text) {
+  constexpr std::int64_t kMost = 1000;  // seeds of one command
+  std::vector<std::int64_t> seeds;
+  const auto wrong = [&] {
+    return UsageError(
+        fmt::format("--seed {}; expected a seed, a range A-B of at most {} or a list A,B,...", text, kMost));
+  };
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::string part = text.substr(begin, end - begin);
+    const std::size_t dash = part.find('-', 1);
+    const std::optional<std::int64_t> first = exact_integer(part.substr(0, dash)),
+                                      last = dash == part.npos ? first : exact_integer(part.substr(dash + 1));
+    if (!first || !last || *last < *first || *last - *first >= kMost) throw wrong();
+    for (std::int64_t seed = *first; seed <= *last; ++seed) {
+      if (std::find(seeds.begin(), seeds.end(), seed) != seeds.end()) throw wrong();
+      seeds.push_back(seed);
+    }
+    begin = end + 1;
+  }
+  return seeds;
+}
+
+TomlValues load(const TrainOptions& o) {
+  if (o.env.empty()) {
+    if (o.her || o.no_her)
+      throw UsageError(
+          "--her and --no-her are for `train ALGORITHM ENVIRONMENT`; of an experiment use --set "
+          "agent.her.strategy=future, or none");
+    return load_experiment(o.what);
+  }
+  PairExperiment pair =
+      pair_experiment(o.what, o.env, o.her || o.no_her ? std::optional(o.her) : std::optional<bool>());
+  if (!o.quiet) print_error(fmt::format("goalpost: {}", pair.note));
+  return std::move(pair.values);
+}
+
+// Several seeds, each in a process of its own. Finished runs of an earlier call are kept, unfinished ones go on.
+int train_seeds(const TrainOptions& o, const TomlValues& values, const std::vector<std::int64_t>& seeds) {
+  const Experiment e = make_experiment(values);
+  const std::filesystem::path top =
+      o.out.empty() ? default_directory(e, changed_settings(e, make_experiment(load(o)))).parent_path()
+                    : std::filesystem::path(o.out);
+  std::vector<Task> tasks, missing;
+  for (const std::int64_t seed : seeds) {
+    Experiment one = make_experiment(values);
+    tasks.push_back({.experiment = e.name,
+                     .setting = "",
+                     .seed = seed,
+                     .directory = top / fmt::format("seed_{}", seed),
+                     .config = one.to_toml(),
+                     .keep_checkpoints = true});
+  }
+  std::filesystem::create_directories(top);
+  const DirectoryLock lock(top);
+  for (Task& task : tasks)
+    if (!finished_earlier(task, "this run")) missing.push_back(task);
+  if (!missing.empty()) write_file_atomically(missing.front().config_file(), missing.front().config);
+  const int jobs = o.jobs > 0 ? o.jobs : usable_processors();
+  fmt::print(stderr, "{}: {} runs, {} of them finished earlier, {} side by side, in {}\n", e.name, tasks.size(),
+             tasks.size() - missing.size(), jobs, top.string());
+  const int failed = missing.empty() ? 0 : run_tasks(missing, jobs);
+  if (interrupted()) {
+    print_error("interrupted; the same command goes on with the runs that are missing");
+    return interrupt_status();
+  }
+  std::vector<std::filesystem::path> finished;
+  for (const Task& task : tasks)
+    if (std::filesystem::exists(task.directory / kResultFile)) finished.push_back(task.directory);
+  if (!finished.empty()) fmt::print("{}", summary_table(summarise(find_runs(finished))));
+  fmt::print("next: `goalpost report {} --out DIR` for a page\n", top.string());
+  return failed > 0 ? 1 : 0;
+}
+
+int train(const TrainOptions& o) {
+  TomlValues values = load(o);
+  set_all(values, o.set);
+  const std::vector<std::int64_t> seeds = o.seed.empty() ? std::vector<std::int64_t>() : parse_seeds(o.seed);
+  if (seeds.size() > 1) return train_seeds(o, values, seeds);
+  if (!seeds.empty()) set_all(values, {fmt::format("seed={}", seeds.front())});
+  Experiment e = make_experiment(values);
+  const std::filesystem::path directory = o.out.empty()
+                                              ? default_directory(e, changed_settings(e, make_experiment(load(o))))
+                                              : std::filesystem::path(o.out);
+  return tell(train_in_directory(e, directory, run_options(o.quiet)), directory, o.quiet);
+}
+
+int resume(const TrainOptions& o) {
+  if (!o.env.empty() || o.her || o.no_her || o.jobs > 0)
+    throw UsageError(
+        "--resume goes on with one run as it is; expected none of ENVIRONMENT, --her, --no-her and --jobs");
+  std::vector<std::string> set = o.set;
+  if (!o.seed.empty()) set.push_back("seed=" + o.seed);
+  return tell(resume_in_directory(o.resumed, set, o.any_build, run_options(o.quiet)), o.resumed, o.quiet);
+}
 
 }  // namespace
 
 void add_train_command(CLI::App& app, int& status) {
-  CLI::App* train_command = app.add_subcommand("train", "train one run of an experiment");
+  CLI::App* train_command =
+      app.add_subcommand("train", "train an experiment, or an algorithm on an environment; several seeds at once");
   const auto o = std::make_shared<TrainOptions>();
   CLI::Option_group* which = train_command->add_option_group("run", "a new run or an unfinished one");
-  which->add_option("experiment", o->name, "a name of `goalpost list experiments`, or a TOML file");
+  which->add_option(
+      "experiment", o->what,
+      "a name of `goalpost list experiments`, a TOML file, or with an environment behind it an algorithm");
   CLI::Option* resume_option =
       which->add_option("--resume", o->resumed, "run directory: go on from its checkpoint, to the same bits");
   which->require_option(1);
+  train_command->add_option("env", o->env, "a name of `goalpost list envs`, for an algorithm");
+  CLI::Option* her =
+      train_command->add_flag("--her", o->her,
+                              "relabel transitions (hindsight experience replay); on by default where the "
+                              "reward is sparse and no experiment says otherwise");
+  train_command->add_flag("--no-her", o->no_her, "do not relabel transitions")->excludes(her);
   train_command->add_flag("--any-build", o->any_build, "resume with another revision, compiler or processor too")
       ->needs(resume_option);
-  train_command->add_option("--seed", o->seed, "of all random numbers; short for --set seed=S");
+  train_command->add_option("--seed", o->seed,
+                            "of all random numbers; of several runs a range or a list, 1-5 or 1,4,7");
+  train_command
+      ->add_option("--jobs", o->jobs, "runs side by side, of several seeds; 0: one per processor that may be used")
+      ->transform(integer(0, 1024));
   train_command->add_option("--steps", o->steps, "transitions; short for --set train.total_steps=N");
   train_command->add_option("--threads", o->threads, "for environments and updates; short for --set train.threads=T");
   train_command->add_option("--film-every", o->film_every,
                             "transitions between two films of an episode; short for --set train.film_every=N");
-  train_command->add_option("--out", o->out, "run directory; must be new. Default: runs/<experiment>/seed_<seed>")
+  train_command
+      ->add_option(
+          "--out", o->out,
+          "run directory, or that of all seeds; must be new. Default: runs/<experiment>/seed_<seed>, with changed "
+          "settings in between")
       ->excludes(resume_option);
   train_command->add_option("--set", o->set, "put key=value over the file, e.g. env.bits=40")->allow_extra_args(false);
   train_command->add_flag("--quiet", o->quiet, "no progress");
   train_command->callback([o, &status] {
     catch_interrupts();
     outlive_readers();
-    if (!o->seed.empty()) o->set.push_back("seed=" + o->seed);
     if (!o->steps.empty()) o->set.push_back("train.total_steps=" + o->steps);
     if (!o->threads.empty()) o->set.push_back("train.threads=" + o->threads);
     if (!o->film_every.empty()) o->set.push_back("train.film_every=" + o->film_every);
-    status = o->resumed.empty() ? train(o->name, o->set, o->out, o->quiet)
-                                : resume(o->resumed, o->set, o->any_build, o->quiet);
+    status = o->resumed.empty() ? train(*o) : resume(*o);
   });
 }
 

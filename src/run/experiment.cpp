@@ -9,6 +9,7 @@
 
 #include "core/data_path.h"
 #include "core/suggest.h"
+#include "run/aliases.h"
 
 namespace goalpost {
 namespace {
@@ -286,15 +287,63 @@ std::vector<std::string> experiment_names() {
   return names;
 }
 
-TomlValues load_experiment(const std::string& name_or_file) {
-  if (name_or_file.ends_with(".toml")) return TomlValues::from_file(name_or_file);
+namespace {
+
+std::filesystem::path file_of(const std::string& name_or_file) {
+  if (name_or_file.ends_with(".toml")) return name_or_file;
   const std::vector<std::string> names = experiment_names();
   if (std::find(names.begin(), names.end(), name_or_file) == names.end()) {
     std::string hint = did_you_mean(name_or_file, {names.begin(), names.end()});
     if (hint.empty()) hint = "; `goalpost list experiments` shows them all";
     throw UsageError(fmt::format("no experiment is called \"{}\"{}", name_or_file, hint));
   }
-  return TomlValues::from_file(experiment_directory() / (name_or_file + ".toml"));
+  return experiment_directory() / (name_or_file + ".toml");
+}
+
+// @param extending the files that lead here
+TomlValues load_extended(const std::filesystem::path& file, std::vector<std::filesystem::path> extending) {
+  for (const std::filesystem::path& earlier : extending)
+    if (earlier == file.lexically_normal())
+      throw UsageError(fmt::format("{} extends itself; expected another experiment", file.string()));
+  extending.push_back(file.lexically_normal());
+  TomlValues values = TomlValues::from_file(file);
+  const TomlValues::Value* extends = values.find("extends");
+  if (extends == nullptr) return values;
+  const std::string* base = std::get_if<std::string>(&extends->value);
+  if (base == nullptr)
+    throw UsageError(fmt::format("extends is not a string; expected the name of an experiment or a TOML file ({})",
+                                 extends->origin));
+  if (values.find("name") == nullptr)
+    throw UsageError(
+        fmt::format("{} extends {} without a name of its own; expected name = \"...\"", file.string(), *base));
+  std::filesystem::path base_file;
+  try {
+    base_file = file_of(*base);
+  } catch (const UsageError& e) {
+    throw UsageError(fmt::format("extends: {} ({})", e.what(), extends->origin));
+  }
+  if (base_file.is_relative()) base_file = file.parent_path() / base_file;
+  TomlValues all = load_extended(base_file, std::move(extending));
+  values.erase("extends");
+  for (const auto& [path, value] : values.all()) all.put(path, value);
+  return all;
+}
+
+void resolve(TomlValues& values) {
+  for (const std::string& note : resolve_aliases(values)) fmt::print(stderr, "goalpost: {}\n", note);
+}
+
+}  // namespace
+
+TomlValues load_experiment(const std::string& name_or_file) {
+  TomlValues values = load_extended(file_of(name_or_file), {});
+  resolve(values);
+  return values;
+}
+
+void set_all(TomlValues& values, const std::vector<std::string>& set) {
+  for (const std::string& s : set) values.set(s);
+  resolve(values);
 }
 
 }  // namespace goalpost

@@ -92,8 +92,13 @@ std::vector<std::string> differences(const Experiment& a, const std::string& nam
 std::filesystem::path experiment_directory();
 /// Names of all experiments, sorted.
 std::vector<std::string> experiment_names();
-/// The values of an experiment: a name in experiment_directory(), or the path of a TOML file.
-/// @throws UsageError for an unknown name, with the nearest known one
+/// The values of an experiment: a name in experiment_directory(), or the path of a TOML file. A file that `extends`
+/// another one, by name or by a path beside it, has that one's values where it has none itself; it has a name of its
+/// own.
+/// @throws UsageError for an unknown name, with the nearest known one, or files that extend each other
 TomlValues load_experiment(const std::string& name_or_file);
+/// Puts assignments "key=value" over an experiment's values, under goalpost's names or those of run/aliases.h, with a
+/// note on stderr for each of the latter. @throws UsageError as TomlValues::set and resolve_aliases
+void set_all(TomlValues& values, const std::vector<std::string>& set);
 
 }  // namespace goalpost

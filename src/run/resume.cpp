@@ -171,7 +171,7 @@ Experiment load_config(const std::filesystem::path& directory, const std::vector
   if (!std::filesystem::is_regular_file(config))
     throw UsageError(fmt::format("{} is not a run directory: it holds no {}", directory.string(), kConfigFile));
   TomlValues values = TomlValues::from_file(config);
-  for (const std::string& s : set) values.set(s);
+  set_all(values, set);
   Experiment e = make_experiment(values);
   e.build.inputs = BuildInfo::recorded(values).inputs;  // what the run began with, whatever has become of the files
   return e;

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
+#include <map>
 #include <string>
 
 #include "run/curve_recorder.h"
@@ -11,8 +14,23 @@
 
 namespace goalpost {
 
-std::filesystem::path default_directory(const Experiment& e) {
-  return std::filesystem::path("runs") / e.name / fmt::format("seed_{}", e.seed);
+std::string changed_settings(const Experiment& e, const Experiment& plain) {
+  constexpr std::size_t kMost = 160;  // bytes; directories hold 255
+  const std::map<std::string, std::string> expected = plain.settings();
+  std::string text;
+  for (const auto& [path, value] : e.settings()) {
+    const auto there = expected.find(path);
+    if (path == "seed" || (there != expected.end() && there->second == value)) continue;
+    text += fmt::format("{}{}={}", text.empty() ? "" : ",", path, value);
+  }
+  std::erase(text, '"');
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c == '/' || c == ' ' || c == '\\'; }, '_');
+  return text.size() <= kMost ? text : fmt::format("settings_{:016x}", std::hash<std::string>()(text));
+}
+
+std::filesystem::path default_directory(const Experiment& e, const std::string& changed) {
+  return std::filesystem::path("runs") / e.name / changed / fmt::format("seed_{}", e.seed);
 }
 
 std::optional<RunResult> train_in_directory(Experiment& e, const std::filesystem::path& directory,

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 
 #include "run/experiment.h"
 #include "run/run_options.h"
@@ -10,8 +11,13 @@
 
 namespace goalpost {
 
-/// The directory of a run when none is asked for: runs/<name>/seed_<seed>.
-std::filesystem::path default_directory(const Experiment& experiment);
+/// What sets an experiment apart from the plain one of its name, as the name of a directory: "env.bits=40", several
+/// settings joined by ","; a hash where that would be too long. Empty if nothing does that affects results but the
+/// seed.
+std::string changed_settings(const Experiment& experiment, const Experiment& plain);
+
+/// The directory of a run when none is asked for: runs/<name>/seed_<seed>, or runs/<name>/<changed>/seed_<seed>.
+std::filesystem::path default_directory(const Experiment& experiment, const std::string& changed);
 
 /// Trains, with everything written into a new directory. Returns nothing if interrupted; what was saved until then
 /// stays. There is no directory if that was before the first step.

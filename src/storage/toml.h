@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -36,6 +37,8 @@ class TomlValues {
 
   /// Puts a text over the file's.
   void put(const std::string& path, const std::string& text) { values_[path] = {text, path}; }
+  void put(const std::string& path, Value value) { values_[path] = std::move(value); }
+  void erase(const std::string& path) { values_.erase(path); }
 
   const Value* find(const std::string& path) const;
   const std::map<std::string, Value>& all() const { return values_; }

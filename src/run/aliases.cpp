@@ -1,0 +1,106 @@
+#include "run/aliases.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "algos/registry.h"
+#include "core/check.h"
+#include "storage/config_text.h"
+
+namespace goalpost {
+namespace {
+
+std::string algorithm_of(const TomlValues& values) {
+  const TomlValues::Value* v = values.find("agent.algorithm");
+  const std::string* name = v == nullptr ? nullptr : std::get_if<std::string>(&v->value);
+  const auto all = algorithms();
+  const bool known =
+      name != nullptr && std::any_of(all.begin(), all.end(), [&](const AlgorithmEntry& e) { return e.name == *name; });
+  return known ? *name : "";
+}
+
+std::set<std::string> settings_of(const std::string& algorithm) {
+  std::set<std::string> paths;
+  const std::unique_ptr<Settings> settings = find_algorithm(algorithm).settings();
+  for (const FieldText& f : describe_fields([&](ConfigVisitor& v) { settings->visit(v); }))
+    paths.insert("agent." + f.path);
+  return paths;
+}
+
+// Goalpost's settings by the other names, as far as the algorithm has them.
+std::map<std::string, std::vector<std::string>> names_for(const std::string& algorithm) {
+  std::map<std::string, std::vector<std::string>> names = {{"n_envs", {"train.lanes"}},
+                                                           {"num_envs", {"train.lanes"}},
+                                                           {"total_timesteps", {"train.total_steps"}},
+                                                           {"learning_starts", {"train.warmup_steps"}},
+                                                           {"gradient_steps", {"train.updates_per_step"}}};
+  if (algorithm.empty()) return names;
+  const std::set<std::string> settings = settings_of(algorithm);
+  const auto add = [&](const char* name, const std::string& path) {
+    if (settings.contains(path)) names[name].push_back(path);
+  };
+  const std::string learner = "agent." + algorithm + ".";
+  add("buffer_size", "agent.replay.capacity");
+  add("batch_size", "agent.batch_size");
+  add("tau", learner + "tau");
+  add("gamma", learner + "gamma");
+  for (const char* optimizer : {"pi_adam", "q_adam", "alpha_adam", "adam", "rmsprop"})
+    add("learning_rate", learner + optimizer + ".lr");
+  return names;
+}
+
+bool is_set_by_hand(const TomlValues::Value& v) { return v.origin.starts_with("--set"); }
+
+// Stable-Baselines3 counts gradient steps after a step of all environments, and -1 means as many as there are.
+double updates_per_step(const TomlValues& values, const TomlValues::Value& steps) {
+  const std::int64_t* n = std::get_if<std::int64_t>(&steps.value);
+  if (n == nullptr || *n < -1)
+    throw UsageError(
+        fmt::format("gradient_steps = {}; expected an integer, at least -1 ({})", show(steps), steps.origin));
+  if (*n == -1) return 1;
+  const TomlValues::Value* lanes = values.find("train.lanes");
+  const std::int64_t* envs = lanes == nullptr ? nullptr : std::get_if<std::int64_t>(&lanes->value);
+  return static_cast<double>(*n) / static_cast<double>(envs == nullptr || *envs < 1 ? 1 : *envs);
+}
+
+}  // namespace
+
+std::vector<std::string> resolve_aliases(TomlValues& values) {
+  const std::string algorithm = algorithm_of(values);
+  const auto names = names_for(algorithm);
+  std::vector<std::string> notes;
+  std::vector<std::string> paths;  // gradient_steps last: it needs the number of environments
+  for (const auto& [path, value] : values.all()) paths.push_back(path);
+  std::stable_partition(paths.begin(), paths.end(),
+                        [](const std::string& p) { return !p.ends_with("gradient_steps"); });
+  for (const std::string& path : paths) {
+    const std::size_t dot = path.rfind('.');
+    const std::string table = dot == path.npos ? "" : path.substr(0, dot), name = path.substr(dot + 1);
+    if (!table.empty() && table != "train" && table != "agent" && table != "agent.replay" &&
+        table != "agent." + algorithm)
+      continue;
+    const auto found = names.find(name);
+    if (found == names.end() || std::find(found->second.begin(), found->second.end(), path) != found->second.end())
+      continue;
+    const TomlValues::Value value = *values.find(path);
+    values.erase(path);
+    const bool steps = name == "gradient_steps";
+    const double updates = steps ? updates_per_step(values, value) : 0;
+    for (const std::string& own : found->second) {
+      const TomlValues::Value* there = values.find(own);
+      if (there != nullptr && is_set_by_hand(*there) == is_set_by_hand(value))
+        throw UsageError(fmt::format("{} is another name of {}, which is set too ({} and {}); expected one of them",
+                                     path, own, value.origin, there->origin));
+      if (there != nullptr && is_set_by_hand(*there)) continue;
+      values.put(own, steps ? TomlValues::Value{updates, value.origin} : value);
+    }
+    notes.push_back(steps ? fmt::format("{} = {} sets train.updates_per_step = {}", path, show(value), updates)
+                          : fmt::format("{} = {} sets {}", path, show(value), fmt::join(found->second, ", ")));
+  }
+  return notes;
+}
+
+}  // namespace goalpost
