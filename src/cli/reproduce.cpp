@@ -106,8 +106,9 @@ std::vector<FinishedRun> runs_to_draw(const std::filesystem::path& out, const Fi
 int reproduce(const ReproduceOptions& o) {
   if (o.record) writable_source_directory();
   const FigureConfig figure = load_figure(o.figure);
+  const std::string name = o.figure.ends_with(".toml") ? std::filesystem::path(o.figure).stem().string() : o.figure;
   const std::filesystem::path out =
-      !o.out.empty() ? o.out : std::filesystem::path("runs") / "reproduce" / (o.figure + (o.quick ? "-quick" : ""));
+      !o.out.empty() ? o.out : std::filesystem::path("runs") / "reproduce" / (name + (o.quick ? "-quick" : ""));
   const int jobs = o.jobs > 0 ? o.jobs : usable_processors();
   check_set(figure, o);
   std::vector<Task> tasks = make_tasks(figure, o, out), missing;
@@ -161,9 +162,9 @@ int reproduce(const ReproduceOptions& o) {
     const std::filesystem::path place = results_directory() / "figures";
     std::filesystem::create_directories(place);
     for (const MeasuredFigure& f : figures) {
-      const std::string name = o.figure + f.plot.name.substr(std::string_view("figure").size());
-      write_file_atomically(place / (name + ".csv"), f.csv);
-      if (drawn) write_file_atomically(place / (name + ".svg"), read_file(out / (f.plot.name + ".svg")));
+      const std::string file = name + f.plot.name.substr(std::string_view("figure").size());
+      write_file_atomically(place / (file + ".csv"), f.csv);
+      if (drawn) write_file_atomically(place / (file + ".svg"), read_file(out / (f.plot.name + ".svg")));
     }
     fmt::print("recorded in {}\n", results_directory().string());
   }

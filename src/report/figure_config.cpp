@@ -62,6 +62,14 @@ std::vector<std::string> figure_names() {
 }
 
 FigureConfig load_figure(const std::string& name) {
+  if (name.ends_with(".toml")) {
+    try {
+      return read_figure(name);
+    } catch (const std::runtime_error& e) {
+      if (is_of_machine(e)) throw;
+      throw UsageError(e.what());
+    }
+  }
   const std::map<std::string, std::filesystem::path> files = figure_files();
   if (const auto file = files.find(name); file != files.end()) return read_figure(file->second);
   const std::vector<std::string> names = figure_names();

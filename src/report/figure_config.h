@@ -44,8 +44,8 @@ static_assert(complete<FigureConfig>);
 const std::map<std::string, FigureConfig>& figures();
 /// The names of figures(), sorted.
 std::vector<std::string> figure_names();
-/// @throws UsageError for an unknown name or a wrong file
-FigureConfig load_figure(const std::string& name);
+/// A name of figure_names(), or the path of a TOML file. @throws UsageError for an unknown name or a wrong file
+FigureConfig load_figure(const std::string& name_or_file);
 
 /// The settings along the x axes of figures that show an experiment.
 std::set<std::string> axes_of(const std::string& experiment);
