@@ -530,6 +530,46 @@ TEST_F(Program, ReadsPoliciesOfEarlierVersionsWithTheirConfiguration) {
   expect_refusal("evaluate alone.h5", "does not say what it is a policy of");
 }
 
+TEST_F(Program, TrainsAnAlgorithmOnAnEnvironment) {
+  const std::string small =
+      "--steps 300 --set learning_starts=200 --set batch_size=8 --set agent.td3.pi.hidden=[8] --set "
+      "agent.td3.q.hidden=[8] --set train.eval_episodes=2 --set train.final_eval_episodes=2 ";
+  const Outcome o = run("train td3 PointReach-v0 " + small + "--seed 3");
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_THAT(o.err, HasSubstr("no experiment has this pair; the algorithm's default settings"));
+  EXPECT_THAT(o.err, HasSubstr("with HER, as the reward is sparse"));
+  EXPECT_THAT(o.err, HasSubstr("learning_starts = 200 sets train.warmup_steps"));
+  const std::filesystem::path top = here_ / "runs/td3_pointreach_v0";
+  ASSERT_TRUE(std::filesystem::is_directory(top));
+  const std::filesystem::path changed = std::filesystem::directory_iterator(top)->path();
+  EXPECT_THAT(changed.filename().string(), HasSubstr("agent.batch_size=8,")) << "named by what differs";
+  EXPECT_TRUE(std::filesystem::exists(changed / "seed_3/result.json"));
+  expect_refusal("train td3 PointReach-v1", "no environment is called \"PointReach-v1\"; did you mean PointReach-v0?");
+  expect_refusal("train sac Pendulum-v1 --her", "--her: Pendulum-v1 has no goal");
+  expect_refusal("train bit_flip_her --her", "--her and --no-her are for `train ALGORITHM ENVIRONMENT`");
+}
+
+TEST_F(Program, TrainsSeveralSeedsSideBySide) {
+  const std::string command =
+      "train bit_flip_her --set env.bits=3 --set train.total_episodes=30 --set train.final_eval_episodes=5 --set "
+      "train.eval_episodes=5 --seed 1-2,7 --jobs 2 --out many";
+  const Outcome o = run(command);
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_THAT(o.out, HasSubstr("bit_flip_her"));
+  for (const char* seed : {"1", "2", "7"}) {
+    const std::string directory = std::string("many/seed_") + seed;
+    ASSERT_TRUE(read_result(here_ / directory)) << directory;
+    EXPECT_EQ(read_result(here_ / directory)->seed, std::stoi(seed));
+    EXPECT_TRUE(std::filesystem::exists(here_ / directory / "checkpoint.h5")) << "it may be trained further";
+  }
+  EXPECT_THAT(run(command).err, HasSubstr("3 runs, 3 of them finished earlier"));
+  expect_refusal("train bit_flip_her --seed 2-1", "--seed 2-1; expected a seed, a range A-B of at most 1000 or a list");
+  expect_refusal("train bit_flip_her --seed 1,1", "--seed 1,1; expected");
+  expect_refusal("train bit_flip_her --set env.bits=4 --set train.total_episodes=30 --seed 1-2 --out many",
+                 "many/seed_1 cannot be used for this run: ");
+  expect_refusal("train --resume many/seed_1 --jobs 2", "--resume goes on with one run as it is");
+}
+
 TEST_F(Program, ActsInAnotherEnvironmentOfTheSameShape) {
   ASSERT_EQ(
       run("train fetch_reach_sac --quiet --steps 400 --set train.warmup_steps=400 --set train.eval_episodes=2 --set "

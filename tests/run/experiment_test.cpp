@@ -1,13 +1,18 @@
 #include "run/experiment.h"
-#include "run/training_check.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <optional>
 #include <utility>
 
+#include "algos/registry.h"
 #include "core/check.h"
 #include "report/figure_config.h"
+#include "run/pair.h"
+#include "run/training_check.h"
+#include "support/temporary_directory.h"
 
 namespace goalpost {
 namespace {
@@ -27,6 +32,124 @@ std::string refusal(const std::vector<std::string>& set, const std::string& name
     return e.what();
   }
   return "accepted";
+}
+
+Experiment from_text(const std::string& text) {
+  TomlValues values = TomlValues::from_text(text, "mine.toml");
+  set_all(values, {});
+  return make_experiment(values);
+}
+
+std::string value_of(const Experiment& e, const std::string& path) { return e.settings().at(path); }
+
+TEST(Aliases, OfStableBaselines3SetWhatTheyMean) {
+  TomlValues values = load_experiment("fetch_reach_sac");
+  set_all(values,
+          {"n_envs=4", "train.learning_starts=1_000", "agent.buffer_size=1e5", "gradient_steps=2", "learning_rate=0.01",
+           "batch_size=64", "agent.sac.tau=0.5", "agent.gamma=0.9", "total_timesteps=2e4"});
+  const Experiment e = make_experiment(values);
+  EXPECT_EQ(e.train.lanes, 4);
+  EXPECT_EQ(e.train.warmup_steps, 1000);
+  EXPECT_EQ(e.train.updates_per_step, 0.5) << "two after a step of four environments";
+  EXPECT_EQ(e.train.total_steps, 20'000);
+  EXPECT_EQ(value_of(e, "agent.replay.capacity"), "100000");
+  EXPECT_EQ(value_of(e, "agent.batch_size"), "64");
+  for (const char* path : {"agent.sac.pi_adam.lr", "agent.sac.q_adam.lr", "agent.sac.alpha_adam.lr"})
+    EXPECT_EQ(value_of(e, path), "0.01") << path;
+  EXPECT_EQ(value_of(e, "agent.sac.tau"), "0.5");
+  EXPECT_EQ(value_of(e, "agent.sac.gamma"), "0.9");
+  set_all(values, {"gradient_steps=-1"});
+  EXPECT_EQ(make_experiment(values).train.updates_per_step, 1);
+}
+
+TEST(Aliases, StandInFilesAndGiveWayToTheCommandLine) {
+  const std::string text =
+      "name = \"mine\"\nnum_envs = 2\n[env]\nname = \"Pendulum-v1\"\n[agent]\nalgorithm = \"td3\"\n"
+      "learning_rate = 0.002\nbuffer_size = 5_000\n";
+  const Experiment e = from_text(text);
+  EXPECT_EQ(e.train.lanes, 2);
+  EXPECT_EQ(value_of(e, "agent.td3.q_adam.lr"), "0.002");
+  EXPECT_EQ(value_of(e, "agent.replay.capacity"), "5000");
+  TomlValues values = TomlValues::from_text(text, "mine.toml");
+  set_all(values, {"train.lanes=3"});
+  EXPECT_EQ(make_experiment(values).train.lanes, 3);
+}
+
+TEST(Aliases, RefuseBothNamesAndWhatTheyCannotMean) {
+  const auto message = [](const std::vector<std::string>& set) -> std::string {
+    try {
+      TomlValues values = load_experiment("fetch_reach_sac");
+      set_all(values, set);
+      make_experiment(values);
+    } catch (const UsageError& e) {
+      return e.what();
+    }
+    return "accepted";
+  };
+  EXPECT_THAT(message({"n_envs=4", "train.lanes=2"}),
+              HasSubstr("n_envs is another name of train.lanes, which is set too"));
+  EXPECT_THAT(message({"gradient_steps=often"}), HasSubstr("gradient_steps = "));
+  EXPECT_THAT(message({"agent.n_env=4"}), HasSubstr("agent.n_env"));
+}
+
+TEST(Extends, TakesTheValuesOfAnotherExperimentUnderANameOfItsOwn) {
+  const TemporaryDirectory here;
+  const auto file = [&](const std::string& name, const std::string& text) {
+    set_content(here / name, text);
+    return (here / name).string();
+  };
+  const std::string child =
+      file("child.toml", "extends = \"fetch_reach_sac\"\nname = \"child\"\n[agent.sac]\ngamma = 0.5\n");
+  const std::string grandchild = file("grandchild.toml", "extends = \"child.toml\"\nname = \"grandchild\"\n");
+  for (const std::string& path : {child, grandchild}) {
+    const Experiment e = make_experiment(load_experiment(path)), base = with("fetch_reach_sac", {});
+    std::map<std::string, std::string> settings = e.settings();
+    EXPECT_EQ(settings.at("agent.sac.gamma"), "0.5");
+    settings["agent.sac.gamma"] = base.settings().at("agent.sac.gamma");
+    EXPECT_EQ(settings, base.settings());
+  }
+  EXPECT_EQ(make_experiment(load_experiment(grandchild)).name, "grandchild");
+  const auto message = [](const std::string& path) -> std::string {
+    try {
+      load_experiment(path);
+    } catch (const UsageError& e) {
+      return e.what();
+    }
+    return "accepted";
+  };
+  EXPECT_THAT(message(file("a.toml", "extends = \"b.toml\"\nname = \"a\"\n")), HasSubstr("b.toml"));
+  file("b.toml", "extends = \"a.toml\"\nname = \"b\"\n");
+  EXPECT_THAT(message((here / "a.toml").string()), HasSubstr("a.toml extends itself"));
+  EXPECT_THAT(message(file("c.toml", "extends = \"fetch_reach_sack\"\nname = \"c\"\n")),
+              HasSubstr("did you mean fetch_reach_sac?"));
+  EXPECT_THAT(message(file("d.toml", "extends = \"fetch_reach_sac\"\n")), HasSubstr("without a name of its own"));
+}
+
+TEST(Pair, TakesAnExperimentsSettingsWhereOneHasThePairAndTheDefaultsElsewhere) {
+  const auto of = [](const std::string& algorithm, const std::string& env, std::optional<bool> her = {}) {
+    return make_experiment(pair_experiment(algorithm, env, her).values);
+  };
+  EXPECT_EQ(of("sac", "FetchReach-v4").settings(), with("fetch_reach_sac", {}).settings());
+  EXPECT_EQ(of("sac", "Pendulum-v1").settings(), with("pendulum_sac", {}).settings());
+  const Experiment push = of("td3", "FetchPush-v4");
+  EXPECT_EQ(push.name, "td3_fetchpush_v4");
+  EXPECT_EQ(push.label, "TD3+HER");
+  EXPECT_EQ(value_of(push, "agent.her.strategy"), "\"future\"") << "the reward is sparse";
+  EXPECT_EQ(value_of(of("td3", "FetchPush-v4", false), "agent.her.strategy"), "\"none\"");
+  EXPECT_EQ(value_of(of("td3", "FetchPushDense-v4"), "agent.her.strategy"), "\"none\"");
+  EXPECT_EQ(value_of(of("td3", "FetchPushDense-v4", true), "agent.her.strategy"), "\"future\"");
+  EXPECT_EQ(value_of(of("sac", "AntGather-v0"), "agent.her.strategy"), "\"none\"");
+  // Any continuous algorithm on any environment, and DQN where actions are discrete.
+  for (const AlgorithmEntry& a : algorithms())
+    for (const char* env : {"BitFlip-v0", "PointReach-v0", "Pendulum-v1", "RaceCar-v1", "FetchSlide-v4"}) {
+      const bool discrete = std::string(env) == "BitFlip-v0";
+      if ((a.action_kind == ActionSpace::Kind::discrete) != discrete || a.name == "hiro") continue;
+      EXPECT_NO_THROW(of(a.name, env)) << a.name << " " << env;
+    }
+  EXPECT_THROW(pair_experiment("hiro", "FetchPush-v4", true), UsageError);
+  EXPECT_THROW(pair_experiment("sac", "Pendulum-v1", true), UsageError);
+  EXPECT_THROW(pair_experiment("sack", "Pendulum-v1", {}), UsageError);
+  EXPECT_THROW(pair_experiment("sac", "Pendulum-v2", {}), UsageError);
 }
 
 TEST(Experiment, EveryFileIsValidAndNamedLikeItsFile) {
