@@ -16,8 +16,8 @@ const EnvSpec& continuous(const char* learner, const EnvSpec& spec) {
   return spec;
 }
 
-void Agent::remember(const StepBatch&, int) {
-  detail::throw_invalid_argument("Agent::remember: this agent has no memory that a dataset could fill");
+void Agent::add_offline_transition(const StepBatch&, int) {
+  detail::throw_invalid_argument("Agent::add_offline_transition: this agent has no memory that a dataset could fill");
 }
 
 }  // namespace goalpost

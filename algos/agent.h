@@ -33,13 +33,12 @@ class Learner {
   virtual void begin_with_policy(StateVisitor& v) { visit_policy(v); }
 };
 
-/// The specification again, if its actions are of the kind that a learner needs. @throws std::invalid_argument
-/// otherwise
+/// Returns spec; throws std::invalid_argument unless its action space is discrete, or continuous.
 const EnvSpec& discrete(const char* learner, const EnvSpec& spec);
 const EnvSpec& continuous(const char* learner, const EnvSpec& spec);
 
-/// A part of an agent's policy that begins as what an earlier run has learnt.
-struct InitialPolicy {
+/// A policy component initialized from an earlier run.
+struct WarmStart {
   std::string setting;  ///< that asks for it, for messages
   std::string run;      ///< directory of the earlier run; {seed} stands for the seed of this one
   std::string part;     ///< name of the part: taken from a policy that has a part of this name, else the whole is
@@ -59,8 +58,8 @@ struct TrainingCheck {
   std::vector<std::string> warnings;  ///< it learns nothing, which may be wanted
 };
 
-/// Numbers of which the distribution is of interest.
-struct Distribution {
+/// Numbers for a histogram in TensorBoard.
+struct HistogramSample {
   std::string name;  ///< group/name, as of metrics
   Matrix values;
 };
@@ -72,26 +71,26 @@ class Agent {
   /// May keep state per mode and lane; first marks lanes that begin an episode.
   virtual void act(const ObsBatch& obs, const std::vector<std::uint8_t>& first, Mode mode, MatrixRef action) = 0;
   virtual void observe(const StepBatch& step) = 0;
-  /// The next transition of a lane's memory, from a step of one lane that was taken elsewhere: episodes are told of
-  /// whole and before the first step. @throws std::invalid_argument if the agent has no memory for them
+  /// Adds an offline transition to the replay buffer of one environment; call with complete episodes, before training.
+  /// @throws std::invalid_argument if the agent has no replay buffer
   /// @throws std::runtime_error if the episode cannot be learnt from
-  virtual void remember(const StepBatch& step, int lane);
+  virtual void add_offline_transition(const StepBatch& step, int lane);
   /// Whether there is enough data for update.
   virtual bool ready() const = 0;
   /// Whether the memory holds so many transitions, or is full. After a resume without it, learning waits for this.
   virtual bool remembers(std::int64_t /*transitions*/) const { return true; }
   virtual void update(Metrics& metrics) = 0;
   /// Of the batch of the last update since the program began. Learning does not depend on it.
-  virtual std::vector<Distribution> distributions() { return {}; }
+  virtual std::vector<HistogramSample> histogram_samples() { return {}; }
   virtual void visit_policy(StateVisitor& v) = 0;
   virtual void visit_state(StateVisitor& v) = 0;
-  /// What a lane was on its way to at the last act, for pictures: the observation [obs] that it was to bring about, NaN
-  /// where nothing was asked. @returns false if the agent sets itself no sub-goals
+  /// The current sub-goal as a target observation [obs]; NaN where unconstrained. Used for rendering.
+  /// @returns false if the agent sets no sub-goals
   virtual bool subgoal(Mode, Index /*lane*/, VectorRef /*obs*/) const { return false; }
-  /// What is to be loaded before the first step of a run.
-  virtual std::vector<InitialPolicy> initial_policies() { return {}; }
-  /// visit_state without what was collected: how an agent goes on that fills its memory anew.
-  virtual void visit_without_memory(StateVisitor& v) { visit_state(v); }
+  /// Policies of earlier runs to load before training.
+  virtual std::vector<WarmStart> warm_starts() { return {}; }
+  /// visit_state without the replay buffer: for a resumed run that collects new transitions first.
+  virtual void visit_state_without_replay(StateVisitor& v) { visit_state(v); }
 };
 
 }  // namespace goalpost

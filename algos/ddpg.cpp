@@ -20,7 +20,7 @@ Ddpg::Ddpg(const EnvSpec& spec, const DdpgConfig& config, Rng rng)
 // a = μ(s|θ^μ) + N                                                                  Lillicrap et al., Algorithm 1
 void Ddpg::act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) {
   tape_.rewind();
-  a = tanh(pi_.frozen(tape_.alias(s, "s"))).value();
+  a = tanh(pi_.with_frozen_weights(tape_.alias(s, "s"))).value();
   if (mode == Mode::exploit) return;
   add_gaussian_noise(c_.exploration_noise, rng, a);
   replace_by_random(c_.random_action, rng, a);
@@ -32,7 +32,7 @@ Var Ddpg::critic_loss(const Batch& batch) {
   Var y;
   {
     Tape::NoGrad hold(tape_);  // y is a number
-    y = r + discount * q_target_.frozen(concat(s2, tanh(pi_target_.frozen(s2))));
+    y = r + discount * q_target_.with_frozen_weights(concat(s2, tanh(pi_target_.with_frozen_weights(s2))));
     if (c_.clip_targets) y = clamp(y, -1 / (1 - c_.gamma), 0);
   }
   return mean(square(y - q_(concat(s, a))));
@@ -43,7 +43,7 @@ Var Ddpg::critic_loss(const Batch& batch) {
 Var Ddpg::policy_loss(const Batch& batch) {
   Var s = tape_.alias(batch.s, "s");
   Var a = tanh(pi_(s));
-  return -mean(q_.frozen(concat(s, a))) + c_.action_penalty * mean(square(a));
+  return -mean(q_.with_frozen_weights(concat(s, a))) + c_.action_penalty * mean(square(a));
 }
 
 void Ddpg::update(const Batch& batch, Rng&, Metrics& metrics) {
@@ -56,7 +56,7 @@ void Ddpg::update(const Batch& batch, Rng&, Metrics& metrics) {
 Matrix Ddpg::action_values(const Batch& batch) {
   tape_.rewind();
   const Tape::NoGrad hold(tape_);
-  return q_.frozen(concat(tape_.alias(batch.s, "s"), tape_.alias(batch.a, "a"))).value();
+  return q_.with_frozen_weights(concat(tape_.alias(batch.s, "s"), tape_.alias(batch.a, "a"))).value();
 }
 
 void Ddpg::visit_policy(StateVisitor& v) { visit_part(v, "pi", pi_); }

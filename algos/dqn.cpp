@@ -20,7 +20,7 @@ Dqn::Dqn(const EnvSpec& spec, const DqnConfig& config, Rng rng)
 // a = argmax_a Q(s,a;θ), or random with probability ε                                        Mnih et al., Algorithm 1
 void Dqn::act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) {
   tape_.rewind();
-  a = argmax_rows(q_.frozen(tape_.alias(s, "s"))).value();
+  a = argmax_rows(q_.with_frozen_weights(tape_.alias(s, "s"))).value();
   if (mode == Mode::exploit) return;
   epsilon_greedy(c_.epsilon.at(explored_), choices_, rng, a);
   explored_ += static_cast<std::uint64_t>(s.cols());
@@ -33,8 +33,8 @@ Var Dqn::loss(const Batch& batch) {
   Var y;
   {
     Tape::NoGrad hold(tape_);  // y is a number
-    Var q2 = q_target_.frozen(s2);
-    Var v2 = c_.double_q ? select_rows(q2, argmax_rows(q_.frozen(s2)).value()) : max_rows(q2);
+    Var q2 = q_target_.with_frozen_weights(s2);
+    Var v2 = c_.double_q ? select_rows(q2, argmax_rows(q_.with_frozen_weights(s2)).value()) : max_rows(q2);
     y = r + discount * v2;
     if (c_.clip_targets) y = clamp(y, -1 / (1 - c_.gamma), 0);
   }
@@ -54,7 +54,7 @@ void Dqn::update(const Batch& batch, Rng&, Metrics& metrics) {
 Matrix Dqn::action_values(const Batch& batch) {
   tape_.rewind();
   const Tape::NoGrad hold(tape_);
-  return select_rows(q_.frozen(tape_.alias(batch.s, "s")), batch.a).value();
+  return select_rows(q_.with_frozen_weights(tape_.alias(batch.s, "s")), batch.a).value();
 }
 
 void Dqn::visit_policy(StateVisitor& v) { visit_part(v, "q", q_); }

@@ -39,8 +39,8 @@ constexpr auto fields(const HerConfig*) {
             "recompute the reward of a step that ended in a failure too, so that a crash becomes an arrival: a common "
             "fault, kept to measure it"),
       field("redraw_reached", &HerConfig::redraw_reached,
-            "so many times a goal is drawn again that had been reached before the transition; then the original goal "
-            "stays. Such goals say nothing about the way to anywhere, and where steps are short most are such",
+            "maximum redraws if the sampled goal was already achieved before the transition; then the original goal "
+            "stays",
             0, 1000),
   };
 }

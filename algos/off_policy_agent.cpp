@@ -49,7 +49,7 @@ class OffPolicyAgent final : public Agent {
     normalizer_.observe(state_);
   }
 
-  void remember(const StepBatch& step, int lane) override {
+  void add_offline_transition(const StepBatch& step, int lane) override {
     buffer_.add(step, 0, lane);
     if (her_ != nullptr && step.ended(0)) check_last_episode(lane);
     if (!normalizer_.enabled()) return;
@@ -77,7 +77,7 @@ class OffPolicyAgent final : public Agent {
     updated_ = true;
   }
 
-  std::vector<Distribution> distributions() override {
+  std::vector<HistogramSample> histogram_samples() override {
     if (!updated_) return {};
     return {{"train/q_values", learner_->action_values(batch_)}};
   }
@@ -88,11 +88,11 @@ class OffPolicyAgent final : public Agent {
   }
 
   void visit_state(StateVisitor& v) override {
-    visit_without_memory(v);
+    visit_state_without_replay(v);
     visit_part(v, "replay", buffer_);
   }
 
-  void visit_without_memory(StateVisitor& v) override {
+  void visit_state_without_replay(StateVisitor& v) override {
     visit_part(v, "learner", *learner_);
     visit_part(v, "normalizer", normalizer_);
     visit_part(v, "act_rng", act_rng_);

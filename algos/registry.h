@@ -43,7 +43,8 @@ const AlgorithmEntry& find_algorithm(std::string_view name);
 void add_algorithm(AlgorithmEntry entry);
 /// The same for a learner: the off-policy agent with it, HER included, and HIRO's levels may be it.
 void add_algorithm(LearnerEntry learner);
-/// The same for a class with a constructor L(const EnvSpec&, const C&, Rng) and a plain configuration C that holds gamma.
+/// The same for a class with a constructor L(const EnvSpec&, const C&, Rng) and a plain configuration C that holds
+/// gamma.
 template <class L, Config C>
 void add_algorithm(std::string name, ActionSpace::Kind action_kind, std::string doc) {
   add_algorithm(learner_entry<L, C>(std::move(name), action_kind, std::move(doc)));

@@ -39,7 +39,8 @@ Var Sac::critic_loss(const Batch& batch, Rng& rng) {
     Tape::NoGrad hold(tape_);                  // y is a number
     auto [a2, log_pi2] = pi_.sample(s2, rng);  // a' ~ π_φ(·|s')
     Var sa2 = concat(s2, a2);
-    Var v2 = min(q1_target_.frozen(sa2), q2_target_.frozen(sa2)) - alpha * log_pi2;  // V_θ̄(s'), (3), twin minimum
+    Var v2 = min(q1_target_.with_frozen_weights(sa2), q2_target_.with_frozen_weights(sa2)) -
+             alpha * log_pi2;  // V_θ̄(s'), (3), twin minimum
     y = r + discount * v2;
   }
   Var sa = concat(s, a);
@@ -53,7 +54,7 @@ Var Sac::policy_loss(const Batch& batch, Rng& rng) {
   auto [a, log_pi] = pi_.sample(s, rng);  // a = f_φ(ε;s), (8)
   log_prob_ = log_pi.value();
   Var sa = concat(s, a);
-  return mean(alpha * log_pi - min(q1_.frozen(sa), q2_.frozen(sa)));  // θ held fixed
+  return mean(alpha * log_pi - min(q1_.with_frozen_weights(sa), q2_.with_frozen_weights(sa)));  // θ held fixed
 }
 
 // J(α) = E [−α log π(a|s) − α H̄]                                                  (18)
@@ -77,7 +78,7 @@ Matrix Sac::action_values(const Batch& batch) {
   tape_.rewind();
   const Tape::NoGrad hold(tape_);
   Var sa = concat(tape_.alias(batch.s, "s"), tape_.alias(batch.a, "a"));
-  return min(q1_.frozen(sa), q2_.frozen(sa)).value();
+  return min(q1_.with_frozen_weights(sa), q2_.with_frozen_weights(sa)).value();
 }
 
 void Sac::visit_policy(StateVisitor& v) { visit_part(v, "pi", pi_); }

@@ -23,7 +23,7 @@ Td3::Td3(const EnvSpec& spec, const Td3Config& config, Rng rng)
 // a = π_φ(s) + ε,  ε ~ N(0, σ)                                                       Algorithm 1
 void Td3::act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) {
   tape_.rewind();
-  a = tanh(pi_.frozen(tape_.alias(s, "s"))).value();
+  a = tanh(pi_.with_frozen_weights(tape_.alias(s, "s"))).value();
   if (mode == Mode::exploit) return;
   add_gaussian_noise(c_.exploration_noise, rng, a);
   replace_by_random(c_.random_action, rng, a);
@@ -37,10 +37,10 @@ Var Td3::critic_loss(const Batch& batch, Rng& rng) {
     Tape::NoGrad hold(tape_);  // y is a number
     Var eps = clamp(normal(tape_, a.rows(), a.cols(), 0, c_.target_noise, rng), -c_.noise_clip, c_.noise_clip);
     if (c_.target_noise_in_units) eps.value().array().colwise() /= half_range_.array();
-    Var a2 = tanh(pi_target_.frozen(s2)) + eps;
+    Var a2 = tanh(pi_target_.with_frozen_weights(s2)) + eps;
     if (c_.clip_target_actions) a2 = clamp(a2, -1, 1);
     Var sa2 = concat(s2, a2);
-    y = r + discount * min(q1_target_.frozen(sa2), q2_target_.frozen(sa2));
+    y = r + discount * min(q1_target_.with_frozen_weights(sa2), q2_target_.with_frozen_weights(sa2));
     if (c_.clip_targets) y = clamp(y, -1 / (1 - c_.gamma), 0);
   }
   Var sa = concat(s, a);
@@ -53,7 +53,7 @@ Var Td3::critic_loss(const Batch& batch, Rng& rng) {
 Var Td3::policy_loss(const Batch& batch) {
   Var s = tape_.alias(batch.s, "s");
   Var a = tanh(pi_(s));
-  return -mean(q1_.frozen(concat(s, a))) + c_.action_penalty * mean(square(a));
+  return -mean(q1_.with_frozen_weights(concat(s, a))) + c_.action_penalty * mean(square(a));
 }
 
 void Td3::update(const Batch& batch, Rng& rng, Metrics& metrics) {
@@ -67,7 +67,7 @@ void Td3::update(const Batch& batch, Rng& rng, Metrics& metrics) {
 Matrix Td3::action_values(const Batch& batch) {
   tape_.rewind();
   const Tape::NoGrad hold(tape_);
-  return q1_.frozen(concat(tape_.alias(batch.s, "s"), tape_.alias(batch.a, "a"))).value();
+  return q1_.with_frozen_weights(concat(tape_.alias(batch.s, "s"), tape_.alias(batch.a, "a"))).value();
 }
 
 void Td3::visit_policy(StateVisitor& v) { visit_part(v, "pi", pi_); }

@@ -16,7 +16,7 @@ void BM_mlp_forward(State& state, const Network& n) {
   Tape tape;
   measure(state, double(n.batch), [&] {
     tape.rewind();
-    net.frozen(tape.alias(x));
+    net.with_frozen_weights(tape.alias(x));
   });
   report_flops(state, n.forward_flops());
 }

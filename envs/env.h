@@ -43,7 +43,8 @@ class Env {
   virtual ~Env() = default;
   virtual const EnvSpec& spec() const = 0;
   virtual void reset(Rng& rng) = 0;
-  /// The same where episodes may go on in the world of the last one (tasks of envs/goal_task.h): begins it anew.
+  /// Like reset(), but always resets the simulator: in chains of sub-tasks (envs/goal_task.h) reset() may continue in
+  /// it.
   virtual void reset_world(Rng& rng) { reset(rng); }
   /// Whether reset would go on in this world if the episode ended now. An evaluation runs whole chains of episodes.
   virtual bool chain_goes_on() const { return false; }

@@ -41,8 +41,9 @@ const C& env_config(const Settings& settings) {
 
 struct EnvEntry {
   std::string name, doc;
-  std::function<std::unique_ptr<EnvSettings>()> settings;    ///< its configuration with default values
-  std::function<EnvFactory(const Settings& settings)> world;  ///< without the task; copies what it needs of the settings
+  std::function<std::unique_ptr<EnvSettings>()> settings;  ///< its configuration with default values
+  std::function<EnvFactory(const Settings& settings)>
+      world;  ///< without the task; copies what it needs of the settings
 
   /// @param rng of the run: draws what a task draws once
   EnvFactory factory(const Settings& settings, Rng rng) const;
@@ -59,9 +60,10 @@ void add_environment(std::string name, std::string doc, std::unique_ptr<Env> (*m
   add_environment({.name = std::move(name),
                    .doc = std::move(doc),
                    .settings = [] { return std::make_unique<EnvSettingsOf<C>>(); },
-                   .world = [make](const Settings& settings) {
-                     return EnvFactory([make, config = env_config<C>(settings)] { return make(config); });
-                   }});
+                   .world =
+                       [make](const Settings& settings) {
+                         return EnvFactory([make, config = env_config<C>(settings)] { return make(config); });
+                       }});
 }
 /// @throws UsageError for an unknown name, with the nearest known one
 const EnvEntry& find_environment(std::string_view name);

@@ -18,6 +18,6 @@ GaussianPolicy::Sample GaussianPolicy::sample(Var s, Rng& rng) {
   return {tanh(u), sum_rows(log_normal - log_slope)};
 }
 
-Var GaussianPolicy::mode(Var s) const { return tanh(slice_rows(net_.frozen(s), 0, action_dim_)); }
+Var GaussianPolicy::mode(Var s) const { return tanh(slice_rows(net_.with_frozen_weights(s), 0, action_dim_)); }
 
 }  // namespace goalpost

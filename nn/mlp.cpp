@@ -59,7 +59,7 @@ Var Mlp::operator()(Var x) {
   return apply(layers_, again_, x, [&tape = x.tape()](Parameter& p) { return p.on(tape); });
 }
 
-Var Mlp::frozen(Var x) const {
+Var Mlp::with_frozen_weights(Var x) const {
   return apply(layers_, again_, x, [&tape = x.tape()](const Parameter& p) { return p.frozen_on(tape); });
 }
 

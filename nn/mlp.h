@@ -39,12 +39,12 @@ static_assert(complete<MlpConfig>);
 /// A value type: copying copies the weights, which is how a target network is made.
 class Mlp {
  public:
-  /// @param again so many of the input's last numbers also enter the second layer, beside what the first makes of all
+  /// @param again the last `again` inputs are also fed to the second layer
   Mlp(Index in, Index out, const MlpConfig& config, Rng rng, Index again = 0);
   /// @shape x [in x B] -> [out x B]. Gradients reach x and the weights. @alloc none after the first call
   Var operator()(Var x);
   /// The same function of the same weights; gradients reach x only.
-  Var frozen(Var x) const;
+  Var with_frozen_weights(Var x) const;
   ParameterList parameters();
   void visit_state(StateVisitor& v);
   Index in() const { return layers_.front().W.value.cols(); }

@@ -50,7 +50,7 @@ constexpr auto fields(const IntrinsicConfig*) {
             "of the low level; distance: -|error|, mean_square: minus the mean of the error's squares",
             "Nachum et al. 2018, 3.2"),
       field("reached", &IntrinsicConfig::reached,
-            "a sub-goal is reached when the reward is at least minus this; 0: that is not asked", 0, 1e9),
+            "a sub-goal is reached when the intrinsic reward is at least minus this; 0 disables", 0, 1e9),
       field("at_subgoal", &IntrinsicConfig::at_subgoal,
             "what reaching does; go_on: nothing, end: the low level's task ends (it does not bootstrap), end_segment: "
             "and the high level decides anew",
@@ -115,8 +115,8 @@ enum class Learns : int { always, pretraining, never };
 inline constexpr std::array kLearnsNames = {"always", "pretraining", "never"};
 constexpr EnumNames enum_names(Learns) { return kLearnsNames; }
 
-/// Settings of the learners that a level may be, with the paper's values of TD3. Exploration is the level's: that of TD3
-/// and of DDPG is off.
+/// Settings of the learners that a level may be, with the paper's values of TD3. Exploration is the level's: that of
+/// TD3 and of DDPG is off.
 LearnerSettings level_learners();
 
 /// What each level has of its own.
@@ -195,13 +195,12 @@ constexpr auto fields(const HiroConfig*) {
       field("short_segments", &HiroConfig::short_segments,
             "keep: segments that an episode's end has cut are learnt from, with a discount of gamma^(steps/c); drop: "
             "they are not"),
-      field(
-          "next_subgoal", &HiroConfig::next_subgoal,
-          "that the low level's target looks at across a decision; transition: h(s,g,s') as everywhere, decision: the "
-          "new one (released code)",
-          "Nachum et al. 2018, 3.1"),
+      field("next_subgoal", &HiroConfig::next_subgoal,
+            "sub-goal used in the low level's target when s' is a decision step; transition: h(s,g,s') as everywhere, "
+            "decision: the new one (released code)",
+            "Nachum et al. 2018, 3.1"),
       field("subgoal_input", &HiroConfig::subgoal_input,
-            "how the low level sees a sub-goal; offset: as the change that is left, point: as what is aimed at",
+            "input of the low level; offset: remaining displacement, point: absolute target",
             "Nachum et al. 2018, 3.1"),
       field("hidden_from_low", &HiroConfig::hidden_from_low,
             "numbers of the observation that the low level sees as 0; the released code hides x and y: [0, 1]", 0, 1e6),

@@ -245,8 +245,8 @@ void Hiro::update(Metrics& metrics) {
     }
 }
 
-std::vector<Distribution> Hiro::distributions() {
-  std::vector<Distribution> list;
+std::vector<HistogramSample> Hiro::histogram_samples() {
+  std::vector<HistogramSample> list;
   if (low_.updated) list.push_back({"lo/q_values", low_.learner->action_values(low_.batch)});
   if (!high_.updated) return list;
   list.push_back({"hi/q_values", high_.learner->action_values(high_.batch)});
@@ -320,13 +320,13 @@ void Hiro::visit_policy(StateVisitor& v) {
 }
 
 void Hiro::visit_state(StateVisitor& v) {
-  visit_without_memory(v);
+  visit_state_without_replay(v);
   visit_part(v, "transitions", transitions_);
   visit_part(v, "segments", segments_);
 }
 
 // An evaluation's lanes are left out: every evaluation begins new episodes.
-void Hiro::visit_without_memory(StateVisitor& v) {
+void Hiro::visit_state_without_replay(StateVisitor& v) {
   visit_part(v, "low", low_);
   visit_part(v, "high", high_);
   v.visit("points", training_.point);
@@ -354,8 +354,8 @@ void Hiro::visit_without_memory(StateVisitor& v) {
   visit_part(v, "update_rng", update_rng_);
 }
 
-std::vector<InitialPolicy> Hiro::initial_policies() {
-  std::vector<InitialPolicy> list;
+std::vector<WarmStart> Hiro::warm_starts() {
+  std::vector<WarmStart> list;
   for (const auto& [name, level] : {std::pair{"low", &low_}, std::pair{"high", &high_}})
     if (!level->c.policy.empty())
       list.push_back({.setting = detail::concatenate("agent.hiro.", name, ".policy"),

@@ -74,11 +74,11 @@ class Hiro final : public Agent {
   void update(Metrics& metrics) override;
   /// Q of both levels, and the sub-goals that the high level learnt from, after the correction, by number of the
   /// observation and in its unit.
-  std::vector<Distribution> distributions() override;
+  std::vector<HistogramSample> histogram_samples() override;
   void visit_policy(StateVisitor& v) override;
   void visit_state(StateVisitor& v) override;
-  void visit_without_memory(StateVisitor& v) override;
-  std::vector<InitialPolicy> initial_policies() override;
+  void visit_state_without_replay(StateVisitor& v) override;
+  std::vector<WarmStart> warm_starts() override;
   bool subgoal(Mode mode, Index lane, VectorRef obs) const override;
 
   /// [subgoal x N] what each lane's low level was asked for at the last act: the change that was left.
@@ -90,7 +90,7 @@ class Hiro final : public Agent {
 
   // The parts of the algorithm, public for tests and benchmarks.
 
-  /// Draws a batch with rewards of now, in the form that the learner takes. @pre ready() @alloc none
+  /// Samples a batch and recomputes the intrinsic rewards, as input of the learner. @pre ready() @alloc none
   const Batch& sample_low();
   /// Draws segments and corrects their sub-goals. @pre segments().size() > 0 @alloc none
   const Batch& sample_high();

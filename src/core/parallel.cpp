@@ -129,13 +129,13 @@ thread_local bool use_in_team = false;
 // part is one exchange of the ticket, which fails if the job has changed; a job ends when all parts are done, so
 // whoever has taken one may read the job. Thread i takes part i if it is there, because its cache holds what it has
 // made of the same columns before; what is left over it takes afterwards.
-class Crew {
+class ThreadPool {
  public:
-  static Crew& instance() {
-    static Crew crew;
+  static ThreadPool& instance() {
+    static ThreadPool crew;
     return crew;
   }
-  ~Crew() { stop(); }
+  ~ThreadPool() { stop(); }
 
   void run(int parts, detail::Calls& calls) {
     const std::unique_lock lock(mutex_, std::try_to_lock);
@@ -287,7 +287,7 @@ void detail::run_parts(int parts, void (*body)(void*, int), void* context) {
     return;
   }
   Calls calls{.body = body, .context = context};
-  Crew::instance().run(parts, calls);
+  ThreadPool::instance().run(parts, calls);
   if (calls.error) std::rethrow_exception(calls.error);
 }
 

@@ -1,4 +1,5 @@
-// Looking names up, with a suggestion when there is none, and adding them: for registries, configuration keys and enumerations.
+// Looking names up, with a suggestion when there is none, and adding them: for registries, configuration keys and
+// enumerations.
 #pragma once
 
 #include <algorithm>

@@ -82,7 +82,7 @@ void log_hparams(Experiment& e, RunLog& log) {
 }
 
 void write_histograms(Agent& agent, std::int64_t step, RunLog& log) {
-  for (const Distribution& d : agent.distributions()) {
+  for (const HistogramSample& d : agent.histogram_samples()) {
     const std::vector<double> values(d.values.data(), d.values.data() + d.values.size());
     log.events().add_histogram(step, d.name, values);
   }

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "core/parallel.h"
-#include "run/initial_policy.h"
 #include "run/policy_file.h"
 #include "run/run_files.h"
 #include "run/training_check.h"
+#include "run/warm_start.h"
 #include "storage/dataset.h"
 #include "storage/dataset_task.h"
 #include "storage/file.h"
@@ -53,7 +53,7 @@ std::optional<std::string> fill_memory(RunParts& parts) {
   int lane = 0;
   try {
     const auto remember = [&](const StepBatch& step) {
-      parts.agent->remember(step, lane);
+      parts.agent->add_offline_transition(step, lane);
       if (step.ended(0)) lane = (lane + 1) % parts.env.lanes();
     };
     if (!replay_dataset(c->replay.dataset, parts.env.spec(), remember, parts.options.stop)) return std::nullopt;
@@ -71,7 +71,7 @@ std::optional<std::string> fill_memory(RunParts& parts) {
 }
 
 bool begin_agent(RunParts& parts) {
-  std::vector<std::string> inputs = load_initial_policies(*parts.agent, parts.experiment);
+  std::vector<std::string> inputs = load_warm_starts(*parts.agent, parts.experiment);
   const std::optional<std::string> dataset = fill_memory(parts);
   if (!dataset) return false;
   if (!dataset->empty()) inputs.push_back(*dataset);

@@ -20,7 +20,7 @@ void Run::visit_state(StateVisitor& v, bool memory) {
   if (memory)
     agent.visit_state(v);
   else
-    agent.visit_without_memory(v);
+    agent.visit_state_without_replay(v);
 }
 
 TrainEnd train(Run& run, const TrainConfig& c) {
@@ -82,7 +82,7 @@ TrainEnd train(Run& run, const TrainConfig& c) {
     }
     ++progress.updates;
   };
-  // Beside a step all updates are done: after it the memory would hold what they may not see.
+  // With overlap all due updates are done during the step; otherwise they would see newer data.
   const auto warm = [&] { return progress.step > c.warmup_steps && agent.ready() && agent.remembers(c.warmup_steps); };
   const std::function<void()> do_updates = [&] {
     if (s.updates_due < 1 || !warm()) return;  // due, but not warm: the run was resumed without its memory

@@ -612,9 +612,9 @@ TEST(HiroLearning, ALevelThatBeginsWithAPolicyHasItAsItsTargetPolicyToo) {
     }
     Hiro earlier(toy_spec(), c, 1, Rng(1)), agent(toy_spec(), c, 1, Rng(2));
     const Snapshot critics = snapshot(agent);
-    std::vector<InitialPolicy> wanted = agent.initial_policies();
+    std::vector<WarmStart> wanted = agent.warm_starts();
     ASSERT_EQ(wanted.size(), 2u);
-    for (const InitialPolicy& policy : wanted) {
+    for (const WarmStart& policy : wanted) {
       SnapshotVisitor there;
       (policy.part == "low" ? earlier.low() : earlier.high()).visit_policy(there);
       RestoreVisitor give(there.entries);

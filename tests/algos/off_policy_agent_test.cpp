@@ -148,7 +148,8 @@ TEST(OffPolicyAgent, TakesStatisticsOfAnEpisodeWithHerGoalsWhenItEnds) {
     FixedGoal task(3);
     const auto agent = task.agent(seen, {.strategy = HerStrategy::final, .k = 1'000});  // one in 1,001 stays as it was
     const auto take = [&](int steps) {
-      for (int t = 0; t < steps; ++t) offline ? agent->remember(task.next(), 0) : agent->observe(task.next());
+      for (int t = 0; t < steps; ++t)
+        offline ? agent->add_offline_transition(task.next(), 0) : agent->observe(task.next());
     };
     take(2);
     EXPECT_EQ(shown(*agent, seen), matrix({{0}, {1}, {3}, {0}, {1}, {3.04}})) << "nothing has ended";
@@ -211,7 +212,7 @@ TEST(OffPolicyAgent, RefusesOfflineEpisodesThatHerCouldNotReplay) {
     const auto agent =
         make_off_policy_agent(std::make_unique<Witness>(&seen), task.spec,
                               {.batch_size = 4, .replay = {.capacity = 20}, .her = {.strategy = strategy}}, 1, Rng(1));
-    for (int t = 0; t < 2 * length; ++t) agent->remember(task.next(), 0);
+    for (int t = 0; t < 2 * length; ++t) agent->add_offline_transition(task.next(), 0);
     EXPECT_TRUE(agent->ready());
     Metrics metrics;
     agent->update(metrics);

@@ -297,7 +297,8 @@ TEST_F(Alloc, HiroLives) {
     c.high.capacity = 20;
     c.high.updates = 1;
     for (LevelConfig* level : {&c.low, &c.high})
-      sac_of(*level).pi.hidden = sac_of(*level).q.hidden = td3_of(*level).pi.hidden = td3_of(*level).q.hidden = {32, 32};
+      sac_of(*level).pi.hidden = sac_of(*level).q.hidden = td3_of(*level).pi.hidden =
+          td3_of(*level).q.hidden = {32, 32};
     const std::unique_ptr<Agent> agent = std::make_unique<Hiro>(env.spec(), c, 3, Rng(2));
     Matrix action = Matrix::Zero(2, 3);
     Metrics metrics;

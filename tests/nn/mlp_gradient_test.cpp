@@ -32,7 +32,8 @@ TEST_P(MlpGradient, OfEveryParameterAgrees) {
 TEST_P(MlpGradient, OfTheInputAgreesWhetherTrainableOrFrozen) {
   Mlp net = make();
   expect_gradient([&](Tape&, const std::vector<Var>& x) { return net(x[0]); }, {random_matrix(3, 6, 1)}, {2, 6});
-  expect_gradient([&](Tape&, const std::vector<Var>& x) { return net.frozen(x[0]); }, {random_matrix(3, 6, 1)}, {2, 6});
+  expect_gradient([&](Tape&, const std::vector<Var>& x) { return net.with_frozen_weights(x[0]); },
+                  {random_matrix(3, 6, 1)}, {2, 6});
 }
 INSTANTIATE_TEST_SUITE_P(Configurations, MlpGradient,
                          ::testing::Values(Case{{7, 5}, Activation::relu, false}, Case{{7, 5}, Activation::tanh, true},

@@ -78,7 +78,7 @@ TEST(Mlp, TheLastInputsMayEnterTheSecondLayerToo) {
   named(net, "W1").value << named(plain, "W1").value, matrix({{10}, {-1}});
   Tape tape;  // what WithReluAgreesWithPython has, plus 10 and -1 times the second input
   expect_close(net(tape.constant(kInput)).value(), matrix({{19.275, 2.69375}, {1, -0.925}}), 1e-5);
-  EXPECT_TRUE(same_bits(net(tape.constant(kInput)).value(), net.frozen(tape.constant(kInput)).value()));
+  EXPECT_TRUE(same_bits(net(tape.constant(kInput)).value(), net.with_frozen_weights(tape.constant(kInput)).value()));
   EXPECT_EQ(Mlp(2, 2, config({}, Activation::relu), Rng(1), 1).in(), 2) << "there is no second layer";
   EXPECT_THROW_MESSAGE(Mlp(2, 2, c, Rng(1), 3), std::invalid_argument, "again = 3 of 2 inputs; expected 0 to 2");
 }
@@ -88,7 +88,7 @@ TEST(Mlp, FrozenEqualsTrainableAndGivesNoParameterGradient) {
     Mlp net(5, 3, config({17, 9}, Activation::relu, layer_norm), Rng(2));
     Tape tape;
     Matrix x = random_matrix(5, 11, 1), dx_trainable = Matrix::Zero(5, 11), dx_frozen = dx_trainable;
-    const Var trainable = net(tape.leaf(x, dx_trainable)), frozen = net.frozen(tape.leaf(x, dx_frozen));
+    const Var trainable = net(tape.leaf(x, dx_trainable)), frozen = net.with_frozen_weights(tape.leaf(x, dx_frozen));
     EXPECT_TRUE(same_bits(trainable.value(), frozen.value()));
     tape.backward(sum(frozen));
     for (const Parameter* p : net.parameters()) EXPECT_TRUE(p->grad.isZero(0)) << p->name;
@@ -103,10 +103,10 @@ TEST(Mlp, FrozenEqualsTrainableAndGivesNoParameterGradient) {
 TEST(Mlp, ACopyHasItsOwnWeights) {
   Mlp net(2, 1, config({4}, Activation::tanh), Rng(3)), copy = net;
   Tape tape;
-  const Matrix x = random_matrix(2, 3, 1), before = net.frozen(tape.constant(x)).value();
-  EXPECT_TRUE(same_bits(copy.frozen(tape.constant(x)).value(), before));
+  const Matrix x = random_matrix(2, 3, 1), before = net.with_frozen_weights(tape.constant(x)).value();
+  EXPECT_TRUE(same_bits(copy.with_frozen_weights(tape.constant(x)).value(), before));
   for (Parameter* p : copy.parameters()) p->value.setZero();
-  EXPECT_TRUE(same_bits(net.frozen(tape.constant(x)).value(), before));
+  EXPECT_TRUE(same_bits(net.with_frozen_weights(tape.constant(x)).value(), before));
 }
 
 TEST(Mlp, EqualGeneratorsGiveEqualWeightsAndOthersDoNot) {
@@ -179,7 +179,8 @@ TEST(Mlp, RestoresItsStateExactly) {
   restore(other, snapshot(net));
   Tape tape;
   const Matrix x = random_matrix(3, 4, 1);
-  EXPECT_TRUE(same_bits(net.frozen(tape.constant(x)).value(), other.frozen(tape.constant(x)).value()));
+  EXPECT_TRUE(same_bits(net.with_frozen_weights(tape.constant(x)).value(),
+                        other.with_frozen_weights(tape.constant(x)).value()));
 }
 
 TEST(Mlp, RefusesSizesThatAreNotPositive) {

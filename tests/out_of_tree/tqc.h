@@ -58,7 +58,7 @@ class Tqc final : public Learner {
       const Tape::NoGrad hold(tape_);
       auto [a2, log_pi2] = pi_.sample(s2, rng);
       Var sa2 = concat(s2, a2);
-      atoms_ = concat(z1_target_.frozen(sa2), z2_target_.frozen(sa2)).value();
+      atoms_ = concat(z1_target_.with_frozen_weights(sa2), z2_target_.with_frozen_weights(sa2)).value();
       for (Index j = 0; j < atoms_.cols(); ++j) std::sort(atoms_.col(j).begin(), atoms_.col(j).end());
       atoms_.conservativeResize(2 * (c_.quantiles - c_.dropped), Eigen::NoChange);  // the truncation, section 3.2
       atoms_.rowwise() -= c_.alpha * log_pi2.value().row(0);
@@ -71,7 +71,7 @@ class Tqc final : public Learner {
   Var policy_loss(const Batch& batch, Rng& rng) {
     Var s = tape_.alias(batch.s, "s");
     auto [a, log_pi] = pi_.sample(s, rng);
-    return c_.alpha * mean(log_pi) - mean(concat(z1_.frozen(concat(s, a)), z2_.frozen(concat(s, a))));
+    return c_.alpha * mean(log_pi) - mean(concat(z1_.with_frozen_weights(concat(s, a)), z2_.with_frozen_weights(concat(s, a))));
   }
   void update(const Batch& batch, Rng& rng, Metrics& metrics) override {
     metrics.add("train/critic_loss", minimise(tape_, z_opt_, [&] { return critic_loss(batch, rng); }));

@@ -1,4 +1,4 @@
-#include "run/initial_policy.h"
+#include "run/warm_start.h"
 
 #include <fmt/format.h>
 
@@ -70,8 +70,7 @@ class Give final : public NamedVisitor {
 };
 
 // How numbers of the same shape are to be read. @throws UsageError if the two networks differ in it
-void compare_networks(const InitialPolicy& wanted, const Experiment& experiment, const Experiment& source,
-                      bool has_part) {
+void compare_networks(const WarmStart& wanted, const Experiment& experiment, const Experiment& source, bool has_part) {
   const std::map<std::string, std::string> here = experiment.settings(), there = source.settings();
   const auto learner = [](const std::map<std::string, std::string>& settings, const std::string& level) {
     const auto found = settings.find(level + "learner");
@@ -88,7 +87,7 @@ void compare_networks(const InitialPolicy& wanted, const Experiment& experiment,
   }
 }
 
-void load(const InitialPolicy& wanted, const Experiment& experiment, const std::string& directory) {
+void load(const WarmStart& wanted, const Experiment& experiment, const std::string& directory) {
   const LoadedRun run = load_run(directory);
   Collect there;
   run.agent->visit_policy(there);
@@ -107,9 +106,9 @@ void load(const InitialPolicy& wanted, const Experiment& experiment, const std::
 
 }  // namespace
 
-std::vector<std::string> load_initial_policies(Agent& agent, const Experiment& experiment) {
+std::vector<std::string> load_warm_starts(Agent& agent, const Experiment& experiment) {
   std::vector<std::string> inputs;
-  for (const InitialPolicy& wanted : agent.initial_policies()) {
+  for (const WarmStart& wanted : agent.warm_starts()) {
     std::string directory = wanted.run;
     const std::size_t at = directory.find("{seed}");
     if (at != std::string::npos) directory.replace(at, 6, std::to_string(experiment.seed));

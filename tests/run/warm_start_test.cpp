@@ -1,5 +1,5 @@
 // A level of HIRO begins with what an earlier run has learnt.
-#include "run/initial_policy.h"
+#include "run/warm_start.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -63,7 +63,7 @@ std::vector<std::vector<unsigned char>> numbers(Agent& agent, const std::string&
   return all;
 }
 
-TEST(InitialPolicy, IsTheWholePolicyOfAFlatRunOrTheSameLevelOfHiro) {
+TEST(WarmStart, IsTheWholePolicyOfAFlatRunOrTheSameLevelOfHiro) {
   const TemporaryDirectory dir;
   Experiment flat = experiment(kFlat), hiro = experiment(kHiro);
   train_in_directory(flat, dir / "flat" / "seed_7");
@@ -73,13 +73,13 @@ TEST(InitialPolicy, IsTheWholePolicyOfAFlatRunOrTheSameLevelOfHiro) {
   Experiment over_flat = experiment(kHiro, {"agent.hiro.low.policy=" + (dir / "flat").string() + "/seed_{seed}"});
   auto agent = make_agent(over_flat, 1);
   over_flat.seed = 7;
-  load_initial_policies(*agent, over_flat);
+  load_warm_starts(*agent, over_flat);
   EXPECT_EQ(numbers(*agent, "low/"), numbers(*flat_run.agent, ""));
 
   const std::string path = (dir / "hiro").string();
   Experiment over_hiro = experiment(kHiro, {"agent.hiro.low.policy=" + path, "agent.hiro.high.policy=" + path});
   agent = make_agent(over_hiro, 1);
-  load_initial_policies(*agent, over_hiro);
+  load_warm_starts(*agent, over_hiro);
   EXPECT_EQ(numbers(*agent, "low/"), numbers(*hiro_run.agent, "low/"));
   EXPECT_EQ(numbers(*agent, "high/"), numbers(*hiro_run.agent, "high/"));
 
@@ -93,7 +93,7 @@ TEST(InitialPolicy, IsTheWholePolicyOfAFlatRunOrTheSameLevelOfHiro) {
   EXPECT_EQ(numbers(*load_run(dir / "frozen").agent, "low/"), numbers(*hiro_run.agent, "low/"));
 }
 
-TEST(InitialPolicy, SaysWhatDoesNotFit) {
+TEST(WarmStart, SaysWhatDoesNotFit) {
   const TemporaryDirectory dir;
   Experiment flat = experiment(kFlat), normalised = experiment(kFlat, {"agent.normalizer.enabled=true"});
   train_in_directory(flat, dir / "flat");
@@ -103,7 +103,7 @@ TEST(InitialPolicy, SaysWhatDoesNotFit) {
     set.push_back("agent.hiro.low.policy=" + (dir / run).string());
     Experiment e = experiment(kHiro, set);
     const auto agent = make_agent(e, 1);
-    return message_of<UsageError>([&] { load_initial_policies(*agent, e); });
+    return message_of<UsageError>([&] { load_warm_starts(*agent, e); });
   };
   EXPECT_THAT(message("nowhere"), HasSubstr("agent.hiro.low.policy = \"" + (dir / "nowhere").string() +
                                             "\": " + (dir / "nowhere").string() + " is not a run directory"));
