@@ -39,8 +39,8 @@ Var Sac::critic_loss(const Batch& batch, Rng& rng) {
     Tape::NoGrad hold(tape_);                  // y is a number
     auto [a2, log_pi2] = pi_.sample(s2, rng);  // a' ~ π_φ(·|s')
     Var sa2 = concat(s2, a2);
-    Var v2 = min(q1_target_.with_frozen_weights(sa2), q2_target_.with_frozen_weights(sa2)) -
-             alpha * log_pi2;  // V_θ̄(s'), (3), twin minimum
+    Var q2 = min(q1_target_.with_frozen_weights(sa2), q2_target_.with_frozen_weights(sa2));  // twin minimum
+    Var v2 = q2 - alpha * log_pi2;                                                           // V_θ̄(s'), (3)
     y = r + discount * v2;
   }
   Var sa = concat(s, a);
