@@ -194,13 +194,10 @@ void add_train_command(CLI::App& app, int& status) {
   CLI::App* train_command =
       app.add_subcommand("train", "train an experiment, or an algorithm on an environment; several seeds at once");
   const auto o = std::make_shared<TrainOptions>();
-  CLI::Option_group* which = train_command->add_option_group("run", "a new run or an unfinished one");
-  which->add_option(
-      "experiment", o->what,
-      "a name of `goalpost list experiments`, a TOML file, or with an environment behind it an algorithm");
-  CLI::Option* resume_option =
-      which->add_option("--resume", o->resumed, "run directory: go on from its checkpoint, to the same bits");
-  which->require_option(1);
+  CLI::Option* what =
+      train_command->add_option("experiment", o->what,
+                                "a name of `goalpost list experiments`, a TOML file, or with an environment "
+                                "behind it an algorithm");
   train_command->add_option("env", o->env, "a name of `goalpost list envs`, for an algorithm");
   CLI::Option* her =
       train_command->add_flag("--her", o->her,
@@ -227,6 +224,10 @@ void add_train_command(CLI::App& app, int& status) {
   train_command->add_option("--set", o->set, "put key=value over the file, e.g. env.bits=40")->allow_extra_args(false);
   train_command->add_flag("--quiet", o->quiet, "no progress");
   train_command->callback([o, &status] {
+    if (o->what.empty() && o->resumed.empty())
+      throw UsageError(
+          "train: what? expected an experiment, ALGORITHM ENVIRONMENT, or --resume RUN; `goalpost train --help` "
+          "shows what is possible");
     catch_interrupts();
     outlive_readers();
     if (!o->steps.empty()) o->set.push_back("train.total_steps=" + o->steps);

@@ -31,7 +31,7 @@ Scene relabelled_scene(VectorEnv& env, const FilmSource& source, int episodes, i
     ++so_far.steps;
   }
   if (replay.finished_size() == 0) return scene;
-  Batch batch(spec, batch_size);
+  Batch batch(spec, batch_size, 1);  // its goals are of interest alone
   HerSampler(replay, spec.goal, her).sample(rng, batch);
   for (Index i = 0; i < batch.size(); ++i) {
     const Vector goal = batch.s.col(i).tail(spec.goal.dim);

@@ -69,6 +69,7 @@ std::vector<std::string> setting_differences(const fs::path& path, const std::st
 void expect_same_environment(const fs::path& path, const char* what, const DatasetIdentity& there, const EnvSpec& spec,
                              const std::string& config) {
   std::vector<std::string> sentences;
+  sentences.reserve(3);
   if (!there.environment.empty() && there.environment != spec.name)
     sentences.push_back(fmt::format("the environment is {} there, but {} here", there.environment, spec.name));
   const auto compare = [&](const char* name, const std::optional<double>& a, double b) {

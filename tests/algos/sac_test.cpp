@@ -305,7 +305,7 @@ TEST(SacTemperature, TheTargetEntropyIsPerDimensionOfTheAction) {
   Sac sac(spec, c, Rng(1));
   set_state(sac, "pi/W0", Matrix::Zero(6, 1));
   set_state(sac, "pi/b0", matrix({{0}, {0}, {0}, {-4}, {-4}, {-4}}));
-  Batch b(spec, 400);
+  Batch b(spec, 400, Scalar(0.9));
   Rng rng(3);
   sac.policy_loss(b, rng);  // leaves the log-probabilities: on average −3 (−4 + 1.42)
   EXPECT_NEAR(sac.temperature_loss().item(), 0.7 * (3 * (-4 + 1.42) + 3 * 0.5), 0.15);

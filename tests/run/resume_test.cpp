@@ -11,6 +11,7 @@
 #include "storage/checkpoint.h"
 #include "support/callbacks.h"
 #include "support/temporary_directory.h"
+#include "train/trainer.h"
 
 namespace goalpost {
 namespace {

@@ -7,6 +7,7 @@
 #include "envs/classic/bit_flip.h"
 #include "envs/classic/point_reach.h"
 #include "envs/goal_task.h"
+#include "report/statistics.h"
 #include "run/experiment.h"
 #include "storage/checkpoint.h"
 #include "support/callbacks.h"
