@@ -30,7 +30,9 @@ int report(const std::vector<std::string>& directories, const std::string& out, 
   const std::vector<Summary> summaries = summarise(runs);
   fmt::print("{}", summary_table(summaries));
   if (recorded) {
-    record(summaries);
+    const bool all_recorded =
+        std::all_of(runs.begin(), runs.end(), [](const FinishedRun& run) { return run.recorded; });
+    if (!all_recorded) record(summaries);  // otherwise only the documents' tables are made anew
     renew_tables();
     fmt::print("recorded in {}\n", results_directory().string());
   }
@@ -56,7 +58,9 @@ void add_report_command(CLI::App& app, int& status) {
   report_command->add_option("--out", o->out,
                              "directory: also write a page with curves and comparisons, index.html, in place of an "
                              "earlier page");
-  report_command->add_flag("--record", o->recorded, "also write src/experiments/results and the README's table");
+  report_command->add_flag("--record", o->recorded,
+                           "also write src/experiments/results and the documents' tables; of recorded results: the "
+                           "tables only");
   report_command->callback([o, &status] {
     expect_directory(o->out);
     status = report(o->directories, o->out, o->recorded);

@@ -14,8 +14,8 @@ void add_rollout_command(CLI::App& app, int& status) {
   CLI::App* rollout_command = app.add_subcommand("rollout", "step an environment and write a row per step");
   const auto o = std::make_shared<RolloutOptions>();
   rollout_command->add_option("env", o->env,
-                              "a name of `goalpost list envs`, with its default settings; with --policy it may be left "
-                              "out: the one that it was trained in, with its settings");
+                              "a name of `goalpost list envs`; with --policy another one than it was trained in, with "
+                              "its default settings");
   CLI::Option_group* source = rollout_command->add_option_group("actions", "where actions come from: one of");
   source->add_option("--actions", o->actions,
                      "CSV file, columns a0, a1, ..., one row per step, in the environment's unit");

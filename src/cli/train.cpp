@@ -130,11 +130,11 @@ TomlValues load(const TrainOptions& o) {
 }
 
 // Several seeds, each in a process of its own. Finished runs of an earlier call are kept, unfinished ones go on.
-int train_seeds(const TrainOptions& o, const TomlValues& values, const std::vector<std::int64_t>& seeds) {
+int train_seeds(const TrainOptions& o, const TomlValues& values, const std::string& changed,
+                const std::vector<std::int64_t>& seeds) {
   const Experiment e = make_experiment(values);
   const std::filesystem::path top =
-      o.out.empty() ? default_directory(e, changed_settings(e, make_experiment(load(o)))).parent_path()
-                    : std::filesystem::path(o.out);
+      o.out.empty() ? default_directory(e, changed).parent_path() : std::filesystem::path(o.out);
   std::vector<Task> tasks, missing;
   for (const std::int64_t seed : seeds) {
     Experiment one = make_experiment(values);
@@ -168,14 +168,16 @@ int train_seeds(const TrainOptions& o, const TomlValues& values, const std::vect
 
 int train(const TrainOptions& o) {
   TomlValues values = load(o);
+  const Experiment plain = make_experiment(values);
   set_all(values, o.set);
-  const std::vector<std::int64_t> seeds = o.seed.empty() ? std::vector<std::int64_t>() : parse_seeds(o.seed);
-  if (seeds.size() > 1) return train_seeds(o, values, seeds);
-  if (!seeds.empty()) set_all(values, {fmt::format("seed={}", seeds.front())});
+  const bool several = o.seed.find_first_of(",-", 1) != o.seed.npos && !exact_integer(o.seed);
+  const std::vector<std::int64_t> seeds = several ? parse_seeds(o.seed) : std::vector<std::int64_t>();
+  if (seeds.size() == 1) set_all(values, {fmt::format("seed={}", seeds.front())});
+  if (!several && !o.seed.empty()) set_all(values, {"seed=" + o.seed});
   Experiment e = make_experiment(values);
-  const std::filesystem::path directory = o.out.empty()
-                                              ? default_directory(e, changed_settings(e, make_experiment(load(o))))
-                                              : std::filesystem::path(o.out);
+  const std::string changed = changed_settings(e, plain);
+  if (seeds.size() > 1) return train_seeds(o, values, changed, seeds);
+  const std::filesystem::path directory = o.out.empty() ? default_directory(e, changed) : std::filesystem::path(o.out);
   return tell(train_in_directory(e, directory, run_options(o.quiet)), directory, o.quiet);
 }
 
@@ -199,6 +201,9 @@ void add_train_command(CLI::App& app, int& status) {
                                 "a name of `goalpost list experiments`, a TOML file, or with an environment "
                                 "behind it an algorithm");
   train_command->add_option("env", o->env, "a name of `goalpost list envs`, for an algorithm");
+  CLI::Option* resume_option =
+      train_command->add_option("--resume", o->resumed, "run directory: go on from its checkpoint, to the same bits")
+          ->excludes(what);
   CLI::Option* her =
       train_command->add_flag("--her", o->her,
                               "relabel transitions (hindsight experience replay); on by default where the "

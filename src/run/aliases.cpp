@@ -70,6 +70,7 @@ double updates_per_step(const TomlValues& values, const TomlValues::Value& steps
 
 std::vector<std::string> resolve_aliases(TomlValues& values) {
   const std::string algorithm = algorithm_of(values);
+  const std::set<std::string> own_settings = algorithm.empty() ? std::set<std::string>() : settings_of(algorithm);
   const auto names = names_for(algorithm);
   std::vector<std::string> notes;
   std::vector<std::string> paths;  // gradient_steps last: it needs the number of environments
@@ -83,8 +84,7 @@ std::vector<std::string> resolve_aliases(TomlValues& values) {
         table != "agent." + algorithm)
       continue;
     const auto found = names.find(name);
-    if (found == names.end() || std::find(found->second.begin(), found->second.end(), path) != found->second.end())
-      continue;
+    if (found == names.end() || own_settings.contains(path)) continue;
     const TomlValues::Value value = *values.find(path);
     values.erase(path);
     const bool steps = name == "gradient_steps";

@@ -145,7 +145,8 @@ bool is_finite(Agent& agent) {
   return visitor.finite;
 }
 
-LoadedRun load_run(const std::filesystem::path& path, const std::vector<std::string>& set, const std::string& env) {
+LoadedRun load_run(const std::filesystem::path& path, const std::vector<std::string>& set, const std::string& env,
+                   bool keep_settings) {
   for (const std::string& change : set)
     if (!change.starts_with("env.") || change.starts_with("env.name"))
       throw UsageError(
@@ -182,7 +183,7 @@ LoadedRun load_run(const std::filesystem::path& path, const std::vector<std::str
       inputs = origin.about.at("inputs");
       action = origin.about.at("action");
     }
-    if (!env.empty()) {
+    if (!env.empty() && !(keep_settings && env == e.env_name)) {
       e.env_settings = find_environment(env).settings();
       e.env_name = env;
       e.train.eval_env.clear();

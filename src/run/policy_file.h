@@ -41,7 +41,8 @@ struct LoadedRun {
 /// @param env an environment, with its default settings; empty: the one that it was trained in, with its settings
 /// @throws UsageError if there is no policy, it cannot be read or is not what config.toml beside it says, set is no
 /// such change, or the environment has other observations, goals or actions
+/// @param keep_settings where env is the one that it was trained in, it has that one's settings after all
 LoadedRun load_run(const std::filesystem::path& run, const std::vector<std::string>& set = {},
-                   const std::string& env = "");
+                   const std::string& env = "", bool keep_settings = false);
 
 }  // namespace goalpost

@@ -131,7 +131,7 @@ void rollout(const RolloutOptions& o, const std::function<bool()>& stop) {
   std::unique_ptr<Agent> agent;
   std::string config;  // kept with recorded episodes
   if (!o.policy.empty()) {
-    LoadedRun run = load_run(o.policy, o.set, o.env);
+    LoadedRun run = load_run(o.policy, o.set, o.env, true);
     if (run.step)
       fmt::print(stderr, "goalpost: {}: the policy after {} environment steps of training\n", o.policy.string(),
                  *run.step);

@@ -17,12 +17,18 @@ namespace goalpost {
 std::string changed_settings(const Experiment& e, const Experiment& plain) {
   constexpr std::size_t kMost = 160;  // bytes; directories hold 255
   const std::map<std::string, std::string> expected = plain.settings();
-  std::string text;
+  std::map<std::string, std::string> changed;
+  std::map<std::string, int> times;  // by the last part of the path
+  const auto last_part = [](const std::string& path) { return path.substr(path.rfind('.') + 1); };
   for (const auto& [path, value] : e.settings()) {
     const auto there = expected.find(path);
     if (path == "seed" || (there != expected.end() && there->second == value)) continue;
-    text += fmt::format("{}{}={}", text.empty() ? "" : ",", path, value);
+    changed[path] = value;
+    ++times[last_part(path)];
   }
+  std::string text;
+  for (const auto& [path, value] : changed)
+    text += fmt::format("{}{}={}", text.empty() ? "" : ",", times[last_part(path)] > 1 ? path : last_part(path), value);
   std::erase(text, '"');
   std::replace_if(
       text.begin(), text.end(), [](char c) { return c == '/' || c == ' ' || c == '\\'; }, '_');

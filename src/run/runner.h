@@ -11,9 +11,9 @@
 
 namespace goalpost {
 
-/// What sets an experiment apart from the plain one of its name, as the name of a directory: "env.bits=40", several
-/// settings joined by ","; a hash where that would be too long. Empty if nothing does that affects results but the
-/// seed.
+/// What sets an experiment apart from the plain one of its name, as the name of a directory: "bits=40", several
+/// settings joined by ",", with their whole paths where the last parts are equal; a hash where that would be too long.
+/// Empty if nothing does that affects results but the seed.
 std::string changed_settings(const Experiment& experiment, const Experiment& plain);
 
 /// The directory of a run when none is asked for: runs/<name>/seed_<seed>, or runs/<name>/<changed>/seed_<seed>.
