@@ -10,12 +10,12 @@
 #include "bench/support.h"
 #include "envs/classic/bit_flip.h"
 #include "envs/mujoco/fetch.h"
-#include "train/trainer.h"
 #include "storage/checkpoint.h"
 #include "storage/episode_format.h"
 #include "storage/episode_recorder.h"
 #include "storage/episode_writer.h"
 #include "storage/hdf5_file.h"
+#include "train/trainer.h"
 
 namespace goalpost::bench {
 namespace {
