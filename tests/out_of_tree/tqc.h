@@ -37,11 +37,16 @@ static_assert(complete<TqcConfig>);
 class Tqc final : public Learner {
  public:
   Tqc(const EnvSpec& spec, const TqcConfig& c, Rng rng)
-      : c_(c), pi_(spec.state_dim(), continuous("tqc", spec).action.dim, c.net, rng.stream("pi")),
+      : c_(c),
+        pi_(spec.state_dim(), continuous("tqc", spec).action.dim, c.net, rng.stream("pi")),
         z1_(spec.state_dim() + spec.action.dim, c.quantiles, c.net, rng.stream("z", 1)),
-        z2_(spec.state_dim() + spec.action.dim, c.quantiles, c.net, rng.stream("z", 2)), z1_target_(z1_), z2_target_(z2_),
-        z_(join(z1_.parameters(), z2_.parameters())), z_target_(join(z1_target_.parameters(), z2_target_.parameters())),
-        pi_opt_(pi_.parameters(), c.adam), z_opt_(z_, c.adam) {}
+        z2_(spec.state_dim() + spec.action.dim, c.quantiles, c.net, rng.stream("z", 2)),
+        z1_target_(z1_),
+        z2_target_(z2_),
+        z_(join(z1_.parameters(), z2_.parameters())),
+        z_target_(join(z1_target_.parameters(), z2_target_.parameters())),
+        pi_opt_(pi_.parameters(), c.adam),
+        z_opt_(z_, c.adam) {}
 
   Scalar gamma() const override { return c_.gamma; }
   void act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) override {
@@ -71,7 +76,8 @@ class Tqc final : public Learner {
   Var policy_loss(const Batch& batch, Rng& rng) {
     Var s = tape_.alias(batch.s, "s");
     auto [a, log_pi] = pi_.sample(s, rng);
-    return c_.alpha * mean(log_pi) - mean(concat(z1_.with_frozen_weights(concat(s, a)), z2_.with_frozen_weights(concat(s, a))));
+    return c_.alpha * mean(log_pi) -
+           mean(concat(z1_.with_frozen_weights(concat(s, a)), z2_.with_frozen_weights(concat(s, a))));
   }
   void update(const Batch& batch, Rng& rng, Metrics& metrics) override {
     metrics.add("train/critic_loss", minimise(tape_, z_opt_, [&] { return critic_loss(batch, rng); }));
@@ -93,7 +99,8 @@ class Tqc final : public Learner {
       Matrix y = atoms_.row(k).replicate(c_.quantiles, 1), weight = y;
       for (Index i = 0; i < y.rows(); ++i)
         for (Index j = 0; j < y.cols(); ++j)
-          weight(i, j) = std::abs((Scalar(i) + Scalar(0.5)) / Scalar(c_.quantiles) - Scalar(y(i, j) < theta.value()(i, j)));
+          weight(i, j) =
+              std::abs((Scalar(i) + Scalar(0.5)) / Scalar(c_.quantiles) - Scalar(y(i, j) < theta.value()(i, j)));
       Var term = mean(tape_.constant(weight) * huber(tape_.constant(y) - theta, 1));
       loss = k == 0 ? term : loss + term;
     }
