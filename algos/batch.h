@@ -14,8 +14,8 @@ struct Batch {
   Matrix a;      ///< [act x B] in [-1, 1], or an index
   Matrix r;      ///< [1 x B] reward; of n steps their discounted sum
   Matrix s2;     ///< [state x B] the true successor, after n steps, with the same goal
-  Matrix
-      discount;  ///< [1 x B] factor of the bootstrapped value: γⁿ, or 0 where the task ended (not where time ran out)
+  /// [1 x B] factor of the bootstrapped value: γⁿ, or 0 where the task ended (not where time ran out)
+  Matrix discount;
 
   Batch(const EnvSpec& spec, Index size, Scalar discount_per_transition)
       : gamma(discount_per_transition),

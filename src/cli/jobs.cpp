@@ -155,12 +155,12 @@ bool finished_earlier(Task& task, const char* purpose) {
   return false;
 }
 
-int run_tasks(const std::vector<Task>& tasks, int jobs) {
+int run_tasks(const std::vector<Task>& tasks, int jobs, bool quiet) {
   std::map<pid_t, Job> running;
   std::size_t next = 0, done = 0;
   int failed = 0;
   bool told = false;
-  Progress bar("runs", static_cast<std::int64_t>(tasks.size()), "run");
+  Progress bar("runs", static_cast<std::int64_t>(tasks.size()), "run", {.quiet = quiet});
   auto looked = std::chrono::steady_clock::now();
   const auto show = [&] {
     std::vector<ProgressState> states;

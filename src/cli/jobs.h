@@ -32,7 +32,7 @@ Experiment experiment_of(const Task& task);
 /// @throws UsageError if its directory holds something else: nothing is deleted
 bool finished_earlier(Task& task, const char* purpose);
 
-/// Runs the tasks, some at a time. Returns how many failed.
-int run_tasks(const std::vector<Task>& tasks, int jobs);
+/// Runs the tasks, some at a time. Returns how many failed. @param quiet no progress
+int run_tasks(const std::vector<Task>& tasks, int jobs, bool quiet = false);
 
 }  // namespace goalpost

@@ -34,7 +34,7 @@ int report(const std::vector<std::string>& directories, const std::string& out, 
         std::all_of(runs.begin(), runs.end(), [](const FinishedRun& run) { return run.recorded; });
     if (!all_recorded) record(summaries);  // otherwise only the documents' tables are made anew
     renew_tables();
-    fmt::print("recorded in {}\n", results_directory().string());
+    fmt::print("{} {}\n", all_recorded ? "tables renewed from" : "recorded in", results_directory().string());
   }
   if (!out.empty()) fmt::print("page: {}\n", write_report_page(summaries, out).string());
   const bool met =

@@ -153,7 +153,7 @@ int train_seeds(const TrainOptions& o, const TomlValues& values, const std::stri
   const int jobs = o.jobs > 0 ? o.jobs : usable_processors();
   fmt::print(stderr, "{}: {} runs, {} of them finished earlier, {} side by side, in {}\n", e.name, tasks.size(),
              tasks.size() - missing.size(), jobs, top.string());
-  const int failed = missing.empty() ? 0 : run_tasks(missing, jobs);
+  const int failed = missing.empty() ? 0 : run_tasks(missing, jobs, o.quiet);
   if (interrupted()) {
     print_error("interrupted; the same command goes on with the runs that are missing");
     return interrupt_status();
