@@ -28,7 +28,7 @@ class Learner {
   /// @shape -> [1 x N]
   virtual Matrix action_values(const Batch&) { return {}; }
   virtual void visit_policy(StateVisitor& v) = 0;  ///< what acting in Mode::exploit needs
-  virtual void visit_state(StateVisitor& v) = 0;   ///< everything: networks, optimisers, counters
+  virtual void visit_state(StateVisitor& v) = 0;   ///< everything: networks, optimizers, counters
   /// visit_policy for a visitor that loads another policy to begin with: a target policy then equals it.
   virtual void begin_with_policy(StateVisitor& v) { visit_policy(v); }
 };
@@ -73,7 +73,7 @@ class Agent {
   virtual void observe(const StepBatch& step) = 0;
   /// Adds an offline transition to the replay buffer of one environment; call with complete episodes, before training.
   /// @throws std::invalid_argument if the agent has no replay buffer
-  /// @throws std::runtime_error if the episode cannot be learnt from
+  /// @throws std::runtime_error if the episode cannot be learned from
   virtual void add_offline_transition(const StepBatch& step, int lane);
   /// Whether there is enough data for update.
   virtual bool ready() const = 0;

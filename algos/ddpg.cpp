@@ -48,8 +48,8 @@ Var Ddpg::policy_loss(const Batch& batch) {
 
 void Ddpg::update(const Batch& batch, Rng&, Metrics& metrics) {
   metrics.add("train/learning_rate", pi_opt_.learning_rate());
-  metrics.add("train/critic_loss", minimise(tape_, q_opt_, [&] { return critic_loss(batch); }));
-  metrics.add("train/actor_loss", minimise(tape_, pi_opt_, [&] { return policy_loss(batch); }));
+  metrics.add("train/critic_loss", minimize(tape_, q_opt_, [&] { return critic_loss(batch); }));
+  metrics.add("train/actor_loss", minimize(tape_, pi_opt_, [&] { return policy_loss(batch); }));
   if (++updates_ % static_cast<std::uint64_t>(c_.target_every) == 0) polyak(c_.tau, online_, target_);
 }
 

@@ -9,7 +9,7 @@
 // Differs      1. Exploration noise is Gaussian, not an Ornstein-Uhlenbeck process, and an action may be replaced by a
 //                 uniformly random one (both as in the HER paper).
 //              2. The critic has no weight decay, takes the action at its first layer, and networks use one
-//              initialiser.
+//              initializer.
 //              3. Targets bootstrap through time limits (the discount is 0 at task ends only).
 //              4. The targets move every target_every updates; once per cycle in the HER papers.
 // Order        critic, policy (sees the new critic), targets.

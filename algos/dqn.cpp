@@ -44,7 +44,7 @@ Var Dqn::loss(const Batch& batch) {
 
 void Dqn::update(const Batch& batch, Rng&, Metrics& metrics) {
   metrics.add("train/learning_rate", optimizer_->learning_rate());
-  const Scalar l = minimise(
+  const Scalar l = minimize(
       tape_, *optimizer_, [&] { return loss(batch); }, c_.max_grad_norm);
   if (++updates_ % static_cast<std::uint64_t>(c_.target_every) == 0) polyak(c_.tau, theta_, theta_target_);
   metrics.add("train/loss", l);

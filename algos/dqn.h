@@ -56,7 +56,7 @@ constexpr auto fields(const DqnConfig*) {
       field("epsilon", &DqnConfig::epsilon, "probability of a random action while exploring, over transitions",
             "Mnih et al. 2015, Ext. Data Table 1"),
       field("q", &DqnConfig::q, "the network of action values"),
-      field("optimizer", &DqnConfig::optimizer, "which optimiser", "Mnih et al. 2015, Methods"),
+      field("optimizer", &DqnConfig::optimizer, "which optimizer", "Mnih et al. 2015, Methods"),
       field("adam", &DqnConfig::adam, "used if optimizer = \"adam\""),
       field("rmsprop", &DqnConfig::rmsprop, "used if optimizer = \"rmsprop\""),
       field("max_grad_norm", &DqnConfig::max_grad_norm, "gradients are scaled down to this norm; 0: never", 0, 1e9),

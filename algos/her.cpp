@@ -81,13 +81,13 @@ void HerSampler::sample(Rng& rng, Batch& out) const {
     buffer_.prefetch(d.slot);
   }
   for (Drawn& d : drawn_) {
-    d.relabelled = relabel(d.slot, rng, d.goal);
-    if (d.relabelled) buffer_.prefetch(d.goal);
+    d.relabeled = relabel(d.slot, rng, d.goal);
+    if (d.relabeled) buffer_.prefetch(d.goal);
   }
   for (Index j = 0; j < out.size(); ++j) {
     const Drawn& d = drawn_[static_cast<std::size_t>(j)];
     buffer_.copy(d.slot, j, out);
-    if (!d.relabelled) {
+    if (!d.relabeled) {
       if (buffer_.n_step() > 1)
         make_n_step(
             buffer_, d.slot, j, [&](ReplayBuffer::Slot t) { return outcome_as_stored(t); }, out);

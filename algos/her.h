@@ -1,7 +1,7 @@
 // Hindsight experience replay: transitions are replayed with goals that were achieved.
 // Andrychowicz et al. 2017, "Hindsight Experience Replay", arXiv:1707.01495v3, Algorithm 1 and section 4.5.
 //
-// Differs      1. Goals are substituted when a transition is drawn, not when it is stored: a transition is relabelled
+// Differs      1. Goals are substituted when a transition is drawn, not when it is stored: a transition is relabeled
 //                 with probability k/(k+1), the share that storing k copies gives, and with fresh goals each time.
 //              2. Where an episode ends at its goal (GoalSpace::ends_at_goal), the end is recomputed with the reward:
 //                 recompute_end.
@@ -29,9 +29,9 @@ struct HerConfig {
 };
 constexpr auto fields(const HerConfig*) {
   return std::tuple{
-      field("strategy", &HerConfig::strategy, "which achieved states become goals; none switches relabelling off",
+      field("strategy", &HerConfig::strategy, "which achieved states become goals; none switches relabeling off",
             "Andrychowicz et al. 2017, 4.5"),
-      field("k", &HerConfig::k, "relabelled goals per original goal", 1, 1000, "Andrychowicz et al. 2017, 4.5"),
+      field("k", &HerConfig::k, "relabeled goals per original goal", 1, 1000, "Andrychowicz et al. 2017, 4.5"),
       field("recompute_end", &HerConfig::recompute_end,
             "where episodes end at their goal, recompute the end with the reward; false: a common fault, kept to "
             "measure it"),
@@ -57,7 +57,7 @@ class HerSampler final : public Sampler {
   ConstVectorMap draw_goal_of(ReplayBuffer::Slot slot, Rng& rng) const;
 
  private:
-  // Whether the transition is relabelled this time, and then with what is achieved after `goal`.
+  // Whether the transition is relabeled this time, and then with what is achieved after `goal`.
   bool relabel(ReplayBuffer::Slot slot, Rng& rng, ReplayBuffer::Slot& goal) const;
   ReplayBuffer::Slot draw_goal(ReplayBuffer::Slot slot, Rng& rng) const;
   bool reached_before(ReplayBuffer::Slot slot, ReplayBuffer::Slot goal) const;
@@ -66,7 +66,7 @@ class HerSampler final : public Sampler {
 
   struct Drawn {
     ReplayBuffer::Slot slot, goal;
-    bool relabelled;
+    bool relabeled;
   };
   const ReplayBuffer& buffer_;
   GoalSpace goal_;

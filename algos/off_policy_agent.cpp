@@ -140,7 +140,7 @@ class OffPolicyAgent final : public Agent {
   static constexpr Index kReplayedColumns = 256;
   Matrix replayed_;  // scratch: states of a finished episode with goals of HER
   Rng act_rng_, sample_rng_, update_rng_;
-  bool updated_ = false;  // batch_ has been learnt from
+  bool updated_ = false;  // batch_ has been learned from
 };
 
 }  // namespace

@@ -10,7 +10,7 @@
 
 namespace goalpost {
 
-/// What DQN and its kin share. Defaults are those of the algorithms' own papers: no HER, no normalisation.
+/// What DQN and its kin share. Defaults are those of the algorithms' own papers: no HER, no normalization.
 struct OffPolicyConfig {
   int batch_size = 256;
   ReplayConfig replay = {};

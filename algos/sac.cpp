@@ -65,12 +65,12 @@ Var Sac::temperature_loss() {
 
 void Sac::update(const Batch& batch, Rng& rng, Metrics& metrics) {
   metrics.add("train/learning_rate", pi_opt_.learning_rate());
-  metrics.add("train/critic_loss", minimise(tape_, q_opt_, [&] { return critic_loss(batch, rng); }));
-  metrics.add("train/actor_loss", minimise(
+  metrics.add("train/critic_loss", minimize(tape_, q_opt_, [&] { return critic_loss(batch, rng); }));
+  metrics.add("train/actor_loss", minimize(
                                       tape_, pi_opt_, [&] { return policy_loss(batch, rng); }, c_.pi_max_grad_norm));
   metrics.add("train/ent_coef", std::exp(log_alpha_.value(0, 0)));
   if (c_.learn_alpha)
-    metrics.add("train/ent_coef_loss", minimise(tape_, alpha_opt_, [&] { return temperature_loss(); }));
+    metrics.add("train/ent_coef_loss", minimize(tape_, alpha_opt_, [&] { return temperature_loss(); }));
   polyak(c_.tau, q_, q_target_);  // θ̄ ← τθ + (1 − τ)θ̄
 }
 

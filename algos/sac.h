@@ -7,7 +7,7 @@
 //              α  exp(log_alpha_)                 H̄  target_entropy_
 // Differs      1. Targets bootstrap through time limits (the discount is 0 at task ends only); the paper does not
 // discuss it.
-//              2. The optimised variable is log α, so that α stays positive.
+//              2. The optimized variable is log α, so that α stays positive.
 //              3. The temperature may be held at initial_alpha: learn_alpha = false.
 //              4. The policy's gradient may be clipped: pi_max_grad_norm.
 // Order        critics, policy (sees the new critics), temperature, targets.

@@ -58,9 +58,9 @@ Var Td3::policy_loss(const Batch& batch) {
 
 void Td3::update(const Batch& batch, Rng& rng, Metrics& metrics) {
   metrics.add("train/learning_rate", pi_opt_.learning_rate());
-  metrics.add("train/critic_loss", minimise(tape_, q_opt_, [&] { return critic_loss(batch, rng); }));
+  metrics.add("train/critic_loss", minimize(tape_, q_opt_, [&] { return critic_loss(batch, rng); }));
   if (++updates_ % static_cast<std::uint64_t>(c_.policy_delay) != 0) return;  // delayed policy updates
-  metrics.add("train/actor_loss", minimise(tape_, pi_opt_, [&] { return policy_loss(batch); }));
+  metrics.add("train/actor_loss", minimize(tape_, pi_opt_, [&] { return policy_loss(batch); }));
   polyak(c_.tau, online_, target_);
 }
 

@@ -15,7 +15,7 @@ class Arena {
  public:
   static constexpr std::size_t kAlignment = 64;  // one cache line, and the widest vector
 
-  /// Uninitialised memory, aligned to kAlignment, valid until the next rewind.
+  /// Uninitialized memory, aligned to kAlignment, valid until the next rewind.
   void* allocate(std::size_t bytes) {
     bytes = (bytes + kAlignment - 1) / kAlignment * kAlignment;
     while (block_ < blocks_.size() && used_ + bytes > blocks_[block_].size) {

@@ -56,15 +56,15 @@ const char* name_of_best();
 /// x = high + low + at most 2^-16 |x|: x rounded to bfloat16, and what is left, rounded too.
 enum class Term { high, low };
 
-/// Products of pairs of bfloat16 numbers. A pair takes the place of a float; it holds neighbours in the order of
+/// Products of pairs of bfloat16 numbers. A pair takes the place of a float; it holds neighbors in the order of
 /// summation, and a zero where their number is odd.
 struct PairKernels {
   /// As Kernels::product, where a and b hold pairs, k counts pairs, and c and bias are float32, as the sums are.
   void (*product)(const Product&);
-  /// to [rows x (cols + 1) / 2]: pairs of neighbouring columns
+  /// to [rows x (cols + 1) / 2]: pairs of neighboring columns
   void (*pair_columns)(const float* from, std::ptrdiff_t ld_from, std::ptrdiff_t rows, std::ptrdiff_t cols, Term term,
                        float* to, std::ptrdiff_t ld_to);
-  /// to [(rows + 1) / 2 x cols]: pairs of neighbouring rows
+  /// to [(rows + 1) / 2 x cols]: pairs of neighboring rows
   void (*pair_rows)(const float* from, std::ptrdiff_t ld_from, std::ptrdiff_t rows, std::ptrdiff_t cols, Term term,
                     float* to, std::ptrdiff_t ld_to);
 };

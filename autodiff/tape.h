@@ -87,7 +87,7 @@ class Tape {
   Var alias(ConstMatrixRef value, const char* name = nullptr);     ///< not copied; must outlive the pass
   /// A parameter: backward adds into grad. @throws std::invalid_argument if the shapes differ
   Var leaf(MatrixRef value, MatrixRef grad, const char* name = nullptr);
-  /// Room for an operation's result, uninitialised. The name is a literal and stands in messages.
+  /// Room for an operation's result, uninitialized. The name is a literal and stands in messages.
   Var result(const char* op, Index rows, Index cols, std::initializer_list<Var> inputs);
   /// Scratch of an operation, valid until rewind.
   MatrixMap scratch(Index rows, Index cols);

@@ -72,7 +72,7 @@ struct Bits {
   int bits, threads = 1;
 };
 
-// Sample, normalise, update: what the training loop calls. Items are updates.
+// Sample, normalize, update: what the training loop calls. Items are updates.
 template <HerStrategy strategy>
 void BM_dqn_agent_update(State& state, const Bits& n) {
   Agent& agent = bit_flip_agent(n.bits, strategy);

@@ -51,7 +51,7 @@ class Source {
     std::fill(step_.truncated.begin(), step_.truncated.end(), static_cast<std::uint8_t>(end));
     return step_;
   }
-  // New numbers: otherwise every relabelled goal would be reached, and its branch be predicted.
+  // New numbers: otherwise every relabeled goal would be reached, and its branch be predicted.
   const StepBatch& next(Rng& rng) {
     rng.fill_uniform(-1, 1, step_.after.obs);
     rng.fill_uniform(-1, 1, step_.after.achieved);

@@ -11,17 +11,17 @@ namespace goalpost {
 
 using Eigen::Vector3d;
 
-Shape& Scene::add(Shape::Kind kind, const Vector3d& size, const Vector3d& position, Colour colour) {
-  shapes.push_back({.kind = kind, .size = size, .position = position, .colour = colour});
+Shape& Scene::add(Shape::Kind kind, const Vector3d& size, const Vector3d& position, Color color) {
+  shapes.push_back({.kind = kind, .size = size, .position = position, .color = color});
   return shapes.back();
 }
 
-void Scene::connect(Shape::Kind kind, double radius, const Vector3d& from, const Vector3d& to, Colour colour) {
+void Scene::connect(Shape::Kind kind, double radius, const Vector3d& from, const Vector3d& to, Color color) {
   const Vector3d way = to - from;
   const double length = way.norm();
   if (length == 0) return;
   const Vector3d position = kind == Shape::Kind::arrow ? from : Vector3d(from + way / 2);
-  add(kind, {radius, radius, length / 2}, position, colour).rotation =
+  add(kind, {radius, radius, length / 2}, position, color).rotation =
       Eigen::Quaterniond::FromTwoVectors(Vector3d::UnitZ(), way).toRotationMatrix();
 }
 
@@ -43,13 +43,13 @@ void Scene::frame(const Vector3d& low, const Vector3d& high, double azimuth, dou
   camera.distance *= 1.05;
 }
 
-Colour colour_of(GoalMark mark) {
+Color color_of(GoalMark mark) {
   switch (mark) {
     case GoalMark::desired:
     case GoalMark::pursued:
       return {0.90f, 0.16f, 0.12f, 1};
     case GoalMark::waypoint:
-    case GoalMark::relabelled:
+    case GoalMark::relabeled:
       return {0.95f, 0.62f, 0.10f, 1};
     case GoalMark::subgoal:
       return {0.10f, 0.45f, 0.95f, 1};
@@ -63,39 +63,39 @@ Colour colour_of(GoalMark mark) {
 
 namespace {
 
-Colour faded(Colour colour, float opacity) {
-  colour.a = opacity;
-  return colour;
+Color faded(Color color, float opacity) {
+  color.a = opacity;
+  return color;
 }
 
 // Of which there may be many.
 bool is_small(GoalMark mark) {
-  return mark == GoalMark::trail || mark == GoalMark::relabelled || mark == GoalMark::past_subgoal;
+  return mark == GoalMark::trail || mark == GoalMark::relabeled || mark == GoalMark::past_subgoal;
 }
 
 }  // namespace
 
 void mark_point(Scene& scene, const Vector3d& at, double radius, GoalMark mark) {
-  const Colour colour = colour_of(mark);
+  const Color color = color_of(mark);
   if (is_small(mark)) {
-    scene.add(Shape::Kind::box, Vector3d::Constant((mark == GoalMark::trail ? 0.1 : 0.16) * radius), at, colour);
+    scene.add(Shape::Kind::box, Vector3d::Constant((mark == GoalMark::trail ? 0.1 : 0.16) * radius), at, color);
     return;
   }
-  scene.add(Shape::Kind::sphere, Vector3d::Constant(0.3 * radius), at, colour);
-  if (mark == GoalMark::desired) scene.add(Shape::Kind::sphere, Vector3d::Constant(radius), at, faded(colour, 0.3f));
+  scene.add(Shape::Kind::sphere, Vector3d::Constant(0.3 * radius), at, color);
+  if (mark == GoalMark::desired) scene.add(Shape::Kind::sphere, Vector3d::Constant(radius), at, faded(color, 0.3f));
 }
 
 void mark_floor(Scene& scene, const Vector3d& at, double radius, double pin, GoalMark mark) {
-  const Colour colour = colour_of(mark);
+  const Color color = color_of(mark);
   if (is_small(mark)) {
-    scene.add(Shape::Kind::box, Vector3d::Constant((mark == GoalMark::trail ? 0.03 : 0.06) * pin), at, colour);
+    scene.add(Shape::Kind::box, Vector3d::Constant((mark == GoalMark::trail ? 0.03 : 0.06) * pin), at, color);
     return;
   }
   const Vector3d up = Vector3d::UnitZ();
   if (mark == GoalMark::desired)
-    scene.add(Shape::Kind::cylinder, {radius, radius, 0.01 * pin}, at + 0.03 * pin * up, faded(colour, 0.35f));
-  scene.connect(Shape::Kind::cylinder, 0.03 * pin, at, at + pin * up, colour);
-  scene.add(Shape::Kind::sphere, Vector3d::Constant(0.12 * pin), at + pin * up, colour);
+    scene.add(Shape::Kind::cylinder, {radius, radius, 0.01 * pin}, at + 0.03 * pin * up, faded(color, 0.35f));
+  scene.connect(Shape::Kind::cylinder, 0.03 * pin, at, at + pin * up, color);
+  scene.add(Shape::Kind::sphere, Vector3d::Constant(0.12 * pin), at + pin * up, color);
 }
 
 void Env::draw_goals(Scene& scene) const {

@@ -8,7 +8,7 @@
 
 namespace goalpost {
 
-struct Colour {
+struct Color {
   float r = 1, g = 1, b = 1, a = 1;  ///< in [0, 1]; a: opacity
 };
 
@@ -23,7 +23,7 @@ struct Shape {
   Eigen::Vector3d size = Eigen::Vector3d::Constant(0.5);
   Eigen::Vector3d position = Eigen::Vector3d::Zero();      ///< of its middle, m
   Eigen::Matrix3d rotation = Eigen::Matrix3d::Identity();  ///< columns are the axes of its frame in the world
-  Colour colour;
+  Color color;
   std::string label = {};  ///< text at its middle
 };
 
@@ -40,9 +40,9 @@ struct Scene {
   Eigen::Vector3d subject = Eigen::Vector3d::Zero();  ///< what acts: what a camera may follow, m
   double subject_size = 1;                            ///< m, its diameter
 
-  Shape& add(Shape::Kind kind, const Eigen::Vector3d& size, const Eigen::Vector3d& position, Colour colour);
+  Shape& add(Shape::Kind kind, const Eigen::Vector3d& size, const Eigen::Vector3d& position, Color color);
   /// A capsule, cylinder or arrow from one point to another. Nothing is added if they are the same.
-  void connect(Shape::Kind kind, double radius, const Eigen::Vector3d& from, const Eigen::Vector3d& to, Colour colour);
+  void connect(Shape::Kind kind, double radius, const Eigen::Vector3d& from, const Eigen::Vector3d& to, Color color);
   /// Turns the camera so that a box is seen whole in a picture of 4:3.
   void frame(const Eigen::Vector3d& low, const Eigen::Vector3d& high, double azimuth, double elevation);
 };
@@ -52,12 +52,12 @@ enum class GoalMark : int {
   desired,       ///< the one pursued
   waypoint,      ///< another of its episode's chain (envs/goal_task.h)
   pursued,       ///< in another episode
-  relabelled,    ///< put in place of one that was pursued, by HER
+  relabeled,     ///< put in place of one that was pursued, by HER
   subgoal,       ///< what an agent has set itself
   past_subgoal,  ///< and had set itself before
   trail,         ///< achieved on the way
 };
-Colour colour_of(GoalMark mark);
+Color color_of(GoalMark mark);
 
 /// A dot, and around a desired goal the sphere of success.
 void mark_point(Scene& scene, const Eigen::Vector3d& at, double radius, GoalMark mark);

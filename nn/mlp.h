@@ -25,8 +25,8 @@ constexpr auto fields(const MlpConfig*) {
   return std::tuple{
       field("hidden", &MlpConfig::hidden, "width of each hidden layer, from input to output", 1, 65536),
       field("activation", &MlpConfig::activation, "of the hidden layers; the output is linear"),
-      field("layer_norm", &MlpConfig::layer_norm, "layer normalisation of the input of every layer"),
-      field("input_norm", &MlpConfig::input_norm, "layer normalisation of the network's input only"),
+      field("layer_norm", &MlpConfig::layer_norm, "layer normalization of the input of every layer"),
+      field("input_norm", &MlpConfig::input_norm, "layer normalization of the network's input only"),
       field("initializer", &MlpConfig::initializer, "how weights and biases start"),
       field("output_init", &MlpConfig::output_init,
             "weights of the output layer start uniform in plus or minus this, its bias at 0; 0: as the other layers", 0,
@@ -54,7 +54,7 @@ class Mlp {
   struct Layer {
     Parameter W, b;
     Activation activation;
-    std::vector<Parameter> norm;  // gain and bias of the layer normalisation before it, or empty
+    std::vector<Parameter> norm;  // gain and bias of the layer normalization before it, or empty
   };
   // place(parameter) puts a parameter on the tape
   template <class Layers, class Place>

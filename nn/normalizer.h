@@ -14,9 +14,9 @@ struct NormalizerConfig {
 };
 constexpr auto fields(const NormalizerConfig*) {
   return std::tuple{
-      field("enabled", &NormalizerConfig::enabled, "normalise the networks' inputs with running statistics",
+      field("enabled", &NormalizerConfig::enabled, "normalize the networks' inputs with running statistics",
             "Andrychowicz et al. 2017, App. A"),
-      field("clip", &NormalizerConfig::clip, "normalised inputs are cut to plus or minus this", 1e-3, 1e6,
+      field("clip", &NormalizerConfig::clip, "normalized inputs are cut to plus or minus this", 1e-3, 1e6,
             "Andrychowicz et al. 2017, App. A"),
       field("raw_clip", &NormalizerConfig::raw_clip, "raw inputs are first cut to plus or minus this", 1e-3, 1e12,
             "Plappert et al. 2018, App. B"),
@@ -36,7 +36,7 @@ class Normalizer {
   /// Adds every column to the statistics. @shape x [dim x B] @alloc none
   /// @throws NumericsError naming the entry if one is not finite; the statistics are then as before
   void observe(ConstMatrixRef x);
-  /// Replaces the columns by their normalised values. @shape x [dim x B] @alloc none
+  /// Replaces the columns by their normalized values. @shape x [dim x B] @alloc none
   void apply(MatrixRef x) const;
   bool enabled() const { return c_.enabled; }
   const Vector& mean() const { return mean_; }

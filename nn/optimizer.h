@@ -38,7 +38,7 @@ constexpr auto fields(const AdamConfig*) {
       field("beta2", &AdamConfig::beta2, "decay of the mean of its square", 0, 0.999999, "Kingma & Ba 2015, Alg. 1"),
       field("epsilon", &AdamConfig::epsilon, "added to the root of the mean square", 0, 1, "Kingma & Ba 2015, Alg. 1"),
       field("lr_steps", &AdamConfig::lr_steps,
-            "steps of the optimiser over which the rate goes linearly from lr to lr_end, and stays; 0: always lr", 0,
+            "steps of the optimizer over which the rate goes linearly from lr to lr_end, and stays; 0: always lr", 0,
             1e15),
       field("lr_end", &AdamConfig::lr_end, "see lr_steps", 0, 1),
   };
@@ -78,9 +78,9 @@ constexpr auto fields(const RmsPropConfig*) {
 }
 static_assert(complete<RmsPropConfig>);
 
-/// θ ← θ − lr g / √(v − m² + ε), m and v running means of g and g² (m = 0 when not centred). v − m² is a variance and
+/// θ ← θ − lr g / √(v − m² + ε), m and v running means of g and g² (m = 0 when not centerd). v − m² is a variance and
 /// counts as 0 where rounding makes it negative.
-/// @source Graves 2013, arXiv:1308.0850v5, (38) to (41) without momentum; the DQN paper's optimiser
+/// @source Graves 2013, arXiv:1308.0850v5, (38) to (41) without momentum; the DQN paper's optimizer
 class RmsProp final : public Optimizer {
  public:
   RmsProp(ParameterList parameters, const RmsPropConfig& config);
@@ -97,7 +97,7 @@ class RmsProp final : public Optimizer {
 /// @throws NumericsError if the loss, a gradient or its square is not finite; parameters and optimizer are then as
 ///         before, gradients zero
 template <class Loss>
-Scalar minimise(Tape& tape, Optimizer& optimizer, Loss loss, double max_grad_norm = 0) {
+Scalar minimize(Tape& tape, Optimizer& optimizer, Loss loss, double max_grad_norm = 0) {
   tape.rewind();
   const Var j = loss();
   const Scalar value = j.item();

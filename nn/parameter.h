@@ -13,7 +13,7 @@
 
 namespace goalpost {
 
-/// A matrix that learning changes, with its gradient. grad is zero except between backward and the optimiser's step.
+/// A matrix that learning changes, with its gradient. grad is zero except between backward and the optimizer's step.
 struct Parameter {
   std::string name;  ///< e.g. "W0"; stands in messages and in checkpoints
   Matrix value;

@@ -85,7 +85,7 @@ void check_hiro_training(const HiroConfig& c, const TrainingPlan& plan, Training
   else if (c.learning_starts > plan.steps)
     check.warnings.push_back(detail::concatenate("agent.hiro.learning_starts = ", c.learning_starts,
                                                  " is more than the run's ", plan.steps,
-                                                 " environment steps: nothing is learnt"));
+                                                 " environment steps: nothing is learned"));
 }
 
 void add_hiro_memory(const HiroConfig& c, const EnvSpec& spec, MemoryNeed& need) {

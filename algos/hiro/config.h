@@ -193,7 +193,7 @@ constexpr auto fields(const HiroConfig*) {
             "transitions before the first update, with actions of the first policies (train.warmup_steps: random ones)",
             0, 1e15, "released code of Nachum et al. 2018"),
       field("short_segments", &HiroConfig::short_segments,
-            "keep: segments that an episode's end has cut are learnt from, with a discount of gamma^(steps/c); drop: "
+            "keep: segments that an episode's end has cut are learned from, with a discount of gamma^(steps/c); drop: "
             "they are not"),
       field("next_subgoal", &HiroConfig::next_subgoal,
             "sub-goal used in the low level's target when s' is a decision step; transition: h(s,g,s') as everywhere, "

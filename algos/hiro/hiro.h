@@ -72,7 +72,7 @@ class Hiro final : public Agent {
   bool ready() const override;
   bool remembers(std::int64_t transitions) const override;
   void update(Metrics& metrics) override;
-  /// Q of both levels, and the sub-goals that the high level learnt from, after the correction, by number of the
+  /// Q of both levels, and the sub-goals that the high level learned from, after the correction, by number of the
   /// observation and in its unit.
   std::vector<HistogramSample> histogram_samples() override;
   void visit_policy(StateVisitor& v) override;

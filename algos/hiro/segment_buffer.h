@@ -66,7 +66,7 @@ class SegmentBuffer {
   Index capacity_, size_ = 0;
   std::int64_t added_ = 0;
   Matrix open_;                     // [segment x lanes]
-  std::unique_ptr<Scalar[]> data_;  // left uninitialised, so that a large capacity costs memory only as it fills
+  std::unique_ptr<Scalar[]> data_;  // left uninitialized, so that a large capacity costs memory only as it fills
 };
 
 }  // namespace goalpost

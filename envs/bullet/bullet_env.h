@@ -72,7 +72,7 @@ class BulletWorld {
     return std::make_unique<T>(std::forward<Args>(args)...);
   }
 
-  /// A body of a base and links, which the caller sets up, finalises and places before add(). A mass of 0 fixes it.
+  /// A body of a base and links, which the caller sets up, finalizes and places before add(). A mass of 0 fixes it.
   btMultiBody& make_body(int links, double mass, const btVector3& inertia);
   /// Gives a shape to the base (link -1) or to a link; also an empty one: motors find their island through it.
   btMultiBodyLinkCollider& set_shape(btMultiBody& body, int link, btCollisionShape& shape, double friction,

@@ -46,7 +46,7 @@
 //   time limit          The driver's longest way takes 12.4 s.
 //
 // Differs      1. The published environment is Python on PyBullet; this is its car, track and settings on Bullet 3.24.
-//                 Behaviour was compared with a prototype's, not the last bits with PyBullet's.
+//                 Behavior was compared with a prototype's, not the last bits with PyBullet's.
 //              2. The published one counts its walls again at every reset, which costs time only, and has coins that no
 //                 one collects; both are left out.
 //              3. In v0 nothing is drawn. The published generator is seeded with 42 at every reset without a seed,
@@ -72,8 +72,8 @@ using Eigen::Vector2d;
 constexpr double kStart = 0.5, kStartYaw = std::numbers::pi / 2;  // m, m; rad
 constexpr double kPositionNoise = 0.05, kYawNoise = 0.1;
 constexpr std::array<std::array<double, 2>, 4> kGoals{{{3, 3}, {9, 5}, {11, 7}, {14.5, 7.5}}};
-constexpr std::array<std::array<double, 2>, 5> kCentreLine{{{1, 0.5}, {1, 3}, {9, 3}, {9, 7}, {14.5, 7}}};
-constexpr double kCentreLineBegin = 1;  // m along the line: from there on it is more than 1 m away from every start
+constexpr std::array<std::array<double, 2>, 5> kCenterLine{{{1, 0.5}, {1, 3}, {9, 3}, {9, 7}, {14.5, 7}}};
+constexpr double kCenterLineBegin = 1;  // m along the line: from there on it is more than 1 m away from every start
 constexpr int kOwnObs = 9;              // numbers without rays
 constexpr double kRayStart = 0.2, kRayRange = 5, kRaySpan = 0.6 * std::numbers::pi;  // m ahead, m, rad to either side
 
@@ -105,10 +105,10 @@ EnvSpec make_spec(const char* name, const RaceCarConfig& c) {
           .dt = dt};
 }
 
-Vector2d on_centre_line(double length) {
-  Vector2d from = Vector2d::Map(kCentreLine[0].data());
-  for (std::size_t i = 1; i < kCentreLine.size(); ++i) {
-    const Vector2d to = Vector2d::Map(kCentreLine[i].data());
+Vector2d on_center_line(double length) {
+  Vector2d from = Vector2d::Map(kCenterLine[0].data());
+  for (std::size_t i = 1; i < kCenterLine.size(); ++i) {
+    const Vector2d to = Vector2d::Map(kCenterLine[i].data());
     const double part = (to - from).norm();
     if (length < part) return from + length / part * (to - from);
     length -= part;
@@ -117,10 +117,10 @@ Vector2d on_centre_line(double length) {
   return from;
 }
 
-double centre_line_length() {
+double center_line_length() {
   double length = 0;
-  for (std::size_t i = 1; i < kCentreLine.size(); ++i)
-    length += (Vector2d::Map(kCentreLine[i].data()) - Vector2d::Map(kCentreLine[i - 1].data())).norm();
+  for (std::size_t i = 1; i < kCenterLine.size(); ++i)
+    length += (Vector2d::Map(kCenterLine[i].data()) - Vector2d::Map(kCenterLine[i - 1].data())).norm();
   return length;
 }
 
@@ -251,7 +251,7 @@ class RaceCar final : public Env {
       case RaceCarGoals::four:
         return Vector2d::Map(kGoals[rng.below(kGoals.size())].data());
       case RaceCarGoals::centre_line:
-        return on_centre_line(kCentreLineBegin + (centre_line_length() - kCentreLineBegin) * double(rng.uniform()));
+        return on_center_line(kCenterLineBegin + (center_line_length() - kCenterLineBegin) * double(rng.uniform()));
       case RaceCarGoals::first:
         break;
     }

@@ -39,7 +39,7 @@ constexpr auto fields(const RaceCarConfig*) {
             0, 1000),
       field("goals", &RaceCarConfig::goals,
             "first: (3, 3) in every episode, as the published generator, seeded anew at every reset, has it; four: one "
-            "of four at random; centre_line: anywhere on the track's centre line, more than 1 m away"),
+            "of four at random; centre_line: anywhere on the track's center line, more than 1 m away"),
       field("goal_x", &RaceCarConfig::goal_x, "m; as `goals` says if left out", -100, 100),
       field("goal_y", &RaceCarConfig::goal_y, "m; as `goals` says if left out", -100, 100),
       field("goal_radius", &RaceCarConfig::goal_radius, "m, of what counts as reached; 1 is published", 1e-3, 100),

@@ -6,7 +6,7 @@
 
 namespace goalpost {
 
-/// A hand-written driver: steers along the middle of the track towards a point ahead (pure pursuit; Coulter 1992,
+/// A hand-written driver: steers along the middle of the track toward a point ahead (pure pursuit; Coulter 1992,
 /// "Implementation of the Pure Pursuit Path Tracking Algorithm"), slower where the track turns.
 /// @param obs of a RaceCar
 /// @param straight, corner throttle on straights and in sharp corners, in [0, 1]

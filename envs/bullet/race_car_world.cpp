@@ -31,12 +31,12 @@ struct Link {
   std::array<double, 3> origin, rpy;  // of the joint in the parent's frame: m, rad
   std::array<double, 3> axis;
   double mass;
-  std::array<double, 3> centre;  // of mass, in the link's frame
-  Part shape;                    // around the centre of mass
+  std::array<double, 3> center;  // of mass, in the link's frame
+  Part shape;                    // around the center of mass
 };
 
 constexpr double kBaseMass = 0.1;
-// parent, joint; origin, rpy, axis; mass, centre, shape
+// parent, joint; origin, rpy, axis; mass, center, shape
 constexpr std::array<Link, 12> kLinks{{
     {-1, Joint::fixed, {0, 0, 0.05}, {}, {}, 0.1, {}, Part::none},                                        // chassis
     {0, Joint::fixed, {}, {}, {}, 4.0, {0.1477, 0, 0}, Part::none},                                       // its mass
@@ -171,19 +171,19 @@ void RaceCarWorld::build_car(std::span<const double> coordinates) {
   };
   btMultiBody& body = bullet_.make_body(static_cast<int>(kLinks.size()), kBaseMass, inertia_of(*point_, kBaseMass));
   car_ = &body;
-  // Bullet's links turn about their centres of mass, the model's about their joints.
+  // Bullet's links turn about their centers of mass, the model's about their joints.
   for (std::size_t i = 0; i < kLinks.size(); ++i) {
     const Link& link = kLinks[i];
     const auto number = static_cast<int>(i);
-    const btVector3 parent_centre =
-        link.parent < 0 ? btVector3(0, 0, 0) : vector(kLinks[static_cast<std::size_t>(link.parent)].centre);
+    const btVector3 parent_center =
+        link.parent < 0 ? btVector3(0, 0, 0) : vector(kLinks[static_cast<std::size_t>(link.parent)].center);
     const btQuaternion from_parent = rotation(link.rpy).inverse();
-    const btVector3 pivot = vector(link.origin) - parent_centre, to_centre = vector(link.centre);
+    const btVector3 pivot = vector(link.origin) - parent_center, to_center = vector(link.center);
     const btVector3 inertia = inertia_of(shape_of(link), link.mass);
     if (link.joint == Joint::fixed)
-      body.setupFixed(number, link.mass, inertia, link.parent, from_parent, pivot, to_centre);
+      body.setupFixed(number, link.mass, inertia, link.parent, from_parent, pivot, to_center);
     else
-      body.setupRevolute(number, link.mass, inertia, link.parent, from_parent, vector(link.axis), pivot, to_centre,
+      body.setupRevolute(number, link.mass, inertia, link.parent, from_parent, vector(link.axis), pivot, to_center,
                          true);
   }
   body.finalizeMultiDof();
@@ -302,14 +302,14 @@ double RaceCarWorld::clearance(const Vector2d& from, double direction, double li
 void RaceCarWorld::draw(Scene& scene) const {
   using Kind = Shape::Kind;
   const auto vector3 = [](const btVector3& v) { return Eigen::Vector3d(v.x(), v.y(), v.z()); };
-  const auto add = [&](Kind kind, const Eigen::Vector3d& size, const btTransform& t, Colour colour) {
-    Shape& shape = scene.add(kind, size, vector3(t.getOrigin()), colour);
+  const auto add = [&](Kind kind, const Eigen::Vector3d& size, const btTransform& t, Color color) {
+    Shape& shape = scene.add(kind, size, vector3(t.getOrigin()), color);
     for (int i = 0; i < 3; ++i) shape.rotation.row(i) = vector3(t.getBasis()[i]).transpose();
   };
-  const auto add_box = [&](const btBoxShape& box, const btTransform& t, Colour colour) {
-    add(Kind::box, vector3(box.getHalfExtentsWithMargin()), t, colour);
+  const auto add_box = [&](const btBoxShape& box, const btTransform& t, Color color) {
+    add(Kind::box, vector3(box.getHalfExtentsWithMargin()), t, color);
   };
-  const Colour dark{0.15f, 0.15f, 0.15f, 1}, paint{0.10f, 0.35f, 0.75f, 1};
+  const Color dark{0.15f, 0.15f, 0.15f, 1}, paint{0.10f, 0.35f, 0.75f, 1};
   scene.add(Kind::plane, {30, 30, 0}, {0, 0, 0}, {0.80f, 0.80f, 0.80f, 1});
   for (std::size_t i = 0; i < walls_.size(); ++i)
     add_box(*wall_shapes_[i], walls_[i]->getBaseWorldTransform(), {0.72f, 0.55f, 0.40f, 1});

@@ -2,7 +2,7 @@
 //   car     1 base and 12 links, 6 joints with motors: four wheels that hold one speed, two hinges that turn the front
 //           wheels in parallel. 5.89 kg, wheelbase 0.325 m, track 0.245 m. There is no collision shape between the
 //           axles
-//   track   ten walls around an S-shaped corridor, 1.7 m clear; its centre line is 20 m long
+//   track   ten walls around an S-shaped corridor, 1.7 m clear; its center line is 20 m long
 //   step    0.01 s
 //
 // The model is that of Bullet's example data as its URDF loader reads it: inertia comes from the collision shapes, so

@@ -73,7 +73,7 @@ class BitFlip final : public Env {
   // A bit and its goal that differ lie on a common black plate.
   void draw_goal(ConstVectorRef goal, GoalMark mark, Scene& scene) const override {
     if (mark != GoalMark::desired) return;  // there is no other place
-    draw_bits(goal, 1, colour_of(mark), scene);
+    draw_bits(goal, 1, color_of(mark), scene);
     for (Index i = 0; i < bits_.size(); ++i)
       if (std::abs(bits_(i) - goal(i)) > Scalar(0.5))
         scene.add(Shape::Kind::box, {0.48, 0.95, 0.02}, place(i, 0) + Eigen::Vector3d(0, -0.5, -0.02),
@@ -87,12 +87,12 @@ class BitFlip final : public Env {
   static Eigen::Vector3d place(Index bit, int row) {
     return {static_cast<double>(bit % kColumns), -kRowStep * static_cast<double>(bit / kColumns) - row, 0};
   }
-  static void draw_bits(ConstVectorRef bits, int row, Colour one, Scene& scene) {
+  static void draw_bits(ConstVectorRef bits, int row, Color one, Scene& scene) {
     for (Index i = 0; i < bits.size(); ++i) {
       const bool set = bits(i) > Scalar(0.5);
       const double height = set ? 0.2 : 0.04;
       Shape& tile = scene.add(Shape::Kind::box, {0.4, 0.4, height}, place(i, row) + Eigen::Vector3d(0, 0, height),
-                              set ? one : Colour{0.85f, 0.85f, 0.85f, 1});
+                              set ? one : Color{0.85f, 0.85f, 0.85f, 1});
       tile.label = std::string(1, set ? '1' : '0');
     }
   }

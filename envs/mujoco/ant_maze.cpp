@@ -152,7 +152,7 @@ class AntMaze final : public Ant {
     if (!obs.head<2>().allFinite()) return;
     const Vector3d at(double(obs(0)), double(obs(1)), std::isfinite(obs(2)) ? double(obs(2)) : qpos().z());
     mark_point(scene, at, 1, mark);
-    if (mark == GoalMark::subgoal) scene.connect(Shape::Kind::capsule, 0.05, qpos().head<3>(), at, colour_of(mark));
+    if (mark == GoalMark::subgoal) scene.connect(Shape::Kind::capsule, 0.05, qpos().head<3>(), at, color_of(mark));
   }
 
  private:

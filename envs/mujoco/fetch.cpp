@@ -58,7 +58,7 @@ constexpr int kSubsteps = 20;
 constexpr double kActionUnit = 0.05;                // m
 constexpr double kClosest = 0.1;                    // m, between object and gripper at reset
 constexpr double kHighest = 0.45;                   // m, of a goal above the table
-constexpr std::array<double, 4> kDown{1, 0, 1, 0};  // orientation of a gripper that points down, not normalised
+constexpr std::array<double, 4> kDown{1, 0, 1, 0};  // orientation of a gripper that points down, not normalized
 
 struct Task {
   const char *name, *file;

@@ -6,7 +6,7 @@
 
 namespace goalpost {
 
-/// Straight towards the goal.
+/// Straight toward the goal.
 void fetch_reach_script(ConstVectorRef obs, ConstVectorRef achieved, ConstVectorRef desired, VectorRef action);
 /// Behind the box, above it, down, and along the line from box to goal.
 void fetch_push_script(ConstVectorRef obs, ConstVectorRef achieved, ConstVectorRef desired, VectorRef action);

@@ -18,7 +18,7 @@
 #include "cli/progress.h"
 #include "core/check.h"
 #include "render/film.h"
-#include "render/relabelled_goals.h"
+#include "render/relabeled_goals.h"
 #include "render/video.h"
 #include "run/experiment.h"
 #include "run/fixed_policy.h"
@@ -38,7 +38,7 @@ struct RenderOptions {
   int tiles = 1;     // episodes side by side
   std::int64_t seed = 0;
   std::optional<int> step;  // of a still; none: the last
-  int relabelled = 0;       // in place of the episodes: their goals, and those of so many relabelled transitions
+  int relabeled = 0;        // in place of the episodes: their goals, and those of so many relabeled transitions
   FilmConfig film;
   std::filesystem::path out;
   std::string env;               // another one than the policy was trained in
@@ -56,9 +56,9 @@ void render(const RenderOptions& o) {
         fmt::format("--step {} is of a picture, but {} is a film; expected a file .png", *o.step, o.out.string()));
   if (const std::string problem = renderer_problem(); !problem.empty()) throw UsageError(problem);
 
-  if (o.relabelled > 0 && (format == PictureFormat::film || o.tiles > 1 || o.step || !o.actions.empty()))
+  if (o.relabeled > 0 && (format == PictureFormat::film || o.tiles > 1 || o.step || !o.actions.empty()))
     throw UsageError(
-        "--relabelled is a picture of goals; expected a file .png, and none of --tile, --step and --actions");
+        "--relabeled is a picture of goals; expected a file .png, and none of --tile, --step and --actions");
 
   EnvFactory make_env;
   std::unique_ptr<Agent> agent;
@@ -93,8 +93,8 @@ void render(const RenderOptions& o) {
   const Rng rng(static_cast<std::uint64_t>(o.seed));
   VectorEnv env(make_env, o.tiles, rng.stream("rollout"));
   const EnvSpec& spec = env.spec();
-  if (o.relabelled > 0 && spec.goal.dim == 0)
-    throw UsageError(fmt::format("--relabelled shows goals, but {} has none", spec.name));
+  if (o.relabeled > 0 && spec.goal.dim == 0)
+    throw UsageError(fmt::format("--relabeled shows goals, but {} has none", spec.name));
   const int episodes = !o.actions.empty() ? std::numeric_limits<int>::max() : std::max(o.episodes, o.tiles);
   if (o.random) agent = make_random_policy(spec, rng.stream("action"));
   if (o.scripted) agent = make_scripted_policy(spec);
@@ -120,8 +120,8 @@ void render(const RenderOptions& o) {
     show(so_far);
     return interrupted() || so_far.steps >= steps;
   };
-  if (o.relabelled > 0) {
-    Scene scene = relabelled_scene(env, source, episodes, o.relabelled, her, rng.stream("batch"), stop);
+  if (o.relabeled > 0) {
+    Scene scene = relabeled_scene(env, source, episodes, o.relabeled, her, rng.stream("batch"), stop);
     aim(scene, o.film);
     bar.finish();
     return write_still(o.out, Renderer(o.film.width, o.film.height).draw(scene));
@@ -195,8 +195,8 @@ void add_render_command(CLI::App& app, int& status) {
   render_command->add_option("--distance", p.film.distance, "m, of the camera")->check(number(1e-6, 1e6));
   render_command->add_flag("--trail", p.film.trail, "dots where goals were achieved on the way, and at sub-goals");
   render_command
-      ->add_option("--relabelled", p.relabelled,
-                   "a picture of the goals of the episodes (red), and of so many transitions that HER has relabelled "
+      ->add_option("--relabeled", p.relabeled,
+                   "a picture of the goals of the episodes (red), and of so many transitions that HER has relabeled "
                    "(orange)")
       ->transform(integer(1, 10'000))
       ->default_str("");

@@ -27,7 +27,7 @@ int report(const std::vector<std::string>& directories, const std::string& out, 
   const std::vector<FinishedRun> runs = find_runs({directories.begin(), directories.end()}, &unreadable);
   for (const std::string& sentence : unreadable) fmt::print(stderr, "goalpost: {}; left out\n", sentence);
   if (runs.empty()) return 1;
-  const std::vector<Summary> summaries = summarise(runs);
+  const std::vector<Summary> summaries = summarize(runs);
   fmt::print("{}", summary_table(summaries));
   if (recorded) {
     const bool all_recorded =
@@ -51,7 +51,7 @@ struct ReportOptions {
 }  // namespace
 
 void add_report_command(CLI::App& app, int& status) {
-  CLI::App* report_command = app.add_subcommand("report", "summarise finished runs over their seeds");
+  CLI::App* report_command = app.add_subcommand("report", "summarize finished runs over their seeds");
   const auto o = std::make_shared<ReportOptions>();
   report_command->add_option("runs", o->directories, "run directories or recorded results, or directories above them")
       ->required();

@@ -132,7 +132,7 @@ int reproduce(const ReproduceOptions& o) {
   std::vector<std::string> unreadable;
   const std::vector<FinishedRun> runs = runs_to_draw(out, figure, tasks, unreadable);
   if (runs.empty()) return 1;
-  const std::vector<Summary> summaries = summarise(runs);
+  const std::vector<Summary> summaries = summarize(runs);
   const std::vector<MeasuredFigure> figures = figure.measures.empty()
                                                   ? std::vector{measured_figure(figure, summaries, "figure")}
                                                   : learning_curves(figure, summaries, "figure");

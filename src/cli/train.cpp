@@ -161,7 +161,7 @@ int train_seeds(const TrainOptions& o, const TomlValues& values, const std::stri
   std::vector<std::filesystem::path> finished;
   for (const Task& task : tasks)
     if (std::filesystem::exists(task.directory / kResultFile)) finished.push_back(task.directory);
-  if (!finished.empty()) fmt::print("{}", summary_table(summarise(find_runs(finished))));
+  if (!finished.empty()) fmt::print("{}", summary_table(summarize(find_runs(finished))));
   fmt::print("next: `goalpost report {} --out DIR` for a page\n", top.string());
   return failed > 0 ? 1 : 0;
 }

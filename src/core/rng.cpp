@@ -10,7 +10,7 @@
 namespace goalpost {
 namespace {
 
-// Finaliser of splitmix64 (Steele et al. 2014): spreads small differences of names and indices over all bits.
+// Finalizer of splitmix64 (Steele et al. 2014): spreads small differences of names and indices over all bits.
 std::uint64_t mix(std::uint64_t z) {
   z += 0x9e3779b97f4a7c15u;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;

@@ -184,7 +184,7 @@ mjtGeom geom_of(Shape::Kind kind) {
 
 void fill(const Shape& shape, mjvGeom& geom) {
   const Eigen::Matrix<mjtNum, 3, 3, Eigen::RowMajor> rotation = shape.rotation;
-  const std::array<float, 4> rgba{shape.colour.r, shape.colour.g, shape.colour.b, shape.colour.a};
+  const std::array<float, 4> rgba{shape.color.r, shape.color.g, shape.color.b, shape.color.a};
   std::array<mjtNum, 3> size{shape.size.x(), shape.size.y(), shape.size.z()};
   if (shape.kind == Shape::Kind::capsule || shape.kind == Shape::Kind::cylinder) size[1] = size[2];
   if (shape.kind == Shape::Kind::arrow) size[2] *= 4;  // MuJoCo draws arrows half as long as they are said to be

@@ -169,7 +169,7 @@ FilmWriter::FilmWriter(std::filesystem::path file, int width, int height, double
   s.scaler.reset(checked(
       sws_getContext(c.width, c.height, AV_PIX_FMT_RGB24, c.width, c.height, AV_PIX_FMT_YUV420P,
                      SWS_BICUBIC | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INP, nullptr, nullptr, nullptr),
-      "converting colours"));
+      "converting colors"));
   s.picture = make_frame(c.width, c.height, AV_PIX_FMT_RGB24);
   s.frame = make_frame(c.width, c.height, AV_PIX_FMT_YUV420P);
   s.packet.reset(checked(av_packet_alloc(), "making a film"));
@@ -188,7 +188,7 @@ void FilmWriter::add(const Picture& picture, int times) {
                       3 * s.encoder->width, s.encoder->height);
   checked(sws_scale(s.scaler.get(), s.picture->data, s.picture->linesize, 0, s.encoder->height, s.frame->data,
                     s.frame->linesize),
-          "converting colours");
+          "converting colors");
   for (int i = 0; i < times; ++i) {
     s.frame->pts = s.frames++;
     s.encode(s.frame.get());

@@ -37,12 +37,12 @@ void draw_curves(const FigureConfig& figure, const std::vector<std::string>& lab
       gnuplot_string(figure.x_label), 1.02 * x_max);
   for (std::size_t i = 0; i < figure.paper_limit.size() && i < labels.size(); ++i)
     plot.settings += fmt::format("set arrow from {0},-0.04 to {0},1.04 nohead dt 2 lc rgb '{1}'\n",
-                                 figure.paper_limit[i], curve_style(i).colour);
+                                 figure.paper_limit[i], curve_style(i).color);
   plot.drawing = "plot ";
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const std::string data =
         fmt::format("'{}.csv' using (strcol(1) eq '{}' ? $2 : NaN)", plot.name, figure.experiments[i]);
-    plot.drawing += fmt::format("{}:5:6 with filledcurves lc rgb '{}' notitle, ", data, curve_style(i).colour);
+    plot.drawing += fmt::format("{}:5:6 with filledcurves lc rgb '{}' notitle, ", data, curve_style(i).color);
     // Earlier curves are wider, so that curves on top of each other are all seen.
     plot.drawing +=
         fmt::format("{}:4 with linespoints ps 0.5 lw {} {} title {}, ", data,
@@ -63,7 +63,7 @@ void draw_bars(const std::vector<std::string>& labels, Plot& plot) {
   plot.drawing = fmt::format(
       "plot '{0}.csv' every ::1 using 4:(-$2):(0):4:(-$2-0.3):(-$2+0.3) with boxxyerror lc rgb '{1}', "
       "'' every ::1 using 4:(-$2):5:6 with xerrorbars pt 7 ps 0.5 lw 1.5 lc rgb 'black'\n",
-      plot.name, curve_style(0).colour);
+      plot.name, curve_style(0).color);
   plot.height = 110 + 30 * static_cast<int>(labels.size());
 }
 

@@ -1,4 +1,4 @@
-// Naming variants and builds, and summarising the runs of a setting.
+// Naming variants and builds, and summarizing the runs of a setting.
 #include "report/group.h"
 
 #include <fmt/format.h>
@@ -202,7 +202,7 @@ void compute(Summary& s) {
   s.meets_expectation = !first.expected || reaches(s.value, *first.expected);
 }
 
-std::vector<Summary> summarise(const std::vector<FinishedRun>& runs) {
+std::vector<Summary> summarize(const std::vector<FinishedRun>& runs) {
   std::vector<Summary> summaries;
   for (const FinishedRun& run : runs) {
     if (summaries.empty() || !same_setting(*summaries.back().runs.back(), run))

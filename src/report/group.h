@@ -51,7 +51,7 @@ struct Summary {
 };
 /// A summary for each setting of the runs, which are sorted as find_runs returns them.
 /// @throws UsageError if two runs of a setting have one seed
-std::vector<Summary> summarise(const std::vector<FinishedRun>& runs);
+std::vector<Summary> summarize(const std::vector<FinishedRun>& runs);
 /// The statistics of a summary whose runs are known.
 void compute(Summary& summary);
 

@@ -171,9 +171,9 @@ Figure curves_figure(const LearningCurves& drawn, const std::string& name, const
     };
     const std::string data = where(""), whole = where(" && $7 == 0");
     bands += fmt::format("{}{}:4:5 with filledcurves fs transparent solid 0.18 noborder lc rgb '{}' notitle",
-                         bands.empty() ? "" : ", ", data, curve_style(style).colour);
+                         bands.empty() ? "" : ", ", data, curve_style(style).color);
     lines += fmt::format(", {}:3 with lines lw 1 {} notitle", data,
-                         fmt::format("lc rgb '{}' dt {}", curve_style(style).colour, curve_style(style).dash));
+                         fmt::format("lc rgb '{}' dt {}", curve_style(style).color, curve_style(style).dash));
     lines += fmt::format(", {}:3 with linespoints lw 2.4 ps 0.7 pi {} {} title {}", whole,
                          std::max<std::size_t>(1, measured / 10), line_style(style),
                          gnuplot_string(fmt::format("{} ({})", shortened(m->label, 70), plural(seeds, "seed"))));
@@ -246,9 +246,9 @@ Figure seeds_figure(const EnvGroup& env_group, const Panel& panel, const std::ve
           fmt::format("'{}.csv' using (strcol(1) eq {} && $2 == {}{}", f.plot.name, gnuplot_string(csv_cell(m->method)),
                       seed, axes.logarithmic ? " && $3 > 0" : "");
       lines += fmt::format("{}{} ? $3/{} : NaN):5 with lines lw 1 lc rgb '{}' dt {} notitle", lines.empty() ? "" : ", ",
-                           data, axes.scale, curve_style(style).colour, curve_style(style).dash);
+                           data, axes.scale, curve_style(style).color, curve_style(style).dash);
       lines += fmt::format(", {} && $6 == 1 ? $3/{} : NaN):5 with points ps 0.9 pt {} lc rgb '{}' notitle", data,
-                           axes.scale, curve_style(style).point, curve_style(style).colour);
+                           axes.scale, curve_style(style).point, curve_style(style).color);
     }
     lines += fmt::format(", NaN with linespoints lw 1 ps 0.9 {} title {}", line_style(style),
                          gnuplot_string(fmt::format("{} ({})", shortened(m->label, 70), plural(m->seeds(), "seed"))));
@@ -295,7 +295,7 @@ Figure final_figure(const EnvGroup& env_group, const Panel& panel, const std::st
       "lc rgb '{2}' notitle, '{0}.csv' every ::1 using (strcol(4) eq 'IQM' ? $5 : NaN):(-$1-0.1):6:7 with xerrorbars "
       "pt 7 "
       "ps 0.9 lw 2 lc rgb '{2}' title 'interquartile mean, 95 % interval'",
-      f.plot.name, curve_style(1).colour, curve_style(0).colour);
+      f.plot.name, curve_style(1).color, curve_style(0).color);
   if (expected)
     f.plot.drawing += fmt::format(
         ", '{0}.csv' every ::1 using (strcol(4) eq 'IQM' && strlen(strcol(8)) > 0 ? $8 : NaN):(-$1-0.42):(0):(0.84) "
@@ -328,7 +328,7 @@ Figure improvement_figure(const std::vector<Comparison>& comparisons, const std:
       0.4 - static_cast<double>(comparisons.size()), tics);
   f.plot.drawing =
       fmt::format("plot '{}.csv' every ::1 using 7:(-$1):8:9 with xerrorbars pt 7 ps 0.9 lw 2 lc rgb '{}'\n",
-                  f.plot.name, curve_style(0).colour);
+                  f.plot.name, curve_style(0).color);
   f.plot.height = 90 + 26 * static_cast<int>(comparisons.size());
   f.caption =
       "P(X &gt; Y) + P(X = Y)/2 over all pairs of runs (Mann–Whitney), averaged over the tasks that both were run on "

@@ -27,7 +27,7 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
   for (std::size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size()) text.replace(at, from.size(), to);
 }
 
-// gnuplot draws in black; here it becomes the colour of the text around the figure. Names of the point types are made
+// gnuplot draws in black; here it becomes the color of the text around the figure. Names of the point types are made
 // the figure's own, so that several figures fit into one page.
 void adapt(const std::filesystem::path& file, const Plot& plot) {
   std::string svg = read_file(file);
@@ -67,7 +67,7 @@ CurveStyle curve_style(std::size_t i) { return kStyles[i % kStyles.size()]; }
 
 std::string line_style(std::size_t i) {
   const CurveStyle s = curve_style(i);
-  return fmt::format("lc rgb '{}' dt {} pt {}", s.colour, s.dash, s.point);
+  return fmt::format("lc rgb '{}' dt {} pt {}", s.color, s.dash, s.point);
 }
 
 bool gnuplot_is_installed() {

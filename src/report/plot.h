@@ -1,4 +1,4 @@
-// Figures drawn by gnuplot: the one place that calls it. Each becomes an SVG, whose text and axes take the colour of
+// Figures drawn by gnuplot: the one place that calls it. Each becomes an SVG, whose text and axes take the color of
 // the text around it, or of the reader's light or dark scheme where it stands alone, and a PNG on white.
 #pragma once
 
@@ -21,10 +21,10 @@ struct Plot {
 /// A text as gnuplot's string; control characters, which a string cannot hold, become blanks.
 std::string gnuplot_string(std::string_view text);
 
-/// How the i-th curve differs from the others, also without colour: the colour is one that is seen on white and on
+/// How the i-th curve differs from the others, also without color: the color is one that is seen on white and on
 /// black.
 struct CurveStyle {
-  const char* colour;
+  const char* color;
   const char* dash;
   int point;
 };

@@ -170,7 +170,7 @@ void record(const std::vector<Summary>& summaries, const std::filesystem::path& 
         all.runs.push_back(&old);
     for (const FinishedRun* old : all.runs)
       if (const auto found = build_differences(build_of(*old), build_of(*s.runs.front())); !found.empty())
-        fmt::print(stderr, "goalpost: {} {}: seed {} was recorded with {} {}, now {}; they are summarised together\n",
+        fmt::print(stderr, "goalpost: {} {}: seed {} was recorded with {} {}, now {}; they are summarized together\n",
                    s.experiment, s.variant, old->result.seed, found.front().what, found.front().a, found.front().b);
     std::sort(all.runs.begin(), all.runs.end(),
               [](const FinishedRun* a, const FinishedRun* b) { return a->result.seed < b->result.seed; });

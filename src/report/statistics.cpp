@@ -188,11 +188,11 @@ Interval wilson_interval(std::int64_t successes, std::int64_t n) {
 
 Interval score_interval(double p, double n) {
   GP_CHECK(n > 0 && p >= 0 && p <= 1, "score_interval: p = ", p, ", n = ", n, "; expected 0 <= p <= 1 and n > 0");
-  const double centre = p + kNormal * kNormal / (2 * n);
+  const double center = p + kNormal * kNormal / (2 * n);
   const double half = kNormal * std::sqrt(p * (1 - p) / n + kNormal * kNormal / (4 * n * n));
   const double scale = 1 + kNormal * kNormal / n;
   // Exact at the ends, where rounding could leave [0, 1] or miss p.
-  return {p == 0 ? 0 : (centre - half) / scale, p == 1 ? 1 : (centre + half) / scale};
+  return {p == 0 ? 0 : (center - half) / scale, p == 1 ? 1 : (center + half) / scale};
 }
 
 Interval ratio_interval(std::span<const double> sums, std::span<const double> counts) {

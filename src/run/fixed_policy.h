@@ -1,4 +1,4 @@
-// Policies that are not learnt, to compare with and to look at.
+// Policies that are not learned, to compare with and to look at.
 #pragma once
 
 #include <memory>

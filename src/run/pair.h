@@ -15,7 +15,7 @@ struct PairExperiment {
 
 /// An experiment of ours for the pair, one whose source expects it to work, where there is one; otherwise the
 /// algorithm's own defaults, which are its paper's.
-/// @param her whether transitions are relabelled; nothing: as that experiment, else where the reward is sparse in the
+/// @param her whether transitions are relabeled; nothing: as that experiment, else where the reward is sparse in the
 /// goal
 /// @throws UsageError for an unknown name, or for HER where it cannot work
 PairExperiment pair_experiment(const std::string& algorithm, const std::string& env, std::optional<bool> her);

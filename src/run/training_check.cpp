@@ -111,7 +111,7 @@ void check_learners(const Experiment& e, double updates, std::vector<std::string
                                        std::floor(most), target ? "the target network" : "the policy"));
     }
   }
-  if (!learns && !rates.empty()) warnings.push_back(fmt::format("{}: nothing is learnt", fmt::join(rates, ", ")));
+  if (!learns && !rates.empty()) warnings.push_back(fmt::format("{}: nothing is learned", fmt::join(rates, ", ")));
 }
 
 }  // namespace
@@ -138,7 +138,7 @@ TrainingCheck check_training(const Experiment& e) {
                episodes = t.total_episodes > 0 ? std::min(steps, most_episodes) : steps,
                updates = t.cycle_episodes > 0 ? std::floor(episodes / t.cycle_episodes) * t.cycle_updates
                                               : t.updates_per_step * learning;
-  const auto nothing = [&](const std::string& why) { check.warnings.push_back(why + ": nothing is learnt"); };
+  const auto nothing = [&](const std::string& why) { check.warnings.push_back(why + ": nothing is learned"); };
   if (t.cycle_episodes == 0 && t.updates_per_step == 0)
     nothing("train.updates_per_step = 0 and train.cycle_episodes = 0");
   else if (plan.steps <= t.warmup_steps)

@@ -117,7 +117,7 @@ class Loader final : public PathVisitor {
 };
 
 // Adds up what every name and its numbers hash to, so that the order does not count. Each is hashed eight bytes at a
-// time through the finaliser of splitmix64 (Steele et al. 2014).
+// time through the finalizer of splitmix64 (Steele et al. 2014).
 class Hasher final : public PathVisitor {
  public:
   void visit(std::string_view name, MatrixRef values) override {

@@ -278,7 +278,7 @@ class FieldLister : public ConfigVisitor {
   std::vector<FieldText> fields;
 
  private:
-  // The shortest decimal that reads back to the same bits, always recognisable as a TOML float.
+  // The shortest decimal that reads back to the same bits, always recognizable as a TOML float.
   template <class T>
   static std::string real(T value) {
     if (std::isnan(value)) return "nan";

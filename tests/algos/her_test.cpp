@@ -52,8 +52,8 @@ class Her : public ::testing::TestWithParam<Case> {
     const Vector goal = b.s.col(j).tail(3), achieved = b.s2.col(j).head(3);
     ASSERT_EQ(Matrix(b.s2.col(j).tail(3)), Matrix(goal)) << "s and s2 must pursue the same goal";
     ASSERT_EQ(b.r(0, j), script_reward(achieved, goal, spec_.goal.radius));
-    const bool relabelled = goal(2) >= 0;
-    if (!relabelled) {
+    const bool relabeled = goal(2) >= 0;
+    if (!relabeled) {
       ASSERT_EQ(Matrix(goal), matrix({{double(lane)}, {double(w.episode)}, {-1}}));
       ASSERT_EQ(b.discount(0, j), w.terminated ? 0 : kGamma);
       return;
@@ -178,19 +178,19 @@ TEST(HerSampler, DrawsGoalsThatHadBeenReachedAgainOnRequest) {
     Rng rng(1);
     Batch batch(spec, 20'000, kGamma);
     sampler.sample(rng, batch);
-    int reached = 0, near_the_end = 0;   // of the transitions after an episode's first
-    double far = 0, relabelled_far = 0;  // those that have a goal left that had not been reached
+    int reached = 0, near_the_end = 0;  // of the transitions after an episode's first
+    double far = 0, relabeled_far = 0;  // those that have a goal left that had not been reached
     for (Index j = 0; j < batch.size(); ++j) {
       const int episode = static_cast<int>(batch.s(1, j)), t = static_cast<int>(batch.s(2, j));
-      const bool relabelled = batch.s(5, j) >= 0;
+      const bool relabeled = batch.s(5, j) >= 0;
       if (t == 0) continue;
-      reached += relabelled && batch.s(5, j) - batch.s(2, j) < 3.5;
+      reached += relabeled && batch.s(5, j) - batch.s(2, j) < 3.5;
       const bool near = Script::length(0, episode, 12) - t <= 3;
-      near_the_end += near && relabelled;
+      near_the_end += near && relabeled;
       far += !near;
-      relabelled_far += !near && relabelled;
+      relabeled_far += !near && relabeled;
     }
-    const double share = relabelled_far / far, deviation = 4 * std::sqrt(0.25 / far);
+    const double share = relabeled_far / far, deviation = 4 * std::sqrt(0.25 / far);
     if (times == 0) {
       EXPECT_GT(reached, 3'000);
       EXPECT_NEAR(share, 0.5, deviation);
@@ -206,7 +206,7 @@ TEST(HerSampler, DrawsGoalsThatHadBeenReachedAgainOnRequest) {
 }
 
 // In episodes of 12 steps with a radius that three steps lie within, 3 of the 12 - t goals after step t > 0 had been
-// reached before it. A relabelled transition keeps its original goal if so many redraws and the first draw all hit one.
+// reached before it. A relabeled transition keeps its original goal if so many redraws and the first draw all hit one.
 TEST(HerSampler, DrawsAgainAsOftenAsAsked) {
   EnvSpec spec = script_spec(12, true);
   spec.goal.radius = Scalar(3.5);
@@ -219,14 +219,14 @@ TEST(HerSampler, DrawsAgainAsOftenAsAsked) {
     Batch batch(spec, 200'000, kGamma);
     sampler.sample(rng, batch);
     for (const int t : {6, 8}) {
-      double n = 0, relabelled = 0;
+      double n = 0, relabeled = 0;
       for (Index j = 0; j < batch.size(); ++j) {
         if (batch.s(2, j) != Scalar(t) || Script::length(0, static_cast<int>(batch.s(1, j)), 12) != 12) continue;
         ++n;
-        relabelled += batch.s(5, j) >= 0;
+        relabeled += batch.s(5, j) >= 0;
       }
       const double expected = 0.5 * (1 - std::pow(3.0 / (12 - t), redraws + 1));
-      EXPECT_NEAR(relabelled / n, expected, 4 * std::sqrt(0.25 / n)) << redraws << " redraws after step " << t;
+      EXPECT_NEAR(relabeled / n, expected, 4 * std::sqrt(0.25 / n)) << redraws << " redraws after step " << t;
     }
   }
 }
@@ -252,7 +252,7 @@ class HerFault : public ::testing::Test {
   }
 };
 
-TEST_F(HerFault, WithoutRecomputingTheEndRelabelledColumnsKeepTheOldOne) {
+TEST_F(HerFault, WithoutRecomputingTheEndRelabeledColumnsKeepTheOldOne) {
   int reached = 0;
   draw({.capacity = 1000}, {.strategy = HerStrategy::future, .k = 4, .recompute_end = false},
        [&](const Batch& b, Index j, const Written& w) {
@@ -266,26 +266,26 @@ TEST_F(HerFault, WithTimeLimitsAsEndsTheLastTransitionAlwaysEnds) {
   int cut = 0;
   draw({.capacity = 1000, .time_limit_ends = true}, {.strategy = HerStrategy::future, .k = 4},
        [&](const Batch& b, Index j, const Written& w) {
-         const bool last = w.end == w.begin + w.t + 1, relabelled = b.s(5, j) >= 0;
+         const bool last = w.end == w.begin + w.t + 1, relabeled = b.s(5, j) >= 0;
          const bool reached = b.r(0, j) == 0;
-         EXPECT_EQ(b.discount(0, j), (relabelled && reached) || (last && !(relabelled && w.terminated)) ? 0 : kGamma);
+         EXPECT_EQ(b.discount(0, j), (relabeled && reached) || (last && !(relabeled && w.terminated)) ? 0 : kGamma);
          cut += last && !w.terminated && !reached;
        });
   EXPECT_GT(cut, 0) << "no column shows the fault";
 }
 
-TEST_F(HerFault, FailuresAreRelabelledOnlyOnRequest) {
+TEST_F(HerFault, FailuresAreRelabeledOnlyOnRequest) {
   for (const bool relabel : {false, true}) {
     int failures = 0, arrivals = 0;
     draw(
         {.capacity = 1000}, {.strategy = HerStrategy::future, .k = 4, .relabel_failures = relabel},
         [&](const Batch& b, Index j, const Written& w) {
           if (!w.terminated || w.end != w.begin + w.t + 1) return;
-          const bool relabelled = b.s(5, j) >= 0;
+          const bool relabeled = b.s(5, j) >= 0;
           EXPECT_EQ(b.discount(0, j), 0) << "a failure is an end whatever the goal";
-          EXPECT_EQ(b.r(0, j), relabelled && relabel ? 0 : kScriptFailure);
-          failures += relabelled;
-          arrivals += relabelled && b.r(0, j) == 0;
+          EXPECT_EQ(b.r(0, j), relabeled && relabel ? 0 : kScriptFailure);
+          failures += relabeled;
+          arrivals += relabeled && b.r(0, j) == 0;
         },
         true);
     EXPECT_GT(failures, 0);

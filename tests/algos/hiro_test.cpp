@@ -489,7 +489,7 @@ TEST(HiroCorrection, Ablations) {
   for (Index d = 0; d < 2; ++d) EXPECT_NEAR(std::sqrt((a.row(d).array() - mean(d)).square().mean()), 0.1, 0.01);
 }
 
-TEST(HiroRelabelling, TheLowLevelsSubgoalsBecomeTheWayToOtherStates) {
+TEST(HiroRelabeling, TheLowLevelsSubgoalsBecomeTheWayToOtherStates) {
   HiroConfig c = toy_config();
   c.low_relabelled = 1;
   c.low_relabel_stddev = 0;

@@ -66,7 +66,7 @@ TEST(OffPolicyAgent, TheTasksEndCountsAndTheTimeLimitDoesNot) {
     }
 }
 
-TEST(OffPolicyAgent, NormalisesWithTheStatesThatWereActedIn) {
+TEST(OffPolicyAgent, NormalizesWithTheStatesThatWereActedIn) {
   std::vector<Matrix> seen;
   VectorEnv env([] { return make_pendulum(); }, 3, Rng(1));
   const auto agent = make_off_policy_agent(

@@ -81,7 +81,7 @@ TEST_F(Alloc, TheGuardCountsEveryWayToAllocateInEveryThread) {
   EXPECT_EQ(idle.count(), 0u);
 }
 
-// BitFlip-v0 with 40 bits, two layers of 256 units, batches of 128, HER and normalised inputs.
+// BitFlip-v0 with 40 bits, two layers of 256 units, batches of 128, HER and normalized inputs.
 class AgentAlloc : public Alloc {
  protected:
   AgentAlloc() {
@@ -133,7 +133,7 @@ TEST_F(AgentAlloc, AnAgentLives) {
             0u);
 }
 
-TEST_F(Alloc, DqnActsAndUpdatesWithEitherOptimiser) {
+TEST_F(Alloc, DqnActsAndUpdatesWithEitherOptimizer) {
   const auto env = make_bit_flip({.bits = 40});
   for (const OptimizerKind optimizer : {OptimizerKind::adam, OptimizerKind::rmsprop}) {
     DqnConfig c;
@@ -221,16 +221,16 @@ TEST_F(Alloc, NormalizersObserveAndApply) {
             0u);
 }
 
-TEST_F(Alloc, OptimisersStepAndTargetsMove) {
+TEST_F(Alloc, OptimizersStepAndTargetsMove) {
   Mlp net(80, 40, {}, Rng(1)), target = net;
   const ParameterList online = net.parameters(), to = target.parameters();
   Adam adam(online, {});
-  RmsProp centred(online, {}), uncentred(online, {.centered = false});
+  RmsProp centerd(online, {}), uncenterd(online, {.centered = false});
   for (Parameter* p : online) p->grad = random_matrix(p->grad.rows(), p->grad.cols(), 1);
   EXPECT_EQ(allocations_after_three_calls([&] { clip_grad_norm(online, 0.5); }), 0u);
   EXPECT_EQ(allocations_after_three_calls([&] { adam.step(); }), 0u);
-  EXPECT_EQ(allocations_after_three_calls([&] { centred.step(); }), 0u);
-  EXPECT_EQ(allocations_after_three_calls([&] { uncentred.step(); }), 0u);
+  EXPECT_EQ(allocations_after_three_calls([&] { centerd.step(); }), 0u);
+  EXPECT_EQ(allocations_after_three_calls([&] { uncenterd.step(); }), 0u);
   EXPECT_EQ(allocations_after_three_calls([&] { polyak(Scalar(0.01), online, to); }), 0u);
 }
 

@@ -142,7 +142,7 @@ TEST_F(Program, EvaluatesWithoutTheMemoryThatLearningTakes) {
 #endif
 }
 
-TEST_F(Program, ComparesWithPoliciesThatAreNotLearnt) {
+TEST_F(Program, ComparesWithPoliciesThatAreNotLearned) {
   const auto success = [&](const std::string& arguments) {
     return nlohmann::json::parse(run("evaluate " + arguments + " --episodes 40 --json").out)
         .at("success")
@@ -854,11 +854,11 @@ TEST_F(Program, FilmsAPolicyAndAnEnvironment) {
   ASSERT_EQ(run("render Pendulum-v1 --random --seed 8 --out other.png" + size).status, 0);
   EXPECT_NE(content(here_ / "drawn.png"), content(here_ / "other.png"));
 
-  ASSERT_EQ(run("render PointReach-v0 --random --episodes 2 --relabelled 20 --out goals.png" + size).status, 0);
+  ASSERT_EQ(run("render PointReach-v0 --random --episodes 2 --relabeled 20 --out goals.png" + size).status, 0);
   EXPECT_THAT(content(here_ / "goals.png"), HasSubstr("PNG"));
 
-  expect_refusal("render Pendulum-v1 --random --relabelled 20 --out c.png", "Pendulum-v1 has none");
-  expect_refusal("render PointReach-v0 --random --relabelled 20 --out c.mp4", "expected a file .png");
+  expect_refusal("render Pendulum-v1 --random --relabeled 20 --out c.png", "Pendulum-v1 has none");
+  expect_refusal("render PointReach-v0 --random --relabeled 20 --out c.mp4", "expected a file .png");
   expect_refusal("render BitFlip-v0 --random --out a.gif", "expected .mp4 for a film or .png");
   expect_refusal("render BitFlip-v0 --random --out no/a.mp4", "there is no directory no");
   expect_refusal("render BitFlip-v0 --out c.mp4", "expected --random, --scripted or --actions");

@@ -7,9 +7,9 @@
 namespace goalpost::test {
 namespace {
 
-enum class Colour : int { red, green };
-constexpr std::array kColourNames = {"red", "green"};
-constexpr EnumNames enum_names(Colour) { return kColourNames; }
+enum class Color : int { red, green };
+constexpr std::array kColorNames = {"red", "green"};
+constexpr EnumNames enum_names(Color) { return kColorNames; }
 
 struct Inner {
   double weight = 0.5;
@@ -29,7 +29,7 @@ struct Outer {
   std::vector<std::string> texts = {"a", "b", "c"};
   std::optional<double> maybe = {};
   std::vector<double> reals = {0.5};
-  Colour colour = Colour::green;
+  Color color = Color::green;
   Inner inner = {};
 };
 constexpr auto fields(const Outer*) {
@@ -42,7 +42,7 @@ constexpr auto fields(const Outer*) {
                     field("texts", &Outer::texts, ""),
                     field("maybe", &Outer::maybe, ""),
                     field("reals", &Outer::reals, ""),
-                    field("colour", &Outer::colour, "a colour"),
+                    field("color", &Outer::color, "a color"),
                     field("inner", &Outer::inner, "a table")};
 }
 static_assert(complete<Outer>);
@@ -106,7 +106,7 @@ TEST(Config, IsVisitedFieldByFieldInTheOrderOfItsTable) {
   visit_fields(c, r);
   EXPECT_THAT(r.lines, ::testing::ElementsAre("number = 3", "flag = 1", "large = 1000000000000", "small = 0.25",
                                               "text = abc", "list = 2 numbers", "texts = 3 texts", "maybe = left out",
-                                              "reals = 1 reals", "colour = green", "inner.weight = 0.5"));
+                                              "reals = 1 reals", "color = green", "inner.weight = 0.5"));
 }
 
 TEST(Config, TakesWhatAVisitorWrites) {
@@ -123,7 +123,7 @@ TEST(Config, TakesWhatAVisitorWrites) {
   EXPECT_EQ(c.maybe, 0.125);
   EXPECT_EQ(c.reals, (std::vector<double>{1.5, 2.5}));
   EXPECT_EQ(c.texts, std::vector<std::string>{"x"});
-  EXPECT_EQ(c.colour, Colour::red);
+  EXPECT_EQ(c.color, Color::red);
   EXPECT_EQ(c.inner.weight, 0.75);
 }
 

@@ -97,7 +97,7 @@ TEST(Rng, UniformsLieInTheHalfOpenIntervalWithTheRightMoments) {
   EXPECT_GT(high, 1 - 1e-4);
 }
 
-// 1 + (2 − 1)(1 − 2⁻²⁴) rounds to 2 in single precision. A range of two neighbours shows it at every other draw.
+// 1 + (2 − 1)(1 − 2⁻²⁴) rounds to 2 in single precision. A range of two neighbors shows it at every other draw.
 TEST(Rng, UniformsNeverReachTheUpperEnd) {
   const auto next = [](Scalar x) { return std::nextafter(x, std::numeric_limits<Scalar>::max()); };
   struct Range {
@@ -157,7 +157,7 @@ TEST(Rng, StreamsDifferByNameAndIndexAndParent) {
     for (std::size_t j = 0; j < i; ++j) EXPECT_NE(words(streams[i], 4), words(streams[j], 4)) << i << " and " << j;
 }
 
-TEST(Rng, NeighbouringStreamsAreNotCorrelated) {
+TEST(Rng, NeighboringStreamsAreNotCorrelated) {
   const int n = 20'000;
   Rng a = Rng(7).stream("env", 0), b = Rng(7).stream("env", 1);
   double covariance = 0;

@@ -435,7 +435,7 @@ TEST(AntMaze, AGoalCanBeGiven) {
                        "AntPush-v0: goal_z is given; expected none: goals are x and y");
 }
 
-TEST(AntMaze, SuccessIsWithinFiveMetresAndTheRewardIsTheDistance) {
+TEST(AntMaze, SuccessIsWithinFiveMetersAndTheRewardIsTheDistance) {
   for (const auto& [y, success] : {std::pair{4.8, true}, {5.2, false}}) {
     const std::unique_ptr<Env> env = make(AntTask::maze, {.goal_x = 0, .goal_y = y});
     start_without_noise(*env, ant_maze_model(AntTask::maze, Integrator::rk4));

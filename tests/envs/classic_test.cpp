@@ -173,7 +173,7 @@ TEST(PointReach, MovesAsComputedByHand) {
   expect_close(obs, matrix({{0.009875}, {0.4950625}, {0.0975}, {-0.04875}}), 1e-6);
 }
 
-TEST(PointReach, SucceedsWithinFiveCentimetresAndGoesOn) {
+TEST(PointReach, SucceedsWithinFiveCentimetersAndGoesOn) {
   const std::unique_ptr<Env> env = make_point_reach();
   set(*env, "p", matrix({{0}, {0}}));
   set(*env, "v", matrix({{0}, {0}}));

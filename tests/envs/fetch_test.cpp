@@ -341,7 +341,7 @@ TEST(FetchStart, GoalAndObjectCanBeFixed) {
 
 // ---- steps ----
 
-TEST(FetchStep, AFullActionMovesTheGripperByThreeCentimetres) {
+TEST(FetchStep, AFullActionMovesTheGripperByThreeCentimeters) {
   for (const FetchTask task : {FetchTask::reach, FetchTask::pick_and_place}) {
     const bool pick = task == FetchTask::pick_and_place;
     FetchConfig c;

@@ -23,7 +23,7 @@ namespace {
 using Eigen::Vector3d;
 using testing::ElementsAre;
 
-bool same_colour(const Colour& a, const Colour& b) { return a.r == b.r && a.g == b.g && a.b == b.b; }
+bool same_color(const Color& a, const Color& b) { return a.r == b.r && a.g == b.g && a.b == b.b; }
 
 Scene world_of(const Env& env) {
   Scene scene;
@@ -41,7 +41,7 @@ std::vector<Shape> goals_of(const Env& env) {
 std::vector<Vector3d> places(const std::vector<Shape>& shapes, GoalMark mark) {
   std::vector<Vector3d> found;
   for (const Shape& s : shapes) {
-    if (!same_colour(s.colour, colour_of(mark))) continue;
+    if (!same_color(s.color, color_of(mark))) continue;
     const bool known = std::any_of(found.begin(), found.end(),
                                    [&](const Vector3d& p) { return (p - s.position).head<2>().norm() < 1e-9; });
     if (!known) found.push_back(s.position);
@@ -54,7 +54,7 @@ void expect_sound(const Shape& s) {
   EXPECT_TRUE(s.position.allFinite()) << s.position.transpose();
   EXPECT_TRUE((s.rotation.transpose() * s.rotation).isIdentity(1e-6)) << s.rotation;
   EXPECT_NEAR(s.rotation.determinant(), 1, 1e-6);
-  for (const float c : {s.colour.r, s.colour.g, s.colour.b, s.colour.a}) EXPECT_TRUE(c >= 0 && c <= 1) << c;
+  for (const float c : {s.color.r, s.color.g, s.color.b, s.color.a}) EXPECT_TRUE(c >= 0 && c <= 1) << c;
   EXPECT_LT(s.label.size(), 100u);
 }
 
@@ -206,7 +206,7 @@ TEST(DrawnSubgoal, StandsWhereTheObservationWouldBe) {
   env->draw_subgoal(obs, GoalMark::subgoal, some);
   ASSERT_FALSE(some.shapes.empty());
   EXPECT_EQ(some.shapes[0].position, Vector3d(3, -2, 0.5));
-  EXPECT_TRUE(same_colour(some.shapes[0].colour, colour_of(GoalMark::subgoal)));
+  EXPECT_TRUE(same_color(some.shapes[0].color, color_of(GoalMark::subgoal)));
 }
 
 TEST(VectorEnv, ShowsTheEndOfAnEpisodeBeforeItBeginsAnew) {

@@ -212,6 +212,6 @@ extern "C" void __asan_on_error() {
       freed ? 0 : __asan_get_alloc_stack(__asan_get_report_address(), frames, std::size(frames), &thread);
   if (!of_hdf5(n == 0 ? stack() : std::span(frames).first(n))) found();
 }
-// Only our own code is instrumented for undefined behaviour.
+// Only our own code is instrumented for undefined behavior.
 extern "C" void __ubsan_on_report() { found(); }
 #endif

@@ -97,7 +97,7 @@ TEST(RmsProp, WithoutEpsilonAParameterWithoutAGradientStays) {
 
 // v − m² is a variance: what rounding makes of it may not fall below zero. At a constant gradient it is zero in the
 // end, and a step at most lr g/√ε.
-TEST(RmsProp, CentredStepsStayFiniteWhereTheGradientIsConstant) {
+TEST(RmsProp, CenterdStepsStayFiniteWhereTheGradientIsConstant) {
   for (const double g : {1e-3, 1.0, 100.0, 1000.0, 3000.0, 1e6, 1e12, 1e18}) {
     Parameter theta("theta", 1, 1);
     RmsProp rmsprop({&theta}, {});
@@ -115,7 +115,7 @@ TEST(RmsProp, CentredStepsStayFiniteWhereTheGradientIsConstant) {
 }
 
 // Python: m = d*m + (1-d)*g; v = d*v + (1-d)*g*g; x -= lr*g / sqrt(v - m*m + eps) with lr 0.1, d 0.95, eps 0.01
-TEST(RmsProp, CentredStepsAgreeWithPython) {
+TEST(RmsProp, CenterdStepsAgreeWithPython) {
   Parameter theta = start();
   RmsProp rmsprop({&theta}, {.lr = Scalar(0.1), .decay = Scalar(0.95), .epsilon = Scalar(0.01), .centered = true});
   expect_steps(rmsprop, theta,
@@ -123,7 +123,7 @@ TEST(RmsProp, CentredStepsAgreeWithPython) {
                        {-0.0527864045, 0.1561941928, 0.1561941928, -0.2395119486}}));
 }
 // The same with m = 0.
-TEST(RmsProp, UncentredStepsAgreeWithPython) {
+TEST(RmsProp, UncenterdStepsAgreeWithPython) {
   Parameter theta = start();
   RmsProp rmsprop({&theta}, {.lr = Scalar(0.1), .decay = Scalar(0.95), .epsilon = Scalar(0.01), .centered = false});
   expect_steps(rmsprop, theta,
@@ -156,7 +156,7 @@ TEST(Optimizers, RefuseANegativeLearningRate) {
   EXPECT_THROW_MESSAGE(RmsProp({}, {.lr = -1}), std::invalid_argument, "RmsProp: lr = -1; expected a number >= 0");
 }
 
-// Stands for an optimiser: θ ← θ − g
+// Stands for an optimizer: θ ← θ − g
 class PlainDescent final : public Optimizer {
  public:
   explicit PlainDescent(ParameterList parameters) : Optimizer(std::move(parameters)) {}
@@ -170,32 +170,32 @@ class PlainDescent final : public Optimizer {
   void visit_state(StateVisitor&) override {}
 };
 
-TEST(Minimise, ReturnsTheLossBeforeTheStepAndMovesAgainstTheGradient) {
+TEST(Minimize, ReturnsTheLossBeforeTheStepAndMovesAgainstTheGradient) {
   Parameter theta = start();
   PlainDescent descent({&theta});
   Tape tape;
   const auto loss = [&] { return Scalar(0.25) * sum(square(theta.on(tape))); };
-  EXPECT_EQ(minimise(tape, descent, loss), Scalar(0.3125));  // (1 + 0.25) / 4
+  EXPECT_EQ(minimize(tape, descent, loss), Scalar(0.3125));  // (1 + 0.25) / 4
   EXPECT_EQ(theta.value, matrix({{0.5}, {-0.25}}));
 }
 
-TEST(Minimise, ClipsTheGradientToTheGivenNorm) {
+TEST(Minimize, ClipsTheGradientToTheGivenNorm) {
   Parameter theta("theta", 2, 1);
   PlainDescent descent({&theta});
   Tape tape;
   const Matrix slope = matrix({{3}, {4}});
-  minimise(
+  minimize(
       tape, descent, [&] { return sum(tape.alias(slope) * theta.on(tape)); }, 1);
   expect_close(theta.value, matrix({{-0.6}, {-0.8}}), 1e-6);
 }
 
-TEST(Minimise, LeavesTheParametersAsTheyWereIfTheLossIsNotFinite) {
+TEST(Minimize, LeavesTheParametersAsTheyWereIfTheLossIsNotFinite) {
   Parameter theta = start();
   PlainDescent descent({&theta});
   Tape tape;
-  EXPECT_THROW_MESSAGE(minimise(tape, descent, [&] { return sum(log(theta.on(tape))); }), NumericsError,
+  EXPECT_THROW_MESSAGE(minimize(tape, descent, [&] { return sum(log(theta.on(tape))); }), NumericsError,
                        "first appear in log [2x1]");
-  EXPECT_THROW_MESSAGE(minimise(tape, descent, [&] { return sum(log(theta.on(tape))); }), NumericsError,
+  EXPECT_THROW_MESSAGE(minimize(tape, descent, [&] { return sum(log(theta.on(tape))); }), NumericsError,
                        "its inputs are theta [2x1] in [-0.5, 1]");
   EXPECT_EQ(theta.value, start().value);
   EXPECT_TRUE(theta.grad.isZero(0));
@@ -208,7 +208,7 @@ void expect_refused(Parameter& theta, Loss loss, double max_grad_norm, const cha
   Tape tape;
   const Matrix kept = theta.value;
   const std::uint64_t before = state_hash(optimizer);
-  EXPECT_THROW_MESSAGE(minimise(
+  EXPECT_THROW_MESSAGE(minimize(
                            tape, optimizer, [&] { return loss(tape); }, max_grad_norm),
                        NumericsError, message);
   EXPECT_TRUE(same_bits(theta.value, kept));
@@ -216,7 +216,7 @@ void expect_refused(Parameter& theta, Loss loss, double max_grad_norm, const cha
   EXPECT_EQ(state_hash(optimizer), before);
 }
 
-TEST(Minimise, AnInfiniteGradientOfAFiniteLossIsNamedAndChangesNothing) {
+TEST(Minimize, AnInfiniteGradientOfAFiniteLossIsNamedAndChangesNothing) {
   constexpr Scalar huge = std::numeric_limits<Scalar>::max() / 2;
   for (const double max_grad_norm : {0.0, 1.0}) {
     Parameter theta = start();
@@ -231,7 +231,7 @@ TEST(Minimise, AnInfiniteGradientOfAFiniteLossIsNamedAndChangesNothing) {
 }
 
 // The running mean of its square would be infinite for ever.
-TEST(Minimise, AGradientWhoseSquareOverflowsIsNamedAndChangesNothing) {
+TEST(Minimize, AGradientWhoseSquareOverflowsIsNamedAndChangesNothing) {
   Parameter theta = start();
   const Matrix slope = matrix({{0}, {-1}}) * std::sqrt(std::numeric_limits<Scalar>::max()) * Scalar(1.5);
   const auto loss = [&](Tape& tape) { return sum(tape.alias(slope) * theta.on(tape)); };
@@ -241,7 +241,7 @@ TEST(Minimise, AGradientWhoseSquareOverflowsIsNamedAndChangesNothing) {
   // Cut to a norm it is a gradient as any other.
   PlainDescent descent({&theta});
   Tape tape;
-  minimise(
+  minimize(
       tape, descent, [&] { return loss(tape); }, 2);
   expect_close(theta.value, matrix({{1}, {1.5}}), 1e-6);
 }
@@ -252,7 +252,7 @@ TEST(Adam, FindsTheMinimumOfAParabola) {
   Tape tape;
   const Matrix minimum = matrix({{-0.3}, {0.7}});
   for (int i = 0; i < 400; ++i)
-    minimise(tape, adam, [&] { return mean(square(theta.on(tape) - tape.alias(minimum))); });
+    minimize(tape, adam, [&] { return mean(square(theta.on(tape) - tape.alias(minimum))); });
   expect_close(theta.value, minimum, 1e-3);
 }
 

@@ -92,15 +92,15 @@ RC_GTEST_PROP(CsvProperty, WhatIsCutAwayIsWhatIsGreater, ()) {
 
 // ---- TOML -----------------------------------------------------------------------------------------------------------
 
-constexpr std::array kColours = {"red", "green", "blue"};
-enum class Colour : int { red, green, blue };
+constexpr std::array kColors = {"red", "green", "blue"};
+enum class Color : int { red, green, blue };
 
 // A field of any type under any name, in a table or tables of tables.
 struct AnyField {
   std::vector<std::string> tables;
   std::string name;
   std::variant<bool, int, std::int64_t, float, double, std::optional<double>, std::string, std::vector<int>,
-               std::vector<double>, std::vector<std::string>, Colour>
+               std::vector<double>, std::vector<std::string>, Color>
       value;
 
   std::string path() const {
@@ -124,9 +124,9 @@ void visit_all(AnyFields& fields, ConfigVisitor& visitor) {
     for (const std::string& table : f.tables) visitor.enter(info(table));
     std::visit(
         [&]<class T>(T& value) {
-          if constexpr (std::is_same_v<T, Colour>) {
+          if constexpr (std::is_same_v<T, Color>) {
             int number = static_cast<int>(value);
-            visitor.visit_enum(info(f.name), number, kColours);
+            visitor.visit_enum(info(f.name), number, kColors);
             value = static_cast<T>(number);
           } else {
             visitor.visit(info(f.name), value);
@@ -197,7 +197,7 @@ AnyFields any_fields() {
         f.value = *rc::gen::scale(0.3, rc::gen::container<std::vector<std::string>>(any_text));
         break;
       default:
-        f.value = static_cast<Colour>(*whole(0, 2));
+        f.value = static_cast<Color>(*whole(0, 2));
     }
     fields.push_back(std::move(f));
   }

@@ -1,4 +1,4 @@
-// HIRO's sub-goals, segments and their relabelling against a model that keeps every step of a random walk.
+// HIRO's sub-goals, segments and their relabeling against a model that keeps every step of a random walk.
 #include "algos/hiro/hiro.h"
 
 #include <algorithm>
@@ -144,7 +144,7 @@ struct Walk {
     }
   }
 
-  // Finished segments that are learnt from: environment, first step and one past the last.
+  // Finished segments that are learned from: environment, first step and one past the last.
   struct Span {
     std::size_t env, begin, end;
   };
@@ -240,7 +240,7 @@ RC_GTEST_PROP(HiroProperty, TheLowLevelIsPaidForWhatItsTransitionsHaveLeft, ()) 
                             : -left.cast<double>().squaredNorm() / double(left.size());
     RC_ASSERT(std::abs(double(b.r(0, j)) - 2 * paid) <= 1e-5 * (1 + std::abs(paid)));
     const bool given = near(g, step->subgoal);
-    if (!given) {  // relabelled: the way to the state of another column
+    if (!given) {  // relabeled: the way to the state of another column
       RC_ASSERT(walk.c.low_relabelled > 0);
       bool found = false;
       for (Index k = 0; k < b.size(); ++k)

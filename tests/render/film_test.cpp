@@ -58,7 +58,7 @@ std::array<int, 2> seen_at(const Camera& c, const Vector3d& point, const Picture
           static_cast<int>(std::lround(p.height / 2. - scale * way.dot(up)))};
 }
 
-const Colour kRed{1, 0, 0, 1}, kBlue{0, 0, 1, 1};
+const Color kRed{1, 0, 0, 1}, kBlue{0, 0, 1, 1};
 
 TEST(Renderer, DrawsABoxWhereTheCameraSeesIt) {
   Renderer renderer(160, 120);

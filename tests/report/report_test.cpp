@@ -63,7 +63,7 @@ TEST(Report, GroupsRunsOfOneSettingOverTheirSeeds) {
   set_content(here / "unfinished" / "config.toml", content(here / "b" / "config.toml"));
 
   const std::vector<FinishedRun> runs = find_runs({here.path()});
-  const std::vector<Summary> summaries = summarise(runs);
+  const std::vector<Summary> summaries = summarize(runs);
   ASSERT_EQ(summaries.size(), 2u);
   EXPECT_EQ(summaries[0].variant, "env.bits=9");
   EXPECT_EQ(summaries[0].runs.size(), 4u);
@@ -80,7 +80,7 @@ TEST(Report, SaysWhenAnExpectationIsMissed) {
   const TemporaryDirectory here;
   make_run(here / "a", {"env.bits=9"}, 1, 0.98);
   const std::vector<FinishedRun> runs = find_runs({here.path()});
-  const std::vector<Summary> summaries = summarise(runs);
+  const std::vector<Summary> summaries = summarize(runs);
   EXPECT_FALSE(summaries[0].meets_expectation);
   EXPECT_THAT(summary_table(summaries), HasSubstr(">= 0.99 MISSED"));
 }
@@ -90,7 +90,7 @@ TEST(Report, MeetsAnExpectationUpToRounding) {
   const TemporaryDirectory here;
   for (int seed = 1; seed <= 3; ++seed) make_run(here / std::to_string(seed), {"env.bits=9"}, seed, 0.99);
   const std::vector<FinishedRun> runs = find_runs({here.path()});
-  const std::vector<Summary> summaries = summarise(runs);
+  const std::vector<Summary> summaries = summarize(runs);
   ASSERT_EQ(summaries.size(), 1u);
   EXPECT_TRUE(summaries[0].meets_expectation);
   EXPECT_THAT(summary_table(summaries), HasSubstr(">= 0.99 met"));
@@ -108,7 +108,7 @@ TEST(Report, OneSeedHasAnIntervalOnlyWhereItsEpisodesTellOne) {
   make_run(here / "runs/chains", {}, 1, 0.6, "abc", "fetch_reach_reissued");
   make_run(here / "runs/episodes", {"env.bits=9"}, 1, 0.6);
   const std::vector<FinishedRun> runs = find_runs({here / "runs"});
-  const std::vector<Summary> summaries = summarise(runs);
+  const std::vector<Summary> summaries = summarize(runs);
   ASSERT_EQ(summaries.size(), 3u);
   for (const Summary& s : summaries) {
     const bool known = s.experiment == "bit_flip_her";
@@ -147,7 +147,7 @@ TEST(Report, PoolsSeedsWhateverChangesNoResult) {
   for (std::size_t i = 0; i < sets.size(); ++i)
     make_run(here / std::to_string(i), {"env.bits=9", sets[i]}, static_cast<int>(i), 1);
   const std::vector<FinishedRun> runs = find_runs({here.path()});
-  const std::vector<Summary> summaries = summarise(runs);
+  const std::vector<Summary> summaries = summarize(runs);
   ASSERT_EQ(summaries.size(), 1u) << summary_table(summaries);
   EXPECT_EQ(summaries[0].setting(), "env.bits=9");
   EXPECT_EQ(summaries[0].runs.size(), sets.size());
@@ -163,7 +163,7 @@ TEST(Report, KeepsRunsOfOtherRevisionsAndBuildsApart) {
   const std::size_t at = config.find("kernels = \"") + 11;
   set_content(here / "4/config.toml", config.substr(0, at) + "another " + config.substr(at));
   const std::vector<FinishedRun> runs = find_runs({here.path()});
-  const std::vector<Summary> summaries = summarise(runs);
+  const std::vector<Summary> summaries = summarize(runs);
   ASSERT_EQ(summaries.size(), 3u) << summary_table(summaries);
   for (const Summary& s : summaries) {
     EXPECT_EQ(s.variant, "env.bits=9");
@@ -188,7 +188,7 @@ TEST(Report, PoolsRunsThatDoNotSayEverythingOfTheirBuild) {
   const std::string config = content(here / "2/config.toml");
   set_content(here / "2/config.toml", config.substr(0, config.find("[build]")) + "[build]\nrevision = \"abc\"\n");
   const std::vector<FinishedRun> runs = find_runs({here.path()});
-  ASSERT_EQ(summarise(runs).size(), 1u);
+  ASSERT_EQ(summarize(runs).size(), 1u);
 }
 
 TEST(Report, PoolsOnlyEqualSettingsOfExperimentsThatHaveNoFile) {
@@ -204,7 +204,7 @@ TEST(Report, PoolsOnlyEqualSettingsOfExperimentsThatHaveNoFile) {
     make_run(top / "td3", set("train.threads=1"), 5, 1, "abc", "pendulum_td3");
     make_run(top / "bits", set("train.threads=1"), 6, 1, "abc", "bit_flip_her");
     const std::vector<FinishedRun> runs = find_runs({top});
-    const std::vector<Summary> summaries = summarise(runs);
+    const std::vector<Summary> summaries = summarize(runs);
     EXPECT_EQ(summaries.size(), 5u) << summary_table(summaries);
     for (const Summary& s : summaries) {
       EXPECT_EQ(s.runs.size(), s.variant.find("gamma=0.5") != s.variant.npos ? 2u : 1u) << s.variant;
@@ -320,7 +320,7 @@ TEST(Report, LeavesOutTheSecondRunOfOneSettingAndSeed) {
   EXPECT_EQ(runs[0].directory, here / "a");
   EXPECT_THAT(unreadable, testing::ElementsAre((here / "b").string() + ": a run of the same setting and seed as " +
                                                (here / "a").string()));
-  EXPECT_EQ(summarise(runs).size(), 1u);
+  EXPECT_EQ(summarize(runs).size(), 1u);
 }
 
 TEST(Report, RefusesTwoRunsOfOneSettingAndSeed) {
@@ -328,7 +328,7 @@ TEST(Report, RefusesTwoRunsOfOneSettingAndSeed) {
   make_run(here / "a", {}, 1, 1);
   make_run(here / "b", {}, 1, 1);
   const std::vector<FinishedRun> runs = find_runs({here.path()});
-  EXPECT_THROW(summarise(runs), UsageError);
+  EXPECT_THROW(summarize(runs), UsageError);
 }
 
 TEST(Report, RecordsOnlyCommittedCode) {
@@ -336,7 +336,7 @@ TEST(Report, RecordsOnlyCommittedCode) {
   make_run(here / "a", {}, 1, 1, "abc-dirty");
   const std::vector<FinishedRun> runs = find_runs({here.path()});
   try {
-    record(summarise(runs), here / "results");
+    record(summarize(runs), here / "results");
     FAIL() << "was recorded";
   } catch (const UsageError& e) {
     EXPECT_THAT(e.what(), HasSubstr("only runs of committed code are recorded"));
@@ -347,7 +347,7 @@ TEST(Report, RecordsEverySettingAndKeepsWhatWasRecordedEarlier) {
   const TemporaryDirectory here;
   const auto record_runs = [&](const std::filesystem::path& directory) {
     const std::vector<FinishedRun> runs = find_runs({directory});
-    record(summarise(runs), here / "results");
+    record(summarize(runs), here / "results");
   };
   make_run(here / "first/a", {"env.bits=9"}, 1, 1);
   make_run(here / "first/b", {"env.bits=10"}, 1, 1);
@@ -375,7 +375,7 @@ TEST(Report, RecordsSettingsSoThatTheyReadBack) {
   for (std::size_t i = 0; i < set.size(); ++i)
     make_run(here / "runs" / std::to_string(i), {"env.bits=9", set[i]}, 1, 1);
   const std::vector<FinishedRun> runs = find_runs({here / "runs"});
-  const std::vector<Summary> summaries = summarise(runs);
+  const std::vector<Summary> summaries = summarize(runs);
   std::vector<std::string> variants;
   for (const Summary& s : summaries) variants.push_back(s.variant);
   EXPECT_THAT(variants,
@@ -397,7 +397,7 @@ TEST(Report, RefusesToRecordWhatDoesNotReadBackBeforeAnythingIsWritten) {
   const auto refusal = [&](const char* directory) {
     std::vector<FinishedRun> runs = find_runs({here / directory});
     if (std::string_view(directory) == "text") runs.back().variant = "env.bits=9,train.eval_env=[env.task.max_steps=3]";
-    const std::string sentence = message_of<UsageError>([&] { record(summarise(runs), here / "results"); });
+    const std::string sentence = message_of<UsageError>([&] { record(summarize(runs), here / "results"); });
     EXPECT_FALSE(std::filesystem::exists(here / "results")) << directory;
     return sentence;
   };
@@ -417,7 +417,7 @@ TEST(Report, ARecordedSettingThatCannotBeReadDoesNotHideTheOthers) {
   make_run(here / "runs/b", {"env.bits=9"}, 2, 1);
   make_run(here / "runs/c", {"env.bits=10"}, 1, 1);
   const std::vector<FinishedRun> runs = find_runs({here / "runs"});
-  record(summarise(runs), here / "results");
+  record(summarize(runs), here / "results");
   const std::filesystem::path file = here / "results/bit_flip_her/summary.json";
   nlohmann::ordered_json summary = nlohmann::ordered_json::parse(content(file));
   nlohmann::ordered_json wrong = summary["settings"][0];
@@ -440,7 +440,7 @@ TEST(Report, KeepsTheSeedsThatWereRecordedEarlier) {
     make_run(here / directory, {"env.bits=9"}, seed, success);
   for (const char* directory : {"first", "second"}) {
     const std::vector<FinishedRun> runs = find_runs({here / directory});
-    record(summarise(runs), here / "results");
+    record(summarize(runs), here / "results");
   }
   const nlohmann::json summary = nlohmann::json::parse(content(here / "results/bit_flip_her/summary.json"));
   ASSERT_EQ(summary.at("settings").size(), 1u);
@@ -459,7 +459,7 @@ TEST(Report, RecordsWhatTrainingHasMeasured) {
               "step,wall_seconds,success,success_any,return\n0,0.1,0,0,-40\n50,1,0,0,-30\n100,2,1,1,-20\n");
   set_content(here / "run/train.csv", "step,lo_reward,success,return\n0,,,\n50,-1.5,0.25,-9\n75,-1,1,-8\n");
   const std::vector<FinishedRun> runs = find_runs({here / "run"});
-  record(summarise(runs), here / "results");
+  record(summarize(runs), here / "results");
   EXPECT_EQ(content(here / "results/bit_flip_her/env.bits=9/seed_1.csv"),
             "step,wall_seconds,success,success_any,return,train_success,train_return,lo_reward\n0,0.1,0,0,-40,,,\n"
             "50,1.0,0,0,-30,0.25,-9,-1.5\n100,2.0,1,1,-20,,,\n");
@@ -489,7 +489,7 @@ TEST(Report, DrawsLearningCurvesOfSeveralMeasures) {
   FigureConfig config;
   config.title = "T";
   config.measures = {"return", "lo_reward"};
-  const std::vector<MeasuredFigure> figures = learning_curves(config, summarise(runs), "figure");
+  const std::vector<MeasuredFigure> figures = learning_curves(config, summarize(runs), "figure");
   ASSERT_EQ(figures.size(), 2u);
   EXPECT_EQ(figures[0].plot.name, "figure_return");
   EXPECT_EQ(figures[1].plot.name, "figure_lo_reward");
@@ -520,17 +520,17 @@ TEST(Report, ReadsRecordedResultsLikeRuns) {
     make_run(here / "runs" / std::to_string(seed), {"env.bits=9"}, seed, 0.3 * seed);
   make_run(here / "runs" / "b", {"env.bits=10", "agent.dqn.q.hidden=[64,64]", "agent.her.strategy=final"}, 1, 0.5);
   const std::vector<FinishedRun> runs = find_runs({here / "runs"});
-  record(summarise(runs), here / "results");
+  record(summarize(runs), here / "results");
 
   const std::filesystem::path top = here / "results/bit_flip_her";
   const std::vector<FinishedRun> recorded = find_runs({top, top / "env.bits=9"});  // one of them twice
-  EXPECT_EQ(summary_table(summarise(recorded)), summary_table(summarise(runs)));
+  EXPECT_EQ(summary_table(summarize(recorded)), summary_table(summarize(runs)));
   ASSERT_EQ(recorded.size(), 4u);
   EXPECT_TRUE(recorded.front().recorded);
   EXPECT_EQ(recorded.back().changes.size(), 3u);
   EXPECT_EQ(find_runs({top / "env.bits=9"}).size(), 3u);
   EXPECT_EQ(find_runs({here / "results"}).size(), 4u);
-  EXPECT_THAT(message_of<UsageError>([&] { record(summarise(recorded), here / "again"); }),
+  EXPECT_THAT(message_of<UsageError>([&] { record(summarize(recorded), here / "again"); }),
               HasSubstr("is recorded already"));
 
   std::filesystem::remove(top / "env.bits=9" / "seed_2.csv");
@@ -544,7 +544,7 @@ TEST(Report, RecordedResultsHaveTheRecordedStatistics) {
   const std::vector<FinishedRun> runs = find_runs({results_directory()});
   std::map<std::string, nlohmann::json> files;
   std::size_t settings = 0;
-  for (const Summary& s : summarise(runs)) {
+  for (const Summary& s : summarize(runs)) {
     nlohmann::json& file = files[s.experiment];
     if (file.is_null()) {
       file = nlohmann::json::parse(content(results_directory() / s.experiment / "summary.json"));
@@ -583,7 +583,7 @@ TEST(ReportPage, HoldsEverythingItShows) {
     set_kind(here / "runs" / ("other" + s), "far away", 7 * (seed - 1), 0.5 * (seed - 1));  // the first run had none
   }
   const std::vector<FinishedRun> runs = find_runs({here / "runs"});
-  const std::filesystem::path out = here / "it's a report", index = write_report_page(summarise(runs), out);
+  const std::filesystem::path out = here / "it's a report", index = write_report_page(summarize(runs), out);
   EXPECT_EQ(index, out / "index.html");
   const std::string page = content(index);
   EXPECT_EQ(page.find("src="), page.npos);  // nothing is loaded
@@ -599,7 +599,7 @@ TEST(ReportPage, HoldsEverythingItShows) {
     const std::string name = figure;
     EXPECT_GT(content(out / (name + ".png")).size(), 1000u) << figure;
     const std::string svg = content(out / (name + ".svg"));
-    EXPECT_EQ(svg.find("black"), svg.npos) << figure;  // text and axes take the colour of what is around them
+    EXPECT_EQ(svg.find("black"), svg.npos) << figure;  // text and axes take the color of what is around them
     EXPECT_THAT(svg, HasSubstr("prefers-color-scheme: dark"));
     EXPECT_THAT(page, HasSubstr("download=\"" + name + ".csv\" href=\"data:text/csv")) << figure;
   }
@@ -610,7 +610,7 @@ TEST(ReportPage, HoldsEverythingItShows) {
   EXPECT_THAT(content(out / "improvement_BitFlip-v0.csv"),
               HasSubstr("0,her.strategy=final; dqn.gamma=0.5,DQN+HER; future,1,3,3,1,1,1\n"));
 
-  EXPECT_EQ(write_report_page(summarise(runs), out), index);  // an earlier report gives way
+  EXPECT_EQ(write_report_page(summarize(runs), out), index);  // an earlier report gives way
   EXPECT_EQ(content(index), page);
 }
 
@@ -621,7 +621,7 @@ TEST(ReportPage, DrawsLabelsWithLineEndsAndQuotes) {
   make_run(here / "runs/b", {"env.bits=9", R"(train.eval_env=["env.bits=9", "env.task.max_steps=3"])"}, 1, 1);
   make_run(here / "runs/c", {R"(name="un\nknown")"}, 1, 1);
   const std::vector<FinishedRun> runs = find_runs({here / "runs"});
-  const std::string page = content(write_report_page(summarise(runs), here / "page"));
+  const std::string page = content(write_report_page(summarize(runs), here / "page"));
   EXPECT_THAT(page, HasSubstr("two lines "));
   EXPECT_EQ(gnuplot_string("a\nb\x7f'"), "'a b '''");
 }
@@ -630,7 +630,7 @@ TEST(ReportPage, SaysWhyItCannotBeWritten) {
   const TemporaryDirectory here;
   make_run(here / "run", {"env.bits=9"}, 1, 1);
   const std::vector<FinishedRun> runs = find_runs({here / "run"});
-  const std::vector<Summary> summaries = summarise(runs);
+  const std::vector<Summary> summaries = summarize(runs);
   const auto message = [&](const std::filesystem::path& out) {
     return message_of<UsageError>([&] { write_report_page(summaries, out); });
   };

@@ -131,7 +131,7 @@ TEST(Statistics, CurvesAreHeldBetweenMeasurementsAndCarriedForward) {
   EXPECT_EQ(fewer.back().x, 30);
 }
 
-// p = 1/2, n = 4, z² = 3.841459: centre 1/2; half z √(1/16 + z²/64) / (1 + z²/4) = 1.959964 · 0.350016 / 1.960365.
+// p = 1/2, n = 4, z² = 3.841459: center 1/2; half z √(1/16 + z²/64) / (1 + z²/4) = 1.959964 · 0.350016 / 1.960365.
 TEST(Statistics, WilsonInterval) {
   Interval i = wilson_interval(2, 4);
   EXPECT_NEAR(i.low, 0.150039, 1e-5);

@@ -304,13 +304,13 @@ TEST(TrainingCheck, WarnsOfRunsThatLearnNothing) {
   };
   EXPECT_THAT(warnings("fetch_reach_sac", {"train.total_steps=500"}),
               HasSubstr("train.total_steps = 500 ends the run before learning starts, after train.warmup_steps = 500: "
-                        "nothing is learnt"));
+                        "nothing is learned"));
   EXPECT_EQ(warnings("fetch_reach_sac", {"train.total_steps=502", "train.stop_success=0"}), "{}");
   EXPECT_THAT(warnings("fetch_reach_sac", {"train.total_steps=501"}),
               HasSubstr("train.updates_per_step = 0.5 makes no update due in the run's 1 transitions after "
-                        "train.warmup_steps = 500: nothing is learnt"));
+                        "train.warmup_steps = 500: nothing is learned"));
   EXPECT_THAT(warnings("fetch_reach_sac", {"train.updates_per_step=0"}),
-              HasSubstr("train.updates_per_step = 0 and train.cycle_episodes = 0: nothing is learnt"));
+              HasSubstr("train.updates_per_step = 0 and train.cycle_episodes = 0: nothing is learned"));
   EXPECT_THAT(warnings("bit_flip_her", {"train.total_episodes=63"}),
               HasSubstr("train.total_episodes = 63 ends the run before its first cycle of train.cycle_episodes = 64"));
   EXPECT_THAT(
@@ -318,7 +318,7 @@ TEST(TrainingCheck, WarnsOfRunsThatLearnNothing) {
       HasSubstr("train.total_steps = 3000 ends the run before its first cycle of train.cycle_episodes = 100000"));
   const std::vector<std::string> still = {"agent.sac.pi_adam.lr=0", "agent.sac.q_adam.lr=0"};
   EXPECT_THAT(warnings("fetch_reach_sac", still),
-              HasSubstr("agent.sac.pi_adam.lr = 0, agent.sac.q_adam.lr = 0: nothing is learnt"));
+              HasSubstr("agent.sac.pi_adam.lr = 0, agent.sac.q_adam.lr = 0: nothing is learned"));
   EXPECT_EQ(warnings("fetch_reach_sac", {still[0]}), "{}");
   EXPECT_EQ(
       warnings("fetch_reach_sac", {still[0], still[1], "agent.sac.q_adam.lr_steps=9", "agent.sac.q_adam.lr_end=1"}),

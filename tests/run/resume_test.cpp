@@ -243,13 +243,13 @@ TEST(ResumeWithoutMemory, LearnsAgainWhenTheMemoryHoldsWhatTheWarmUpCollects) {
     const TrainProgress begin = second.run.progress();
     // Of a hierarchy one transition in each of three lanes may wait for the next decision, then as now.
     const std::int64_t starts = c.name == "hiro" ? 40 - 6 : c.name == "hiro_warmup" ? 30 - 6 : 30;
-    std::int64_t learnt_at = 0;
+    std::int64_t learned_at = 0;
     second.callback.step = [&](const TrainProgress& p) {
-      if (learnt_at == 0 && p.updates > begin.updates) learnt_at = p.step;
+      if (learned_at == 0 && p.updates > begin.updates) learned_at = p.step;
     };
     EXPECT_EQ(train(second.run, second.experiment.train), TrainEnd::budget);
-    EXPECT_GE(learnt_at - begin.step, starts);
-    EXPECT_LE(learnt_at - begin.step, starts + 27);  // HER waits for the end of an episode
+    EXPECT_GE(learned_at - begin.step, starts);
+    EXPECT_LE(learned_at - begin.step, starts + 27);  // HER waits for the end of an episode
     EXPECT_GE(static_cast<double>(second.run.progress().updates - begin.updates), due);
   }
 }

@@ -1,4 +1,4 @@
-// A level of HIRO begins with what an earlier run has learnt.
+// A level of HIRO begins with what an earlier run has learned.
 #include "run/warm_start.h"
 
 #include <gmock/gmock.h>
@@ -95,9 +95,9 @@ TEST(WarmStart, IsTheWholePolicyOfAFlatRunOrTheSameLevelOfHiro) {
 
 TEST(WarmStart, SaysWhatDoesNotFit) {
   const TemporaryDirectory dir;
-  Experiment flat = experiment(kFlat), normalised = experiment(kFlat, {"agent.normalizer.enabled=true"});
+  Experiment flat = experiment(kFlat), normalized = experiment(kFlat, {"agent.normalizer.enabled=true"});
   train_in_directory(flat, dir / "flat");
-  train_in_directory(normalised, dir / "normalised");
+  train_in_directory(normalized, dir / "normalized");
   const auto message = [&](const std::string& run, const std::vector<std::string>& more = {}) {
     std::vector<std::string> set = more;
     set.push_back("agent.hiro.low.policy=" + (dir / run).string());
@@ -107,7 +107,7 @@ TEST(WarmStart, SaysWhatDoesNotFit) {
   };
   EXPECT_THAT(message("nowhere"), HasSubstr("agent.hiro.low.policy = \"" + (dir / "nowhere").string() +
                                             "\": " + (dir / "nowhere").string() + " is not a run directory"));
-  EXPECT_THAT(message("normalised"), HasSubstr("it acts with normalizer/"));
+  EXPECT_THAT(message("normalized"), HasSubstr("it acts with normalizer/"));
   EXPECT_EQ(message("flat", {"agent.hiro.low.sac.pi.hidden=[9]"}),
             "agent.hiro.low.policy = \"" + (dir / "flat").string() + "\": its pi/W0 is 8x6; expected 9x6");
   // The same shape, but other functions of it.

@@ -1,4 +1,4 @@
-#include "render/relabelled_goals.h"
+#include "render/relabeled_goals.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -8,8 +8,8 @@
 
 namespace goalpost {
 
-Scene relabelled_scene(VectorEnv& env, const FilmSource& source, int episodes, int batch_size, const HerConfig& her,
-                       Rng rng, const Film::Stop& stop) {
+Scene relabeled_scene(VectorEnv& env, const FilmSource& source, int episodes, int batch_size, const HerConfig& her,
+                      Rng rng, const Film::Stop& stop) {
   const EnvSpec& spec = env.spec();
   Scene scene;
   const Env& world = env.lane(0);
@@ -36,7 +36,7 @@ Scene relabelled_scene(VectorEnv& env, const FilmSource& source, int episodes, i
   for (Index i = 0; i < batch.size(); ++i) {
     const Vector goal = batch.s.col(i).tail(spec.goal.dim);
     if (std::find(pursued.begin(), pursued.end(), goal) == pursued.end())
-      world.draw_goal(goal, GoalMark::relabelled, scene);
+      world.draw_goal(goal, GoalMark::relabeled, scene);
   }
   return scene;
 }

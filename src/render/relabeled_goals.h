@@ -9,7 +9,7 @@ namespace goalpost {
 
 /// The world at the start of an episode, the goals that were pursued in some, and those that HER puts in their place in
 /// a batch of their transitions. @param stop as of Film
-Scene relabelled_scene(VectorEnv& env, const FilmSource& source, int episodes, int batch_size, const HerConfig& her,
-                       Rng rng, const Film::Stop& stop);
+Scene relabeled_scene(VectorEnv& env, const FilmSource& source, int episodes, int batch_size, const HerConfig& her,
+                      Rng rng, const Film::Stop& stop);
 
 }  // namespace goalpost
