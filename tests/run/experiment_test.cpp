@@ -126,6 +126,23 @@ TEST(Extends, TakesTheValuesOfAnotherExperimentUnderANameOfItsOwn) {
   EXPECT_THAT(message(file("d.toml", "extends = \"fetch_reach_sac\"\n")), HasSubstr("without a name of its own"));
 }
 
+TEST(Extends, ShippedExperimentsStateOnlyWhatDiffersFromTheirBase) {
+  int extending = 0;
+  for (const std::string& name : experiment_names()) {
+    const TomlValues own = TomlValues::from_file(experiment_directory() / (name + ".toml"));
+    const TomlValues::Value* extends = own.find("extends");
+    if (extends == nullptr) continue;
+    ++extending;
+    const std::map<std::string, std::string> settings = with(name, {}).settings();
+    const std::map<std::string, std::string> base = with(std::get<std::string>(extends->value), {}).settings();
+    for (const auto& [path, value] : own.all())
+      if (base.contains(path) && settings.contains(path)) {
+        EXPECT_NE(settings.at(path), base.at(path)) << name << ": " << path;
+      }
+  }
+  EXPECT_GT(extending, 0);
+}
+
 TEST(Pair, TakesAnExperimentsSettingsWhereOneHasThePairAndTheDefaultsElsewhere) {
   const auto of = [](const std::string& algorithm, const std::string& env, std::optional<bool> her = {}) {
     return make_experiment(pair_experiment(algorithm, env, her).values);
