@@ -46,18 +46,18 @@ class Env {
   /// Like reset(), but always resets the simulator: in chains of sub-tasks (envs/goal_task.h) reset() may continue in
   /// it.
   virtual void reset_world(Rng& rng) { reset(rng); }
-  /// Whether reset would go on in this world if the episode ended now. An evaluation runs whole chains of episodes.
+  /// Whether reset() would continue in this world if the episode ended now; evaluations run whole chains of episodes.
   virtual bool chain_goes_on() const { return false; }
   /// @param action in the environment's unit, inside its range. @alloc none
   virtual StepResult step(ActionRef action) = 0;
   virtual void observe(ObsOut out) const = 0;  ///< @alloc none
   /// Which of spec().kinds the episode is.
   virtual std::size_t kind() const { return 0; }
-  /// All that step depends on; restore, then step, repeats exactly.
+  /// Everything that step depends on: after it is restored, step gives the same bits again.
   virtual void visit_state(StateVisitor& v) = 0;
 
   /// The simulator's own coordinates, e.g. qpos0.., qvel0..: what `goalpost rollout --state` sets and shows. Empty for
-  /// environments that do not offer them. There are less of them than visit_state saves: no goal, clock or warm start.
+  /// environments that do not offer them. They are fewer than visit_state saves: no goal, clock or warm start.
   virtual std::vector<std::string> coordinate_names() const { return {}; }
   virtual void get_coordinates(std::span<double>) const {}
   /// Moves the world to these coordinates; everything that follows from them is computed anew, the goal stays.

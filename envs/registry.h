@@ -14,7 +14,7 @@
 
 namespace goalpost {
 
-/// An environment's own configuration, and below [task] what all environments have in common.
+/// An environment's own configuration and, below [task], the settings that all environments share.
 class EnvSettings : public Settings {
  public:
   GoalTaskConfig task;
@@ -45,14 +45,14 @@ struct EnvEntry {
   std::function<EnvFactory(const Settings& settings)>
       world;  ///< without the task; copies what it needs of the settings
 
-  /// @param rng of the run: draws what a task draws once
+  /// @param rng of the run; draws the offsets of a goal task
   EnvFactory factory(const Settings& settings, Rng rng) const;
 };
 
 /// Every environment, sorted by name. @post valid until the next add_environment
 std::span<const EnvEntry> environments();
-/// Adds an environment under a new name: `goalpost list envs`, experiments and all commands know it from then on.
-/// To be called before any of them. @throws std::invalid_argument if the name is empty or taken
+/// Adds an environment under a new name: `goalpost list envs`, experiments and all commands know it afterwards.
+/// Call it before any of them. @throws std::invalid_argument if the name is empty or taken
 void add_environment(EnvEntry entry);
 /// The same for a function that makes the environment from its configuration.
 template <Config C>

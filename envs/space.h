@@ -1,4 +1,4 @@
-// What an environment looks like from outside: plain data.
+// The specification of an environment: plain data.
 #pragma once
 
 #include <string>
@@ -42,12 +42,12 @@ struct EnvSpec {
   bool can_fail = false;
   /// Kinds of episode whose success evaluations tell apart, e.g. one per goal; empty: all are of one kind.
   std::vector<std::string> kinds = {};
-  Script script = nullptr;  ///< solves the task if that can be done, as a yardstick; nullptr: there is none
-  /// Episodes from one reset of the world to the next, at most; more than 1: chains of sub-tasks (envs/goal_task.h).
+  Script script = nullptr;  ///< a reference policy, which solves the task if possible; nullptr: none
+  /// Maximum number of episodes between two resets of the world; more than 1: chains of sub-tasks (envs/goal_task.h).
   int chain = 1;
   double dt = 0;  ///< seconds of simulated time per step; 0 where time has no unit
 
-  /// Rows of what networks see: the observation and, if there is one, the desired goal.
+  /// Rows of the networks' input: the observation and, if there is one, the desired goal.
   int state_dim() const { return obs_dim + goal.dim; }
 };
 

@@ -16,19 +16,19 @@
 
 namespace goalpost {
 
-/// Of the library, e.g. "3.24".
+/// The version of the library, e.g. "3.24".
 std::string bullet_version();
 
-/// The memory of one world. Bullet takes and returns memory in every step; here it comes from blocks that are kept for
-/// the next time, so that stepping and rebuilding a world does not reach the heap once the blocks are there.
+/// The memory pool of one world. Bullet allocates and frees in every step; the pool keeps its blocks, so that stepping
+/// and rebuilding a world does not use the heap once the blocks exist.
 class BulletMemory {
  public:
   BulletMemory();
   BulletMemory(const BulletMemory&) = delete;
   BulletMemory& operator=(const BulletMemory&) = delete;
 
-  /// While it lives, what Bullet allocates in this thread comes from a memory. Bullet's hook has no argument that could
-  /// name the memory, so that it is kept per thread.
+  /// During its lifetime Bullet's allocations in this thread come from this pool. Bullet's hook has no argument for a
+  /// pool, so that the current one is kept per thread.
   class Use {
    public:
     explicit Use(BulletMemory& memory);
@@ -54,9 +54,9 @@ class BulletMemory {
   std::byte *next_ = nullptr, *end_ = nullptr;  // what is left of the last chunk
 };
 
-/// One lane's world, with the settings of PyBullet's physics server where they differ from Bullet's own. Bodies are
-/// made anew for every episode: a world whose bodies were only moved back keeps contacts and solver state, and goes
-/// another way. Lanes share nothing, so they may be stepped by different threads.
+/// The world of one lane, with the settings of PyBullet's physics server where they differ from Bullet's own. Bodies
+/// are made anew for every episode: a world whose bodies were only moved back keeps contacts and solver state and
+/// evolves differently. Lanes share nothing, so that different threads may step them.
 class BulletWorld {
  public:
   explicit BulletWorld(double dt);  ///< s
@@ -64,8 +64,8 @@ class BulletWorld {
   BulletWorld(const BulletWorld&) = delete;
   BulletWorld& operator=(const BulletWorld&) = delete;
 
-  /// Makes something of Bullet's in this world's memory. Shapes made here must be made before anything uses them, and
-  /// outlive it.
+  /// Makes an object of Bullet's in this world's memory. Shapes must be made before the bodies that use them, and
+  /// outlive them.
   template <class T, class... Args>
   std::unique_ptr<T> make(Args&&... args) {
     const BulletMemory::Use use(memory_);
@@ -77,7 +77,7 @@ class BulletWorld {
   /// Gives a shape to the base (link -1) or to a link; also an empty one: motors find their island through it.
   btMultiBodyLinkCollider& set_shape(btMultiBody& body, int link, btCollisionShape& shape, double friction,
                                      double restitution);
-  /// Puts a finished body into the world, where its base and joints say.
+  /// Adds a finished body to the world, at the pose of its base and joints.
   void add(btMultiBody& body);
   template <class T, class... Args>
   T& add_constraint(Args&&... args) {
@@ -90,9 +90,9 @@ class BulletWorld {
     return result;
   }
 
-  void clear();  ///< removes everything; the world is as new
+  void clear();  ///< removes everything; the world is in its initial state
   void step();   ///< one time step
-  /// While it lives, what this thread asks of Bullet uses this world's memory: for what this class has no name for.
+  /// During its lifetime calls of Bullet in this thread use this world's memory: for functions that this class lacks.
   BulletMemory::Use use_memory() { return BulletMemory::Use(memory_); }
   btMultiBodyDynamicsWorld& world() { return *world_; }
   /// Whether is_pair(body, body) holds for the bodies of a contact that the last step found, in either order.

@@ -29,25 +29,26 @@ struct RaceCarConfig {
 constexpr auto fields(const RaceCarConfig*) {
   return std::tuple{
       field("crash_reward", &RaceCarConfig::crash_reward,
-            "of the step that hits a wall and ends the episode. -1, as published, makes the quickest crash the best "
-            "policy; -1/(1 - gamma) is what never arriving costs",
+            "reward of the step that hits a wall and ends the episode. -1, as published, makes the earliest crash the "
+            "best policy; -1/(1 - gamma) is the return of never arriving",
             -1e6, 0),
-      field("substeps", &RaceCarConfig::substeps, "simulated steps of 0.01 s per action; 1 is published", 1, 1000),
+      field("substeps", &RaceCarConfig::substeps, "simulated steps of 0.01 s per action; published: 1", 1, 1000),
       field("rays", &RaceCarConfig::rays,
-            "distances to the walls in so many directions, at the observation's end; 0, as published: walls are not "
-            "sensed",
+            "number of directions in which the observation has the distance to the walls, at its end; 0, as published: "
+            "walls are not sensed",
             0, 1000),
       field("goals", &RaceCarConfig::goals,
-            "first: (3, 3) in every episode, as the published generator, seeded anew at every reset, has it; four: one "
-            "of four at random; centre_line: anywhere on the track's center line, more than 1 m away"),
-      field("goal_x", &RaceCarConfig::goal_x, "m; as `goals` says if left out", -100, 100),
-      field("goal_y", &RaceCarConfig::goal_y, "m; as `goals` says if left out", -100, 100),
-      field("goal_radius", &RaceCarConfig::goal_radius, "m, of what counts as reached; 1 is published", 1e-3, 100),
+            "first: (3, 3) in every episode, as published, where every reset seeds the generator anew; four: one of "
+            "four at random; centre_line: anywhere on the track's center line, more than 1 m away"),
+      field("goal_x", &RaceCarConfig::goal_x, "m; as set by `goals` if left out", -100, 100),
+      field("goal_y", &RaceCarConfig::goal_y, "m; as set by `goals` if left out", -100, 100),
+      field("goal_radius", &RaceCarConfig::goal_radius, "success radius, m; published: 1", 1e-3, 100),
       field("movable_walls", &RaceCarConfig::movable_walls,
-            "walls of 100 kg that shift while the episode begins, as published; otherwise they are fixed"),
+            "true, as published: walls of 100 kg that shift at the start of an episode; false: fixed walls"),
       field("start_noise", &RaceCarConfig::start_noise,
-            "share of 0.05 m in x and y and of 0.1 rad by which the start may be off; 0 is published", 0, 4),
-      field("time_limit", &RaceCarConfig::time_limit, "s; 100 is published", 0.01, 1e6),
+            "maximum random displacement of the start, in units of 0.05 m in x and y and of 0.1 rad; published: 0", 0,
+            4),
+      field("time_limit", &RaceCarConfig::time_limit, "s; published: 100", 0.01, 1e6),
   };
 }
 static_assert(complete<RaceCarConfig>);

@@ -1,4 +1,4 @@
-// The race car and its track as bodies of Bullet: what moves, without any task.
+// The race car and its track as bodies of Bullet, without a task.
 //   car     1 base and 12 links, 6 joints with motors: four wheels that hold one speed, two hinges that turn the front
 //           wheels in parallel. 5.89 kg, wheelbase 0.325 m, track 0.245 m. There is no collision shape between the
 //           axles
@@ -6,7 +6,7 @@
 //   step    0.01 s
 //
 // The model is that of Bullet's example data as its URDF loader reads it: inertia comes from the collision shapes, so
-// that links without a shape are point masses. Built from numbers; no file is read.
+// that links without a shape are point masses. The model is built in code; no file is read.
 #pragma once
 
 #include <BulletDynamics/Featherstone/btMultiBodyJointMotor.h>
@@ -53,7 +53,7 @@ class RaceCarWorld {
   RaceCarWorld(const RaceCarWorld&) = delete;
   RaceCarWorld& operator=(const RaceCarWorld&) = delete;
 
-  /// Builds the world anew; contacts and solver start afresh.
+  /// Builds the world anew, with new contacts and a new solver.
   /// @param coordinates pose, velocities and joints of the car, then those of movable walls: coordinate_names()
   void set_coordinates(std::span<const double> coordinates);
   const std::vector<std::string>& coordinate_names() const { return names_; }
@@ -64,7 +64,7 @@ class RaceCarWorld {
   /// @param steer [-1, 1] rad, positive to the right @param throttle [0, 1], of a wheel speed of 50 rad/s; 0 brakes
   void drive(double steer, double throttle);
   void step();  ///< kDt. @alloc none
-  /// Whether the last step has found the car within about 1.6 mm of a wall.
+  /// Whether the car was within about 1.6 mm of a wall in the last step.
   bool hits_wall() const;
 
   Eigen::Vector2d position() const;  ///< m, of the base: the floor's point below the middle of the rear axle
@@ -75,7 +75,7 @@ class RaceCarWorld {
   /// m, from a point to the first wall in a direction; at most limit.
   double clearance(const Eigen::Vector2d& from, double direction, double limit) const;
 
-  /// Appends floor, walls and car. Between the axles stands a chassis that is there for looks only.
+  /// Appends floor, walls and car. The chassis between the axles is drawn only; it has no collision shape.
   void draw(Scene& scene) const;
 
   BulletWorld& bullet() { return bullet_; }

@@ -1,4 +1,4 @@
-// The ant, a torso on four legs, and what its environments have in common.
+// The ant, a torso on four legs, and the base class of its environments.
 #pragma once
 
 #include <memory>
@@ -13,21 +13,21 @@
 
 namespace goalpost {
 
-/// Runge-Kutta of order four is the reference. Semi-implicit Euler takes a quarter of the time; it is somewhat
-/// livelier.
+/// Runge-Kutta of order four is the reference. Semi-implicit Euler takes a quarter of the time; the ant moves somewhat
+/// more energetically with it.
 enum class Integrator : int { rk4, euler };
 
 /// One body with two sets of constants. hiro: torques of ±30 N m in steps of 5 x 0.02 s and soft contacts (Nachum et
 /// al. 2018, released code); gym: torques of ±150 N m, given as ±1, in steps of 5 x 0.01 s (Gymnasium's Ant-v2 to v5).
 enum class AntKind : int { hiro, gym };
 
-/// What the ant lives in, as MJCF elements.
+/// The ant's surroundings, as MJCF elements.
 struct AntWorld {
   std::string name;         ///< of the model, for errors
-  std::string geoms = {};   ///< fixed, beside the floor at z = 0
-  std::string bodies = {};  ///< movable; their coordinates stand after the ant's
-  double lift = 0;          ///< m, by which the ant starts higher than 0.75 m
-  /// Hardness of all contacts (MuJoCo's solimp) instead of the kind's own; empty: that
+  std::string geoms = {};   ///< fixed, in addition to the floor at z = 0
+  std::string bodies = {};  ///< movable; their coordinates follow the ant's
+  double lift = 0;          ///< m, added to the starting height of 0.75 m
+  /// Hardness of all contacts (MuJoCo's solimp); empty: the kind's own
   std::string solimp = {};
 };
 
@@ -61,7 +61,7 @@ std::string mjcf_box(double x, double y, double z, double half_x, double half_y,
 
 /// qpos [15]: torso x y z, quaternion w x y z, hip and ankle of legs 1 to 4 (front left, front right, back left, back
 /// right); qvel [14]: torso linear in the world's and angular in its own axes, hinges. Controls [8]: hip and ankle of
-/// legs 4, 1, 2, 3. What the world adds stands behind.
+/// legs 4, 1, 2, 3. The coordinates of the world's bodies follow.
 /// @source Nachum et al. 2018, arXiv:1805.08296, released code; Gymnasium's ant
 MujocoModel make_ant_model(AntKind kind, Integrator integrator, const AntWorld& world);
 
@@ -77,19 +77,19 @@ class Ant : public Env {
   std::vector<std::string> coordinate_names() const final { return sim_.coordinate_names(); }
   void get_coordinates(std::span<double> out) const final { sim_.get_coordinates(out); }
   void set_coordinates(std::span<const double> values) final {
-    sim_.reset();  // no trace of where it was: the same coordinates give the same bits
+    sim_.reset();  // removes earlier state: the same coordinates give the same bits
     sim_.set_coordinates(values);
   }
 
-  /// The whole world from above; what acts is the torso.
+  /// Shows the whole world from above; the camera's subject is the torso.
   void draw(Scene& scene) const override;
   /// On the floor, or in the air where a goal has a height.
   void draw_goal(ConstVectorRef goal, GoalMark mark, Scene& scene) const override;
 
  protected:
   Ant(EnvSpec spec, MujocoModel model) : spec_(std::move(spec)), sim_(spec_.name, std::move(model)) {}
-  /// U(-0.1, 0.1) on every one of the ant's positions, 0.1 N(0, 1) on its velocities; blocks stand still in their
-  /// places.
+  /// Adds U(-0.1, 0.1) to each of the ant's positions and 0.1 N(0, 1) to each of its velocities; blocks are at rest at
+  /// their initial positions.
   void reset_with_noise(Rng& rng);
   void advance(ActionRef action);
 

@@ -15,8 +15,8 @@ constexpr auto fields(const AntGatherConfig*) {
   return std::tuple{
       field("fall_ends", &AntGatherConfig::fall_ends,
             "whether an episode ends when the torso is not between 0.2 and 1 m", "arXiv:1805.08296"),
-      field("fall_reward", &AntGatherConfig::fall_reward, "of such a step, beside what it gathers; rllab has -10", -1e6,
-            0, "arXiv:1805.08296"),
+      field("fall_reward", &AntGatherConfig::fall_reward, "added to the reward of such a step; rllab has -10", -1e6, 0,
+            "arXiv:1805.08296"),
   };
 }
 static_assert(complete<AntGatherConfig>);

@@ -24,11 +24,12 @@ constexpr auto fields(const AntMazeConfig*) {
   return std::tuple{
       field("goals", &AntMazeConfig::goals,
             "fixed: the far end, (0, 16) in Maze, (0, 19) in Push, (0, 27, 4.5) in Fall; drawn: anywhere in the world, "
-            "inside walls too. Trained on Maze drawn, on the others fixed, evaluated on fixed everywhere",
+            "inside walls too. The paper trains Maze with drawn goals, the others with fixed ones, and evaluates all "
+            "with fixed ones",
             "arXiv:1805.08296"),
-      field("goal_x", &AntMazeConfig::goal_x, "m; as `goals` says if left out", -100, 100),
-      field("goal_y", &AntMazeConfig::goal_y, "m; as `goals` says if left out", -100, 100),
-      field("goal_z", &AntMazeConfig::goal_z, "m; as `goals` says if left out. In Fall only", -100, 100),
+      field("goal_x", &AntMazeConfig::goal_x, "m; as set by `goals` if left out", -100, 100),
+      field("goal_y", &AntMazeConfig::goal_y, "m; as set by `goals` if left out", -100, 100),
+      field("goal_z", &AntMazeConfig::goal_z, "m; as set by `goals` if left out. Fall only", -100, 100),
   };
 }
 static_assert(complete<AntMazeConfig>);

@@ -1,16 +1,16 @@
 // Hand-written policies of the Fetch robot, from the observation alone (EnvSpec::script). Action: the gripper's change
-// of position, in units of 0.05 m, and how its fingers are to move.
+// of position, in units of 0.05 m, and the command of its fingers.
 #pragma once
 
 #include "core/matrix.h"
 
 namespace goalpost {
 
-/// Straight toward the goal.
+/// Moves straight to the goal.
 void fetch_reach_script(ConstVectorRef obs, ConstVectorRef achieved, ConstVectorRef desired, VectorRef action);
-/// Behind the box, above it, down, and along the line from box to goal.
+/// Moves behind the box at a height above it, down, and along the line from the box to the goal.
 void fetch_push_script(ConstVectorRef obs, ConstVectorRef achieved, ConstVectorRef desired, VectorRef action);
-/// With open fingers above the box, down, shut, and to the goal.
+/// Moves above the box with open fingers, moves down, closes the fingers, and moves to the goal.
 void fetch_pick_and_place_script(ConstVectorRef obs, ConstVectorRef achieved, ConstVectorRef desired, VectorRef action);
 
 }  // namespace goalpost

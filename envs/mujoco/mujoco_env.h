@@ -14,23 +14,23 @@
 
 namespace goalpost {
 
-/// Of the library that is loaded, e.g. "2.3.2".
+/// The version of the loaded library, e.g. "2.3.2".
 std::string mujoco_version();
 
-/// A compiled model. Nothing writes to it, so lanes and threads share one.
+/// A compiled model. Read-only, so that lanes and threads share one.
 using MujocoModel = std::shared_ptr<const mjModel>;
 
 /// @param file MJCF, named from envs/assets, e.g. "fetch/reach.xml"
-/// @throws std::runtime_error with MuJoCo's sentence if the file is missing, wrong or gives a warning
+/// @throws std::runtime_error with MuJoCo's message if the file is missing, wrong or gives a warning
 MujocoModel load_mujoco_model(const std::string& file);
-/// The same for a model that was written in memory. @param name for errors
+/// The same for a model in memory. @param name for errors
 MujocoModel parse_mujoco_model(const std::string& name, const std::string& mjcf);
 
 /// The number of a named body, joint, site, ... @throws std::invalid_argument if the model has none of that name
 int mujoco_id(const mjModel& model, mjtObj type, const char* name);
 
-/// One lane's world: a model and where it stands. Whatever MuJoCo complains about is thrown; it never exits, prints,
-/// writes a log or goes on from a state that it has reset by itself.
+/// The simulation of one lane: a model and its state. MuJoCo's errors and warnings are thrown: it never exits, prints,
+/// writes a log or continues from a state that it has reset by itself.
 class MujocoSimulation {
  public:
   /// At the model's default state, with everything derived from it computed.
@@ -53,14 +53,14 @@ class MujocoSimulation {
   void get_coordinates(std::span<double> out) const;
   void set_coordinates(std::span<const double> values);  ///< and computes everything that follows from them
 
-  /// Appends the visible geoms of the model where MuJoCo saw them last; meshes and height fields are left out.
+  /// Appends the visible geoms of the model at the poses last computed; meshes and height fields are left out.
   void draw(Scene& scene) const;
-  /// Two corners of the box around the middles of the fixed boxes of the model, as high as these, m.
+  /// Two corners, m, of the box around the centers of the model's fixed boxes, with their height.
   std::pair<Eigen::Vector3d, Eigen::Vector3d> fixed_bounds() const;
 
  private:
   template <class F>
-  void guarded(F f);  // f(), with MuJoCo's errors told with environment and time
+  void guarded(F f);  // f(); MuJoCo's errors are thrown with environment and time
 
   struct Delete {
     void operator()(mjData* data) const { mj_deleteData(data); }

@@ -45,66 +45,70 @@ constexpr auto fields(const TrainConfig*) {
   return std::tuple{
       field("total_steps", &TrainConfig::total_steps, "transitions of the run, over all lanes", 1, 1e15)
           .changeable_on_resume(),
-      field("total_episodes", &TrainConfig::total_episodes, "the run also ends after so many episodes; 0: no limit", 0,
-            1e15)
+      field("total_episodes", &TrainConfig::total_episodes,
+            "the run also ends after this number of episodes; 0: no limit", 0, 1e15)
           .changeable_on_resume(),
       field("lanes", &TrainConfig::lanes, "environments stepped side by side", 1, 65536),
       field("threads", &TrainConfig::threads,
-            "threads that step them, and that an update uses; results do not depend on it", 1, 1024)
+            "threads that step the environments and compute updates; results do not depend on it", 1, 1024)
           .without_effect()
           .changeable_on_resume(),
       field("precision", &TrainConfig::precision,
-            "what the factors of large products are rounded to, for speed, on processors with AVX512-BF16, in training "
-            "as in every evaluation of the policy; everything else is float32"),
+            "format to which the factors of large products are rounded, for speed, on processors with AVX512-BF16, in "
+            "training and in every evaluation of the policy; everything else is float32"),
       field("warmup_steps", &TrainConfig::warmup_steps, "transitions with random actions before the first update", 0,
             1e15),
       field("updates_per_step", &TrainConfig::updates_per_step, "gradient updates per transition; 0 with cycles", 0,
             10'000),
       field("cycle_episodes", &TrainConfig::cycle_episodes,
-            "instead: collect so many episodes, then do cycle_updates; 0: no cycles", 0, 1e9),
-      field("cycle_updates", &TrainConfig::cycle_updates, "updates at the end of every cycle", 0, 1e9),
+            "instead of updates_per_step: collect this number of episodes, then do cycle_updates; 0: no cycles", 0,
+            1e9),
+      field("cycle_updates", &TrainConfig::cycle_updates, "gradient updates at the end of every cycle", 0, 1e9),
       field("overlap", &TrainConfig::overlap,
             "update while the lanes step: actions are those of the parameters of one update ago, data is one step old"),
       field("eval_every", &TrainConfig::eval_every, "transitions between two evaluations", 1, 1e15),
       field("eval_episodes", &TrainConfig::eval_episodes,
-            "episodes of each evaluation, without exploration. Chains of sub-tasks are run whole: as many as can give "
-            "this number, so there may be more episodes, or fewer where chains break",
+            "episodes of each evaluation, without exploration. Chains of sub-tasks run to their end: as many chains as "
+            "can give this number, so that there may be more episodes, or fewer if chains break",
             1, 1e9),
       field("final_eval_episodes", &TrainConfig::final_eval_episodes,
-            "episodes of the evaluation after training, counted as eval_episodes", 1, 1e9)
+            "episodes of the evaluation after training, counted like eval_episodes", 1, 1e9)
           .changeable_on_resume(),
       field("eval_env", &TrainConfig::eval_env,
-            "settings of the environment that evaluations have instead of its own, e.g. [\"env.goals=fixed\"]"),
+            "changed settings of the environment in evaluations, e.g. [\"env.goals=fixed\"]"),
       field("stop_success", &TrainConfig::stop_success,
-            "training ends early when stop_evals evaluations in a row reach this success; 0: never", 0, 1)
+            "training ends early when stop_evals consecutive evaluations reach this success; 0: never", 0, 1)
           .changeable_on_resume(),
       field("stop_evals", &TrainConfig::stop_evals, "see stop_success", 1, 1e6).changeable_on_resume(),
-      field("checkpoint_every", &TrainConfig::checkpoint_every,
-            "transitions between two checkpoints, from which `goalpost train --resume` goes on; 0: none. With a replay "
-            "buffer they are about as large as that",
-            0, 1e15)
+      field(
+          "checkpoint_every", &TrainConfig::checkpoint_every,
+          "transitions between two checkpoints, from which `goalpost train --resume` continues; 0: none. A checkpoint "
+          "with the replay buffer is about as large as the buffer",
+          0, 1e15)
           .without_effect()
           .changeable_on_resume(),
-      field("checkpoints_kept", &TrainConfig::checkpoints_kept, "the newest so many stay while the run goes on", 1, 1e6)
+      field("checkpoints_kept", &TrainConfig::checkpoints_kept, "number of newest checkpoints kept during the run", 1,
+            1e6)
           .without_effect()
           .changeable_on_resume(),
       field("checkpoint_replay", &TrainConfig::checkpoint_replay,
-            "save the replay buffer too; false: small checkpoints, but a resumed run fills its memory anew and differs "
-            "from one that was not interrupted")
+            "save the replay buffer too; false: small checkpoints, but a resumed run fills its replay buffer anew and "
+            "differs from an uninterrupted one")
           .without_effect()
           .changeable_on_resume(),
       field("record", &TrainConfig::record,
-            "which episodes are recorded, in episodes.h5: none, those of training, of evaluations, or all")
+            "episodes to record in episodes.h5: none, those of training, those of evaluations, or all")
           .without_effect(),
       field("record_compressed", &TrainConfig::record_compressed,
-            "shuffle and deflate them: smaller by a third and more, and written far slower")
+            "shuffle and deflate recorded episodes: smaller by a third and more, but much slower to write")
           .without_effect(),
       field("histograms", &TrainConfig::histograms,
-            "for TensorBoard, at every evaluation: of Q over the last batch, and of the sub-goals of a hierarchy")
+            "write histograms to TensorBoard at every evaluation: of Q over the last batch, and of a hierarchy's "
+            "sub-goals")
           .without_effect()
           .changeable_on_resume(),
       field("film_every", &TrainConfig::film_every,
-            "transitions between two films of an evaluation episode, films/step_<n>.mp4, made after the next "
+            "transitions between two videos of an evaluation episode, films/step_<n>.mp4, made after the next "
             "evaluation; 0: none. Results do not depend on it",
             0, 1e15)
           .without_effect()
