@@ -82,12 +82,12 @@ std::vector<EnvEntry> shipped_environments() {
       ant<AntTask::fall, Integrator::euler>("AntFallEuler-v0", "AntFall-v0 with the faster integrator"),
       ant_gather<>("AntGather-v0", "ant: eat apples and avoid bombs; no goal"),
       ant_gather<Integrator::euler>("AntGatherEuler-v0", "AntGather-v0 with the faster integrator"),
-      ant<AntTask::maze>("AntMaze-v0", "ant: round the bend of a maze of 8 m blocks; dense reward"),
+      ant<AntTask::maze>("AntMaze-v0", "ant: walk around the corner of a maze of 8 m blocks; dense reward"),
       ant<AntTask::maze, Integrator::euler>("AntMazeEuler-v0", "AntMaze-v0 with the faster integrator"),
       robotics_ant<RoboticsMap::large, 4>("AntMaze_Large-v4",
-                                          "ant: to a spot in the large maze; sparse reward, 27 observations"),
+                                          "ant: reach a goal in the large maze; sparse reward, 27 observations"),
       robotics_ant<RoboticsMap::large, 5>("AntMaze_Large-v5",
-                                          "ant: to a spot in the large maze; sparse reward, 105 observations"),
+                                          "ant: reach a goal in the large maze; sparse reward, 105 observations"),
       robotics_ant<RoboticsMap::large, 5, RoboticsCells::any, Integrator::euler>(
           "AntMaze_LargeEuler-v5", "AntMaze_Large-v5 with the faster integrator"),
       robotics_ant<RoboticsMap::large, 4, RoboticsCells::diverse_goals>(
@@ -99,9 +99,9 @@ std::vector<EnvEntry> shipped_environments() {
       robotics_ant<RoboticsMap::large, 5, RoboticsCells::diverse>(
           "AntMaze_Large_Diverse_GR-v5", "AntMaze_Large-v5 with marked cells for start and goal"),
       robotics_ant<RoboticsMap::medium, 4>("AntMaze_Medium-v4",
-                                           "ant: to a spot in the medium maze; sparse reward, 27 observations"),
+                                           "ant: reach a goal in the medium maze; sparse reward, 27 observations"),
       robotics_ant<RoboticsMap::medium, 5>("AntMaze_Medium-v5",
-                                           "ant: to a spot in the medium maze; sparse reward, 105 observations"),
+                                           "ant: reach a goal in the medium maze; sparse reward, 105 observations"),
       robotics_ant<RoboticsMap::medium, 5, RoboticsCells::any, Integrator::euler>(
           "AntMaze_MediumEuler-v5", "AntMaze_Medium-v5 with the faster integrator"),
       robotics_ant<RoboticsMap::medium, 4, RoboticsCells::diverse_goals>(
@@ -113,9 +113,9 @@ std::vector<EnvEntry> shipped_environments() {
       robotics_ant<RoboticsMap::medium, 5, RoboticsCells::diverse>(
           "AntMaze_Medium_Diverse_GR-v5", "AntMaze_Medium-v5 with marked cells for start and goal"),
       robotics_ant<RoboticsMap::open, 4>(
-          "AntMaze_Open-v4", "ant: to a spot in a place without walls inside; sparse reward, 27 observations"),
+          "AntMaze_Open-v4", "ant: reach a goal in a maze without inner walls; sparse reward, 27 observations"),
       robotics_ant<RoboticsMap::open, 5>(
-          "AntMaze_Open-v5", "ant: to a spot in a place without walls inside; sparse reward, 105 observations"),
+          "AntMaze_Open-v5", "ant: reach a goal in a maze without inner walls; sparse reward, 105 observations"),
       robotics_ant<RoboticsMap::open, 5, RoboticsCells::any, Integrator::euler>(
           "AntMaze_OpenEuler-v5", "AntMaze_Open-v5 with the faster integrator"),
       robotics_ant<RoboticsMap::open, 4, RoboticsCells::diverse_goals>(
@@ -127,27 +127,29 @@ std::vector<EnvEntry> shipped_environments() {
       robotics_ant<RoboticsMap::open, 5, RoboticsCells::diverse>(
           "AntMaze_Open_Diverse_GR-v5", "AntMaze_Open-v5 with marked cells for start and goal"),
       robotics_ant<RoboticsMap::umaze, 4>("AntMaze_UMaze-v4",
-                                          "ant: to a spot in a U-shaped maze; sparse reward, 27 observations"),
+                                          "ant: reach a goal in a U-shaped maze; sparse reward, 27 observations"),
       robotics_ant<RoboticsMap::umaze, 5>("AntMaze_UMaze-v5",
-                                          "ant: to a spot in a U-shaped maze; sparse reward, 105 observations"),
+                                          "ant: reach a goal in a U-shaped maze; sparse reward, 105 observations"),
       robotics_ant<RoboticsMap::umaze, 5, RoboticsCells::any, Integrator::euler>(
           "AntMaze_UMazeEuler-v5", "AntMaze_UMaze-v5 with the faster integrator"),
       ant<AntTask::push>("AntPush-v0", "ant: push a block aside and go past it; dense reward"),
       ant<AntTask::push, Integrator::euler>("AntPushEuler-v0", "AntPush-v0 with the faster integrator"),
-      entry<BitFlipConfig, make_bit_flip>("BitFlip-v0", "n bits to be flipped into a goal; discrete, goal-conditioned"),
+      entry<BitFlipConfig, make_bit_flip>(
+          "BitFlip-v0", "flip one of n bits per step until they equal the goal; discrete, goal-conditioned"),
       fetch<FetchTask::pick_and_place>("FetchPickAndPlace-v4", "robot arm: lift a box to a goal; sparse reward"),
       fetch<FetchTask::pick_and_place, FetchReward::dense>("FetchPickAndPlaceDense-v4",
                                                            "FetchPickAndPlace-v4 with the reward -distance"),
       fetch<FetchTask::push>("FetchPush-v4", "robot arm: push a box to a goal; sparse reward"),
       fetch<FetchTask::push, FetchReward::dense>("FetchPushDense-v4", "FetchPush-v4 with the reward -distance"),
-      fetch<FetchTask::reach, FetchReward::sparse, 3>("FetchReach-v3", "FetchReach-v4 with the faulty published reset"),
-      fetch<FetchTask::reach>("FetchReach-v4", "robot arm: gripper to a goal; sparse reward"),
+      fetch<FetchTask::reach, FetchReward::sparse, 3>("FetchReach-v3",
+                                                      "FetchReach-v4 with the faulty published reset()"),
+      fetch<FetchTask::reach>("FetchReach-v4", "robot arm: move the gripper to a goal; sparse reward"),
       fetch<FetchTask::reach, FetchReward::dense>("FetchReachDense-v4", "FetchReach-v4 with the reward -distance"),
       fetch<FetchTask::slide>("FetchSlide-v4", "robot arm: hit a puck so that it stops at a goal; sparse reward"),
       fetch<FetchTask::slide, FetchReward::dense>("FetchSlideDense-v4", "FetchSlide-v4 with the reward -distance"),
       entry<make_pendulum>("Pendulum-v1", "swing up and hold a rod; continuous"),
       entry<make_point_reach>("PointReach-v0", "push a mass in the plane to a goal; continuous, goal-conditioned"),
-      entry<RaceCarConfig, make_race_car_v0>("RaceCar-v0", "car on a walled track, as published: learns to crash"),
+      entry<RaceCarConfig, make_race_car_v0>("RaceCar-v0", "car on a walled track, as published: crashing is optimal"),
       with_defaults<RaceCarConfig, race_car_v1>(
           entry<RaceCarConfig, make_race_car_v1>("RaceCar-v1", "car on a walled track: drive to one of four goals")),
   };

@@ -1,6 +1,6 @@
-// A car with a wheel speed and a steering angle to set, on a walled track, driven to points of it. Bullet.
+// A car on a walled track, controlled by wheel speed and steering angle, has to reach points of the track. Bullet.
 //   state        pose, velocities and joints of the car, poses and velocities of movable walls; the goal; contacts and
-//                the solver's warm start, which Bullet does not let out: saved as the start and the actions since
+//                the solver's warm start, which Bullet does not expose: saved as the start and the actions since
 //   start        (0.5, 0.5), along +y, 0.1 m above the floor, which it reaches after 0.14 s
 //   observation  position x, y, m                                             2
 //                velocity along the world's axes, m/s                         2
@@ -11,11 +11,11 @@
 //                degrees to the right of the nose to 108 to the left          9
 //   goal         a position of the car, m [2]: (3, 3), (9, 5), (11, 7) or (14.5, 7.5)
 //   action       steering in [-1, 1], in rad to the right; throttle in [0, 1], in 2.55 m/s: 0 brakes, no reverse
-//   reward       0 if the goal is closer than 1 m, else -1 (after the step); of a crash crash_reward, whatever the goal
-//   ends         at the goal; in a crash, which is within about 1.6 mm of a wall (a failure)
+//   reward       0 if the goal is closer than 1 m, else -1 (after the step); crash_reward for a crash, with any goal
+//   ends         at the goal; in a crash (a failure), i.e. within about 1.6 mm of a wall
 //
 //                       v0, as published                    v1, corrected
-//   a crash's reward    -1                                  -50 = -1/(1 - gamma), gamma = 0.98
+//   reward of a crash   -1                                  -50 = -1/(1 - gamma), gamma = 0.98
 //   action held for     1 step of 0.01 s                    10 steps, or until a wall is hit
 //   walls observed      no                                  9 distances
 //   goal                (3, 3) always                       one of the four
@@ -25,12 +25,12 @@
 //   time limit          100 s: 10,000 steps                 30 s: 300 steps
 // Each row is a setting (RaceCarConfig). One published fault is the agent's: HerConfig::relabel_failures.
 //
-// Why, measured (one seed each, where training is meant):
-//   a crash's reward    Every step costs 1, so that the quickest end is the best: a crash returns -30.3, a driver that
+// The reasons, measured (one seed each for training):
+//   reward of a crash   Every step costs 1, so that the earliest end is the best: a crash returns -30.3, a driver that
 //                       arrives -49.6; with -50 the crash returns -50.0 (RaceCarDriver tests). Trained with -1,
-//                       RaceCar-v1 ends in a crash after 4 actions, always: `goalpost train
+//                       RaceCar-v1 always ends in a crash after 4 actions: `goalpost train
 //                       race_car_v1_cheap_crash_sac_her --seed 11 --set train.total_steps=8_000`.
-//   action held for     50 * 0.98^T is all that arriving after T steps is worth: 0.13, 9e-6, 3e-8 and 7e-10 for the
+//   action held for     Arriving after T steps gains only 50 * 0.98^T: 0.13, 9e-6, 3e-8 and 7e-10 for the
 //                       scripted driver's 293, 770, 1056 and 1238 steps; 28, 11, 6 and 4 for a tenth of them. Random
 //                       actions reach (3, 3) in 0 of 40 episodes, and in 6 of 100 when held for 0.1 s: `goalpost train
 //                       race_car_v0_sac_her --set env.movable_walls=false --set train.total_steps=10_000
@@ -39,18 +39,19 @@
 //                       with the walls observed, 0 0 0 0.31 0.16 without: `goalpost train race_car_v1_sac_her
 //                       | race_car_v1_blind_sac_her --seed 11 --set train.eval_every=2_500
 //                       --set train.eval_episodes=32`.
-//   goal                Version 0 shows one goal: its inputs are constant, and the other three are never tried.
+//   goal                Version 0 has one goal: its inputs are constant, and the other three are never pursued.
 //   walls               They shift by up to 0.138 m in the first second, and cost a factor 8: 1,900 simulated steps per
-//                       second against 15,000 (BM_env_step, processor time). No cause of failure: the driver copes.
+//                       second against 15,000 (BM_env_step, processor time). Not a cause of failure: the driver
+//                       arrives.
 //   start               Without noise, all evaluation episodes of one goal are the same episode.
-//   time limit          The driver's longest way takes 12.4 s.
+//   time limit          The driver takes 12.4 s at most.
 //
 // Differs      1. The published environment is Python on PyBullet; this is its car, track and settings on Bullet 3.24.
-//                 Behavior was compared with a prototype's, not the last bits with PyBullet's.
-//              2. The published one counts its walls again at every reset, which costs time only, and has coins that no
-//                 one collects; both are left out.
-//              3. In v0 nothing is drawn. The published generator is seeded with 42 at every reset without a seed,
-//                 which gives (3, 3); goal_x and goal_y stand for other seeds.
+//                 Behavior was compared with a prototype's; the last bits were not compared with PyBullet's.
+//              2. The published one counts its walls again at every reset, which only costs time, and has coins without
+//                 a function; both are left out.
+//              3. v0 draws no random numbers. The published generator is seeded with 42 at every reset without a seed,
+//                 which gives (3, 3); goal_x and goal_y replace other seeds.
 #include "envs/bullet/race_car.h"
 
 #include <Eigen/Core>
@@ -174,14 +175,14 @@ class RaceCar final : public Env {
     out.desired = goal_.cast<Scalar>();
   }
 
-  // Bullet's contact points and what its solver starts from cannot be set from outside: a restored world is built at
-  // the episode's start and driven through its actions.
+  // Bullet's contact points and the start of its solver cannot be set from outside: a restored world is built at the
+  // start of the episode and driven through its actions.
   void visit_state(StateVisitor& v) override {
     const Episode before = episode_;
     v.visit("start", std::span(episode_.start));
     std::uint64_t numbers = episode_.actions.size();
     v.visit("numbers", numbers);
-    // How long an episode may be is known by the task around this world; the file says how much it holds.
+    // The time limit belongs to the task around this world; the file has the number of actions.
     if (const std::uint64_t there = v.count("actions", numbers); there != numbers || numbers % 2 != 0)
       throw std::runtime_error(detail::concatenate("RaceCar: an episode was saved with ", there, " of ", numbers,
                                                    " numbers of its actions; expected all, two per step"));
@@ -219,7 +220,7 @@ class RaceCar final : public Env {
   }
 
  private:
-  // Where the world was built, and what was done since: two numbers per action.
+  // The coordinates at which the world was built, and the actions since: two numbers per action.
   struct Episode {
     std::vector<double> start, actions;
   };

@@ -18,7 +18,7 @@ constexpr double kWheelbase = 0.325;    // m
 const std::array kLine{Vector2d(0.5, 0.5), Vector2d(0.7, 2.2), Vector2d(1.5, 3), Vector2d(3, 3),  Vector2d(8, 3),
                        Vector2d(9, 3.8),   Vector2d(9, 6),     Vector2d(9.9, 7), Vector2d(11, 7), Vector2d(14.8, 7)};
 
-// Its point after s m; beyond its end on its last straight.
+// The point of the line after s m; beyond its end on the extension of its last straight.
 Vector2d at(double s) {
   for (std::size_t i = 1;; ++i) {
     const double part = (kLine[i] - kLine[i - 1]).norm();
@@ -32,7 +32,7 @@ double heading(double s) {
   return std::atan2(d.y(), d.x());
 }
 
-// How far along the line its point nearest to p lies, m.
+// Position along the line of its point nearest to p, m.
 double progress(const Vector2d& p) {
   double nearest = std::numeric_limits<double>::infinity(), found = 0, before = 0;
   for (std::size_t i = 1; i < kLine.size(); ++i) {

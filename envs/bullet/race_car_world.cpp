@@ -57,7 +57,7 @@ constexpr std::size_t kBodyNumbers = 13;  // coordinates of a body: pose, veloci
 
 btVector3 vector(const std::array<double, 3>& v) { return {v[0], v[1], v[2]}; }
 
-// Extrinsic x-y-z angles, as URDF has them.
+// Extrinsic x-y-z angles, as in URDF.
 btQuaternion rotation(const std::array<double, 3>& rpy) {
   btQuaternion q;
   q.setEulerZYX(rpy[2], rpy[1], rpy[0]);
@@ -70,7 +70,7 @@ btVector3 inertia_of(const btCollisionShape& shape, double mass) {
   return inertia;
 }
 
-// Where a body is and how it moves, in the order of the coordinates: position, rotation (x, y, z, w), velocity, spin.
+// Pose and velocity of a body, in the order of the coordinates: position, rotation (x, y, z, w), velocity, spin.
 void place(btMultiBody& body, std::span<const double> c) {
   body.setBaseWorldTransform(
       btTransform(btQuaternion(c[3], c[4], c[5], c[6]).normalized(), btVector3(c[0], c[1], c[2])));

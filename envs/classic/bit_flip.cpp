@@ -6,8 +6,9 @@
 //
 // Andrychowicz et al. 2017, "Hindsight Experience Replay", arXiv:1707.01495v3, section 3.1.
 // Differs      1. An episode ends at its goal. ends_at_goal = false restores the paper's episodes of exactly n steps.
-//              2. A start that is its goal (probability 2^-n) is drawn again, so that success always takes an action:
-//                 an agent that flips in every step cannot hold it. The paper does not discuss it.
+//              2. A start that equals its goal (probability 2^-n) is drawn again, so that success always takes an
+//                 action: an agent that flips a bit in every step cannot stay at the goal. The paper does not discuss
+//                 this case.
 #include "envs/classic/bit_flip.h"
 
 #include <algorithm>
@@ -61,7 +62,7 @@ class BitFlip final : public Env {
     v.visit("goal", goal_);
   }
 
-  // Rows of up to ten bits: those of the state above, those of the goal in front of them. A 1 is a tower, a 0 a tile.
+  // Rows of up to ten bits: the state, and the goal in front of it. A 1 is a tower, a 0 a tile.
   void draw(Scene& scene) const override {
     const double columns = std::min<double>(kColumns, static_cast<double>(bits_.size()));
     const double rows = std::ceil(static_cast<double>(bits_.size()) / kColumns);
@@ -70,7 +71,7 @@ class BitFlip final : public Env {
     scene.subject = scene.camera.look_at;
     scene.subject_size = columns;
   }
-  // A bit and its goal that differ lie on a common black plate.
+  // A black plate lies below each bit that differs from the goal's.
   void draw_goal(ConstVectorRef goal, GoalMark mark, Scene& scene) const override {
     if (mark != GoalMark::desired) return;  // there is no other place
     draw_bits(goal, 1, color_of(mark), scene);

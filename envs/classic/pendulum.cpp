@@ -1,4 +1,4 @@
-// A rod hinged at one end, to be swung up and held by a torque that is too weak to lift it at once.
+// A rod hinged at one end. The agent has to swing it up and hold it with a torque that is too weak to lift it directly.
 //   state        θ [rad], 0 upright; θ̇ [rad/s], |θ̇| <= 8          observation   cos θ, sin θ, θ̇              [3]
 //                reset: θ uniform in ±π, θ̇ uniform in ±1          goal          none
 //   action       torque u, ±2 N·m
@@ -81,7 +81,7 @@ class Pendulum final : public Env {
   }
 
  private:
-  // Pumps energy into the swing until it is nearly upright, and holds it there.
+  // Adds energy to the swing until the rod is nearly upright, and holds it there.
   static void swing_up(ConstVectorRef obs, ConstVectorRef, ConstVectorRef, VectorRef action) {
     const double c = static_cast<double>(obs(0)), s = static_cast<double>(obs(1)), w = static_cast<double>(obs(2));
     const double energy = w * w / 2 + 3 * kGravity / (2 * kLength) * (c - 1);  // over inertia; 0 when it stands

@@ -1,4 +1,4 @@
-// A mass in the plane, pushed toward a goal. The worked example of an environment.
+// A mass in the plane, pushed to a goal. The example of an environment.
 //   state        p = (x, y) [m], v [m/s]                    observation   p, v                                 [4]
 //                reset: |x|, |y| <= 1 m, at rest            goal          a position, |x|, |y| <= 1 m          [2]
 //   action       force (fx, fy), ±2 N

@@ -1,7 +1,8 @@
 // Gather: an ant in a walled square eats apples and avoids bombs, which it senses around itself.
-//   state        15 positions and 14 velocities of the ant (envs/mujoco/ant.h), steps since reset t, places of 8 apples
-//                and 8 bombs and which are left, MuJoCo's warm start. Reset: the ant as in AntMaze-v0 (ant_maze.cpp);
-//                apples, then bombs on the points of a grid of 2 m in [-10, 8]², none twice, none at the origin
+//   state        15 positions and 14 velocities of the ant (envs/mujoco/ant.h), steps since reset t, positions of 8
+//                apples and 8 bombs and which are left, MuJoCo's warm start. Reset: the ant as in AntMaze-v0
+//                (ant_maze.cpp); apples, then bombs on the points of a grid of 2 m in [-10, 8]², none twice, none at
+//                the origin
 //   observation  [50]  positions of the ant, m, 1, rad                                                15
 //                      velocities, m/s, rad/s                                                         14
 //                      apples in 10 sectors of 36°, counter-clockwise from straight behind the torso:
@@ -10,13 +11,13 @@
 //                      0.001 t                                                                         1
 //   goal         none
 //   action       torques on hip and ankle of legs 4, 1, 2, 3, N m [8] in [-30, 30]
-//   reward       +1 for every apple and -1 for every bomb nearer than 1 m to the torso (x, y); they are then gone
+//   reward       +1 for every apple and -1 for every bomb nearer than 1 m to the torso (x, y); they are then removed
 //   ends         when nothing is left; when the ant falls, which is a failure: torso not between 0.2 m and 1 m
 //                (AntGatherConfig); time limit 500 steps of 0.1 s (5 substeps of 0.02 s)
 //
 // Duan et al. 2016, rllab's Ant Gather, with the settings of Nachum et al. 2018, arXiv:1805.08296: range ±10 m, sensors
-// all around. Chosen here, since HIRO's code does not hold this world: reset noise and time feature of its other
-// worlds. Differs: the torso's place is the one after the step, where rllab reads that of the last substep (about 1
+// all around. HIRO's released code lacks this world; reset noise and time feature are those of its other
+// worlds. Differs: the torso's position is the one after the step, where rllab reads that of the last substep (about 1
 // mm). The name with Euler integrates with semi-implicit Euler instead of RK4.
 #include "envs/mujoco/ant_gather.h"
 
@@ -117,7 +118,7 @@ class AntGather final : public Ant {
 
   Vector2d torso() const { return qpos().head<2>(); }
 
-  // A place for object i, which is none of those before it.
+  // A position for object i, different from those of the objects before it.
   Vector2d draw_place(Rng& rng, int i) const {
     for (;;) {
       const double x = kGridLow + kGridStep * rng.below(kGrid), y = kGridLow + kGridStep * rng.below(kGrid);

@@ -1,12 +1,12 @@
 // Maze, Push, Fall: an ant among blocks of 8 m has to reach the far end.
 //   state        15 positions and 14 velocities of the ant (envs/mujoco/ant.h), 2 and 2 of the block in Push and Fall,
 //                steps since reset t, MuJoCo's warm start. Reset: the pose with U(-0.1, 0.1) on every position and
-//                0.1 N(0, 1) on every velocity of the ant at (0, 0); the block in its place, at rest
+//                0.1 N(0, 1) on every velocity of the ant at (0, 0); the block at its start, at rest
 //   observation  [30]  positions of the ant, m, 1, rad    15
 //                      velocities, m/s, rad/s             14
 //                      0.001 t                             1
 //                The block is not observed.
-//   goal         where the torso shall be, m: x, y [2]; x, y, z in Fall [3]; fixed or drawn (AntMazeConfig)
+//   goal         target position of the torso, m: x, y [2]; x, y, z in Fall [3]; fixed or drawn (AntMazeConfig)
 //   action       torques on hip and ankle of legs 4, 1, 2, 3, N m [8] in [-30, 30]
 //   reward       -distance to the goal                                                          (after the step)
 //   success      the goal is nearer than 5 m; HIRO counts it at the last step of an episode
@@ -22,8 +22,9 @@
 //
 // Nachum et al. 2018, "Data-Efficient Hierarchical Reinforcement Learning", arXiv:1805.08296, with the constants of the
 // released code. Differs from that code: random numbers and single precision of observations and rewards. Differs from
-// the paper: its appendix calls (16, 8) in Push free and gives Fall a free column at x = -8; the released worlds stand
-// here. The names with Euler integrate with semi-implicit Euler instead of RK4: four times faster, not HIRO's dynamics.
+// the paper: its appendix calls (16, 8) in Push free and gives Fall a free column at x = -8; these are the
+// released worlds. The names with Euler integrate with semi-implicit Euler instead of RK4: four times faster, but not
+// HIRO's dynamics.
 #include "envs/mujoco/ant_maze.h"
 
 #include <Eigen/Core>

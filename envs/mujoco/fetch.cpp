@@ -25,12 +25,13 @@
 // Plappert et al. 2018, "Multi-Goal Reinforcement Learning", arXiv:1802.09464; names and versions are those of
 // Gymnasium-Robotics, and so are observation order, constants and dynamics of version 4.
 // Differs      1. The links are primitives instead of meshes (envs/assets/fetch/robot.xml). The settled start and the
-//                 first observation are the original's to 1e-6 m (tests/envs/fetch_test.cpp). Paths part where the
-//                 robot touches itself, which it does far from the goals; the puck of Slide is chaotic in both.
+//                 first observation are the original's to 1e-6 m (tests/envs/fetch_test.cpp). Trajectories diverge when
+//                 the robot touches itself, which happens far from the goals; the puck of Slide is chaotic in both.
 //              2. Random numbers are goalpost's: the distributions are the original's, the draws of a seed are not.
 //              3. Rewards are computed in single precision, from goals rounded to it.
-//              FetchReach-v3 is the faulty published version in which reset forgets the settled start: the base stands
-//              0.4 m too far back and 0.48 m aside, and a controller that solves version 4 reaches no goal.
+//              FetchReach-v3 is the published faulty version, whose reset does not restore the arm's settled pose: the
+//              base is 0.4 m too far back and 0.48 m to the side, and a controller that solves version 4 reaches no
+//              goal.
 #include "envs/mujoco/fetch.h"
 
 #include <Eigen/Core>

@@ -15,8 +15,8 @@
 namespace goalpost {
 namespace {
 
-// MuJoCo's own handlers print, write a log file and exit. An error must not return; it leaves through MuJoCo's frames.
-// A warning is counted in the data of its simulation, and read there.
+// MuJoCo's own handlers print, write a log file and exit. An error must not return: it is thrown through
+// MuJoCo's frames. A warning is counted in the data of its simulation, and read there.
 [[noreturn]] void throw_error(const char* text) { throw std::runtime_error(text); }
 void ignore_warning(const char*) {}
 

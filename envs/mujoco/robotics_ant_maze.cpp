@@ -1,7 +1,7 @@
-// AntMaze of the robotics suite: a strong, quick ant has to reach a spot in a maze of 4 m cells.
+// AntMaze of Gymnasium-Robotics: an ant with strong motors has to reach a goal in a maze of 4 m cells.
 //   state        15 positions and 14 velocities of the ant (envs/mujoco/ant.h), the observed contact forces, MuJoCo's
-//                warm start. Reset: a goal cell and a start cell whose middle is more than 2 m away from the goal; both
-//                the middle of the cell and U(-1, 1) m per axis; the ant at rest, hinges at 0, 0.75 m high
+//                warm start. Reset: a goal cell and a start cell whose center is more than 2 m away from the goal; both
+//                are the center of the cell plus U(-1, 1) m per axis; the ant at rest, hinges at 0, 0.75 m high
 //   observation  [27] in version 4, [105] in version 5
 //                  positions of the ant without x and y, m, 1, rad                              13
 //                  velocities, m/s, rad/s                                                       14
@@ -16,7 +16,7 @@
 //   UMaze    Open       Medium      Large           # wall    . free
 //   #####    #######    ########    ############    r, g start and goals of the Diverse_G environments; in those of
 //   #...#    #rgggg#    #r.##..#    #r...#g....#         Diverse_GR all of them are both
-//   ###.#    #ggggg#    #..#..g#    #.##.#.#.#.#    x to the right, y upwards, the origin in the map's middle
+//   ###.#    #ggggg#    #..#..g#    #.##.#.#.#.#    x to the right, y upwards, the origin at the map's center
 //   #...#    #ggggg#    ##...###    #....g.#..g#
 //   #####    #######    #..#...#    #.####.###.#
 //                       #g#..#.#    #.g#.#.....#
@@ -24,9 +24,9 @@
 //                       ########    #..#g.g#.g.#
 //                                   ############
 //
-// Names, versions, maps and constants of Gymnasium-Robotics; first Fu et al. 2020, D4RL, arXiv:2004.07219. Differs from
-// that code: random numbers; single precision of observations and rewards; no goal that is drawn anew when it is
-// reached. The names with Euler integrate with semi-implicit Euler instead of RK4.
+// Names, versions, maps and constants of Gymnasium-Robotics; originally Fu et al. 2020, D4RL, arXiv:2004.07219. Differs
+// from that code: random numbers; single precision of observations and rewards; a reached goal is not drawn anew. The
+// names with Euler integrate with semi-implicit Euler instead of RK4.
 #include "envs/mujoco/robotics_ant_maze.h"
 
 #include <Eigen/Core>
@@ -97,7 +97,7 @@ Vector2d cell_middle(const CellMap& map, int row, int column) {
   return {kCell * (column + 0.5 - 0.5 * map.columns()), kCell * (0.5 * map.rows() - row - 0.5)};
 }
 
-// Where episodes may start and goals may be, m.
+// Possible starts and goals, m.
 struct Places {
   std::vector<Vector2d> starts, goals;
 };
@@ -169,7 +169,7 @@ class RoboticsAntMaze final : public Ant {
 
   Goal achieved_goal() const { return qpos().head<2>().cast<Scalar>(); }
 
-  // One of the places that suit, each as likely. @pre there is one
+  // One of the suitable cells, uniformly. @pre there is one
   template <class F>
   static Vector2d place(const std::vector<Vector2d>& places, Rng& rng, F suits) {
     std::uint32_t k = rng.below(static_cast<std::uint32_t>(std::count_if(places.begin(), places.end(), suits)));
@@ -187,7 +187,7 @@ class RoboticsAntMaze final : public Ant {
   Eigen::VectorXd contacts_;  // as observed; empty in version 4
 };
 
-// A goal that is given must leave a cell to start from.
+// A given goal must leave a cell to start from.
 void check_goal(const std::string& name, const Places& places, const RoboticsAntMazeConfig& c) {
   if (c.goal_x.has_value() != c.goal_y.has_value())
     throw UsageError(name + ": one of goal_x and goal_y is given; expected both or none");

@@ -18,8 +18,8 @@ namespace goalpost {
 using StateTraversal = std::function<void(StateVisitor&)>;
 
 /// Writes the state. The file appears, or replaces an earlier one, only when it is complete and on the disk.
-/// @param kind what the state is of, e.g. "run"; load_state asks for the same
-/// @param config kept beside the state: what it belongs to, as TOML of less than 64 KiB
+/// @param kind of the state, e.g. "run"; load_state expects the same
+/// @param config stored with the state: the configuration that it belongs to, as TOML of less than 64 KiB
 /// @param texts further attributes by name, each of less than 64 KiB
 /// @throws std::runtime_error with path and reason, e.g. a full disk, or a name that is visited twice
 void save_state(const std::filesystem::path& path, const std::string& kind, const StateTraversal& visit,
@@ -34,25 +34,24 @@ std::string read_state_text(const std::filesystem::path& path, const std::string
 std::vector<std::uint64_t> read_state_counters(const std::filesystem::path& path, const std::string& kind,
                                                const std::vector<std::string>& names);
 
-/// What a file that save_state wrote is, and how much it holds.
+/// Kind and size of a file that save_state wrote.
 struct StateSummary {
   std::string kind;
   std::uint64_t datasets = 0, bytes = 0;
 };
-/// Reads all of a state without knowing what it is the state of. @throws std::runtime_error as load_state, if the file
-/// is damaged
+/// Reads a whole state of any kind. @throws std::runtime_error as load_state, if the file is damaged
 StateSummary check_state(const std::filesystem::path& path);
 
 /// Reads the state back. Values are in place when visit() returns, so sizes may depend on counters visited before.
 /// After an error the state is partly read and no longer usable.
-/// @throws std::runtime_error with path, dataset and difference if the file is no complete HDF5 file, is of another
+/// @throws std::runtime_error with path, dataset and difference if the file is not a complete HDF5 file, is of another
 /// kind or schema, lacks a name or holds one that is not visited, has another type or shape, or holds NaN
 void load_state(const std::filesystem::path& path, const std::string& kind, const StateTraversal& visit);
 
 /// The checkpoints of one run: checkpoint.h5 is the newest, older ones are called checkpoint_<step>.h5.
 class CheckpointSeries {
  public:
-  /// @param kept how many stay, the newest among them
+  /// @param kept number of checkpoints that are kept, including the newest
   CheckpointSeries(std::filesystem::path directory, int kept) : directory_(std::move(directory)), kept_(kept) {}
 
   static std::filesystem::path newest(const std::filesystem::path& directory);
@@ -62,9 +61,10 @@ class CheckpointSeries {
   /// Makes an older one the newest, and removes those between. @throws std::system_error with path and reason
   static void go_back_to(const std::filesystem::path& directory, const std::filesystem::path& file);
 
-  /// Says that the checkpoint in the directory, if there is one, is of this step.
+  /// Sets the step of the checkpoint in the directory, if there is one.
   void continue_from(std::int64_t step) { step_ = step; }
-  /// At every moment checkpoint.h5 is a whole file, if there was one before. @throws std::runtime_error as save_state
+  /// checkpoint.h5 is a complete file at every moment, if there was one before. @throws std::runtime_error as
+  /// save_state
   void save(std::int64_t step, const std::string& kind, const StateTraversal& visit, const std::string& config);
 
  private:
@@ -73,8 +73,8 @@ class CheckpointSeries {
   std::int64_t step_ = 0;  // of the newest
 };
 
-/// 64 bits over names, shapes and bytes, whatever their order: equal states have equal hashes; different ones almost
-/// surely do not.
+/// 64-bit hash over names, shapes and bytes, independent of their order: equal states have equal hashes; different ones
+/// almost surely have not.
 std::uint64_t state_hash(const StateTraversal& visit);
 
 }  // namespace goalpost

@@ -1,4 +1,4 @@
-// Configurations to and from TOML, by their tables of fields. Reading reports every problem at once, each with file and
+// Configurations to and from TOML, by their tables of fields. Reading reports all problems together, each with file and
 // line.
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace goalpost {
 
-/// Fills configurations from TOML values. Visit everything, then ask for the problems.
+/// Fills configurations from TOML values. Visit all fields, then call problems().
 class ConfigReader final : public ConfigVisitor {
  public:
   explicit ConfigReader(const TomlValues& values) : values_(values) {}
@@ -34,7 +34,7 @@ class ConfigReader final : public ConfigVisitor {
 
   /// A problem that a check of several fields found; the path's origin is added to the sentence.
   void report(const std::string& path, const std::string& sentence);
-  /// Everything wrong so far, including keys that no field has asked for, in the order of the file.
+  /// All problems so far, including keys that no visited field has, in the order of the file.
   std::vector<std::string> problems();
 
  private:
@@ -50,15 +50,15 @@ class ConfigReader final : public ConfigVisitor {
 
   const TomlValues& values_;
   std::vector<std::string> tables_;
-  std::vector<std::string> known_;  // every path asked for
+  std::vector<std::string> known_;  // every path visited
   std::vector<std::string> problems_;
 };
 
-/// One field as `goalpost describe` and hyper-parameter logs show it; value is empty for a number that is left out.
+/// One field as shown by `goalpost describe` and hyper-parameter logs; value is empty for an unset number.
 struct FieldText {
   std::string path, value, range, doc, source;
   bool is_number;
-  bool affects_results, changeable;  ///< as FieldInfo says of the field and the tables around it
+  bool affects_results, changeable;  ///< as in FieldInfo of the field and the tables around it
 };
 std::vector<FieldText> describe_fields(const std::function<void(ConfigVisitor&)>& visit);
 

@@ -12,7 +12,7 @@
 
 namespace goalpost {
 
-/// The fewest digits from which the same double is read back; whole numbers without point or exponent; "nan", "inf".
+/// The shortest text from which the same double is read back; whole numbers without point or exponent; "nan", "inf".
 std::string shortest(double value);
 
 /// Appends rows to a CSV file. Every row is one write, so after a kill the file holds whole rows.
@@ -23,7 +23,7 @@ class CsvLog {
     double value;
   };
 
-  /// Continues the file if it exists; a last line without end (of a run that was killed) is removed.
+  /// Continues the file if it exists; a last line without line end (of a killed run) is removed.
   /// @throws std::runtime_error with path and reason if it cannot be opened or read
   explicit CsvLog(std::filesystem::path path);
 
@@ -56,20 +56,21 @@ struct CsvTable {
   const std::vector<double>& column(std::string_view name) const;
 };
 
-/// Reads what CsvLog writes, with lines that end in LF or CR LF. A last line without end is not yet written, or torn,
-/// and is left out. An empty file is an empty table. Limitation: no quoted cells.
-/// @throws std::runtime_error with file, line and column for a cell that is no number, a line of another width or a
+/// Reads what CsvLog writes, with lines that end in LF or CR LF. A last line without line end is incomplete and is left
+/// out. An empty file is an empty table. Limitation: no quoted cells.
+/// @throws std::runtime_error with file, line and column for a cell that is not a number, a line of another width or a
 /// name that two columns have
 /// @throws UsageError for a pipe or a device
 CsvTable read_csv(const std::filesystem::path& path);
 
-/// Reads a table that people or their tools wrote: lines may end in CR LF, the last one need not end, blank lines may
-/// follow it, a byte order mark may come first, and blanks and quotes may stand around cells. Row i is in line i + 2.
+/// Reads a table of other programs: lines may end in CR LF, the last one may lack its line end, blank lines may follow
+/// it, the file may begin with a byte order mark, and cells may have blanks and quotes around them. Row i is in line i
+/// + 2.
 /// @throws std::runtime_error as read_csv, and for a blank line before the last row
 CsvTable read_user_csv(const std::filesystem::path& path);
 
-/// Removes the rows whose number in this column is greater than `last`: what a resumed run will write again. A file
-/// that does not exist is left so. @throws std::runtime_error as read_csv and for a failed write
+/// Removes the rows whose number in this column is greater than `last`: a resumed run writes them again. Does
+/// nothing if the file does not exist. @throws std::runtime_error as read_csv and for a failed write
 void cut_csv(const std::filesystem::path& path, std::string_view column, double last);
 
 }  // namespace goalpost

@@ -1,6 +1,6 @@
-// Datasets of any format: recorded by goalpost, Minari's or D4RL's. What they are of, whether they are whole, and their
-// episodes for a replay buffer or a file of our own. What writes a file throws UsageError if one is there already
-// (expect_new of storage/file.h).
+// Datasets of any format: recorded by goalpost, Minari's or D4RL's. Their identity, their integrity, and their episodes
+// for a replay buffer or a file of episodes. Functions that write a file throw UsageError if it exists (expect_new of
+// storage/file.h).
 #pragma once
 
 #include <filesystem>
@@ -14,15 +14,15 @@
 
 namespace goalpost {
 
-/// Said of files without failures (EpisodeHeader::has_failed).
+/// The note on files without failures (EpisodeHeader::has_failed).
 inline constexpr char kGuessedFailures[] =
     "the file does not say which episodes failed: an end without success counts as a failure where there can be "
     "failures";
 
-/// Checks whatever goalpost writes in HDF5: episodes, a policy or checkpoint, a run directory with all of these, and
-/// with `spec`, the environment's, a Minari or D4RL dataset. Says in a sentence each what was found. With `spec`,
-/// episodes, policies and checkpoints must be of this environment, and of the settings [env] of `config` (TOML) if that
-/// is given. @throws std::runtime_error with file, dataset and difference
+/// Checks all HDF5 files of goalpost: episodes, a policy or checkpoint, a run directory with all of these, and, given
+/// the environment's `spec`, a Minari or D4RL dataset. Returns a sentence on each file. With `spec`, episodes, policies
+/// and checkpoints must be of this environment, and of the settings [env] of `config` (TOML) unless that is empty.
+/// @throws std::runtime_error with file, dataset and difference
 std::vector<std::string> check_files(const std::filesystem::path& path, const std::optional<EnvSpec>& spec,
                                      const std::string& config = "");
 
@@ -34,18 +34,18 @@ DatasetIdentity dataset_identity(const std::filesystem::path& path);
 void expect_same_task(const std::filesystem::path& path, const EnvSpec& spec, const std::string& config);
 
 /// Reads a Minari dataset (the directory that holds data/, or data itself) or a D4RL file into a file of episodes.
-/// What these formats do not say (goal radius, time limit and action range of D4RL) is taken from the environment.
-/// @param config TOML of the environment's settings, kept with the episodes unless the dataset has its own
-/// @throws std::runtime_error naming what does not fit the environment
+/// What these formats lack (goal radius, time limit and action range of D4RL) is taken from the environment.
+/// @param config TOML of the environment's settings, stored with the episodes unless the dataset has its own
+/// @throws std::runtime_error naming the difference to the environment
 void import_dataset(const std::filesystem::path& path, const EnvSpec& spec, const std::filesystem::path& out,
                     bool compressed, const std::string& config = "");
 
-/// 16 hexadecimal digits over what the files of a dataset hold. @throws std::runtime_error with path and reason
+/// Hash of the contents of a dataset's files, 16 hexadecimal digits. @throws std::runtime_error with path and reason
 std::string dataset_digest(const std::filesystem::path& path);
 
-/// Every episode of a dataset as steps of one lane, in order: what fills a replay buffer.
-/// Which failed is guessed where the dataset does not say so.
-/// @param stop asked now and then; when true, the rest is left out
+/// Passes every episode of a dataset to `observe` as steps of one lane, in order, e.g. to fill a replay buffer.
+/// Failures are guessed if the dataset does not have them.
+/// @param stop called regularly; when true, the rest is left out
 /// @returns false if it was stopped
 /// @throws std::runtime_error naming the difference if the spaces are not those of the environment
 bool replay_dataset(

@@ -9,12 +9,12 @@
 
 namespace goalpost {
 
-/// Writes one flat file as D4RL's loader reads it. Goals go to infos/goal and infos/achieved_goal, successes and
+/// Writes one flat file that D4RL's loader reads. Goals go to infos/goal and infos/achieved_goal, successes and
 /// failures to infos/success and infos/failed.
 /// @throws std::runtime_error
 void export_d4rl(const std::filesystem::path& path, const std::filesystem::path& out, bool compressed);
 
-/// Every episode of a file, the path of which is for messages.
+/// Every episode of a file. @param path for messages
 void each_d4rl(const Hdf5File& file, const std::filesystem::path& path, const EnvSpec& spec, const EachEpisode& f);
 
 }  // namespace goalpost

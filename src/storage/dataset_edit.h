@@ -1,4 +1,4 @@
-// Makes a new file of episodes from others: filtered, merged or repaired. Throws UsageError if a file is there already
+// Makes a new file of episodes from others: filtered, merged or repaired. Throws UsageError if the file exists
 // (expect_new of storage/file.h).
 #pragma once
 
@@ -13,16 +13,17 @@
 
 namespace goalpost {
 
-/// Which episodes are kept.
+/// Selects episodes; all conditions must hold.
 struct EpisodeFilter {
   bool success = false;  ///< only those whose last step is a success
   bool failed = false;   ///< only those that ended by a failure
   std::optional<EpisodePurpose> purpose = {};
-  std::optional<double> min_return = {}, max_return = {};             ///< undiscounted
-  std::uint64_t first = 0;                                            ///< at most so many; 0: all
-  std::optional<std::pair<std::uint64_t, std::uint64_t>> steps = {};  ///< transitions of the run at their end
+  std::optional<double> min_return = {}, max_return = {};  ///< undiscounted
+  std::uint64_t first = 0;                                 ///< maximum number of episodes; 0: all
+  /// range of the run's transitions at the end of the episode
+  std::optional<std::pair<std::uint64_t, std::uint64_t>> steps = {};
 };
-/// Copies the episodes that pass into a new file, and says how many in a sentence.
+/// Copies the selected episodes into a new file; returns a sentence with their number.
 /// @throws std::runtime_error with file and reason, also if none passes
 std::string filter_dataset(const std::filesystem::path& path, const EpisodeFilter& filter,
                            const std::filesystem::path& out, bool compressed);
@@ -31,8 +32,8 @@ std::string filter_dataset(const std::filesystem::path& path, const EpisodeFilte
 std::string merge_datasets(const std::vector<std::filesystem::path>& paths, const std::filesystem::path& out,
                            bool compressed);
 
-/// Copies the longest prefix of whole, valid episodes into a new file, and says in a sentence what is left out; empty
-/// if nothing is. @throws std::runtime_error if not even the header can be read, or out cannot be written
+/// Copies the longest prefix of complete, valid episodes into a new file; returns a sentence on what is left out, empty
+/// if nothing is. @throws std::runtime_error if the header cannot be read, or out cannot be written
 std::string repair_dataset(const std::filesystem::path& path, const std::filesystem::path& out, bool compressed);
 
 }  // namespace goalpost

@@ -1,5 +1,5 @@
-// What the formats of others, Minari's and D4RL's, have in common: rows of their files, units of actions, and what they
-// leave open of an episode.
+// What Minari's and D4RL's formats have in common: rows of their files, units of actions, and completing what they do
+// not store of an episode.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@
 
 namespace goalpost {
 
-/// Whatever the format: f gets one episode at a time.
+/// Called with one episode at a time, in any format.
 using EachEpisode = std::function<void(const EpisodeBlock&)>;
 
 namespace foreign {
@@ -23,7 +23,7 @@ namespace foreign {
 /// A dimension as a size.
 inline std::size_t n(int dimension) { return static_cast<std::size_t>(dimension); }
 
-/// Of all steps, in the unit of the environment.
+/// The actions of all steps, in the unit of the environment.
 std::vector<float> actions_in_unit(const EpisodeHeader& h, const EpisodeBlock& b);
 
 /// Rows of a foreign file as float32, checked.
@@ -34,10 +34,10 @@ std::vector<float> rows(const Hdf5File& file, const std::filesystem::path& path,
 std::vector<std::uint8_t> flags(const Hdf5File& file, const std::string& name, std::uint64_t first,
                                 std::uint64_t count);
 
-/// For files that do not say which episodes failed.
+/// Guesses which episodes failed, for files that do not store it.
 void guess_failures(const EnvSpec& spec, EpisodeBlock& b);
 
-/// What foreign formats leave open is filled in: an end that no flag tells, actions in [-1, 1], successes, failures.
+/// Fills in what foreign formats do not store: ends without a flag, actions in [-1, 1], successes, failures.
 void complete_episode(const std::filesystem::path& path, const std::string& where, const EnvSpec& spec,
                       const EpisodeHeader& h, bool with_success, bool with_failed, EpisodeBlock& b);
 

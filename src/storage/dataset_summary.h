@@ -9,7 +9,7 @@
 
 namespace goalpost {
 
-/// Reads every episode of a file, of the parts of a run, or of a run directory, and so checks it.
+/// Counts over all episodes of a file, of the parts of a run, or of a run directory.
 struct DatasetSummary {
   EpisodeHeader header;
   std::uint64_t files = 0, episodes = 0, steps = 0, successes = 0;  ///< successes: episodes whose last step is one
@@ -17,13 +17,13 @@ struct DatasetSummary {
   double mean_return = 0;
   std::uint64_t bytes = 0;
 };
-/// @throws std::runtime_error with file, dataset, episode and difference
+/// Reads every episode, and so checks it. @throws std::runtime_error with file, dataset, episode and difference
 DatasetSummary check_dataset(const std::filesystem::path& path);
 
-/// The same within this process, which a damaged file may crash: call try_reading() first.
+/// The same within this process, which a damaged file may crash; call try_reading() first.
 DatasetSummary read_recorded(const std::filesystem::path& path);
 
-/// Of an episode's rewards.
+/// Sum of an episode's rewards, in double precision.
 double sum(const std::vector<float>& values);
 
 }  // namespace goalpost

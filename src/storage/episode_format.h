@@ -1,13 +1,13 @@
-// Recorded episodes. A file holds whole episodes, one after the other, in flat datasets, so that thousands of short
-// episodes stay cheap and a slice of any column is one matrix. Format version 2:
+// Recorded episodes. A file holds complete episodes, one after the other, in flat datasets, so that thousands of short
+// episodes are efficient and a slice of any column is one matrix. Format version 2:
 //
 //   observation, achieved_goal, desired_goal   [steps + episodes x n] float32: the states s_0 ... s_T of every episode
 //   action                                     [steps x n] float32, in [-1, 1] or an index
 //   reward                                     [steps] float32
 //   terminated, truncated, success, failed     [steps] uint8: task's end; time limit; goal reached after the step;
 //                                              ended by a failure, whatever the goal (StepResult::failed)
-//   episode/end                                [episodes] uint64: steps up to and with the episode; row e + the steps
-//                                              before episode e is its first state
+//   episode/end                                [episodes] uint64: number of steps up to the end of the episode; the
+//                                              first state of episode e is in row e + the steps before it
 //   episode/lane, episode/run_step             [episodes] uint64: lane; transitions of the run when the episode ended
 //   episode/purpose                            [episodes] uint8: 0 training, 1 evaluation, 2 rollout
 //   action_low, action_high                    [n] float64: range in the environment's unit, for continuous actions
@@ -16,13 +16,13 @@
 // goal_radius, max_steps, dt [s], seed, config (TOML of the run, with revision and library versions). Every chunk of a
 // dataset has a checksum (HDF5's Fletcher-32 filter): a flipped bit is an error when it is read.
 //
-// Version 1 has no `failed` and no checksums. It is read, and EpisodeHeader::has_failed is false then: whether an
-// episode failed is not known, and who needs it guesses that an end without success was a failure where there can be
+// Version 1 has no `failed` and no checksums. It can be read; EpisodeHeader::has_failed is then false: it is unknown
+// whether an episode failed. Readers that need it guess that an end without success is a failure if the environment has
 // failures.
 //
-// While a run goes on, its episodes are sealed in parts of this format: <run>/episodes/000000.h5, ... Every part is
-// written under another name, synced and renamed, so that whatever exists is whole, after a kill as after a power
-// failure, and can be read while the run goes on. At the end they become one file, <run>/episodes.h5.
+// During a run its episodes are written to immutable part files of this format: <run>/episodes/000000.h5, ... Every
+// part is written under another name, synced and renamed, so that every part is complete, also after a kill or a power
+// failure, and can be read during the run. At the end the parts become one file, <run>/episodes.h5.
 #pragma once
 
 #include <cstdint>
@@ -40,20 +40,20 @@ inline constexpr std::uint64_t kSchema = 2, kSchemaWithoutFailed = 1;  ///< the 
 
 enum class EpisodePurpose : std::uint8_t { training, evaluation, rollout };
 
-/// What the episodes of a file have in common.
+/// What all episodes of a file share.
 struct EpisodeHeader {
   std::string environment, config;
   int obs_dim = 0, goal_dim = 0, action_dim = 0, choices = 0, max_steps = 0;
   std::vector<double> action_low, action_high;
   double goal_radius = 0, dt = 0;
   std::uint64_t seed = 0;
-  bool has_failed = true;  ///< whether the file says which episodes failed (since version 2)
+  bool has_failed = true;  ///< whether the file has the failures (since version 2)
 
   static EpisodeHeader of(const EnvSpec& spec, std::uint64_t seed, std::string config);
-  bool same_spaces(const EpisodeHeader& other) const;  ///< and environment: their episodes may lie in one file
+  bool same_spaces(const EpisodeHeader& other) const;  ///< and environment, so that one file may hold their episodes
 };
 
-/// Whole episodes in memory, in the layout of the file.
+/// Complete episodes in memory, in the layout of the file.
 struct EpisodeBlock {
   std::vector<float> observation, achieved, desired, action, reward;
   std::vector<std::uint8_t> terminated, truncated, success;
@@ -70,10 +70,10 @@ struct EpisodeBlock {
   void append_episode(const EpisodeHeader& header, const EpisodeBlock& from, std::uint64_t e);
 };
 
-/// Where a directory's recorder puts its parts, and what they become.
+/// The directory of a recorder's parts, and the file that they become.
 std::filesystem::path episode_parts(const std::filesystem::path& directory);
 std::filesystem::path episode_file(const std::filesystem::path& directory);
-/// The sealed parts in a directory of them, in order.
+/// The complete parts in a directory of parts, in order.
 std::vector<std::filesystem::path> part_files(const std::filesystem::path& directory);
 
 /// The columns of a file that have one row per state, or per step: f(name, numbers per row, the block's vector).
@@ -100,7 +100,7 @@ void for_episodes(EpisodeBlock& b, F f) {
   f("episode/purpose", 0, b.purpose);
 }
 
-/// Whether a file has this column. Goals of 0 numbers have no dataset, and files of version 1 do not say what failed.
+/// Whether a file has this column. Goals of dimension 0 have no dataset, and files of version 1 have no failures.
 inline bool is_there(std::string_view name, const EpisodeHeader& h) {
   if (name == "failed") return h.has_failed;
   return h.goal_dim > 0 || (name != "achieved_goal" && name != "desired_goal");

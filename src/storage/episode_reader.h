@@ -14,7 +14,7 @@ namespace goalpost {
 
 /// Reads episodes from a file, from the directory of a run's parts, or from a run directory that holds either.
 ///
-/// @throws std::runtime_error with file, dataset and difference if something is not as the format wants it
+/// @throws std::runtime_error with file, dataset and difference if something violates the format
 class EpisodeReader {
  public:
   explicit EpisodeReader(const std::filesystem::path& path);

@@ -1,4 +1,5 @@
-// Records the episodes of a run: EpisodeStage collects those under way, EpisodeRecorder writes parts in the background.
+// Records the episodes of a run: EpisodeStage collects the running ones, EpisodeRecorder writes parts in the
+// background.
 #pragma once
 
 #include <condition_variable>
@@ -19,17 +20,17 @@
 
 namespace goalpost {
 
-/// The next episodes of several lanes as they are stepped. Sizes are fixed by the environment's time limit.
+/// The running episodes of several lanes. Sizes are fixed by the environment's time limit.
 class EpisodeStage {
  public:
   EpisodeStage(const EnvSpec& spec, int lanes, EpisodePurpose purpose);
   static std::uint64_t bytes(const EnvSpec& spec);  ///< of one lane
   /// @throws std::logic_error for a step beyond the time limit, or of another environment. @alloc none
   void add(const StepBatch& step, std::size_t lane);
-  /// Appends a lane's episode to the block. One that has not ended counts as truncated by its collector.
+  /// Appends a lane's episode to the block. An episode that has not ended is marked as truncated.
   void move_episode(std::size_t lane, std::uint64_t run_step, EpisodeBlock& block);
-  std::uint64_t steps(std::size_t lane) const { return lanes_[lane].steps; }  ///< of the episode under way
-  void clear();                                                               ///< forgets the episodes under way
+  std::uint64_t steps(std::size_t lane) const { return lanes_[lane].steps; }  ///< of the running episode
+  void clear();                                                               ///< discards the running episodes
   void visit_state(StateVisitor& v);
 
  private:
@@ -44,9 +45,9 @@ class EpisodeStage {
   EpisodePurpose purpose_;
 };
 
-/// Records the episodes of a run in the background: the stepping thread copies into blocks of fixed size, another one
-/// writes them as parts. If that cannot keep up, stepping waits. If a part cannot be written, recording ends with one
-/// message, and everything else goes on.
+/// Records the episodes of a run in the background: the stepping thread copies into blocks of fixed size, and a
+/// background thread writes them to immutable part files. If writing is slower than stepping, stepping waits. If a part
+/// cannot be written, recording ends with one message, and training continues.
 class EpisodeRecorder {
  public:
   struct Options {
@@ -60,20 +61,20 @@ class EpisodeRecorder {
   EpisodeRecorder(const EpisodeRecorder&) = delete;
   EpisodeRecorder& operator=(const EpisodeRecorder&) = delete;
 
-  /// One lane of a step, of an unstable one only that its episode has ended before it; `run_step` is kept with the
-  /// episode that it ends. @alloc none
+  /// Adds one lane of a step; an unstable step only ends the episode before it. `run_step` is stored with an episode
+  /// that ends. @alloc none
   void append(EpisodeStage& stage, const StepBatch& step, std::size_t lane, std::uint64_t run_step);
-  /// Returns when every episode that has ended is on the disk.
+  /// Writes the finished episodes as a part; returns when they are on the disk.
   void seal();
-  /// Forgets the episodes since this many; parts begin at it if seal() was called there.
+  /// Discards all episodes after this number; seal() must have been called at it.
   void cut_back(std::uint64_t episodes);
   /// Seals, and turns the parts into <directory>/episodes.h5. Nothing can be appended afterwards.
   void finish();
 
-  std::uint64_t episodes() const { return episodes_; }  ///< appended and whole
+  std::uint64_t episodes() const { return episodes_; }  ///< appended and finished
   bool active() const;                                  ///< whether recording has not failed
-  /// Says what is on the disk: seal() first. After a load the parts hold exactly the episodes that were there when the
-  /// state was saved. @throws std::runtime_error if some of them are missing
+  /// The state is what is on the disk: call seal() first. After a load the parts hold exactly the episodes of the saved
+  /// state. @throws std::runtime_error if some of them are missing
   void visit_state(StateVisitor& v);
 
  private:

@@ -9,8 +9,8 @@
 
 namespace goalpost {
 
-/// Writes one file of episodes, many at a time, so that equal episodes make equal files however they were appended. It
-/// takes its place only with close(); before, and on failure, nothing is there.
+/// Writes one file of episodes, many at a time: equal episodes make equal files, however they were appended. The file
+/// appears only with close(); before, and on failure, it does not exist.
 /// @throws std::runtime_error with path and reason from every member function
 class EpisodeFileWriter {
  public:

@@ -16,13 +16,13 @@ class Event;
 
 namespace goalpost {
 
-/// CRC-32C (Castagnoli) of the bytes, rotated and shifted as TFRecord files want it.
+/// CRC-32C (Castagnoli) of the bytes, rotated and shifted as in TFRecord files.
 std::uint32_t masked_crc32c(std::string_view bytes);
 
 /// Seconds since 1970.
 double wall_time();
 
-/// One event file of a run. Every record is written at once, so TensorBoard shows it without delay.
+/// One event file of a run. Every record is written immediately, so that TensorBoard shows it without delay.
 ///
 /// @throws std::runtime_error with path and reason from every member function that writes, e.g. for a full disk; the
 /// earlier records stay readable
@@ -38,14 +38,14 @@ class EventFile {
   };
   using Clock = double (*)();  ///< seconds since 1970
 
-  /// Creates events.out.tfevents.<seconds>.<host>.<process>.0 in an existing directory. The seconds are moved on if an
-  /// event file there would sort behind it: readers leave a file for good once they see a greater name.
+  /// Creates events.out.tfevents.<seconds>.<host>.<process>.0 in an existing directory. The seconds are increased
+  /// if an existing event file would sort after it: readers stop reading a file once they see a greater name.
   explicit EventFile(const std::filesystem::path& directory, Clock clock = wall_time);
 
-  /// All values as one event. Steps must not decrease from one call to the next, and a tag has one value per step:
-  /// TensorBoard removes what it has at and after a step that comes again.
+  /// Writes all values as one event. Steps must not decrease from one call to the next, and a tag has one value per
+  /// step: TensorBoard removes all values at and after a repeated step.
   void add_scalars(std::int64_t step, std::span<const ScalarValue> values);
-  /// How numbers are distributed, in 30 buckets of equal width; what is not finite is left out. Steps as add_scalars.
+  /// A histogram of 30 buckets of equal width; numbers that are not finite are left out. Steps as add_scalars.
   void add_histogram(std::int64_t step, std::string_view tag, std::span<const double> values);
   /// A Markdown text, at the step of the last event.
   void add_text(std::string_view tag, std::string_view markdown);
@@ -54,7 +54,7 @@ class EventFile {
   void add_hparams(std::span<const Hparam> hparams, std::string_view group_name);
   /// The status of the run in the HPARAMS tab.
   void add_hparams_end(bool success);
-  /// Says that a resumed run goes on here: what other files of the run hold at and after the step is not shown.
+  /// Marks the start of a resumed run: TensorBoard hides values of the run's other files at and after the step.
   void add_session_start(std::int64_t step);
 
   void sync() { file_.sync(); }  ///< returns when all events are on the disk

@@ -1,5 +1,5 @@
-// Files that are written so that a kill or a full disk leaves something readable behind. What fails throws
-// std::system_error, a std::runtime_error whose message has the path and the reason.
+// Files that stay readable after a kill or with a full disk. Failures throw std::system_error, a std::runtime_error
+// whose message has the path and the reason.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ class OutputFile {
   OutputFile(OutputFile&& other) noexcept;
   OutputFile& operator=(OutputFile&& other) noexcept;
 
-  /// One write(2), continued only where the system took part of it. If it fails, the part is cut off again.
+  /// One write(2), continued only if the system took a part. On failure that part is removed again.
   /// @throws std::system_error with path and reason, e.g. a full disk
   void write(std::string_view bytes);
   /// Returns when the bytes are on the disk. @throws std::system_error with path and reason
@@ -41,9 +41,9 @@ class OutputFile {
   std::uint64_t size_ = 0;
 };
 
-/// A directory that one process works in: held until the object or the process ends, however it ends. On a file system
-/// without locks (flock fails with ENOLCK or EOPNOTSUPP, as on some NFS) a file .goalpost.lock says host, process and
-/// its start; one that a process of this host has left behind is taken over.
+/// A lock of a directory for one process, held until the object or the process ends. On a file system without locks
+/// (flock fails with ENOLCK or EOPNOTSUPP, as on some NFS) a file .goalpost.lock holds host, process and its start; a
+/// file left by an ended process of this host is taken over.
 class DirectoryLock {
  public:
   /// @throws std::runtime_error if another process holds it, or the directory cannot be opened
@@ -60,8 +60,8 @@ class DirectoryLock {
 /// The whole content. @throws std::system_error with path and reason
 std::string read_file(const std::filesystem::path& path);
 
-/// Whether an error is the machine's (a full disk, permissions, too many open files) rather than that of a path that
-/// leads nowhere, which is the user's.
+/// Whether an error is the machine's (a full disk, permissions, too many open files) and not that of a wrong path,
+/// which is the user's.
 bool is_of_machine(const std::exception& error);
 
 /// Whether a run directory has this file. @throws std::runtime_error if it is something else: reading a pipe may never
@@ -71,12 +71,12 @@ bool has_file(const std::filesystem::path& file);
 /// @throws UsageError if a pipe, a socket or a device is there, which may block or never end when it is read
 void expect_no_stream(const std::filesystem::path& path);
 
-/// 16 hexadecimal digits: FNV-1a over what the files hold, one after the other.
+/// FNV-1a hash over the contents of the files, one after the other; 16 hexadecimal digits.
 /// @throws std::system_error with path and reason
 std::string content_digest(const std::vector<std::filesystem::path>& files);
 
-/// That a new file can take this place: nothing is there, or what is no plain file (a device, a pipe, /dev/stdout) and
-/// is written to; through symbolic links. @throws UsageError if a file or directory is there, or no directory for it
+/// Checks that a new file can be written here: the path does not exist, or is not a regular file (a device, a pipe,
+/// /dev/stdout); follows symbolic links. @throws UsageError if a file or directory exists, or its directory does not
 void expect_new(const std::filesystem::path& path);
 
 /// The name under which the next version of a file is written before it takes the file's place: beside the file that

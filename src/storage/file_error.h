@@ -1,4 +1,4 @@
-// wrong(): the error of a file that is not as its format wants it.
+// wrong(): the error of a file that violates its format.
 #pragma once
 
 #include <fmt/format.h>

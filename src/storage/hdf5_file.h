@@ -15,25 +15,25 @@
 
 namespace goalpost {
 
-/// Of the library that is loaded, e.g. "1.10.8".
+/// The version of the loaded library, e.g. "1.10.8".
 std::string hdf5_version();
 
-using Hdf5Shape = std::vector<std::uint64_t>;  ///< in C order: the last index runs fastest
+using Hdf5Shape = std::vector<std::uint64_t>;  ///< in C order: the last index varies fastest
 
-/// An HDF5 file. Names are paths below the root, without the first slash; groups come into being with their datasets.
+/// An HDF5 file. Names are paths below the root, without the first slash; groups are created with their datasets.
 /// T is float, double, std::uint64_t, std::int64_t or std::uint8_t; files hold them little-endian. Metadata carries
-/// check sums (format of HDF5 1.10), so that a flipped bit is an error and not another file.
+/// check sums (format of HDF5 1.10), so that a flipped bit is an error.
 ///
-/// Files of others are not trusted. What is read is a dataset that lies in the file itself: no soft or external links
+/// Files of others are not trusted. A dataset is read only if it lies in the file itself: no soft or external links
 /// on the way, no numbers in other files, no filters but shuffle, deflate and fletcher32, numbers of a usual type, a
-/// shape that is backed by what is stored, chunks of at most 64 MiB. So the memory that a dataset takes is bounded by
-/// the size of its file.
+/// shape that the stored bytes cover, chunks of at most 64 MiB. The memory of a dataset is therefore bounded by the
+/// size of its file.
 ///
 /// @throws std::runtime_error with path, name and reason from every member function; std::system_error, which is one,
 /// where the system is the reason: a full disk, permissions, too many open files
 class Hdf5File {
  public:
-  static Hdf5File create(const std::filesystem::path& path);  ///< what the file held is lost
+  static Hdf5File create(const std::filesystem::path& path);  ///< earlier contents are lost
   static Hdf5File open(const std::filesystem::path& path);    ///< for reading
 
   Hdf5File(Hdf5File&& other) noexcept;
@@ -41,7 +41,7 @@ class Hdf5File {
   ~Hdf5File();  ///< closes; errors are lost
 
   const std::filesystem::path& path() const { return path_; }
-  /// Closes the file; only then everything is written.
+  /// Closes the file; only then is everything written.
   void close();
 
   /// Writes a new dataset; no extent needs to be positive. @pre values.size() is the product of shape
@@ -51,7 +51,7 @@ class Hdf5File {
   /// floats, whole numbers whole.
   template <class T>
   void read(const std::string& name, const Hdf5Shape& shape, std::span<T> values) const;
-  /// A new dataset without rows that append() lets grow. Every chunk has a checksum (HDF5's Fletcher-32 filter), so
+  /// Creates a dataset without rows; append() adds rows. Every chunk has a checksum (HDF5's Fletcher-32 filter), so
   /// that a flipped bit is an error when it is read.
   /// @param row shape of a row; empty: a number @param chunk_rows rows that are stored together
   /// @param deflate compress (shuffle, then deflate at level 1: simulators' floats gain nothing from more)
@@ -61,18 +61,18 @@ class Hdf5File {
   template <class T>
   void append(const std::string& name, std::span<const T> values);
   /// Fills `values` with `count` rows from `first` on. Numbers of another type are converted, but no float becomes an
-  /// integer. @pre values.size() is the size of so many rows
+  /// integer. @pre values.size() is the size of `count` rows
   template <class T>
   void read_rows(const std::string& name, std::uint64_t first, std::uint64_t count, std::span<T> values) const;
-  /// Its shape; nothing if there is no dataset of this name.
+  /// The shape of a dataset; nothing if there is none of this name.
   std::optional<Hdf5Shape> find_dataset(const std::string& name) const;
-  Hdf5Shape shape(const std::string& name) const;  ///< the same, of a dataset that must be there
-  bool is_real(const std::string& name) const;     ///< whether its numbers have a point. @pre it is there
-  /// The names of all datasets, sorted. An object that has a second name is an error: names could lead in circles.
+  Hdf5Shape shape(const std::string& name) const;  ///< the same; throws if there is no dataset
+  bool is_real(const std::string& name) const;     ///< whether its numbers are floating-point. @pre it exists
+  /// The names of all datasets, sorted. An object with a second name is an error: names could form a cycle.
   std::vector<std::string> datasets() const;
   bool has(const std::string& name) const;  ///< a dataset or group
   void create_group(const std::string& name);
-  /// Flags as an enumeration FALSE, TRUE of bytes: what h5py takes for bool. Read them as std::uint8_t.
+  /// Flags as an enumeration FALSE, TRUE of bytes: h5py reads it as bool. Read them as std::uint8_t.
   void write_flags(const std::string& name, std::span<const std::uint8_t> flags, bool deflate);
 
   /// Attributes of a dataset or group; the name "" is the root.

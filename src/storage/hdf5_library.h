@@ -13,19 +13,19 @@ namespace goalpost::hdf5 {
 
 static_assert(std::is_same_v<hid_t, std::int64_t>);
 
-/// HDF5 prints its errors unless it is told not to; they are asked for with reason() instead. Its work at the exit of
-/// the program is done by our destructors; without H5dont_atexit, 1.10 crashes there on a file that a full disk kept
-/// from being closed. Before any other call of the library.
+/// Stops HDF5 from printing its errors; reason() returns them. Also disables its exit handler, whose work our
+/// destructors do: it crashes in 1.10 on a file that could not be closed because of a full disk. Call it before any
+/// other function of the library.
 void prepare_library();
 
-/// What the call that failed first says, and the error of the system behind it; 0 if that was not it.
+/// The message of the first failed call and the system error that caused it; 0 if none did.
 struct Failure {
   std::string text;
   int error = 0;
 };
 Failure failure();
 std::string reason();  ///< both as one text
-/// @throws std::system_error where the system is the reason, std::runtime_error otherwise; both say it
+/// @throws std::system_error if the system is the cause, std::runtime_error otherwise; both with the reason
 [[noreturn]] void throw_failure(const std::string& what, const Failure& f);
 
 /// An identifier with its function to close it.
@@ -80,10 +80,10 @@ struct Types<std::uint8_t> {
   static constexpr const char* name = "uint8";
 };
 
-/// As messages say it.
+/// The name of a type in messages.
 std::string type_name(hid_t type);
 
-/// Whether the numbers are of a type that computers have. HDF5 could also convert from fields of 37 bits.
+/// Whether the type is a native one. HDF5 could also convert from fields of, e.g., 37 bits.
 bool is_usual(hid_t type);
 
 /// Enumerations of bytes, as h5py writes bool.
@@ -98,7 +98,7 @@ std::string object_path(const std::string& name);
 /// A property list for new files, groups or datasets that store no times: equal values make equal files.
 Handle without_times(hid_t list_class);
 
-/// The largest number where it would be larger.
+/// The product of the extents, or the largest number on overflow.
 template <class Extents>
 std::uint64_t product(const Extents& shape) {
   std::uint64_t n = 1;

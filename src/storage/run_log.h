@@ -1,4 +1,4 @@
-// What a run writes while it learns:
+// The log files of a run:
 //   <directory>/config.toml            the resolved configuration
 //   <directory>/train.csv, eval.csv    one row per log line; first column `step`, environment steps
 //   <directory>/events.out.tfevents.*  the same numbers for TensorBoard
@@ -30,12 +30,12 @@ class RunLog {
   /// @throws UsageError if the directory is not empty or cannot be created
   RunLog(const std::filesystem::path& directory, std::string_view config_toml);
 
-  /// Goes on in the directory of an earlier run from a checkpoint at this step. Rows of later steps, which will come
-  /// again, are removed; so a checkpoint is saved after the rows of its step are written.
+  /// Continues in the directory of an earlier run from a checkpoint at this step. Rows of later steps are removed,
+  /// because the run writes them again; a checkpoint must therefore be saved after the rows of its step.
   /// @throws UsageError if the directory holds no config.toml
   static RunLog resume(const std::filesystem::path& directory, std::int64_t step);
 
-  /// Throws what the constructor would throw for a directory, as far as can be told without creating anything.
+  /// Throws what the constructor would throw for a directory, as far as this can be checked without creating anything.
   static void check_unused(const std::filesystem::path& directory);
 
   /// Appends a row to train.csv or eval.csv, and its columns with tags to the event file. Steps do not decrease; a tag
@@ -43,14 +43,14 @@ class RunLog {
   void write(std::string_view stream, std::int64_t step, std::span<const Column> columns);
   /// A Markdown text for TensorBoard; the same tag again replaces it.
   void note(std::string_view tag, std::string_view markdown) { events_.add_text(tag, markdown); }
-  /// Returns when all of this is on the disk: before something that relies on it, as a checkpoint on the rows up to its
-  /// step, is said to be saved.
+  /// Returns when all of this is on the disk. Call it before saving what relies on it, e.g. a checkpoint on the rows up
+  /// to its step.
   void sync();
-  /// Rows of a stream, "train" or "eval", up to a step. @throws std::runtime_error if it cannot be read
+  /// Number of rows of a stream, "train" or "eval", up to a step. @throws std::runtime_error if it cannot be read
   static std::uint64_t rows(const std::filesystem::path& directory, std::string_view stream, std::int64_t last_step);
 
   const std::filesystem::path& directory() const { return directory_; }
-  EventFile& events() { return events_; }  ///< for what is said once per run: hyper-parameters
+  EventFile& events() { return events_; }  ///< for events that are written once per run: hyper-parameters
 
  private:
   RunLog(const std::filesystem::path& directory, EventFile events);

@@ -1,4 +1,4 @@
-// The values of a TOML file by dotted path, each with where it stands.
+// The values of a TOML file by dotted path, each with its file and line.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace goalpost {
 
-/// The values of a TOML file, and what `--set` puts over them, by dotted path ("agent.her.k").
+/// The values of a TOML file and of `--set`, which replaces them, by dotted path ("agent.her.k").
 class TomlValues {
  public:
   struct Other {
@@ -27,15 +27,15 @@ class TomlValues {
 
   /// @throws UsageError if the file cannot be read or is not TOML, with file, line and reason
   static TomlValues from_file(const std::filesystem::path& file);
-  /// @param name stands for the file in messages
+  /// @param name of the text in messages
   static TomlValues from_text(std::string_view text, const std::string& name);
 
-  /// Puts one assignment "a.b=value" over the file's. A value that is not TOML counts as a string, so that
+  /// Sets one value from an assignment "a.b=value". A value that is not TOML is a string, so that
   /// agent.her.strategy=final needs no quotes.
   /// @throws UsageError if there is no "=", the key is not a dotted name, or the value is not UTF-8
   void set(const std::string& assignment);
 
-  /// Puts a text over the file's.
+  /// Sets one value.
   void put(const std::string& path, const std::string& text) { values_[path] = {text, path}; }
   void put(const std::string& path, Value value) { values_[path] = std::move(value); }
   void erase(const std::string& path) { values_.erase(path); }
@@ -47,7 +47,7 @@ class TomlValues {
   std::map<std::string, Value> values_;
 };
 
-/// A value as messages show it.
+/// A value as text for messages.
 std::string show(const TomlValues::Value& value);
 
 }  // namespace goalpost
