@@ -1,4 +1,4 @@
-// The curves of a run: rows of eval.csv and train.csv, and the same for TensorBoard.
+// The curves of a run: rows of eval.csv and train.csv, and the same numbers for TensorBoard.
 #pragma once
 
 #include "algos/agent.h"
@@ -10,10 +10,10 @@
 
 namespace goalpost {
 
-/// Turns a progress into the rows of train.csv and eval.csv. The tags are those of Stable-Baselines3.
+/// Writes the progress of a run as rows of train.csv and eval.csv. The tags are those of Stable-Baselines3.
 class CurveRecorder {
  public:
-  /// @param begin where this process takes the run up; rates are taken from there on
+  /// @param begin where this process starts or resumes the run; rates are measured from there
   CurveRecorder(RunLog& log, const TrainProgress& begin) : log_(log), last_(begin) {}
   void write(const TrainProgress& p, const Evaluation& e, const Metrics& metrics);
 
@@ -22,10 +22,10 @@ class CurveRecorder {
   TrainProgress last_;
 };
 
-/// For TensorBoard's HPARAMS tab; runs that differ in nothing but the seed form a group.
+/// Writes the settings to TensorBoard's HPARAMS tab; runs that differ only in the seed form a group.
 void log_hparams(Experiment& e, RunLog& log);
 
-/// For TensorBoard: the agent's distributions at this step.
+/// Writes the agent's distributions at this step to TensorBoard.
 void write_histograms(Agent& agent, std::int64_t step, RunLog& log);
 
 }  // namespace goalpost

@@ -1,4 +1,4 @@
-// Records the episodes of a run, as train.record asks for them.
+// Records the episodes of a run that train.record selects.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@
 
 namespace goalpost {
 
-/// Before an evaluation and before a checkpoint all parts are sealed, so that those behind it can be taken away.
+/// Before an evaluation and before a checkpoint a part is finished, so that later parts can be removed.
 class EpisodeCallback final : public TrainCallback {
  public:
   /// Evaluations may have another time limit (train.eval_env): the file's is the longer one.

@@ -18,7 +18,7 @@ FieldInfo info(std::string_view name, std::string_view doc) {
   return {name, doc, "", -std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
 }
 
-// Says something about the run, and changes nothing in it.
+// A description of the run, without effect on it.
 FieldInfo remark(std::string_view name, std::string_view doc) {
   FieldInfo field = info(name, doc);
   field.affects_results = false;
@@ -65,7 +65,7 @@ EnvSpec world_spec(const EnvEntry& entry, const EnvSettings& settings) {
   }
 }
 
-// Puts "env.key=value" over settings. @throws UsageError with all problems, one per line
+// Changes settings by "env.key=value". @throws UsageError with all problems, one per line
 void put_over(EnvSettings& settings, const EnvEntry& entry, const std::vector<std::string>& set) {
   TomlValues values;
   for (const std::string& s : set) values.set(s);
@@ -77,7 +77,7 @@ void put_over(EnvSettings& settings, const EnvEntry& entry, const std::vector<st
     throw UsageError(problem);
 }
 
-// What an agent trained in one environment needs to find in another.
+// Whether an agent trained in one environment can act in the other.
 bool same_shape(const EnvSpec& a, const EnvSpec& b) {
   return a.obs_dim == b.obs_dim && a.goal.dim == b.goal.dim && a.action.dim == b.action.dim &&
          a.action.choices == b.action.choices;
@@ -166,29 +166,31 @@ void check_name(const Experiment& e, ConfigReader& reader) {
   const bool leaves =
       path.is_absolute() || std::any_of(path.begin(), path.end(), [](const auto& part) { return part == ".."; });
   if (leaves)
-    reader.report("name", fmt::format("name = \"{}\" leads out of the directory of the runs; expected a name without "
-                                      "\"..\" that does not begin with \"/\"",
-                                      e.name));
+    reader.report("name",
+                  fmt::format("name = \"{}\" is a path outside of the directory of the runs; expected a name without "
+                              "\"..\" that does not begin with \"/\"",
+                              e.name));
 }
 
 }  // namespace
 
 void Experiment::visit(ConfigVisitor& v) {
   v.visit(remark("name", "of the experiment; runs go to runs/<name>/seed_<seed>"), name);
-  v.visit(remark("label", "in figures and tables"), label);
-  v.visit(remark("description", "what it shows"), description);
+  v.visit(remark("label", "of the method in figures and tables"), label);
+  v.visit(remark("description", "of what the experiment shows"), description);
   v.visit({"seed", "of all random numbers of the run", "", 0, 9e15}, seed);
-  in_table(v, remark("source", "what it reproduces"), [&] { visit_fields(source, v); });
+  in_table(v, remark("source", "the published result"), [&] { visit_fields(source, v); });
   in_table(v, "env", "the environment", [&] {
-    v.visit(info("name", "`goalpost list envs` shows them all"), env_name);
+    v.visit(info("name", "`goalpost list envs` lists them"), env_name);
     env_settings->visit(v);
   });
   in_table(v, "train", "the loop", [&] { visit_fields(train, v); });
   in_table(v, "agent", "the algorithm", [&] {
-    v.visit(info("algorithm", "`goalpost list algos` shows them all"), algorithm);
+    v.visit(info("algorithm", "`goalpost list algos` lists them"), algorithm);
     agent_settings->visit(v);
   });
-  in_table(v, remark("build", "with what the run was made"), [&] { visit_fields(build, v); });
+  in_table(v, remark("build", "revision, compiler, libraries and processor of the run"),
+           [&] { visit_fields(build, v); });
 }
 
 EnvFactory Experiment::eval_env_factory() const {

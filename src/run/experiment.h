@@ -20,7 +20,7 @@
 
 namespace goalpost {
 
-/// What an experiment claims to reproduce.
+/// The published result that an experiment reproduces.
 struct SourceConfig {
   std::string paper, row, claim;
   double expected_success = 0;
@@ -30,11 +30,11 @@ constexpr auto fields(const SourceConfig*) {
   return std::tuple{
       field("paper", &SourceConfig::paper, "the publication, with its version"),
       field("row", &SourceConfig::row, "the experiment's identifier"),
-      field("claim", &SourceConfig::claim, "what is reported, in a sentence"),
+      field("claim", &SourceConfig::claim, "the reported result, in a sentence"),
       field("expected_success", &SourceConfig::expected_success,
-            "success that the final evaluation is expected to reach; 0: none", 0, 1),
+            "expected success of the final evaluation, at least; 0: none", 0, 1),
       field("expected_return", &SourceConfig::expected_return,
-            "mean return that the final evaluation is expected to reach; none if left out"),
+            "expected mean return of the final evaluation, at least; none if left out"),
   };
 }
 static_assert(complete<SourceConfig>);
@@ -52,52 +52,53 @@ struct Experiment {
 
   /// Every field, in the order of the file. @pre env_name and algorithm are known and their settings exist
   void visit(ConfigVisitor& v);
-  /// With build.identity as it is now.
+  /// With the current build.identity.
   std::string to_toml();
-  /// What the trained policy depends on, and the names: the same for runs that differ in files and threads only.
+  /// The settings that the trained policy depends on, and the names: equal for runs that differ only in files and
+  /// threads.
   std::string policy_toml();
-  /// 16 hexadecimal digits: equal for runs that compute the same bits, else different. Over settings(), build and seed.
+  /// Hash of settings(), build and seed, 16 hexadecimal digits: equal for runs that compute the same bits, else
+  /// different.
   std::string identity() const;
-  /// Every setting that affects results, as TOML text by path; the seed among them.
+  /// Every setting that affects results, including the seed, as TOML text by path.
   std::map<std::string, std::string> settings() const;
   EnvFactory env_factory() const {
     return find_environment(env_name).factory(*env_settings, Rng(static_cast<std::uint64_t>(seed)));
   }
-  /// The environment of evaluations: with what train.eval_env sets. @throws UsageError as environment_settings
+  /// The environment of evaluations, with the changes of train.eval_env. @throws UsageError as environment_settings
   EnvFactory eval_env_factory() const;
-  /// @param lanes 0: the agent only acts, and takes no memory for learning
+  /// @param lanes 0: the agent only acts, and allocates no memory for learning
   std::unique_ptr<Agent> make_agent(const EnvSpec& spec, int lanes, Rng rng) const {
     return find_algorithm(algorithm).make(*agent_settings, spec, lanes, rng);
   }
 };
 
-/// The experiment of TOML values, checked: types, ranges, unknown keys, and relations between fields.
+/// Makes an experiment from TOML values and checks it: types, ranges, unknown keys, and relations between fields.
 /// @throws UsageError with all problems, one per line
 Experiment make_experiment(const TomlValues& values);
 
-/// The settings of an environment with "env.key=value" put over its defaults.
+/// The settings of an environment: its defaults, changed by "env.key=value".
 /// @throws UsageError for an unknown name, or with all problems of the settings, one per line
 std::unique_ptr<EnvSettings> environment_settings(const std::string& env, const std::vector<std::string>& set);
 inline EnvFactory make_environment(const std::string& env, const std::vector<std::string>& set, std::uint64_t seed) {
   return find_environment(env).factory(*environment_settings(env, set), Rng(seed));
 }
 
-/// The settings in which two experiments differ, as sentences that name path and both values; [build] is left out.
-/// Only where `matters` says so of the field.
+/// The settings in which two experiments differ, as sentences with path and both values; [build] is left out.
+/// @param matters whether a field is compared
 std::vector<std::string> differences(const Experiment& a, const std::string& name_a, const Experiment& b,
                                      const std::string& name_b,
                                      const std::function<bool(const FieldText& field)>& matters);
 
-/// Where the experiments' files are.
+/// The directory of the experiments' files.
 std::filesystem::path experiment_directory();
 /// Names of all experiments, sorted.
 std::vector<std::string> experiment_names();
 /// The values of an experiment: a name in experiment_directory(), or the path of a TOML file. A file that `extends`
-/// another one, by name or by a path beside it, has that one's values where it has none itself; it has a name of its
-/// own.
+/// another one, by name or by a path relative to itself, inherits all values that it does not set, except the name.
 /// @throws UsageError for an unknown name, with the nearest known one, or files that extend each other
 TomlValues load_experiment(const std::string& name_or_file);
-/// Puts assignments "key=value" over an experiment's values, under goalpost's names or those of run/aliases.h, with a
+/// Changes an experiment's values by assignments "key=value", with goalpost's names or those of run/aliases.h, and a
 /// note on stderr for each of the latter. @throws UsageError as TomlValues::set and resolve_aliases
 void set_all(TomlValues& values, const std::vector<std::string>& set);
 

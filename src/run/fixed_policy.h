@@ -1,4 +1,4 @@
-// Policies that are not learned, to compare with and to look at.
+// Policies without learning, for comparison and rendering.
 #pragma once
 
 #include <memory>
@@ -12,7 +12,7 @@ namespace goalpost {
 
 /// Uniform random actions.
 std::unique_ptr<Agent> make_random_policy(const EnvSpec& spec, Rng rng);
-/// The task's hand-written policy (EnvSpec::script). @throws UsageError if it has none
+/// The environment's scripted policy (EnvSpec::script). @throws UsageError if it has none
 std::unique_ptr<Agent> make_scripted_policy(const EnvSpec& spec);
 
 }  // namespace goalpost

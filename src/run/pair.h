@@ -1,4 +1,4 @@
-// The experiment of an algorithm and an environment that are named on the command line.
+// The experiment for an algorithm and an environment given on the command line.
 #pragma once
 
 #include <optional>
@@ -10,14 +10,14 @@ namespace goalpost {
 
 struct PairExperiment {
   TomlValues values;
-  std::string note;  ///< where the settings come from, as a sentence
+  std::string note;  ///< the origin of the settings, as a sentence
 };
 
-/// An experiment of ours for the pair, one whose source expects it to work, where there is one; otherwise the
-/// algorithm's own defaults, which are its paper's.
-/// @param her whether transitions are relabeled; nothing: as that experiment, else where the reward is sparse in the
-/// goal
-/// @throws UsageError for an unknown name, or for HER where it cannot work
+/// The settings of an experiment in src/experiments with this pair and an expected result, if there is one; otherwise
+/// the algorithm's defaults, which are those of its paper.
+/// @param her whether transitions are relabeled; nothing: as in that experiment, otherwise if the reward is sparse in
+/// the goal
+/// @throws UsageError for an unknown name, or for HER with a pair that does not support it
 PairExperiment pair_experiment(const std::string& algorithm, const std::string& env, std::optional<bool> her);
 
 }  // namespace goalpost

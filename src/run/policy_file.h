@@ -1,9 +1,9 @@
-// policy.h5: a trained policy with everything that is needed to act with it, so that nothing beside it has to be kept.
+// policy.h5: a trained policy with everything that is needed to act with it; no other file is needed.
 //
-//   attribute config   TOML: the settings that results depend on, and [build], with what they were made
+//   attribute config   TOML: the settings that results depend on, and [build]
 //   attribute about    JSON for other readers: algorithm with all its settings (networks, activations, normalizer and
 //                      its clips), environment with its settings, inputs in their order, range of actions, step, seed
-//   datasets           what the algorithm's visit_policy names
+//   datasets           those of the algorithm's visit_policy
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@
 
 namespace goalpost {
 
-/// Writes the agent's policy as it is now. @param spec of the environment that it was trained in
+/// Writes the agent's current policy. @param spec of the environment that it was trained in
 /// @throws std::runtime_error with path and reason
 void save_policy(const std::filesystem::path& file, Experiment& experiment, const EnvSpec& spec,
                  const TrainProgress& progress, Agent& agent);
@@ -35,13 +35,13 @@ struct LoadedRun {
                                      ///< earlier versions
 };
 
-/// Products have the precision that the policy was trained with from here on, where this processor has it.
+/// Loads a trained policy. Sets the precision of products to that of its training, if this processor supports it.
 /// @param run a run directory, or a file policy.h5 alone
 /// @param set changes of its environment, e.g. env.bits=40
 /// @param env an environment, with its default settings; empty: the one that it was trained in, with its settings
-/// @throws UsageError if there is no policy, it cannot be read or is not what config.toml beside it says, set is no
-/// such change, or the environment has other observations, goals or actions
-/// @param keep_settings where env is the one that it was trained in, it has that one's settings after all
+/// @param keep_settings if env is the one that it was trained in, use the settings of training
+/// @throws UsageError if there is no policy, it cannot be read or differs from config.toml beside it, set is not such a
+/// change, or the environment has other observations, goals or actions
 LoadedRun load_run(const std::filesystem::path& run, const std::vector<std::string>& set = {},
                    const std::string& env = "", bool keep_settings = false);
 

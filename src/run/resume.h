@@ -1,4 +1,4 @@
-// Going on with a run from its checkpoint.
+// Resuming a run from its checkpoint.
 #pragma once
 
 #include <filesystem>
@@ -12,28 +12,28 @@
 
 namespace goalpost {
 
-/// Goes on with an unfinished run from its checkpoint, or from its beginning if it was killed before the first one, so
-/// that everything it writes but wall-clock times is as if it had never stopped. A run without checkpoints is refused,
-/// since beginning again would delete what it has reported. Returns as train_in_directory.
-/// A finished run that `set` gives more to do stays finished, with its config.toml and result.json, until its first new
-/// checkpoint is saved; then its result is kept as result_<n>.json.
-/// Where eval.csv or train.csv lacks rows up to the checkpoint, it goes on from the newest checkpoint whose rows are
-/// all there, with a sentence on stderr.
-/// @param set "key=value" put over the run's configuration: where training ends, and what does not affect it
+/// Resumes an unfinished run from its checkpoint, or from its beginning if it was killed before the first one.
+/// Everything that it writes, except wall-clock times, equals that of an uninterrupted run. A run without checkpoints
+/// is an error, because starting again would delete its reports. Returns as train_in_directory. A finished run can be
+/// continued with a later end in `set`: it stays finished, with its config.toml and result.json, until its first new
+/// checkpoint is saved; then its result is kept as result_<n>.json. If eval.csv or train.csv lacks rows up to the
+/// checkpoint, the run resumes from the newest checkpoint with all of its rows, with a sentence on stderr.
+/// @param set "key=value", changes of the run's configuration: the end of training, and settings without effect on it
 /// @param any_build accept a checkpoint of another revision, compiler, library or processor, whose bits may differ
-/// @throws UsageError naming what differs if the directory is no run, has finished, or its checkpoint is damaged, of
-/// another build, or of a configuration that differs in what matters; or if rows are missing for every checkpoint
+/// @throws UsageError naming the difference if the directory is not a run, has finished, or its checkpoint is damaged,
+/// of another build, or of a configuration that differs in a setting that affects results; or if every checkpoint lacks
+/// rows
 std::optional<RunResult> resume_in_directory(const std::filesystem::path& directory,
                                              const std::vector<std::string>& set, bool any_build,
                                              const RunOptions& options = {});
 
-/// Whether an interrupted run can go on: it has a checkpoint, or would have had one, and begins again.
+/// Whether an interrupted run can be resumed: it has a checkpoint, or was to write one and starts again.
 bool can_be_resumed(const std::filesystem::path& directory);
 
-/// Why resume_in_directory could not go on with this run as a run of this experiment; empty if it could.
+/// Why resume_in_directory cannot resume this run as a run of this experiment; empty if it can.
 std::string resume_problem(const std::filesystem::path& directory, const Experiment& experiment);
 
-/// Removes what only resuming needs.
+/// Removes the files that only resuming needs.
 void remove_checkpoints(const std::filesystem::path& directory);
 
 }  // namespace goalpost

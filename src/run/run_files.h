@@ -16,17 +16,17 @@
 
 namespace goalpost {
 
-/// Of a finished run that goes on, the result is put aside with the first new checkpoint.
+/// When a finished run is continued, its result is renamed with the first new checkpoint.
 class RunFiles final : public TrainCallback {
  public:
-  /// @param earlier the result of the finished run that goes on
+  /// @param earlier the result of the finished run that is continued
   RunFiles(Experiment& e, Run& run, RunLog& log, std::optional<RunResult> earlier);
   void on_evaluation(const TrainProgress& p, const Evaluation& e, const Metrics& metrics) override;
   void on_checkpoint(const TrainProgress& p) override;
   void on_unstable(const std::string& sentence) override;
 
   void save_last_policy();
-  /// Training is done, but not its final evaluation: leaves what a resumed run needs to do that, if nothing does yet.
+  /// Saves what a resumed run needs for the final evaluation, after training and before that evaluation, if missing.
   void save_for_final_evaluation();
   /// Writes result.json; older checkpoints are removed.
   void finish(const RunResult& result);
@@ -43,7 +43,7 @@ class RunFiles final : public TrainCallback {
   CheckpointSeries checkpoints_;
 };
 
-/// What checkpoints of runs say that they are.
+/// The kind in checkpoints of runs (save_state).
 inline constexpr char kCheckpointKind[] = "goalpost run";
 
 }  // namespace goalpost

@@ -1,4 +1,4 @@
-// What a training run is told from outside.
+// Options of a training run that are not settings.
 #pragma once
 
 #include <functional>
@@ -10,8 +10,8 @@
 namespace goalpost {
 
 struct RunOptions {
-  std::function<bool()> stop = [] { return false; };  ///< asked often; when true the run saves what it has and returns
-  /// Makes what shows the progress of a run that begins, or goes on, at a step. Empty: nothing is shown.
+  std::function<bool()> stop = [] { return false; };  ///< called often; when true the run saves its state and returns
+  /// Makes the display of progress, for a run that starts or resumes at `begin`. Empty: no display.
   std::function<std::unique_ptr<TrainCallback>(const Experiment& e, const TrainProgress& begin)> progress = {};
 };
 

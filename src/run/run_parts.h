@@ -1,4 +1,4 @@
-// What a training run is made of, from its configuration to its last evaluation: what starting and resuming share.
+// The parts of a training run, from its configuration to its last evaluation: shared by starting and resuming.
 #pragma once
 
 #include <filesystem>
@@ -19,7 +19,7 @@
 
 namespace goalpost {
 
-/// Before anything is written: what can fail without leaving something behind fails here.
+/// Made before anything is written, so that errors here leave no files.
 struct RunParts {
   Experiment& experiment;
   const RunOptions& options;
@@ -35,19 +35,21 @@ struct RunParts {
   void record_in(const std::filesystem::path& directory);
 };
 
-/// Warns of what keeps a run from learning, and refuses what cannot be done. A run that exists goes on in spite of
-/// problems that were not known when it began. @throws UsageError
+/// Prints warnings about settings that prevent learning. A new run with problems is an error; a resumed run continues
+/// in spite of them. @throws UsageError
 void check_before_training(const Experiment& e, bool resumed);
 
-/// Puts the episodes of agent.replay.dataset into the memory, one lane after the other. Returns nothing if interrupted;
-/// otherwise what the dataset adds to BuildInfo::inputs, which is empty without one. @throws UsageError
+/// Adds the episodes of agent.replay.dataset to the replay buffer, one lane after the other. Returns nothing if
+/// interrupted; otherwise the dataset's entry of BuildInfo::inputs, which is empty without a dataset. @throws
+/// UsageError
 std::optional<std::string> fill_memory(RunParts& parts);
 
-/// Gives a new agent what its run begins with, and notes it in BuildInfo::inputs. Returns false if interrupted.
+/// Loads warm starts and the dataset into a new agent, and notes them in BuildInfo::inputs. Returns false if
+/// interrupted.
 bool begin_agent(RunParts& parts);
 
-/// Training from where the run stands, and the final evaluation. Returns nothing if interrupted.
-/// @param earlier the result of the finished run that goes on
+/// Trains from the run's current step to its end, then does the final evaluation. Returns nothing if interrupted.
+/// @param earlier the result of the finished run that is continued
 std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log,
                                           std::optional<RunResult> earlier = std::nullopt);
 

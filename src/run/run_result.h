@@ -22,7 +22,7 @@ struct RunResult {
   Evaluation final;  ///< after training, on fresh episodes
 };
 
-/// What result.json holds.
+/// The contents of result.json.
 nlohmann::ordered_json to_json(const RunResult& result);
 
 /// The result of a finished run; nothing if the run has not finished.

@@ -11,18 +11,18 @@
 
 namespace goalpost {
 
-/// What sets an experiment apart from the plain one of its name, as the name of a directory: "bits=40", several
-/// settings joined by ",", with their whole paths where the last parts are equal; a hash where that would be too long.
-/// Empty if nothing does that affects results but the seed.
+/// The settings in which an experiment differs from the unchanged one of its name, as a directory name: "bits=40";
+/// several settings are joined by ",", with full paths if their last parts are equal; a hash if that is too long. Empty
+/// if no setting that affects results differs, except the seed.
 std::string changed_settings(const Experiment& experiment, const Experiment& plain);
 
-/// The directory of a run when none is asked for: runs/<name>/seed_<seed>, or runs/<name>/<changed>/seed_<seed>.
+/// The default directory of a run: runs/<name>/seed_<seed>, or runs/<name>/<changed>/seed_<seed>.
 std::filesystem::path default_directory(const Experiment& experiment, const std::string& changed);
 
-/// Trains, with everything written into a new directory. Returns nothing if interrupted; what was saved until then
-/// stays. There is no directory if that was before the first step.
-/// @throws UsageError if the directory is already used or cannot be created; nothing is left behind then
-/// @throws NumericsError if training yields NaN; what was saved until then stays
+/// Trains, and writes all files into a new directory. Returns nothing if interrupted; the files saved so far stay. If
+/// interrupted before the first step, there is no directory.
+/// @throws UsageError if the directory is used or cannot be created; no files are left
+/// @throws NumericsError if training yields NaN; the files saved so far stay
 std::optional<RunResult> train_in_directory(Experiment& experiment, const std::filesystem::path& directory,
                                             const RunOptions& options = {});
 

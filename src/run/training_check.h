@@ -1,4 +1,4 @@
-// What is asked of an experiment before it is trained: whether it can learn, and how much memory it takes.
+// Checks of an experiment before training: whether it can learn, and whether its memory suffices.
 #pragma once
 
 #include "algos/agent.h"
@@ -7,12 +7,13 @@
 
 namespace goalpost {
 
-/// What keeps an experiment from learning what it is for, beyond what make_experiment refuses: a run that exists may be
-/// evaluated all the same. @throws UsageError as Experiment::eval_env_factory
+/// Settings that prevent an experiment from learning its task, in addition to the errors of make_experiment. They do
+/// not prevent evaluating an existing run. @throws UsageError as Experiment::eval_env_factory
 TrainingCheck check_training(const Experiment& e);
-/// What training takes: replay buffer, batches, environments, recorder; a resumed run reads its checkpoint besides.
+/// Memory of training: replay buffer, batches, environments, recorder; for a resumed run also reading its checkpoint.
 MemoryNeed training_memory(const Experiment& e, bool resumed);
-/// Compares that with what the process may use. @throws UsageError with both numbers if it does not fit
+/// Compares training_memory with the memory available to the process. @throws UsageError with both numbers if it
+/// exceeds it
 void check_memory(const Experiment& e, bool resumed, const MemoryLimit& limit = memory_left());
 
 }  // namespace goalpost

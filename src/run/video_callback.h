@@ -1,4 +1,4 @@
-// Films an evaluation episode every train.film_every transitions: films/step_<n>.mp4.
+// Renders an evaluation episode every train.film_every transitions: films/step_<n>.mp4.
 #pragma once
 
 #include <cstdint>
@@ -13,14 +13,14 @@
 
 namespace goalpost {
 
-/// Always the same start and goal, of an environment and with random numbers that the run does not share.
+/// The start and goal are always the same. Environment and random numbers are separate from those of the run.
 class VideoCallback final : public TrainCallback {
  public:
-  /// @param stop asked now and then; when true a film ends early
-  /// @throws UsageError if nothing can be filmed here
+  /// @param stop called regularly; when true a video ends early
+  /// @throws UsageError if the environment cannot be rendered, or videos cannot be written
   VideoCallback(const EnvFactory& make_env, Agent& agent, std::int64_t every, Rng rng, std::function<bool()> stop);
 
-  /// @param begin where this process takes the run up: what is filmed by then is not filmed again
+  /// @param begin the step at which this process starts or resumes the run; earlier videos are not made again
   void record_in(const std::filesystem::path& run_directory, std::int64_t begin);
   void on_evaluation(const TrainProgress& p, const Evaluation& e, const Metrics& metrics) override;
 

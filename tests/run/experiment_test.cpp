@@ -496,7 +496,7 @@ TEST(Experiment, TakesIntegersInEveryNotationAndRefusesOthers) {
 TEST(Experiment, RefusesANameThatLeadsOutOfTheDirectoryOfRuns) {
   for (const char* name : {"/abs", "../up", "a/../../up", ".."})
     EXPECT_THAT(refusal({"name=" + std::string(name)}),
-                HasSubstr("name = \"" + std::string(name) + "\" leads out of the directory of the runs"));
+                HasSubstr("name = \"" + std::string(name) + "\" is a path outside of the directory of the runs"));
   EXPECT_EQ(with("bit_flip_her", {"name=a..b"}).name, "a..b");
 }
 
