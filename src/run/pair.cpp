@@ -20,14 +20,14 @@ bool is_text(const TomlValues& values, const std::string& path, const std::strin
   return there != nullptr && *there == text;
 }
 
-// What an experiment's source expects: some success, or a return.
+// Whether an experiment's source expects some success, or a return.
 bool is_expected_to_work(const TomlValues& values) {
   if (values.find("source.expected_return") != nullptr) return true;
   const TomlValues::Value* success = values.find("source.expected_success");
   return success != nullptr && show(*success) != "0";
 }
 
-// The experiment with the shortest name: others have it as their beginning.
+// The experiment with the shortest name; the names of its variants are longer.
 std::string tuned_experiment(const std::string& algorithm, const std::string& env) {
   std::string best;
   for (const std::string& name : experiment_names()) {
@@ -37,7 +37,7 @@ std::string tuned_experiment(const std::string& algorithm, const std::string& en
       if (is_text(values, "agent.algorithm", algorithm) && is_text(values, "env.name", env) &&
           is_expected_to_work(values))
         best = name;
-    } catch (const UsageError&) {  // told of where it is asked for
+    } catch (const UsageError&) {  // reported where that experiment is used
     }
   }
   return best;

@@ -17,7 +17,7 @@ using nlohmann::ordered_json;
 
 constexpr char kPolicyKind[] = "goalpost policy", kAbout[] = "about";
 
-// Values of TOML are values of JSON, but for inf and nan.
+// Values of TOML are values of JSON, except inf and nan.
 ordered_json json_of(const FieldText& f) {
   ordered_json value = ordered_json::parse(f.value, nullptr, false);
   return value.is_discarded() ? ordered_json(f.value) : value;
@@ -91,10 +91,10 @@ class FiniteVisitor final : public StateVisitor {
   void leave() override {}
 };
 
-// What the policy was trained with; if its file does not say, as of earlier versions, config.toml beside it.
+// The configuration of the policy; of files of earlier versions, which have none, that of config.toml beside it.
 struct Origin {
   Experiment experiment;
-  ordered_json about;  // null if the file does not say
+  ordered_json about;  // null if the file has none
 };
 Origin origin_of(const std::filesystem::path& file, const std::filesystem::path& config) {
   const std::string text = read_state_config(file, kPolicyKind);
@@ -107,13 +107,12 @@ Origin origin_of(const std::filesystem::path& file, const std::filesystem::path&
   expect_no_stream(config);
   if (!std::filesystem::is_regular_file(config))
     throw UsageError(
-        fmt::format("{} does not say what it is a policy of, as files of earlier versions do not; expected "
-                    "the run's {} beside it",
+        fmt::format("{} has no configuration, like all files of earlier versions; expected the run's {} beside it",
                     file.string(), config.filename().string()));
-  fmt::print(stderr,
-             "goalpost: {} is of an earlier version and does not say what it was trained with: {} is believed, and the "
-             "step is not known\n",
-             file.string(), config.string());
+  fmt::print(
+      stderr,
+      "goalpost: {} is of an earlier version, without configuration and step; the configuration is taken from {}\n",
+      file.string(), config.string());
   return {make_experiment(TomlValues::from_file(config)), {}};
 }
 
@@ -127,8 +126,8 @@ void compare(const Experiment& policy, const std::filesystem::path& file, const 
            (f.path.starts_with("agent.") || f.path.starts_with("env.") || f.path == "train.eval_env");
   });
   if (!found.empty())
-    throw UsageError(fmt::format("{}; `goalpost evaluate {}` takes the policy as it was trained",
-                                 fmt::join(found, "\n"), file.string()));
+    throw UsageError(
+        fmt::format("{}; `goalpost evaluate {}` uses the settings of training", fmt::join(found, "\n"), file.string()));
 }
 
 }  // namespace
@@ -175,7 +174,7 @@ LoadedRun load_run(const std::filesystem::path& path, const std::vector<std::str
                  file.string(), kPrecisionNames[static_cast<std::size_t>(precision)]);
     set_precision(has_precision(precision) ? precision : Precision::float32);  // as when it was trained
     const EnvSpec trained = e.env_factory()()->spec();
-    run.agent = e.make_agent(trained, 0, Rng(0));  // no lanes: it acts, and remembers nothing
+    run.agent = e.make_agent(trained, 0, Rng(0));  // no lanes: it acts only
     load_state(file, kPolicyKind, [&](StateVisitor& v) { run.agent->visit_policy(v); });
     ordered_json inputs = inputs_json(trained), action = action_json(trained.action);
     if (!origin.about.is_null()) {

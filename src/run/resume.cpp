@@ -19,7 +19,7 @@
 namespace goalpost {
 namespace {
 
-// Where training ends, and what leaves its state alone, may be changed.
+// The end of training, and settings without effect on its state, may be changed.
 bool fixed_on_resume(const FieldText& f) { return !f.changeable; }
 
 // Empty, or the sentence why the checkpoint's run is not this experiment's.
@@ -32,15 +32,15 @@ std::string checkpoint_problem(const std::filesystem::path& file, const Experime
     for (const auto& [what, a, b] : found)
       if (what != "resumed")
         return fmt::format(
-            "{}: build {} = {}; expected {}, this program's; --any-build goes on all the same, with "
-            "results that no single build repeats",
+            "{}: build {} = {}; expected {}, this program's; --any-build resumes anyway, with results that no single "
+            "build repeats",
             name, what, a, b);
     if (const std::string unknown = unknown_of(then); !unknown.empty())
-      fmt::print(stderr, "goalpost: {} is of an earlier version and does not say its build's {}; not compared\n", name,
+      fmt::print(stderr, "goalpost: {} is of an earlier version and lacks its build's {}; not compared\n", name,
                  unknown);
   }
   Experiment saved = make_experiment(values);
-  const std::vector<std::string> found = differences(saved, name, e, "the run to go on", fixed_on_resume);
+  const std::vector<std::string> found = differences(saved, name, e, "the resumed run", fixed_on_resume);
   return fmt::format("{}", fmt::join(found, "\n"));
 }
 
@@ -57,7 +57,7 @@ bool load_checkpoint(RunParts& parts, const std::filesystem::path& directory, bo
   try {
     if (const std::string problem = checkpoint_problem(file, parts.experiment, any_build); !problem.empty())
       throw UsageError(problem);
-    const TrainConfig saved = settings_of(file);  // not what --set has made of them
+    const TrainConfig saved = settings_of(file);  // without the changes of --set
     if (!saved.checkpoint_replay) {
       const std::optional<std::string> dataset = fill_memory(parts);
       if (!dataset) return false;
@@ -65,14 +65,14 @@ bool load_checkpoint(RunParts& parts, const std::filesystem::path& directory, bo
       if (!inputs.empty() && inputs.find(*dataset) == inputs.npos) {
         if (!any_build)
           throw UsageError(
-              fmt::format("{}: build inputs = {}; expected {}, the dataset as it is now; --any-build goes on all the "
-                          "same, with results that no single dataset repeats",
+              fmt::format("{}: build inputs = {}; expected {}, the dataset as it is now; --any-build resumes "
+                          "anyway, with results that no single dataset repeats",
                           file.string(), inputs, *dataset));
         inputs += ", then " + *dataset;
       }
     }
     load_state(file, kCheckpointKind, [&](StateVisitor& v) { parts.run.visit_state(v, saved.checkpoint_replay); });
-    // Evaluations that count toward stopping early had the success that was asked for then.
+    // The consecutive successes counted so far are those of the saved stop_success.
     if (const double now = parts.experiment.train.stop_success; now == 0 || now > saved.stop_success)
       parts.run.state.successes_in_a_row = 0;
     return true;
@@ -82,12 +82,12 @@ bool load_checkpoint(RunParts& parts, const std::filesystem::path& directory, bo
     if (is_of_machine(e)) throw;
     std::string advice;
     if (const auto older = CheckpointSeries::older(directory); !older.empty())
-      advice = fmt::format("; copy {} over it to go on from there", older.back().string());
+      advice = fmt::format("; copy {} over it to resume from there", older.back().string());
     throw UsageError(std::string(e.what()) + advice);
   }
 }
 
-// What a run that has ended needs to be trained on, e.g. "--set train.total_steps=N"; empty if its settings leave
+// The change with which a finished run can be continued, e.g. "--set train.total_steps=N"; empty if its settings leave
 // something to do.
 std::string needed_to_go_on(const TrainProgress& p, std::int64_t successes_in_a_row, const TrainConfig& c) {
   if (c.stop_success > 0 && successes_in_a_row >= c.stop_evals) return "--set train.stop_success=0";
@@ -99,15 +99,14 @@ std::string needed_to_go_on(const TrainProgress& p, std::int64_t successes_in_a_
 
 std::string no_checkpoint(const std::filesystem::path& directory) {
   return fmt::format(
-      "{0} was trained without checkpoints (train.checkpoint_every = 0) and cannot go on; what it holds stays. "
+      "{0} was trained without checkpoints (train.checkpoint_every = 0) and cannot be resumed; its files stay. "
       "`goalpost "
       "train {0}/{1} --out DIR --set train.checkpoint_every=N` trains it again in another directory",
       directory.string(), kConfigFile);
 }
 
-// A checkpoint is saved after the rows of its evaluations. Where a power failure has taken some of them nevertheless,
-// the run goes on from the newest checkpoint whose rows are all there, and writes the others again: a curve has no
-// hole.
+// A checkpoint is saved after the rows of its evaluations. If a power failure has lost some of them nevertheless, the
+// run resumes from the newest checkpoint with all of its rows and writes the others again, so that a curve has no gap.
 // @throws UsageError if there is none
 void go_back_to_whole_curve(const std::filesystem::path& directory) {
   const auto missing = [&](const std::filesystem::path& checkpoint) -> std::string {
@@ -126,7 +125,7 @@ void go_back_to_whole_curve(const std::filesystem::path& directory) {
   std::string lost;
   try {
     lost = missing(newest);
-  } catch (const std::runtime_error&) {  // damaged: load_checkpoint says what is wrong
+  } catch (const std::runtime_error&) {  // damaged: load_checkpoint reports it
     return;
   }
   if (lost.empty()) return;
@@ -139,17 +138,17 @@ void go_back_to_whole_curve(const std::filesystem::path& directory) {
       problem = e.what();
     }
     if (!problem.empty()) continue;
-    fmt::print(stderr, "goalpost: {}; going on from {}, whose rows are all there\n", lost, file->string());
+    fmt::print(stderr, "goalpost: {}; resuming from {}, which has all of its rows\n", lost, file->string());
     CheckpointSeries::go_back_to(directory, *file);
     return;
   }
-  throw UsageError(
-      fmt::format("{}: the others are lost, and no older checkpoint has all of its rows; restore the file, or train "
-                  "anew with another --out",
-                  lost));
+  throw UsageError(fmt::format(
+      "{}: the other rows are lost, and no older checkpoint has all of its rows; restore the file, or train "
+      "anew with another --out",
+      lost));
 }
 
-// What resuming from the checkpoint adds to BuildInfo::resumed.
+// The addition to BuildInfo::resumed when resuming from the checkpoint.
 std::string traces_of_resuming(const std::filesystem::path& directory) {
   const std::filesystem::path file = CheckpointSeries::newest(directory);
   const TomlValues values = TomlValues::from_text(read_state_config(file, kCheckpointKind), file.string());
@@ -173,7 +172,7 @@ Experiment load_config(const std::filesystem::path& directory, const std::vector
   TomlValues values = TomlValues::from_file(config);
   set_all(values, set);
   Experiment e = make_experiment(values);
-  e.build.inputs = BuildInfo::recorded(values).inputs;  // what the run began with, whatever has become of the files
+  e.build.inputs = BuildInfo::recorded(values).inputs;  // those at the start of the run, even if the files have changed
   return e;
 }
 
@@ -188,18 +187,18 @@ std::optional<RunResult> resume_in_directory(const std::filesystem::path& direct
   const bool saved = std::filesystem::exists(CheckpointSeries::newest(directory));
   Experiment before = load_config(directory, {});
   if (result && !saved)
-    throw UsageError(fmt::format("{} has finished and holds no checkpoint to train on from", directory.string()));
-  // Without a checkpoint the run begins again, which is the same only with the same configuration.
+    throw UsageError(fmt::format("{} has finished and has no checkpoint to continue from", directory.string()));
+  // Without a checkpoint the run starts again, which gives the same bits only with the same configuration.
   if (const auto found = differences(before, kConfigFile, e, "--set", fixed_on_resume); !found.empty())
     throw UsageError(fmt::format("{}", fmt::join(found, "\n")));
   check_before_training(e, true);
   const bool other_evaluation = e.train.final_eval_episodes != before.train.final_eval_episodes;
-  if (result) {  // looked at before anything is touched
+  if (result) {  // checked before any file changes
     const bool counts = e.train.stop_success > 0 && e.train.stop_success <= before.train.stop_success;
     const std::string more =
         needed_to_go_on(result->progress, result->end == "success" && counts ? before.train.stop_evals : 0, e.train);
     if (set.empty() && !more.empty())
-      throw UsageError(fmt::format("{} has finished; to train on, give it more: {}", directory.string(), more));
+      throw UsageError(fmt::format("{} has finished; to continue training: {}", directory.string(), more));
     if (!more.empty() && !other_evaluation)
       throw UsageError(fmt::format("{} has finished, and with these settings nothing is left to train; expected {}",
                                    directory.string(), more));
@@ -208,7 +207,7 @@ std::optional<RunResult> resume_in_directory(const std::filesystem::path& direct
   if (saved) go_back_to_whole_curve(directory);
   RunParts parts(e, options);
   if (!saved) {
-    print_error(fmt::format("goalpost: {} was ended before its first checkpoint; it begins again, to the same bits",
+    print_error(fmt::format("goalpost: {} ended before its first checkpoint; it starts again, with the same bits",
                             directory.string()));
     std::filesystem::remove_all(episode_parts(directory));
     std::filesystem::remove(episode_file(directory));
@@ -217,7 +216,7 @@ std::optional<RunResult> resume_in_directory(const std::filesystem::path& direct
   parts.record_in(directory);
   if (saved && !load_checkpoint(parts, directory, any_build)) return std::nullopt;
   if (saved) e.build.resumed = traces_of_resuming(directory);
-  // A checkpoint is saved behind the rows of its step, unless it was taken on the way to them.
+  // A checkpoint is saved after the rows of its step, unless it was saved before its evaluation.
   const TrainState& state = parts.run.state;
   RunLog log = RunLog::resume(directory, state.progress.step - (state.evaluation_due ? 1 : 0));
   if (!result) write_file_atomically(directory / kConfigFile, e.to_toml());

@@ -129,7 +129,7 @@ void rollout(const RolloutOptions& o, const std::function<bool()>& stop) {
     throw UsageError(fmt::format("--out and --record are both {}; expected two files", o.out.string()));
   EnvFactory make_env;
   std::unique_ptr<Agent> agent;
-  std::string config;  // kept with recorded episodes
+  std::string config;  // stored with recorded episodes
   if (!o.policy.empty()) {
     LoadedRun run = load_run(o.policy, o.set, o.env, true);
     if (run.step)
@@ -226,7 +226,7 @@ void rollout(const RolloutOptions& o, const std::function<bool()>& stop) {
     }
   }
   if (writer) {
-    // Where the actions have been used up the episode is truncated; where it was interrupted it is none.
+    // The episode is truncated if the actions are used up; an interrupted one is not recorded.
     if (stage.steps(0) > 0 && !stop()) record_episode();
     if (whole > 0)
       writer->close();

@@ -43,12 +43,12 @@ void RunFiles::on_checkpoint(const TrainProgress&) {
   const std::filesystem::path& directory = log_.directory();
   log_.sync();
   save_last_policy();
-  // A run that was resumed from a checkpoint leaves one, or what it reports from here on could not be gone on with.
+  // A run resumed from a checkpoint must leave one, or it could not be resumed after its later reports.
   if (e_.train.checkpoint_every > 0 || std::filesystem::exists(CheckpointSeries::newest(directory)))
     save_checkpoint(e_.train.checkpoint_replay, config_);
   if (!earlier_) return;
-  // What the run has become is saved: from here on it is unfinished. If the second of these is not reached, it goes on
-  // by its configuration, which leaves it something to do.
+  // The run's new state is saved: from here on it is unfinished. If the process ends before the second of these, the
+  // run can still be resumed, because its configuration leaves steps to do.
   write_file_atomically(directory / kConfigFile, config_);
   std::filesystem::rename(directory / kResultFile,
                           directory / fmt::format("{}{}.json", kEarlierResult, earlier_->progress.step));
@@ -56,8 +56,8 @@ void RunFiles::on_checkpoint(const TrainProgress&) {
 }
 
 void RunFiles::on_unstable(const std::string& sentence) {
-  print_error(fmt::format("goalpost: {}; the episode is cut, counted in rollout/unstable_episodes, and the run goes on",
-                          sentence));
+  print_error(fmt::format(
+      "goalpost: {}; the episode is truncated and counted in rollout/unstable_episodes; the run continues", sentence));
 }
 
 void RunFiles::save_for_final_evaluation() {

@@ -62,8 +62,7 @@ std::optional<std::string> fill_memory(RunParts& parts) {
     if (c->replay.dataset_check) expect_same_task(c->replay.dataset, parts.env.spec(), parts.experiment.to_toml());
     return "agent.replay.dataset " + dataset_digest(c->replay.dataset);
   } catch (const DatasetMismatch& e) {
-    throw UsageError(
-        fmt::format("agent.replay.dataset: {} (agent.replay.dataset_check=false takes it all the same)", e.what()));
+    throw UsageError(fmt::format("agent.replay.dataset: {} (agent.replay.dataset_check=false accepts it)", e.what()));
   } catch (const std::runtime_error& e) {
     if (is_of_machine(e)) throw;
     throw UsageError(fmt::format("agent.replay.dataset: {}", e.what()));
@@ -84,7 +83,7 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, std::opt
   Run& run = parts.run;
   const TrainConfig& c = e.train;
   RunFiles files(e, run, log, std::move(earlier));
-  run.callbacks.push_back(&files);  // behind the recorder of episodes, which a checkpoint speaks of
+  run.callbacks.push_back(&files);  // after the recorder of episodes, whose state is in a checkpoint
   if (parts.videos) {
     parts.videos->record_in(log.directory(), run.progress().step);
     run.callbacks.push_back(parts.videos.get());
@@ -100,7 +99,7 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, std::opt
     try {  // the last evaluation's policy stays if this one is not to be used
       if (is_finite(run.agent)) files.save_last_policy();
       log.events().add_hparams_end(false);
-    } catch (const std::exception&) {  // e.g. a full disk; the first error is told
+    } catch (const std::exception&) {  // e.g. a full disk; the first error is reported
     }
     throw;
   }
@@ -116,7 +115,7 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, std::opt
                          .end = end == TrainEnd::success ? "success" : "budget",
                          .progress = run.progress(),
                          .final = evaluate(run.agent, final_env, c.final_eval_episodes, final_rng, parts.options.stop)};
-  progress.reset();  // its last line stands above what follows
+  progress.reset();  // its last line precedes further output
   if (result.final.unstable > 0) files.on_unstable(result.final.instability);
   if (!result.final.complete) {
     files.save_for_final_evaluation();

@@ -70,7 +70,7 @@ class CountWeights final : public ConfigVisitor {
   double inputs_;
 };
 
-// Whether a setting is of a learner or an optimizer that the agent does not have: another one is chosen in its place.
+// Whether a setting belongs to a learner or an optimizer that the agent does not use.
 bool is_unused(const std::map<std::string, std::string>& settings, const std::string& path) {
   for (std::size_t begin = 0, end = path.find('.'); end != path.npos; begin = end + 1, end = path.find('.', begin)) {
     const std::string part = path.substr(begin, end - begin);
@@ -82,7 +82,7 @@ bool is_unused(const std::map<std::string, std::string>& settings, const std::st
   return false;
 }
 
-// Learning rates that are all 0, and targets that do not move: warnings. @param updates that the run does at most
+// Learning rates that are all 0, and targets that do not move: warnings. @param updates maximum number in the run
 void check_learners(const Experiment& e, double updates, std::vector<std::string>& warnings) {
   const std::map<std::string, std::string> settings = e.settings();
   const auto number = [&](const std::string& path) {

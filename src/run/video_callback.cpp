@@ -47,7 +47,7 @@ void VideoCallback::on_evaluation(const TrainProgress& p, const Evaluation&, con
   env_.reset(rng_);
   try {
     film_episode(film_, agent_, env_, directory_ / fmt::format("step_{}.mp4", p.step), stop_);
-  } catch (const std::exception& e) {  // e.g. a full disk; the run is worth more
+  } catch (const std::exception& e) {  // e.g. a full disk; the run continues without the video
     print_error(fmt::format("goalpost: {}", e.what()));
   }
 }

@@ -48,7 +48,7 @@ class Give final : public NamedVisitor {
   void visit(std::string_view name, MatrixRef values) override {
     const std::string full = part_ + path(name);
     const auto found = from_.find(full);
-    if (found == from_.end()) throw UsageError(fmt::format("it has no {}, which this policy is made of", full));
+    if (found == from_.end()) throw UsageError(fmt::format("it has no {}, which this policy needs", full));
     const Matrix& m = found->second;
     if (m.rows() != values.rows() || m.cols() != values.cols())
       throw UsageError(
@@ -62,7 +62,7 @@ class Give final : public NamedVisitor {
 
  private:
   void none(std::string_view name) const {
-    throw UsageError(fmt::format("it has no {}, which this policy is made of", path(name)));
+    throw UsageError(fmt::format("it has no {}, which this policy needs", path(name)));
   }
   const std::map<std::string, Matrix>& from_;
   std::string part_;
@@ -101,7 +101,7 @@ void load(const WarmStart& wanted, const Experiment& experiment, const std::stri
   wanted.visit(give);
   for (const std::string& name : names)
     if ((!has_part || name.starts_with(part)) && !give.given().contains(name))
-      throw UsageError(fmt::format("it acts with {}, which this policy has no place for", name));
+      throw UsageError(fmt::format("it has {}, which this policy does not have", name));
 }
 
 }  // namespace
@@ -116,7 +116,7 @@ std::vector<std::string> load_warm_starts(Agent& agent, const Experiment& experi
       load(wanted, experiment, directory);
       const std::filesystem::path path(directory);
       const std::filesystem::path file = std::filesystem::is_directory(path) ? path / kPolicyFile : path;
-      // Where each seed has a policy of its own, seeds differ in it as they do in their random numbers.
+      // If each seed has its own policy, it differs between seeds like their random numbers.
       if (at == std::string::npos) inputs.push_back(fmt::format("{} {}", wanted.setting, content_digest({file})));
     } catch (const std::exception& e) {
       throw UsageError(fmt::format("{} = \"{}\": {}", wanted.setting, directory, e.what()));

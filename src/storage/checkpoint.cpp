@@ -102,7 +102,7 @@ class Loader final : public PathVisitor {
 
  private:
   std::string note(std::string_view name) { return *visited_.insert(path(name)).first; }
-  // No state has NaN: training stops before. Infinity is the range of some.
+  // A state has no NaN: training stops before. Some bounds are infinite.
   template <class T>
   void read(const std::string& name, const Hdf5Shape& shape, std::span<T> values) {
     file_.read(name, shape, values);
@@ -116,7 +116,7 @@ class Loader final : public PathVisitor {
   std::set<std::string> visited_;
 };
 
-// Adds up what every name and its numbers hash to, so that the order does not count. Each is hashed eight bytes at a
+// Sums the hashes of every name with its numbers, so that the order does not matter. Each is hashed eight bytes at a
 // time through the finalizer of splitmix64 (Steele et al. 2014).
 class Hasher final : public PathVisitor {
  public:
@@ -183,13 +183,13 @@ void check_schema(const Hdf5File& file) {
 Hdf5File open_state(const std::filesystem::path& path, const std::string& kind) {
   Hdf5File file = Hdf5File::open(path);
   const std::string found = file.has_attribute("", "kind") ? file.read_text("", "kind") : "";
-  if (found.empty() || found == kind) check_schema(file);  // those of other kinds are others
+  if (found.empty() || found == kind) check_schema(file);  // other kinds have other schemas
   if (found != kind)
     throw std::runtime_error(fmt::format("{}: kind = \"{}\"; expected \"{}\"", path.string(), found, kind));
   return file;
 }
 
-// Reads all of a state, whatever it is the state of, and yields its hash.
+// Reads a whole state of any kind; returns its hash.
 std::uint64_t read_state(const std::filesystem::path& path, StateSummary& s) {
   const Hdf5File file = Hdf5File::open(path);
   check_schema(file);
@@ -335,7 +335,7 @@ void CheckpointSeries::save(std::int64_t step, const std::string& kind, const St
     const std::filesystem::path second = directory_ / fmt::format("{}{}.h5", kOlderCheckpoint, step_);
     std::error_code no_links;
     std::filesystem::remove(second, no_links);
-    const std::filesystem::path file = std::filesystem::canonical(newest_file);  // where it is a symbolic link
+    const std::filesystem::path file = std::filesystem::canonical(newest_file);  // resolves symbolic links
     std::filesystem::create_hard_link(file, second, no_links);
     if (no_links) {
       std::filesystem::copy_file(file, second);

@@ -76,7 +76,7 @@ void each_episode(const fs::path& path, const EnvSpec& spec, const EachEpisode& 
   each_recorded(path, spec, f);
 }
 
-// The environment that a policy or a run was trained in, as its configuration says.
+// The environment that a policy or a run was trained in, from its configuration.
 DatasetIdentity state_identity(const fs::path& path) {
   const std::string config = Hdf5File::open(path).read_text("", "config");
   if (config.empty()) wrong(path, "the file does not say what it was trained in; expected no --env");
@@ -232,7 +232,7 @@ bool replay_dataset(const fs::path& path, const EnvSpec& spec, const std::functi
   };
   try_reading(
       path, [&] { each_episode(path, spec, [](const EpisodeBlock&) {}); }, stop);
-  if (stop()) return false;  // perhaps before the file was known to be sound
+  if (stop()) return false;  // possibly before the file was checked
   try {
     each_episode(path, spec, replay);
   } catch (const Stopped&) {

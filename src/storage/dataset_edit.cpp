@@ -22,8 +22,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Calls f with the header and no episode, then with each of the longest prefix of valid ones; a sentence says what
-// comes behind them. What f throws passes through.
+// Calls f with the header and no episode, then with each episode of the longest valid prefix; returns a sentence on
+// what follows it. Exceptions of f pass through.
 std::string each_whole_episode(const fs::path& path,
                                const std::function<void(const EpisodeHeader&, const EpisodeBlock&)>& f) {
   std::vector<fs::path> files;

@@ -1,4 +1,4 @@
-// Rows of foreign files, units of actions, and what such files leave open of an episode.
+// Rows of foreign files, units of actions, and completing what such files do not store of an episode.
 #include "storage/dataset_foreign.h"
 
 #include <fmt/format.h>

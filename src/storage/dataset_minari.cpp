@@ -61,7 +61,7 @@ std::string action_space(const EpisodeHeader& h) {
   return box("float32", h.action_low, h.action_high);
 }
 
-// "name-v3": what Minari wants of the last part of a dataset's name, and Gymnasium of an environment's.
+// "name-v3": the form of the last part of a Minari dataset's name, and of a Gymnasium environment's.
 bool has_version(const std::string& name) {
   const std::size_t v = name.rfind("-v");
   return v != name.npos && v > 0 && v + 2 < name.size() && name.find_first_not_of("0123456789", v + 2) == name.npos &&
@@ -95,7 +95,7 @@ void write_minari_episode(Hdf5File& file, std::uint64_t e, const EpisodeHeader& 
   write_column(file, group + "/rewards", 0, std::vector<double>(b.reward.begin(), b.reward.end()), compressed);
   file.write_flags(group + "/terminations", b.terminated, compressed);
   file.write_flags(group + "/truncations", b.truncated, compressed);
-  // The first row is of the reset, as Minari's collector has it.
+  // The first row is of the reset, as in Minari's collector.
   const auto write_info = [&](const char* name, std::vector<std::uint8_t> of_steps) {
     of_steps.insert(of_steps.begin(), 0);
     file.write_flags(group + name, of_steps, compressed);
@@ -130,7 +130,7 @@ fs::path dataset_id(const fs::path& out) {
   return relative.empty() || relative.native().starts_with("..") ? out.filename() : relative;
 }
 
-// One blank in the name of a namespace, and Minari lists no dataset of its root any more.
+// With a blank in the name of a namespace, Minari lists no dataset of its root.
 void expect_minari_names(const fs::path& out, const fs::path& id) {
   if (!has_version(id.filename().string()))
     wrong(out,
@@ -145,7 +145,7 @@ void expect_minari_names(const fs::path& out, const fs::path& id) {
 
 // The environment of Gymnasium or Gymnasium-Robotics that is the same task; nothing if there is none.
 struct GymnasiumEnvironment {
-  std::string entry_point;  // empty where it would need a whole map as an argument
+  std::string entry_point;  // empty if it needs a whole map as an argument
   nlohmann::json kwargs = nlohmann::json::object();
   std::string requirement;
 };

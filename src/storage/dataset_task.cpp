@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The settings of a configuration's environment as texts. What an older revision did not know has its default value.
+// The settings of a configuration's environment as texts. Settings that an older revision lacks have default values.
 std::map<std::string, std::string> settings_of(const fs::path& path, const std::string& environment,
                                                const std::string& config) {
   std::map<std::string, std::string> settings;
@@ -77,7 +77,7 @@ void expect_same_environment(const fs::path& path, const char* what, const Datas
   };
   compare("the goal's radius", there.goal_radius, static_cast<double>(spec.goal.radius));
   compare("the time per step", there.dt, spec.dt);
-  // The settings of another environment are others.
+  // Another environment has other settings.
   if (sentences.empty()) sentences = setting_differences(path, spec.name, there.config, config);
   if (!sentences.empty())
     throw DatasetMismatch(fmt::format("{}: {} of another task: {}", path.string(), what, fmt::join(sentences, "; ")));

@@ -1,4 +1,4 @@
-// Headers and episodes as they are read, and what is checked of both.
+// Reads headers and episodes, and checks both.
 #include "storage/episode_reader.h"
 
 #include <fmt/format.h>
@@ -31,7 +31,7 @@ std::vector<double> read_range(const Hdf5File& file, const char* name, int n) {
 }
 
 EpisodeHeader read_header(const Hdf5File& file, const fs::path& path) {
-  // The schemas of other kinds are others.
+  // Other kinds have other schemas.
   const std::string kind = file.has_attribute("", "kind") ? file.read_text("", "kind") : "";
   const std::uint64_t schema = kind.empty() || kind == kEpisodeKind ? file.read_number("", "schema") : kSchema;
   if (schema != kSchema && schema != kSchemaWithoutFailed)

@@ -238,7 +238,7 @@ void EpisodeRecorder::cut_back(std::uint64_t episodes) {
   std::uint64_t total = 0;
   std::size_t kept = 0;
   while (kept < part_episodes_.size() && total < episodes) total += part_episodes_[kept++];
-  // The last first: what a kill leaves has no gap.
+  // The last one first, so that a kill leaves no gap.
   for (std::size_t i = part_episodes_.size(); i > kept; --i) fs::remove(part_path(i - 1));
   part_episodes_.resize(kept);
   episodes_ = episodes;

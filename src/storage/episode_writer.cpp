@@ -43,7 +43,7 @@ EpisodeFileWriter::EpisodeFileWriter(fs::path path, const EpisodeHeader& h, bool
   }
 }
 
-// The columns, in chunks no longer than what is there to fill the first of them: a chunk is stored whole.
+// Creates the columns. A chunk is stored whole, so that chunks are not longer than the rows for the first one.
 void EpisodeFileWriter::create_columns() {
   const auto create = [&]<class T>(const char* name, int numbers, std::vector<T>& column) {
     const std::uint64_t width = static_cast<std::uint64_t>(std::max(numbers, 1)), rows = column.size() / width;

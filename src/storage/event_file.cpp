@@ -139,8 +139,8 @@ void EventFile::add_text(std::string_view tag, std::string_view markdown) {
   write(step_, event);
 }
 
-// No record of the experiment: of several runs TensorBoard takes the first one's columns, and without any it makes them
-// from what all runs say.
+// Writes no record of the experiment: TensorBoard would take the columns of several runs from the first record; without
+// records it makes them from all runs.
 void EventFile::add_hparams(std::span<const Hparam> hparams, std::string_view group_name) {
   tb::HParamsPluginData start;
   tb::SessionStartInfo& info = *start.mutable_session_start_info();

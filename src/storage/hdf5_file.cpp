@@ -50,7 +50,7 @@ hid_t open_locked(const std::filesystem::path& path, hid_t access, Open open) {
                   path.string(), std::generic_category().message(error)));
 }
 
-// What an object is, and a key that tells it from the file's others. HDF5 1.12 has another call and struct for it than
+// The kind of an object, and a key that is unique in the file. HDF5 1.12 has another call and struct for it than
 // 1.10, and keeps the latter's only as an option of its build.
 struct Object {
   H5O_type_t type;
@@ -69,7 +69,7 @@ std::optional<Object> find_object(hid_t at, const char* name) {
   return Object{info.type, std::string(reinterpret_cast<const char*>(&address), sizeof address)};
 }
 
-// How many groups may lie in each other.
+// Maximum depth of nested groups.
 constexpr std::size_t kDeepest = 32;
 
 }  // namespace
@@ -138,7 +138,7 @@ void Hdf5File::fail_call(const std::string& name, const std::string& what) const
 }
 
 bool Hdf5File::has(const std::string& name) const {
-  // Every part of the path has to be asked for: a missing group in the middle is an error otherwise.
+  // Every part of the path has to be checked: a missing group in the middle is an error otherwise.
   for (std::size_t end = 0; end != name.npos;) {
     end = name.find('/', end + 1);
     const std::string part = name.substr(0, end);

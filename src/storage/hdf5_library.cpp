@@ -1,4 +1,4 @@
-// Asks the HDF5 library for its errors, and for the types and shapes of datasets.
+// Errors of the HDF5 library, and types and shapes of datasets.
 #include "storage/hdf5_library.h"
 
 #include <fmt/format.h>
@@ -22,7 +22,7 @@ Failure failure() {
     return 0;
   };
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, innermost, &text);
-  // What the system said comes with times, addresses and sizes around it.
+  // HDF5 puts times, addresses and sizes around the system's message.
   constexpr std::string_view kError = "errno = ";
   if (const std::size_t at = text.find(kError); at != text.npos && text.find("error message = '") != text.npos)
     return {text.substr(0, text.find(':')), std::atoi(text.c_str() + at + kError.size())};

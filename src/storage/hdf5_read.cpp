@@ -1,4 +1,4 @@
-// Hdf5File: reading datasets, and what is checked before a file is believed.
+// Hdf5File: reading datasets, and the checks before a file is trusted.
 #include "storage/hdf5_file.h"
 
 #include <fmt/format.h>
@@ -19,7 +19,7 @@ using namespace hdf5;
 
 std::string text(const Hdf5Shape& shape) { return fmt::format("[{}]", fmt::join(shape, " x ")); }
 
-// What deflate can at most make of a byte, what one chunk may hold at most, and how many datasets stay open.
+// Maximum expansion by deflate, maximum size of a chunk, and number of datasets that stay open.
 constexpr std::uint64_t kLargestRatio = 1100, kLargestChunk = std::uint64_t(64) << 20;
 constexpr std::size_t kOpenDatasets = 16;
 
@@ -90,7 +90,7 @@ GP_INSTANTIATE(std::int64_t)
 GP_INSTANTIATE(std::uint8_t)
 #undef GP_INSTANTIATE
 
-// That what the file says of a dataset can be believed.
+// Checks that the file's description of a dataset is plausible.
 void Hdf5File::check_storage(const std::string& name, hid_t dataset) const {
   const Handle type(H5Dget_type(dataset), H5Tclose), creation(H5Dget_create_plist(dataset), H5Pclose);
   if (!is_usual(type) && !is_flag(type))
@@ -128,7 +128,7 @@ void Hdf5File::check_storage(const std::string& name, hid_t dataset) const {
     fail(name, fmt::format("the shape {} is beyond the {} bytes that are stored", text(found), stored));
 }
 
-// The dataset of this name, opened and looked at once; -1 if there is none.
+// The dataset of this name, opened and checked once; -1 if there is none.
 hid_t Hdf5File::find(const std::string& name) const {
   if (const auto known = open_.find(name); known != open_.end()) return known->second;
   if (!has(name)) return -1;

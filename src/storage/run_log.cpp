@@ -36,7 +36,7 @@ void check_empty(const fs::path& directory) {
   if (first != fs::directory_iterator()) already_used(directory, first->path().filename().string());
 }
 
-// Remembers what a constructor has made, and takes it away again unless it is kept.
+// Records what a constructor has created, and removes it again unless it is kept.
 class Creation {
  public:
   explicit Creation(const fs::path& directory) {

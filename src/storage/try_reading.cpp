@@ -1,4 +1,4 @@
-// Fork, pipe and wait: what the copy of the process tells of reading a file.
+// Fork, pipe and wait: the forked process reports how reading a file went.
 #include "storage/try_reading.h"
 
 #include <fmt/format.h>
@@ -20,7 +20,7 @@ namespace goalpost {
 
 void try_reading(const std::filesystem::path& path, const std::function<void()>& read,
                  const std::function<bool()>& stop) {
-  static bool is_copy = false;  // where nothing needs a copy of its own
+  static bool is_copy = false;  // in which no further fork is needed
   if (is_copy) return;
   int ends[2] = {-1, -1};
   const bool connected = ::pipe(ends) == 0;
@@ -44,7 +44,7 @@ void try_reading(const std::filesystem::path& path, const std::function<void()>&
       message = fmt::format("{} cannot be read: {}", path.string(), e.what());
     }
     message.insert(0, reinterpret_cast<const char*>(&error), sizeof error);
-    // A message that nobody takes would only be the parent's loss.
+    // If writing fails, only the parent lacks the message.
     static_cast<void>(!::write(ends[1], message.data(), std::min<std::size_t>(message.size(), 4096)));
     ::_exit(0);
   }

@@ -337,7 +337,7 @@ TEST_F(Interruption, ARunThatStoppedEarlyGoesOnWithOtherLimits) {
       "train.final_eval_episodes=5 --set train.checkpoint_every=64 --set train.total_episodes=0 ";
   ASSERT_EQ(run(easy + "--steps 640 --set train.stop_success=0.9 --set train.stop_evals=2 --out s").status, 0);
   ASSERT_EQ(read_result(here_ / "s")->end, "success");
-  expect_refusal("train --resume s", "to train on, give it more: --set train.stop_success=0");
+  expect_refusal("train --resume s", "to continue training: --set train.stop_success=0");
   expect_refusal("train --resume s --set train.total_steps=1280", "expected --set train.stop_success=0");
   ASSERT_EQ(run("train --quiet --resume s --set train.stop_success=1").status, 0);  // to be reached anew
   EXPECT_GT(read_result(here_ / "s")->progress.step, 64);

@@ -527,7 +527,7 @@ TEST_F(Program, ReadsPoliciesOfEarlierVersionsWithTheirConfiguration) {
   now["policy_step"] = then["policy_step"];
   EXPECT_EQ(now, then);
   std::filesystem::copy_file(here_ / "r/policy.h5", here_ / "alone.h5");
-  expect_refusal("evaluate alone.h5", "does not say what it is a policy of");
+  expect_refusal("evaluate alone.h5", "has no configuration, like all files of earlier versions");
 }
 
 TEST_F(Program, TrainsAnAlgorithmOnAnEnvironment) {
@@ -1085,7 +1085,7 @@ TEST_F(Program, TellsRunsOfOtherDatasetsApart) {
   EXPECT_THAT(content(here_ / "a/config.toml"), HasSubstr("inputs = \"agent.replay.dataset "));
   // The memory that a checkpoint lacks would be filled from another dataset.
   const std::string on = "train --quiet --set train.total_steps=1280 --resume ";
-  expect_refusal(on + "a", "the dataset as it is now; --any-build goes on all the same");
+  expect_refusal(on + "a", "the dataset as it is now; --any-build resumes anyway");
   EXPECT_EQ(run(on + "b").status, 0);
   EXPECT_EQ(run(on + "a --any-build").status, 0);
 }

@@ -108,7 +108,7 @@ TEST_F(Files, ADatasetOfAnotherTaskIsRefused) {
   const std::string use = std::string(kTiny) + "--set agent.replay.dataset=e.h5 --out ";
   expect_refusal(use + "a", "agent.replay.dataset: e.h5: the episodes are of another task: ");
   expect_refusal(use + "a", "env.task.max_steps is 3 there, but ");
-  expect_refusal(use + "a", "agent.replay.dataset_check=false takes it all the same");
+  expect_refusal(use + "a", "agent.replay.dataset_check=false accepts it");
   EXPECT_FALSE(std::filesystem::exists(here_ / "a"));
   EXPECT_EQ(run(use + "a --set agent.replay.dataset_check=false").status, 0);
   expect_refusal("dataset check e.h5 --env BitFlip-v0 --set env.bits=4", "env.task.max_steps is 3 there, but 0 here");

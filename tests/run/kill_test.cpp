@@ -132,7 +132,7 @@ TEST_P(KilledOrCutOff, AtRandomMomentsEndsAtTheSameBits) {
       kill(child, SIGKILL);
       status = wait_for(child);
       ASSERT_TRUE(status == 0 || status == -SIGKILL) << "status " << status << ": " << errors();
-      ASSERT_THAT(errors(), Not(HasSubstr("going on from"))) << "rows of a checkpoint are lost";
+      ASSERT_THAT(errors(), Not(HasSubstr("resuming from"))) << "rows of a checkpoint are lost";
       if (power_fails) unsynced_->lose();
       if (status != -SIGKILL) continue;
       ++kills;
@@ -187,7 +187,7 @@ TEST_F(Killed, GoesOnFromACheckpointWhoseRowsAreThere) {
               testing::AllOf(HasSubstr("eval.csv holds 0 of the "), HasSubstr("no older checkpoint has all")));
 
   EXPECT_EQ(run({"train", "--quiet", "--resume", r.string()}), 0) << errors();
-  EXPECT_THAT(errors(), testing::AllOf(HasSubstr("eval.csv holds "), HasSubstr("; going on from ")));
+  EXPECT_THAT(errors(), testing::AllOf(HasSubstr("eval.csv holds "), HasSubstr("; resuming from ")));
   expect_same_run("whole", "r");
 }
 
@@ -212,7 +212,7 @@ TEST_F(Killed, RefusesToGoOnAsAnotherRun) {
     EXPECT_EQ(run(words), 2);
     EXPECT_THAT(errors(), HasSubstr(sentence));
   };
-  refused({"train", "--resume", r}, r + " has finished; to train on, give it more");
+  refused({"train", "--resume", r}, r + " has finished; to continue training: ");
   refused({"train", "--resume", r, "--set", "agent.dqn.gamma=0.5"}, "agent.dqn.gamma is 0.99 in config.toml, but 0.5");
   refused({"train", "--resume", (here_ / "none").string()}, "is not a run directory: it holds no config.toml");
 
@@ -225,7 +225,7 @@ TEST_F(Killed, RefusesToGoOnAsAnotherRun) {
     set_content(here_ / "r/config.toml", text);
   };
   edit("hidden = [16]", "hidden = [32]");
-  refused({"train", "--resume", r}, "checkpoint.h5, but [32] in the run to go on");
+  refused({"train", "--resume", r}, "checkpoint.h5, but [32] in the resumed run");
   set_content(here_ / "r/config.toml", config);
 
   // Damage.

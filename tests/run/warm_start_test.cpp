@@ -107,7 +107,7 @@ TEST(WarmStart, SaysWhatDoesNotFit) {
   };
   EXPECT_THAT(message("nowhere"), HasSubstr("agent.hiro.low.policy = \"" + (dir / "nowhere").string() +
                                             "\": " + (dir / "nowhere").string() + " is not a run directory"));
-  EXPECT_THAT(message("normalized"), HasSubstr("it acts with normalizer/"));
+  EXPECT_THAT(message("normalized"), HasSubstr("it has normalizer/"));
   EXPECT_EQ(message("flat", {"agent.hiro.low.sac.pi.hidden=[9]"}),
             "agent.hiro.low.policy = \"" + (dir / "flat").string() + "\": its pi/W0 is 8x6; expected 9x6");
   // The same shape, but other functions of it.
