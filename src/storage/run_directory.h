@@ -4,15 +4,14 @@
 //   train.csv     means between two evaluations: loss, training episodes (with exploration), rates
 //   eval.csv      the evaluation curve; the same bits for the same configuration, but for wall_seconds
 //   events.out.tfevents.*   the same for TensorBoard
-//   policy.h5     the policy as it was last: at evaluations, checkpoints and on every way out; stands alone
-//   episodes.h5   recorded episodes, if train.record asks for them; in parts below episodes/ while the run goes on
-//   films/        step_<n>.mp4: an evaluation episode of the policy after so many transitions, if train.film_every asks
-//                 for them
+//   policy.h5     the latest policy, saved at evaluations, checkpoints and every exit; needs no other file
+//   episodes.h5   recorded episodes, with train.record; during the run in part files in episodes/
+//   films/        step_<n>.mp4: an evaluation episode of the policy after n transitions, with train.film_every
 //   checkpoint.h5 everything that the rest of the run depends on; checkpoint_<step>.h5 are older ones
 //   result.json   written at the end: why training ended, and the final evaluation
-//   result_<n>.json   the result that the run had after n transitions, before it was resumed with more to do
+//   result_<n>.json   the result after n transitions of a finished run that was continued
 //
-// A figure keeps the runs of a setting in one directory, and the setting's configuration beside them as setting.toml.
+// A figure has one directory for the runs of a setting, with the setting's configuration as setting.toml.
 #pragma once
 
 namespace goalpost {

@@ -206,7 +206,8 @@ TEST(HerSampler, DrawsGoalsThatHadBeenReachedAgainOnRequest) {
 }
 
 // In episodes of 12 steps with a radius that three steps lie within, 3 of the 12 - t goals after step t > 0 had been
-// reached before it. A relabeled transition keeps its original goal if so many redraws and the first draw all hit one.
+// reached before it. A relabeled transition keeps its original goal if the first draw and all redraws give a reached
+// one.
 TEST(HerSampler, DrawsAgainAsOftenAsAsked) {
   EnvSpec spec = script_spec(12, true);
   spec.goal.radius = Scalar(3.5);

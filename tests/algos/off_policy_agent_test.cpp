@@ -49,7 +49,7 @@ TEST(OffPolicyAgent, ShowsTheLearnerObservationsWithTheGoalBelow) {
   EXPECT_EQ(seen.at(0), expected);
 }
 
-// What both the task and the time limit end has ended; what the time limit alone has cut goes on.
+// A step ends the task if the task's end and the time limit coincide, and does not if the time limit alone truncates.
 TEST(OffPolicyAgent, TheTasksEndCountsAndTheTimeLimitDoesNot) {
   for (const bool terminated : {false, true})
     for (const bool truncated : {false, true}) {

@@ -12,8 +12,8 @@
 namespace goalpost::test {
 namespace {
 
-// The second transition ended the task; the others go on (or were cut by the time limit, which is the same). At the
-// first successor the first target critic says less, at the third the second one.
+// The second transition ended the task; the others did not (a truncation by the time limit is the same). At the first
+// successor the first target critic is lower, at the third the second one.
 const std::vector<Transition> kTransitions = {
     {0.8, 0.5, -1, -1.3, 0}, {-0.4, -0.9, 0.5, -0.7, 1}, {0.3, 0.1, -0.2, 1.1, 0}};
 

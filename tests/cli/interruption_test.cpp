@@ -1,5 +1,4 @@
-// Runs that are stopped, go on and are changed on the way, and output that cannot be written: the program as its users
-// meet it.
+// Runs that are stopped, resumed and changed in between, and output that cannot be written, tested through the program.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>

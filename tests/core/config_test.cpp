@@ -54,7 +54,7 @@ struct Forgetful {
 static_assert(!complete<Forgetful>, "a member without an entry is noticed");
 static_assert(Config<Outer> && !Config<int>);
 
-// Writes down what it visits, and sets what it is told to.
+// Records the visited fields, and sets the given ones.
 class Recorder final : public ConfigVisitor {
  public:
   std::vector<std::string> lines;

@@ -1,8 +1,8 @@
 // The ant's worlds against numbers measured with the original models (HIRO's released code and Gymnasium-Robotics, both
 // on MuJoCo 2.2.2), and hand-worked examples of goals, sensors and ends.
 //
-// GOALPOST_RANDOM_STEPS=100000 build/unit_tests --gtest_filter='*AntRandom*' takes the worlds through so many random
-// steps each, instead of a few hundred.
+// GOALPOST_RANDOM_STEPS=100000 build/unit_tests --gtest_filter='*AntRandom*' takes this number of random steps in
+// each world, instead of a few hundred.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>

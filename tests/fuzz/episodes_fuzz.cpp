@@ -1,7 +1,7 @@
 // HDF5 files, ours and those of other libraries, read as episodes, as a D4RL file, as Minari's and as a checkpoint: a
 // sentence or a whole dataset, nothing else. All of it is tried in a copy of the process, as the readers would do
-// themselves, since HDF5 crashes on some inputs; the copy goes on to the next input unless it crashes. A crash counts
-// only if the memory or the code is ours. libFuzzer sees the coverage of the copy, as they share its counters.
+// themselves, since HDF5 crashes on some inputs; the copy continues with the next input unless it crashes. A crash
+// counts only if the memory or the code is ours. libFuzzer sees the coverage of the copy, as they share its counters.
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <sys/mman.h>
@@ -27,8 +27,8 @@
 #include "storage/try_reading.h"
 
 #ifdef GOALPOST_LIBFUZZER
-// libFuzzer's counters of edges, one byte each, as they are told to it (the linker wraps that function); and where its
-// handlers of crashes are put.
+// libFuzzer's counters of edges, one byte each, as they are registered (the linker wraps that function); and where its
+// handlers of crashes are registered.
 extern "C" {
 void __real___sanitizer_cov_8bit_counters_init(std::uint8_t* begin, std::uint8_t* end);
 void __wrap___sanitizer_cov_8bit_counters_init(std::uint8_t* begin, std::uint8_t* end);

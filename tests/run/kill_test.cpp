@@ -1,4 +1,4 @@
-// The program killed without warning while it trains: what is left goes on to the bits of a run that was never killed.
+// The program is killed during training: the resumed run ends with the bits of a run that was never killed.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

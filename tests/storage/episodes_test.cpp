@@ -141,7 +141,7 @@ TEST(Episodes, OfAResumedRunAreThoseOfAnUninterruptedOne) {
     r.recorder.finish();
   }
   EXPECT_TRUE(content(episode_file(whole.path())) == content(episode_file(cut.path())));
-  // A finished run that goes on from the same place.
+  // A finished run that continues from the same step.
   Recording again(cut.path());
   EXPECT_THAT(message_of<std::runtime_error>([&] {
                 std::filesystem::remove(episode_file(cut.path()));

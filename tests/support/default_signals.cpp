@@ -1,5 +1,5 @@
-// Tests send signals to the program, which goes on ignoring what it is started to ignore; a shell starts its background
-// jobs so.
+// Tests send signals to the program. It keeps ignoring the signals that are ignored at its start, as in background jobs
+// of a shell.
 #include <csignal>
 
 namespace {
