@@ -5,6 +5,7 @@
 
 #include "core/check.h"
 #include "core/parallel.h"
+#include "core/thread_pool.h"
 
 namespace goalpost {
 namespace {

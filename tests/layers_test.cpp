@@ -76,7 +76,7 @@ const std::vector<Foreign> kForeign = {
     {{"libavcodec/", "libavformat/", "libavutil/", "libswscale/"}, {"src/render/video."}},
     {{"dlfcn.h", "GL/", "EGL/"}, {"src/render/renderer."}},
     {{"Random123/"}, {"src/core/rng.cpp"}},
-    {{"omp.h"}, {"src/core/parallel.cpp"}},
+    {{"omp.h"}, {"src/core/parallel.cpp", "src/core/thread_pool.cpp"}},
 };
 
 struct Include {

@@ -20,7 +20,7 @@
 #include "cli/train_progress.h"
 #include "core/check.h"
 #include "core/number.h"
-#include "core/parallel.h"
+#include "core/processors.h"
 #include "core/text.h"
 #include "report/collect.h"
 #include "report/group.h"

@@ -9,7 +9,7 @@
 #include "algos/off_policy_agent.h"
 #include "algos/registry.h"
 #include "autodiff/gemm.h"
-#include "core/parallel.h"
+#include "core/thread_pool.h"
 #include "envs/classic/bit_flip.h"
 #include "envs/classic/point_reach.h"
 #include "envs/registry.h"
