@@ -10,8 +10,8 @@
 #include <string>
 #include <utility>
 
-#include "algos/schedule.h"
 #include "core/check.h"
+#include "core/schedule.h"
 
 namespace goalpost {
 namespace {
