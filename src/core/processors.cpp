@@ -49,9 +49,9 @@ int usable_processors() {
   int processors = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   // More processors than a cpu_set_t names need a larger set.
   for (int most = 1024; most <= 1 << 20; most *= 4) {
-    cpu_set_t* set = CPU_ALLOC(static_cast<std::size_t>(most));
+    cpu_set_t* set = CPU_ALLOC(most);
     if (set == nullptr) break;
-    const std::size_t bytes = CPU_ALLOC_SIZE(static_cast<std::size_t>(most));
+    const std::size_t bytes = CPU_ALLOC_SIZE(most);
     const bool known = sched_getaffinity(0, bytes, set) == 0;
     if (known) processors = CPU_COUNT_S(bytes, set);
     CPU_FREE(set);
