@@ -43,7 +43,7 @@ struct Scene {
   Shape& add(Shape::Kind kind, const Eigen::Vector3d& size, const Eigen::Vector3d& position, Color color);
   /// A capsule, cylinder or arrow from one point to another. Nothing is added if they are the same.
   void connect(Shape::Kind kind, double radius, const Eigen::Vector3d& from, const Eigen::Vector3d& to, Color color);
-  /// Turns the camera so that a box is seen whole in a picture of 4:3.
+  /// Turns the camera so that a box is seen whole in an image of 4:3.
   void frame(const Eigen::Vector3d& low, const Eigen::Vector3d& high, double azimuth, double elevation);
 };
 

@@ -1,4 +1,4 @@
-// Films an evaluation episode every train.film_every transitions: films/step_<n>.mp4.
+// Records a video of an evaluation episode every train.film_every transitions: films/step_<n>.mp4.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 #include "algos/agent.h"
 #include "core/rng.h"
 #include "envs/vector_env.h"
-#include "render/film.h"
+#include "render/video_recorder.h"
 #include "train/callback.h"
 
 namespace goalpost {
@@ -16,11 +16,11 @@ namespace goalpost {
 /// Always the same start and goal, of an environment and with random numbers that the run does not share.
 class VideoCallback final : public TrainCallback {
  public:
-  /// @param stop asked now and then; when true a film ends early
-  /// @throws UsageError if nothing can be filmed here
+  /// @param stop asked now and then; when true a video ends early
+  /// @throws UsageError if nothing can be rendered here
   VideoCallback(const EnvFactory& make_env, Agent& agent, std::int64_t every, Rng rng, std::function<bool()> stop);
 
-  /// @param begin where this process takes the run up: what is filmed by then is not filmed again
+  /// @param begin where this process takes the run up: what is recorded by then is not recorded again
   void record_in(const std::filesystem::path& run_directory, std::int64_t begin);
   void on_evaluation(const TrainProgress& p, const Evaluation& e, const Metrics& metrics) override;
 
@@ -30,7 +30,7 @@ class VideoCallback final : public TrainCallback {
   Rng rng_;
   std::function<bool()> stop_;
   VectorEnv env_;
-  Film film_;
+  VideoRecorder recorder_;
   std::filesystem::path directory_;
 };
 

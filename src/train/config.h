@@ -104,7 +104,7 @@ constexpr auto fields(const TrainConfig*) {
           .without_effect()
           .changeable_on_resume(),
       field("film_every", &TrainConfig::film_every,
-            "transitions between two films of an evaluation episode, films/step_<n>.mp4, made after the next "
+            "transitions between two videos of an evaluation episode, films/step_<n>.mp4, made after the next "
             "evaluation; 0: none. Results do not depend on it",
             0, 1e15)
           .without_effect()

@@ -13,6 +13,7 @@
 #include "envs/classic/bit_flip.h"
 #include "envs/classic/point_reach.h"
 #include "envs/registry.h"
+#include "envs/vector_env.h"
 #include "support/matrices.h"
 #include "support/settings.h"
 #include "support/state.h"
