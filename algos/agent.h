@@ -9,7 +9,7 @@
 #include "core/metrics.h"
 #include "core/rng.h"
 #include "core/state.h"
-#include "envs/vector_env.h"
+#include "envs/step.h"
 
 namespace goalpost {
 
@@ -84,9 +84,6 @@ class Agent {
   virtual std::vector<HistogramSample> histogram_samples() { return {}; }
   virtual void visit_policy(StateVisitor& v) = 0;
   virtual void visit_state(StateVisitor& v) = 0;
-  /// The current sub-goal as a target observation [obs]; NaN where unconstrained. Used for rendering.
-  /// @returns false if the agent sets no sub-goals
-  virtual bool subgoal(Mode, Index /*lane*/, VectorRef /*obs*/) const { return false; }
   /// Policies of earlier runs to load before training.
   virtual std::vector<WarmStart> warm_starts() { return {}; }
   /// visit_state without the replay buffer: for a resumed run that collects new transitions first.

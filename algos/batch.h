@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "autodiff/tape.h"
-#include "envs/space.h"
+#include "envs/spec.h"
 
 namespace goalpost {
 

@@ -16,7 +16,7 @@
 #include <memory>
 
 #include "algos/agent.h"
-#include "algos/schedule.h"
+#include "core/schedule.h"
 #include "nn/mlp.h"
 #include "nn/optimizer.h"
 

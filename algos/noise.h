@@ -3,7 +3,7 @@
 
 #include "core/matrix.h"
 #include "core/rng.h"
-#include "envs/space.h"
+#include "envs/spec.h"
 
 namespace goalpost {
 

@@ -11,7 +11,7 @@
 #include "core/config.h"
 #include "core/rng.h"
 #include "core/state.h"
-#include "envs/vector_env.h"
+#include "envs/step.h"
 
 namespace goalpost {
 

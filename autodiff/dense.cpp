@@ -2,7 +2,7 @@
 
 #include "autodiff/gemm.h"
 #include "autodiff/ops.h"
-#include "core/parallel.h"
+#include "core/thread_pool.h"
 
 namespace goalpost {
 namespace {

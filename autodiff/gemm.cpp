@@ -8,7 +8,7 @@
 
 #include "autodiff/kernels.h"
 #include "core/check.h"
-#include "core/parallel.h"
+#include "core/thread_pool.h"
 
 namespace goalpost {
 namespace {

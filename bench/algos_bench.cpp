@@ -14,7 +14,7 @@
 #include "algos/td3.h"
 #include "autodiff/gemm.h"
 #include "bench/support.h"
-#include "core/parallel.h"
+#include "core/thread_pool.h"
 #include "envs/classic/bit_flip.h"
 #include "envs/mujoco/ant_maze.h"
 #include "envs/vector_env.h"

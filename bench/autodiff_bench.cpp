@@ -3,7 +3,7 @@
 #include "autodiff/gemm.h"
 #include "autodiff/ops.h"
 #include "bench/support.h"
-#include "core/parallel.h"
+#include "core/thread_pool.h"
 
 namespace goalpost::bench {
 namespace {

@@ -8,20 +8,10 @@
 
 #include "core/rng.h"
 #include "core/state.h"
-#include "envs/space.h"
+#include "envs/spec.h"
+#include "envs/step.h"
 
 namespace goalpost {
-
-struct Scene;  // envs/scene.h
-enum class GoalMark : int;
-
-struct StepResult {
-  Scalar reward = 0;
-  bool terminated = false;  ///< the task's own end; never the time limit
-  bool success = false;
-  /// The episode ended by a failure, e.g. a crash: terminated whatever the goal, and so is its reward; no success.
-  bool failed = false;
-};
 
 /// Where an observation is written: columns owned by the caller; goals have 0 rows if the task has none.
 struct ObsOut {
@@ -31,7 +21,8 @@ struct ObsOut {
 /// An action in the environment's unit. Environments compute in double; observations are rounded to Scalar.
 using ActionRef = Eigen::Ref<const Eigen::VectorXd>;
 
-/// One environment. Not thread-safe; VectorEnv gives each lane its own.
+/// One environment. Not thread-safe; VectorEnv gives each lane its own. An environment that can be rendered also
+/// implements Drawable (envs/drawable.h).
 /// Contract, checked for every registered environment by tests/envs/contract_test.cpp:
 ///   reset depends only on its Rng, step only on visited state and action; step never resets; no time limit inside;
 ///   goal-conditioned: unless the step failed, its reward equals spec().goal.reward(achieved after, desired, radius)
@@ -62,16 +53,6 @@ class Env {
   virtual void get_coordinates(std::span<double>) const {}
   /// Moves the world to these coordinates; everything that follows from them is computed anew, the goal stays.
   virtual void set_coordinates(std::span<const double>) {}
-
-  /// Appends the world as it stands to a scene and sets its camera; goals are left to the functions below. What draws
-  /// nothing, as here, cannot be rendered. Nothing that step depends on changes.
-  virtual void draw(Scene&) const {}
-  /// Appends a mark where a goal [goal.dim] lies in the world.
-  virtual void draw_goal(ConstVectorRef /*goal*/, GoalMark, Scene&) const {}
-  /// Appends the goals of the running episode; here the desired one (envs/scene.cpp).
-  virtual void draw_goals(Scene& scene) const;
-  /// Appends a mark where what acts would be observed like this; NaN: numbers of which nothing is asked.
-  virtual void draw_subgoal(ConstVectorRef /*obs*/, GoalMark, Scene&) const {}
 };
 
 using EnvFactory = std::function<std::unique_ptr<Env>()>;

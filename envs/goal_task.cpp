@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "core/check.h"
-#include "envs/scene.h"
+#include "envs/drawable.h"
 
 namespace goalpost {
 namespace {
@@ -31,7 +31,7 @@ EnvSpec make_spec(EnvSpec spec, const GoalTaskConfig& c) {
   return spec;
 }
 
-class GoalTask final : public Env {
+class GoalTask : public Env {
  public:
   GoalTask(std::unique_ptr<Env> env, const GoalTaskConfig& c, std::shared_ptr<const Offsets> offsets)
       : env_(std::move(env)),
@@ -77,9 +77,7 @@ class GoalTask final : public Env {
     return result;
   }
 
-  std::size_t kind() const override {
-    return waypoints_ > 1 || subtasks_ > 1 ? static_cast<std::size_t>(link_) : env_->kind();
-  }
+  std::size_t kind() const override { return waypoints_ > 1 || subtasks_ > 1 ? link_ : env_->kind(); }
 
   void observe(ObsOut out) const override {
     out.obs = obs_;
@@ -109,18 +107,11 @@ class GoalTask final : public Env {
     look();
   }
 
-  void draw(Scene& scene) const override { env_->draw(scene); }
-  void draw_goal(ConstVectorRef goal, GoalMark mark, Scene& scene) const override {
-    env_->draw_goal(goal, mark, scene);
-  }
-  // All points of the chain that are still ahead, too.
-  void draw_goals(Scene& scene) const override {
-    if (spec_.goal.dim == 0) return;
-    for (std::uint64_t i = link_ + 1; i < waypoints_; ++i) env_->draw_goal(waypoint(i), GoalMark::waypoint, scene);
-    env_->draw_goal(goal_, GoalMark::desired, scene);
-  }
-  void draw_subgoal(ConstVectorRef obs, GoalMark mark, Scene& scene) const override {
-    env_->draw_subgoal(obs, mark, scene);
+ protected:
+  std::vector<Vector> waypoints_ahead() const {
+    std::vector<Vector> ahead;
+    for (std::uint64_t i = link_ + 1; i < waypoints_; ++i) ahead.push_back(waypoint(i));
+    return ahead;
   }
 
  private:
@@ -150,6 +141,28 @@ class GoalTask final : public Env {
   std::uint64_t link_ = 0, goes_on_ = 0;  // of the chain: which sub-task this is, whether the next is in the same world
   Vector obs_, achieved_, own_goal_, goal_;
   Vector start_, way_;  // where the line to the goal begins, and its length
+};
+
+// Around an environment that can be drawn.
+class DrawableGoalTask final : public GoalTask, public Drawable {
+ public:
+  DrawableGoalTask(std::unique_ptr<Env> env, const Drawable& drawing, const GoalTaskConfig& c,
+                   std::shared_ptr<const Offsets> offsets)
+      : GoalTask(std::move(env), c, std::move(offsets)), drawing_(drawing) {}
+
+  void draw(Scene& scene) const override { drawing_.draw(scene); }
+  void draw_goal(ConstVectorRef goal, GoalMark mark, Scene& scene) const override {
+    drawing_.draw_goal(goal, mark, scene);
+  }
+  void draw_waypoints(Scene& scene) const override {
+    for (const Vector& waypoint : waypoints_ahead()) drawing_.draw_goal(waypoint, GoalMark::waypoint, scene);
+  }
+  void draw_subgoal(ConstVectorRef obs, GoalMark mark, Scene& scene) const override {
+    drawing_.draw_subgoal(obs, mark, scene);
+  }
+
+ private:
+  const Drawable& drawing_;  // of the environment that GoalTask owns
 };
 
 Offsets make_offsets(Env& env, const GoalTaskConfig& c, Rng rng) {
@@ -202,7 +215,12 @@ EnvFactory with_goal_task(EnvFactory make, const GoalTaskConfig& c, Rng rng) {
   const std::string problem = goal_task_problem(c, env->spec());
   GP_CHECK(problem.empty(), problem);
   const auto offsets = std::make_shared<const Offsets>(make_offsets(*env, c, rng));
-  return [=] { return std::make_unique<GoalTask>(make(), c, offsets); };
+  return [=]() -> std::unique_ptr<Env> {
+    std::unique_ptr<Env> world = make();
+    if (const auto* drawing = dynamic_cast<const Drawable*>(world.get()))
+      return std::make_unique<DrawableGoalTask>(std::move(world), *drawing, c, offsets);
+    return std::make_unique<GoalTask>(std::move(world), c, offsets);
+  };
 }
 
 }  // namespace goalpost

@@ -5,8 +5,6 @@
 #include <cmath>
 #include <numbers>
 
-#include "envs/env.h"
-
 namespace goalpost {
 
 using Eigen::Vector3d;
@@ -96,14 +94,6 @@ void mark_floor(Scene& scene, const Vector3d& at, double radius, double pin, Goa
     scene.add(Shape::Kind::cylinder, {radius, radius, 0.01 * pin}, at + 0.03 * pin * up, faded(color, 0.35f));
   scene.connect(Shape::Kind::cylinder, 0.03 * pin, at, at + pin * up, color);
   scene.add(Shape::Kind::sphere, Vector3d::Constant(0.12 * pin), at + pin * up, color);
-}
-
-void Env::draw_goals(Scene& scene) const {
-  const EnvSpec& s = spec();
-  if (s.goal.dim == 0) return;
-  Vector obs(s.obs_dim), achieved(s.goal.dim), desired(s.goal.dim);
-  observe({obs, achieved, desired});
-  draw_goal(desired, GoalMark::desired, scene);
 }
 
 }  // namespace goalpost

@@ -5,6 +5,7 @@
 
 #include "core/check.h"
 #include "core/parallel.h"
+#include "core/thread_pool.h"
 
 namespace goalpost {
 namespace {
@@ -29,7 +30,7 @@ VectorEnv::VectorEnv(const EnvFactory& make, int lanes, Rng rng, int threads) : 
   for (int i = 0; i < lanes; ++i) envs_.push_back(make());
   const EnvSpec& s = spec();
   GP_CHECK(s.max_steps > 0, s.name, ": max_steps = ", s.max_steps, "; expected a positive number");
-  const std::size_t n = static_cast<std::size_t>(lanes);
+  const std::size_t n = envs_.size();
   steps_.assign(n, 0);
   first_.assign(n, 1);
   kinds_.assign(n, 0);
@@ -60,10 +61,9 @@ void VectorEnv::reset() {
 }
 
 template <class F>
-void VectorEnv::in_lane(Index i, F f) {
-  const std::size_t lane = static_cast<std::size_t>(i);
+void VectorEnv::in_lane(Index lane, F f) {
   const auto told = [&](const char* what) {
-    return detail::concatenate(what, " (seed ", rngs_[lane].seed(), ", lane ", i, ", step ", steps_[lane],
+    return detail::concatenate(what, " (seed ", rngs_[lane].seed(), ", lane ", lane, ", step ", steps_[lane],
                                " of its episode)");
   };
   try {
@@ -75,16 +75,15 @@ void VectorEnv::in_lane(Index i, F f) {
   }
 }
 
-void VectorEnv::restart(Index i, bool anew) {
-  const std::size_t lane = static_cast<std::size_t>(i);
+void VectorEnv::restart(Index lane, bool anew) {
   steps_[lane] = 0;
   first_[lane] = 1;
-  in_lane(i, [&](Env& env) {
+  in_lane(lane, [&](Env& env) {
     if (anew)
       env.reset_world(rngs_[lane]);
     else
       env.reset(rngs_[lane]);
-    env.observe(column(obs_, i));
+    env.observe(column(obs_, lane));
   });
 }
 
@@ -141,50 +140,47 @@ void VectorEnv::take_action(Index i, ConstVectorRef action) {
                                                                (space.high - space.low).cast<double>().array();
 }
 
-void VectorEnv::step_lane(Index i) {
-  const std::size_t lane = static_cast<std::size_t>(i);
-  copy_column(obs_, step_.before, i);
+void VectorEnv::step_lane(Index lane) {
+  copy_column(obs_, step_.before, lane);
   ++steps_[lane];
   step_.unstable[lane] = 0;
   const auto step = [&](Env& env) {
     const EnvSpec& s = env.spec();
     kinds_[lane] = env.kind();
-    const StepResult result = env.step(unit_action_.col(i));
-    env.observe(column(step_.after, i));
-    if (!std::isfinite(result.reward) || !step_.after.obs.col(i).allFinite() ||
-        !step_.after.achieved.col(i).allFinite())
+    const StepResult result = env.step(unit_action_.col(lane));
+    env.observe(column(step_.after, lane));
+    if (!std::isfinite(result.reward) || !step_.after.obs.col(lane).allFinite() ||
+        !step_.after.achieved.col(lane).allFinite())
       throw NumericsError(detail::concatenate(s.name, ": the ", std::isfinite(result.reward) ? "observation" : "reward",
                                               " is not finite"));
-    step_.reward(0, i) = result.reward;
+    step_.reward(0, lane) = result.reward;
     step_.terminated[lane] = result.terminated;
     step_.truncated[lane] = !result.terminated && steps_[lane] >= static_cast<std::uint64_t>(s.max_steps);
     step_.success[lane] = result.success;
     step_.failed[lane] = result.failed;
     chain_ended_[lane] = step_.ended(lane) && !env.chain_goes_on();
-    if (coordinates_.cols() > 0)
-      env.get_coordinates({coordinates_.col(i).data(), static_cast<std::size_t>(coordinates_.rows())});
+    if (coordinates_.cols() > 0) env.get_coordinates(std::span(coordinates_.col(lane).data(), coordinates_.rows()));
   };
   try {
-    in_lane(i, step);
+    in_lane(lane, step);
   } catch (const std::runtime_error& e) {
     if (!cut_unstable_) throw;
-    cut(i, e.what());
+    cut(lane, e.what());
   }
 
   if (step_.ended(lane)) {
-    if (before_restart_) before_restart_(static_cast<int>(i), *envs_[lane]);
-    restart(i, step_.is_unstable(lane));
+    if (before_restart_) before_restart_(static_cast<int>(lane), *envs_[lane]);
+    restart(lane, step_.is_unstable(lane));
   } else {
-    copy_column(step_.after, obs_, i);
+    copy_column(step_.after, obs_, lane);
     first_[lane] = 0;
   }
 }
 
-void VectorEnv::cut(Index i, const char* reason) {
-  const std::size_t lane = static_cast<std::size_t>(i);
+void VectorEnv::cut(Index lane, const char* reason) {
   instability_[lane] = reason;
-  copy_column(step_.before, step_.after, i);
-  step_.reward(0, i) = 0;
+  copy_column(step_.before, step_.after, lane);
+  step_.reward(0, lane) = 0;
   step_.terminated[lane] = step_.success[lane] = step_.failed[lane] = 0;
   step_.truncated[lane] = step_.unstable[lane] = chain_ended_[lane] = 1;
 }

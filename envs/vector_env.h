@@ -8,28 +8,9 @@
 #include <vector>
 
 #include "envs/env.h"
+#include "envs/step.h"
 
 namespace goalpost {
-
-/// [obs x N], [goal x N], [goal x N]; the goals have 0 rows if the task has none.
-struct ObsBatch {
-  Matrix obs, achieved, desired;
-};
-
-/// What happened in one step of all lanes. `after` is the true successor, never the first observation of a new episode.
-struct StepBatch {
-  ObsBatch before;
-  Matrix action;  ///< [act x N], in [-1, 1] or an index
-  Matrix reward;  ///< [1 x N]
-  /// [N] task's end; time limit; goal reached after the step; ended by a failure, whatever the goal
-  std::vector<std::uint8_t> terminated, truncated, success, failed;
-  ObsBatch after;
-  /// [N] 1: the simulation became unstable (VectorEnv::cut_unstable_episodes); empty: nowhere
-  std::vector<std::uint8_t> unstable = {};
-  bool ended(std::size_t lane) const { return terminated[lane] != 0 || truncated[lane] != 0; }
-  /// The lane's step is none to learn from: its episode ends before it, truncated.
-  bool is_unstable(std::size_t lane) const { return lane < unstable.size() && unstable[lane] != 0; }
-};
 
 /// N lanes stepped in parallel. The only place of time limits, restarts and action scaling.
 /// Lane i draws from rng.stream("env", i), so results do not depend on the thread count.
@@ -74,16 +55,16 @@ class VectorEnv {
   void set_coordinates(int lane, std::span<const double> values);
   /// Tells f of every lane whose episode has ended, before it is restarted; from the thread that steps the lane.
   void before_restart(std::function<void(int lane, const Env&)> f) { before_restart_ = std::move(f); }
-  Env& lane(int i) { return *envs_[static_cast<std::size_t>(i)]; }
+  Env& lane(int i) { return *envs_[i]; }
   void visit_state(StateVisitor& v);
 
  private:
   void take_action(Index i, ConstVectorRef action);  // writes step_.action and unit_action_
-  void step_lane(Index i);                           // uses unit_action_
-  void cut(Index i, const char* reason);             // ends the lane's episode before this step
-  void restart(Index i, bool anew = false);
+  void step_lane(Index lane);                        // uses unit_action_
+  void cut(Index lane, const char* reason);          // ends the lane's episode before this step
+  void restart(Index lane, bool anew = false);
   template <class F>
-  void in_lane(Index i, F f);  // f(environment), with its errors told with seed, lane and step
+  void in_lane(Index lane, F f);  // f(environment), with its errors told with seed, lane and step
 
   std::vector<std::unique_ptr<Env>> envs_;
   std::vector<Rng> rngs_;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/check.h"
+#include "core/schedule.h"
 
 namespace goalpost {
 namespace {
@@ -35,8 +36,7 @@ Adam::Adam(ParameterList parameters, const AdamConfig& config)
 double Adam::learning_rate() const {
   const double lr = static_cast<double>(c_.lr);
   if (c_.lr_steps == 0) return lr;
-  return lr + (static_cast<double>(c_.lr_end) - lr) *
-                  std::min(1.0, static_cast<double>(t_) / static_cast<double>(c_.lr_steps));
+  return LinearSchedule{.from = lr, .to = static_cast<double>(c_.lr_end), .steps = c_.lr_steps}.at(t_);
 }
 
 void Adam::step() {

@@ -7,9 +7,9 @@
 
 #include "autodiff/tape.h"
 #include "core/matrix.h"
-#include "core/parallel.h"
 #include "core/rng.h"
 #include "core/state.h"
+#include "core/thread_pool.h"
 
 namespace goalpost {
 

@@ -13,7 +13,7 @@
 #include "core/config.h"
 #include "core/matrix.h"
 #include "core/memory.h"
-#include "envs/space.h"
+#include "envs/spec.h"
 
 namespace goalpost {
 

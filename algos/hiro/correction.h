@@ -9,7 +9,7 @@
 #include "algos/hiro/subgoal_space.h"
 #include "core/matrix.h"
 #include "core/rng.h"
-#include "envs/space.h"
+#include "envs/spec.h"
 
 namespace goalpost {
 

@@ -10,8 +10,8 @@
 #include <string>
 #include <utility>
 
-#include "algos/schedule.h"
 #include "core/check.h"
+#include "core/schedule.h"
 
 namespace goalpost {
 namespace {
@@ -153,10 +153,9 @@ void Hiro::to_low_input(MatrixRef sg) const {
   for (const int dim : c_.hidden_from_low) sg.row(dim).setZero();
 }
 
-bool Hiro::subgoal(Mode mode, Index lane, VectorRef obs) const {
+void Hiro::subgoal(Mode mode, Index lane, VectorRef obs) const {
   obs.setConstant(std::numeric_limits<Scalar>::quiet_NaN());
   for (Index i = 0; i < subgoal_dim_; ++i) obs(space_.dim(i)) = points(mode)(i, lane);
-  return true;
 }
 
 // ---- remembering ----------------------------------------------------------------------------------------------------

@@ -53,16 +53,17 @@
 #include "algos/hiro/subgoal_space.h"
 #include "algos/replay_buffer.h"
 #include "algos/sampler.h"
+#include "algos/subgoal_source.h"
 #include "core/matrix.h"
 #include "core/metrics.h"
 #include "core/rng.h"
 #include "core/state.h"
-#include "envs/space.h"
-#include "envs/vector_env.h"
+#include "envs/spec.h"
+#include "envs/step.h"
 
 namespace goalpost {
 
-class Hiro final : public Agent {
+class Hiro final : public Agent, public SubgoalSource {
  public:
   /// @param lanes 0: the agent only acts; it has no buffers and no batches
   /// @throws std::invalid_argument if hiro_problem has something to say
@@ -79,7 +80,7 @@ class Hiro final : public Agent {
   void visit_state(StateVisitor& v) override;
   void visit_state_without_replay(StateVisitor& v) override;
   std::vector<WarmStart> warm_starts() override;
-  bool subgoal(Mode mode, Index lane, VectorRef obs) const override;
+  void subgoal(Mode mode, Index lane, VectorRef obs) const override;
 
   /// [subgoal x N] what each lane's low level was asked for at the last act: the change that was left.
   const Matrix& subgoals(Mode mode) const { return lanes(mode).subgoal; }

@@ -11,7 +11,7 @@
 #include "core/metrics.h"
 #include "core/rng.h"
 #include "core/state.h"
-#include "envs/space.h"
+#include "envs/spec.h"
 
 namespace goalpost {
 

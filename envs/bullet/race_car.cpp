@@ -64,6 +64,7 @@
 #include "core/check.h"
 #include "envs/bullet/race_car_driver.h"
 #include "envs/bullet/race_car_world.h"
+#include "envs/drawable.h"
 
 namespace goalpost {
 namespace {
@@ -125,7 +126,7 @@ double center_line_length() {
   return length;
 }
 
-class RaceCar final : public Env {
+class RaceCar final : public Env, public Drawable {
  public:
   RaceCar(const char* name, const RaceCarConfig& c) : spec_(make_spec(name, c)), c_(c), world_(c.movable_walls) {
     episode_.actions.reserve(2 * static_cast<std::size_t>(spec_.max_steps));
@@ -190,11 +191,10 @@ class RaceCar final : public Env {
     v.visit("actions", std::span(episode_.actions));
     v.visit("goal", std::span(goal_.data(), 2));
 
-    const auto here = static_cast<std::ptrdiff_t>(before.actions.size());
     const bool goes_on = episode_.start == before.start && episode_.actions.size() >= before.actions.size() &&
                          std::equal(before.actions.begin(), before.actions.end(), episode_.actions.begin());
     if (!goes_on) world_.set_coordinates(episode_.start);
-    for (std::size_t i = goes_on ? static_cast<std::size_t>(here) : 0; i + 1 < episode_.actions.size(); i += 2)
+    for (std::size_t i = goes_on ? before.actions.size() : 0; i + 1 < episode_.actions.size(); i += 2)
       act(episode_.actions[i], episode_.actions[i + 1]);
   }
 

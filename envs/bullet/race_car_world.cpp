@@ -175,8 +175,7 @@ void RaceCarWorld::build_car(std::span<const double> coordinates) {
   for (std::size_t i = 0; i < kLinks.size(); ++i) {
     const Link& link = kLinks[i];
     const auto number = static_cast<int>(i);
-    const btVector3 parent_center =
-        link.parent < 0 ? btVector3(0, 0, 0) : vector(kLinks[static_cast<std::size_t>(link.parent)].center);
+    const btVector3 parent_center = link.parent < 0 ? btVector3(0, 0, 0) : vector(kLinks[link.parent].center);
     const btQuaternion from_parent = rotation(link.rpy).inverse();
     const btVector3 pivot = vector(link.origin) - parent_center, to_center = vector(link.center);
     const btVector3 inertia = inertia_of(shape_of(link), link.mass);

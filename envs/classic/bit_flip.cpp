@@ -15,12 +15,12 @@
 #include <cmath>
 
 #include "core/check.h"
-#include "envs/scene.h"
+#include "envs/drawable.h"
 
 namespace goalpost {
 namespace {
 
-class BitFlip final : public Env {
+class BitFlip final : public Env, public Drawable {
  public:
   explicit BitFlip(const BitFlipConfig& c)
       : spec_{.name = "BitFlip-v0",

@@ -13,12 +13,12 @@
 #include <cmath>
 #include <numbers>
 
-#include "envs/scene.h"
+#include "envs/drawable.h"
 
 namespace goalpost {
 namespace {
 
-class Pendulum final : public Env {
+class Pendulum final : public Env, public Drawable {
  public:
   const EnvSpec& spec() const override {
     static const EnvSpec spec{

@@ -7,12 +7,12 @@
 // Mass 1 kg, drag 0.5 N·s/m, semi-implicit Euler.
 #include "envs/classic/point_reach.h"
 
-#include "envs/scene.h"
+#include "envs/drawable.h"
 
 namespace goalpost {
 namespace {
 
-class PointReach final : public Env {
+class PointReach final : public Env, public Drawable {
  public:
   const EnvSpec& spec() const override {
     static const EnvSpec spec{

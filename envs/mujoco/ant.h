@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "envs/drawable.h"
 #include "envs/env.h"
 #include "envs/mujoco/mujoco_env.h"
 
@@ -40,9 +41,7 @@ class CellMap {
         rows_(static_cast<int>(text.size()) / (columns_ + 1)) {}
   constexpr int rows() const { return rows_; }
   constexpr int columns() const { return columns_; }
-  constexpr char at(int row, int column) const {
-    return text_[static_cast<std::size_t>(row * (columns_ + 1) + column)];
-  }
+  constexpr char at(int row, int column) const { return text_[row * (columns_ + 1) + column]; }
   /// f(row, column, symbol) for every cell, row by row.
   template <class F>
   void for_each(F f) const {
@@ -66,7 +65,7 @@ std::string mjcf_box(double x, double y, double z, double half_x, double half_y,
 MujocoModel make_ant_model(AntKind kind, Integrator integrator, const AntWorld& world);
 
 /// Base of the ant's environments: the simulation, its coordinates and a step.
-class Ant : public Env {
+class Ant : public Env, public Drawable {
  public:
   static constexpr int kQpos = 15, kQvel = 14, kControls = 8, kSubsteps = 5;
 

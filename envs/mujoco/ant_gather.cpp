@@ -93,8 +93,8 @@ class AntGather final : public Ant {
   void visit_state(StateVisitor& v) override {
     sim_.visit_state(v);
     v.visit("steps", steps_);
-    v.visit("objects", std::span(objects_.data(), static_cast<std::size_t>(objects_.size())));
-    v.visit("left", std::span(left_.data(), static_cast<std::size_t>(left_.size())));
+    v.visit("objects", std::span(objects_.data(), objects_.size()));
+    v.visit("left", std::span(left_.data(), left_.size()));
   }
 
   // Apples are green balls, bombs red boxes.

@@ -145,7 +145,7 @@ class AntMaze final : public Ant {
   void visit_state(StateVisitor& v) override {
     sim_.visit_state(v);
     v.visit("steps", steps_);
-    v.visit("goal", std::span(goal_.data(), static_cast<std::size_t>(spec_.goal.dim)));
+    v.visit("goal", std::span(goal_.data(), spec_.goal.dim));
   }
 
   // An observation begins with the torso's position.
@@ -164,10 +164,8 @@ class AntMaze final : public Ant {
   Vector3d make_goal(Rng& rng) const {
     Vector3d goal = Vector3d::Map(task_.fixed_goal.data());
     if (c_.goals == AntGoals::drawn)
-      for (int i = 0; i < spec_.goal.dim; ++i) {
-        const std::size_t k = static_cast<std::size_t>(i);
-        goal(i) = task_.lowest_goal[k] + (task_.highest_goal[k] - task_.lowest_goal[k]) * double(rng.uniform());
-      }
+      for (int i = 0; i < spec_.goal.dim; ++i)
+        goal(i) = task_.lowest_goal[i] + (task_.highest_goal[i] - task_.lowest_goal[i]) * double(rng.uniform());
     return {c_.goal_x.value_or(goal.x()), c_.goal_y.value_or(goal.y()), c_.goal_z.value_or(goal.z())};
   }
 

@@ -45,6 +45,7 @@
 #include <vector>
 
 #include "core/check.h"
+#include "envs/drawable.h"
 #include "envs/mujoco/fetch_scripts.h"
 #include "envs/mujoco/mujoco_env.h"
 
@@ -157,7 +158,7 @@ EnvSpec make_spec(const World& world, FetchReward reward, int version) {
           .dt = kSubsteps * world.model->opt.timestep};
 }
 
-class Fetch final : public Env {
+class Fetch final : public Env, public Drawable {
  public:
   Fetch(std::shared_ptr<const World> world, const EnvSpec& spec, bool starts_settled, const FetchConfig& config)
       : world_(std::move(world)),
@@ -220,7 +221,7 @@ class Fetch final : public Env {
     // Poses are those of MuJoCo's last call, which in PickAndPlace is one substep behind the joints.
     v.visit("gripper_position", std::span(gripper_position_.data(), 3));
     v.visit("gripper_quaternion", std::span(gripper_quaternion_.data(), 4));
-    v.visit("observation", std::span(obs_.data(), static_cast<std::size_t>(obs_.size())));
+    v.visit("observation", std::span(obs_.data(), obs_.size()));
   }
 
   std::vector<std::string> coordinate_names() const override { return sim_.coordinate_names(); }

@@ -110,7 +110,7 @@ void MujocoSimulation::guarded(F f) {
   }
   for (int w = 0; w < mjNWARNING; ++w) {
     if (data_->warning[w].number == 0) continue;
-    const char* text = mju_warningText(w, static_cast<std::size_t>(data_->warning[w].lastinfo));
+    const char* text = mju_warningText(w, data_->warning[w].lastinfo);
     if (is_numeric(w)) throw NumericsError(message(text));
     throw std::runtime_error(message(text));
   }
@@ -132,7 +132,7 @@ void MujocoSimulation::visit_state(StateVisitor& v) {
   const mjModel& m = *model_;
   mjData& d = *data_;
   const auto visit = [&](const char* name, double* values, int n) {
-    if (n > 0) v.visit(name, std::span(values, static_cast<std::size_t>(n)));
+    if (n > 0) v.visit(name, std::span(values, n));
   };
   visit("time", &d.time, 1);
   visit("qpos", d.qpos, m.nq);

@@ -161,7 +161,7 @@ class RoboticsAntMaze final : public Ant {
   void visit_state(StateVisitor& v) override {
     sim_.visit_state(v);
     v.visit("goal", std::span(goal_.data(), 2));
-    v.visit("contacts", std::span(contacts_.data(), static_cast<std::size_t>(contacts_.size())));
+    v.visit("contacts", std::span(contacts_.data(), contacts_.size()));
   }
 
  private:

@@ -19,7 +19,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "core/check.h"
-#include "envs/space.h"
+#include "envs/spec.h"
 #include "run/experiment.h"
 #include "run/rollout.h"
 #include "storage/dataset.h"

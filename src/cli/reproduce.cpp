@@ -15,7 +15,7 @@
 #include "core/check.h"
 #include "core/config.h"
 #include "core/data_path.h"
-#include "core/parallel.h"
+#include "core/processors.h"
 #include "core/text.h"
 #include "report/collect.h"
 #include "report/figure.h"

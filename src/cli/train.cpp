@@ -20,7 +20,7 @@
 #include "cli/train_progress.h"
 #include "core/check.h"
 #include "core/number.h"
-#include "core/parallel.h"
+#include "core/processors.h"
 #include "core/text.h"
 #include "report/collect.h"
 #include "report/group.h"
@@ -218,8 +218,8 @@ void add_train_command(CLI::App& app, int& status) {
       ->transform(integer(0, 1024));
   train_command->add_option("--steps", o->steps, "transitions; short for --set train.total_steps=N");
   train_command->add_option("--threads", o->threads, "for environments and updates; short for --set train.threads=T");
-  train_command->add_option("--film-every", o->film_every,
-                            "transitions between two films of an episode; short for --set train.film_every=N");
+  train_command->add_option("--video-every,--film-every", o->film_every,
+                            "transitions between two videos of an episode; short for --set train.film_every=N");
   train_command
       ->add_option(
           "--out", o->out,

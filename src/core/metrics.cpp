@@ -10,7 +10,7 @@
 namespace goalpost {
 
 void Metrics::add(std::string_view name, double value) {
-  for (std::size_t i = 0; i < static_cast<std::size_t>(used_); ++i) {
+  for (std::int64_t i = 0; i < used_; ++i) {
     if (slots_[i].name() == name) {
       slots_[i].sum += value;
       ++slots_[i].count;
@@ -19,7 +19,7 @@ void Metrics::add(std::string_view name, double value) {
   }
   GP_CHECK(used_ < static_cast<std::int64_t>(slots_.size()), "Metrics::add: ", name, " would be name ", used_ + 1,
            "; expected at most ", slots_.size());
-  Slot& slot = slots_[static_cast<std::size_t>(used_)];
+  Slot& slot = slots_[used_];
   GP_CHECK(name.size() < slot.text_.size(), "Metrics::add: ", name, " has ", name.size(),
            " characters; expected at most ", slot.text_.size() - 1);
   slot.text_ = {};
@@ -40,7 +40,7 @@ void Metrics::visit_state(StateVisitor& v) {
   if (used_ < 0 || used_ > static_cast<std::int64_t>(slots_.size()))
     throw std::runtime_error(
         detail::concatenate("Metrics: ", used_, " names were saved; expected at most ", slots_.size()));
-  for (std::size_t i = 0; i < static_cast<std::size_t>(used_); ++i) {
+  for (std::int64_t i = 0; i < used_; ++i) {
     const StateVisitor::Scope scope(v, std::to_string(i));
     Slot& slot = slots_[i];
     std::array<std::uint64_t, sizeof(slot.text_) / 8> words;

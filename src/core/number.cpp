@@ -57,7 +57,7 @@ std::optional<std::int64_t> exact_integer(std::string_view text) {
   digits.erase(0, digits.find_first_not_of('0'));
   if (digits.empty()) return 0;
   if (exponent < 0 || static_cast<long>(digits.size()) + exponent > kMostDigits) return {};
-  digits.append(static_cast<std::size_t>(exponent), '0');
+  digits.append(exponent, '0');
   const std::string number = (negative ? "-" : "") + digits;
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);

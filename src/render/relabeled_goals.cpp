@@ -5,19 +5,20 @@
 #include <vector>
 
 #include "algos/replay_buffer.h"
+#include "envs/drawable.h"
 
 namespace goalpost {
 
-Scene relabeled_scene(VectorEnv& env, const FilmSource& source, int episodes, int batch_size, const HerConfig& her,
-                      Rng rng, const Film::Stop& stop) {
+Scene relabeled_scene(VectorEnv& env, const ActionSource& source, int episodes, int batch_size, const HerConfig& her,
+                      Rng rng, const VideoRecorder::Stop& stop) {
   const EnvSpec& spec = env.spec();
   Scene scene;
-  const Env& world = env.lane(0);
+  const Drawable& world = drawing_of(env.lane(0));
   world.draw(scene);
   std::vector<Vector> pursued;
   const std::int64_t most = std::int64_t(episodes) * spec.max_steps;
   ReplayBuffer replay(spec, {.capacity = static_cast<int>(std::min<std::int64_t>(most, 1'000'000'000))}, 1);
-  for (FilmOutcome so_far; so_far.episodes < episodes && !stop(so_far);) {
+  for (EpisodeCounts so_far; so_far.episodes < episodes && !stop(so_far);) {
     const StepBatch* step = source.step(env);
     if (step == nullptr) break;
     replay.add(*step);

@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <iterator>
+#include <stdexcept>
 
 #include "core/check.h"
 #include "envs/mujoco/mujoco_env.h"
@@ -64,9 +66,9 @@ void* software_display(void* library) {
   int count = 0;
   if (query(kMostDevices, devices.data(), &count) == 0) return nullptr;
   for (int i = 0; i < count; ++i) {
-    const char* extensions = describe(devices[static_cast<std::size_t>(i)], kExtensions);
+    const char* extensions = describe(devices[i], kExtensions);
     if (extensions != nullptr && std::strstr(extensions, "EGL_MESA_device_software") != nullptr)
-      return display(kPlatformDevice, devices[static_cast<std::size_t>(i)], nullptr);
+      return display(kPlatformDevice, devices[i], nullptr);
   }
   return nullptr;
 }
@@ -122,7 +124,7 @@ Graphics load_graphics() {
   }
   if (!g.make_current)
     g.problem = fmt::format(
-        "pictures need the graphics library {}, which cannot be loaded; on Debian `apt-get install {}` installs it",
+        "rendering needs the graphics library {}, which cannot be loaded; on Debian `apt-get install {}` installs it",
         kind.empty() ? "libOSMesa.so.8 or libEGL.so.1" : g.library,
         kind == "osmesa" ? "libosmesa6" : "libegl1 libgl1-mesa-dri");
   return g;
@@ -209,12 +211,12 @@ struct Renderer::State {
   std::unique_ptr<mjData, void (*)(mjData*)> data;
   mjvScene scene;
   mjrContext graphics;
-  Picture picture;
+  Frame frame;
 
   State(int width, int height)
       : model(mj_copyModel(nullptr, parse_mujoco_model("stage", stage(width, height)).get()), mj_deleteModel),
         data(mj_makeData(model.get()), mj_deleteData),
-        picture(width, height) {
+        frame(width, height) {
     make_current();
     mj_forward(model.get(), data.get());
     mjv_defaultScene(&scene);
@@ -230,8 +232,8 @@ struct Renderer::State {
     mjv_freeScene(&scene);
   }
 
-  void make_room(std::size_t shapes) {
-    if (static_cast<std::size_t>(scene.maxgeom) >= shapes) return;
+  void make_room(std::ptrdiff_t shapes) {
+    if (scene.maxgeom >= shapes) return;
     mjv_freeScene(&scene);
     mjv_makeScene(model.get(), &scene, static_cast<int>(2 * shapes + 100));
     scene.flags[mjRND_SHADOW] = 1;
@@ -240,17 +242,17 @@ struct Renderer::State {
 };
 
 Renderer::Renderer(int width, int height) {
-  GP_CHECK(width > 0 && height > 0, "Renderer: a picture of ", width, " x ", height, "; expected positive sizes");
+  GP_CHECK(width > 0 && height > 0, "Renderer: a frame of ", width, " x ", height, "; expected positive sizes");
   state_ = std::make_unique<State>(width, height);
 }
 
 Renderer::~Renderer() = default;
 
-const Picture& Renderer::draw(const Scene& scene, const std::string& title, const std::string& caption) {
+const Frame& Renderer::draw(const Scene& scene, const std::string& title, const std::string& caption) {
   State& s = *state_;
   make_current();
   mjr_restoreBuffer(&s.graphics);  // another renderer may have been at work
-  s.make_room(scene.shapes.size());
+  s.make_room(std::ssize(scene.shapes));
   const Camera& c = scene.camera;
   mjvCamera camera;
   mjv_defaultCamera(&camera);
@@ -272,16 +274,15 @@ const Picture& Renderer::draw(const Scene& scene, const std::string& title, cons
   s.graphics.shadowClip = static_cast<float>(c.distance);
   for (const Shape& shape : scene.shapes) fill(shape, s.scene.geoms[s.scene.ngeom++]);
 
-  const mjrRect all{0, 0, s.picture.width, s.picture.height};
+  const mjrRect all{0, 0, s.frame.width, s.frame.height};
   mjr_render(all, &s.scene, &s.graphics);
   if (!title.empty()) mjr_overlay(mjFONT_SHADOW, mjGRID_TOPLEFT, all, title.c_str(), nullptr, &s.graphics);
   if (!caption.empty()) mjr_overlay(mjFONT_SHADOW, mjGRID_BOTTOMLEFT, all, caption.c_str(), nullptr, &s.graphics);
-  mjr_readPixels(s.picture.rgb.data(), nullptr, all, &s.graphics);
-  const std::size_t row = 3 * static_cast<std::size_t>(s.picture.width);  // the lowest comes first
-  for (auto top = s.picture.rgb.begin(), bottom = s.picture.rgb.end() - static_cast<std::ptrdiff_t>(row); top < bottom;
-       top += static_cast<std::ptrdiff_t>(row), bottom -= static_cast<std::ptrdiff_t>(row))
-    std::swap_ranges(top, top + static_cast<std::ptrdiff_t>(row), bottom);
-  return s.picture;
+  mjr_readPixels(s.frame.rgb.data(), nullptr, all, &s.graphics);
+  const int row = 3 * s.frame.width;  // the lowest comes first
+  for (auto top = s.frame.rgb.begin(), bottom = s.frame.rgb.end() - row; top < bottom; top += row, bottom -= row)
+    std::swap_ranges(top, top + row, bottom);
+  return s.frame;
 }
 
 }  // namespace goalpost

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/parallel.h"
+#include "core/thread_pool.h"
 #include "run/policy_file.h"
 #include "run/run_files.h"
 #include "run/training_check.h"

@@ -6,10 +6,12 @@
 #include <cinttypes>
 #include <cstdio>
 #include <exception>
+#include <string>
 #include <utility>
 
 #include "core/check.h"
 #include "core/text.h"
+#include "envs/drawable.h"
 #include "storage/run_directory.h"
 
 namespace goalpost {
@@ -21,16 +23,13 @@ VideoCallback::VideoCallback(const EnvFactory& make_env, Agent& agent, std::int6
       rng_(rng),
       stop_(std::move(stop)),
       env_(make_env, 1, rng),
-      film_(env_.spec(), {}, 1) {
-  Scene scene;
-  env_.lane(0).draw(scene);
-  if (scene.shapes.empty())
-    throw UsageError(
-        fmt::format("train.film_every = {}, but {} does not draw itself; expected 0", every, env_.spec().name));
+      recorder_(env_.spec(), {}, 1) {
+  if (const std::string problem = drawing_problem(env_.lane(0)); !problem.empty())
+    throw UsageError(fmt::format("train.film_every = {}, but {}; expected 0", every, problem));
 }
 
 void VideoCallback::record_in(const std::filesystem::path& run_directory, std::int64_t begin) {
-  directory_ = run_directory / kFilms;
+  directory_ = run_directory / kVideos;
   std::filesystem::create_directories(directory_);
   for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
     std::int64_t step = -1;
@@ -43,10 +42,10 @@ void VideoCallback::record_in(const std::filesystem::path& run_directory, std::i
 void VideoCallback::on_evaluation(const TrainProgress& p, const Evaluation&, const Metrics&) {
   if (last_ >= 0 && p.step / every_ == last_ / every_) return;
   last_ = p.step;
-  film_.note = fmt::format("after {} steps of training", p.step);
+  recorder_.note = fmt::format("after {} steps of training", p.step);
   env_.reset(rng_);
   try {
-    film_episode(film_, agent_, env_, directory_ / fmt::format("step_{}.mp4", p.step), stop_);
+    record_episode(recorder_, agent_, env_, directory_ / fmt::format("step_{}.mp4", p.step), stop_);
   } catch (const std::exception& e) {  // e.g. a full disk; the run continues without the video
     print_error(fmt::format("goalpost: {}", e.what()));
   }

@@ -8,7 +8,7 @@
 #include "algos/agent.h"
 #include "core/rng.h"
 #include "envs/vector_env.h"
-#include "render/film.h"
+#include "render/video_recorder.h"
 #include "train/callback.h"
 
 namespace goalpost {
@@ -30,7 +30,7 @@ class VideoCallback final : public TrainCallback {
   Rng rng_;
   std::function<bool()> stop_;
   VectorEnv env_;
-  Film film_;
+  VideoRecorder recorder_;
   std::filesystem::path directory_;
 };
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "envs/vector_env.h"
+#include "envs/step.h"
 #include "storage/dataset_task.h"
 
 namespace goalpost {

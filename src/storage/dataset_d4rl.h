@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "envs/space.h"
+#include "envs/spec.h"
 #include "storage/dataset_foreign.h"
 #include "storage/hdf5_file.h"
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "envs/space.h"
+#include "envs/spec.h"
 #include "storage/episode_format.h"
 #include "storage/hdf5_file.h"
 

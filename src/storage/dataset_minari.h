@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <optional>
 
-#include "envs/space.h"
+#include "envs/spec.h"
 #include "storage/dataset_foreign.h"
 #include "storage/dataset_task.h"
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "envs/space.h"
+#include "envs/spec.h"
 
 namespace goalpost {
 

@@ -31,7 +31,7 @@
 #include <string_view>
 #include <vector>
 
-#include "envs/space.h"
+#include "envs/spec.h"
 
 namespace goalpost {
 

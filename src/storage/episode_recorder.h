@@ -15,7 +15,7 @@
 
 #include "core/matrix.h"
 #include "core/state.h"
-#include "envs/vector_env.h"
+#include "envs/step.h"
 #include "storage/episode_format.h"
 
 namespace goalpost {

@@ -1,4 +1,4 @@
-// The one interface to what attaches to the training loop: logs, recorded episodes, films, checkpoints, progress.
+// The one interface to what attaches to the training loop: logs, recorded episodes, videos, checkpoints, progress.
 #pragma once
 
 #include <cstddef>

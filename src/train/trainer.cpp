@@ -5,8 +5,8 @@
 #include <string>
 
 #include "algos/noise.h"
-#include "algos/schedule.h"
 #include "core/check.h"
+#include "core/schedule.h"
 
 namespace goalpost {
 

@@ -6,6 +6,7 @@
 #include "algos/td3.h"
 #include "envs/classic/pendulum.h"
 #include "envs/classic/point_reach.h"
+#include "envs/vector_env.h"
 #include "support/gradient_check.h"
 #include "support/levels.h"
 #include "support/matrices.h"

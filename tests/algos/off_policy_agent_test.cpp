@@ -5,7 +5,6 @@
 
 #include "algos/noise.h"
 #include "algos/registry.h"
-#include "algos/schedule.h"
 #include "envs/classic/bit_flip.h"
 #include "envs/classic/pendulum.h"
 #include "envs/classic/point_reach.h"
@@ -318,15 +317,6 @@ TEST(Noise, ReplacesWholeActionsByRandomOnesWithTheGivenProbability) {
   EXPECT_NEAR(static_cast<double>((kept == 0).count()) / 20'000, 0.3, 4 * std::sqrt(0.21 / 20'000));
   EXPECT_LT(a.minCoeff(), -0.9);
   EXPECT_GT(a.maxCoeff(), 0.9);
-}
-
-TEST(LinearSchedule, MovesLinearlyAndStays) {
-  const LinearSchedule s{.from = 1, .to = 0.2, .steps = 100};
-  EXPECT_DOUBLE_EQ(s.at(0), 1);
-  EXPECT_DOUBLE_EQ(s.at(25), 0.8);
-  EXPECT_DOUBLE_EQ(s.at(100), 0.2);
-  EXPECT_DOUBLE_EQ(s.at(1'000'000), 0.2);
-  EXPECT_DOUBLE_EQ((LinearSchedule{.from = 1, .to = 0.2, .steps = 0}.at(0)), 0.2);
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "autodiff/gemm.h"
-#include "core/parallel.h"
+#include "core/thread_pool.h"
 #include "support/matrices.h"
 
 namespace goalpost::test {

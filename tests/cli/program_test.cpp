@@ -33,7 +33,8 @@ class Program : public testing::Test {
  protected:
   Outcome run(const std::string& arguments) {
     // LeakSanitizer crashes now and then on threads of the graphics library that end as the process does.
-    const bool draws = arguments.starts_with("render") || arguments.find("film") != arguments.npos;
+    const bool draws = arguments.starts_with("render") || arguments.find("film") != arguments.npos ||
+                       arguments.find("video") != arguments.npos;
     const std::string command = "cd '" + here_.path().string() + "' && " +
                                 (draws ? "ASAN_OPTIONS=detect_leaks=0 " : "") + "'" GOALPOST_PROGRAM "' " + arguments +
                                 " > out 2> err";
@@ -830,7 +831,7 @@ TEST_F(Program, ResumesWhereTheDiskWasFull) {
   expect_same_curve("whole", "full");
 }
 
-TEST_F(Program, FilmsAPolicyAndAnEnvironment) {
+TEST_F(Program, RendersAPolicyAndAnEnvironment) {
   ASSERT_EQ(run("train bit_flip_her --set env.bits=4 --steps 200 --quiet --set train.eval_episodes=5 --set "
                 "train.final_eval_episodes=5 --out r")
                 .status,
@@ -859,7 +860,7 @@ TEST_F(Program, FilmsAPolicyAndAnEnvironment) {
 
   expect_refusal("render Pendulum-v1 --random --relabeled 20 --out c.png", "Pendulum-v1 has none");
   expect_refusal("render PointReach-v0 --random --relabeled 20 --out c.mp4", "expected a file .png");
-  expect_refusal("render BitFlip-v0 --random --out a.gif", "expected .mp4 for a film or .png");
+  expect_refusal("render BitFlip-v0 --random --out a.gif", "expected .mp4 for a video or .png");
   expect_refusal("render BitFlip-v0 --random --out no/a.mp4", "there is no directory no");
   expect_refusal("render BitFlip-v0 --out c.mp4", "expected --random, --scripted or --actions");
   expect_refusal("render BitFlp-v0 --random --out c.mp4", "did you mean BitFlip-v0?");
@@ -871,7 +872,7 @@ TEST_F(Program, FilmsAPolicyAndAnEnvironment) {
   EXPECT_FALSE(std::filesystem::exists(here_ / "c.mp4"));
 }
 
-TEST_F(Program, KeepsTheFilmSoFarWhenInterrupted) {
+TEST_F(Program, KeepsTheVideoSoFarWhenInterrupted) {
   const std::string command = "cd '" + here_.path().string() +
                               "' && exec '" GOALPOST_PROGRAM
                               "' render Pendulum-v1 --random --episodes 10000 --size 64x48 --out a.mp4 2> err";
@@ -891,29 +892,29 @@ TEST_F(Program, KeepsTheFilmSoFarWhenInterrupted) {
   EXPECT_THAT(content(here_ / "a.mp4"), HasSubstr("moov"));  // its table of contents, which is written last
 }
 
-TEST_F(Program, FilmsOnWhenItIsResumed) {
+TEST_F(Program, RecordsFurtherVideosWhenItIsResumed) {
   const std::string training =
       "train pendulum_sac --set env.task.max_steps=5 --set train.warmup_steps=100 --set train.eval_every=100 "
       "--set train.eval_episodes=2 --set train.final_eval_episodes=2 --set train.updates_per_step=0 --quiet ";
-  const auto films = [&] {
+  const auto videos = [&] {
     std::vector<std::string> names;
     for (const auto& entry : std::filesystem::directory_iterator(here_ / "r/films"))
       names.push_back(entry.path().filename());
     std::sort(names.begin(), names.end());
     return names;
   };
-  const Outcome o = run(training + "--steps 300 --film-every 200 --out r");
+  const Outcome o = run(training + "--steps 300 --video-every 200 --out r");
   ASSERT_EQ(o.status, 0) << o.err;
-  EXPECT_THAT(films(), testing::ElementsAre("step_0.mp4", "step_200.mp4"));
+  EXPECT_THAT(videos(), testing::ElementsAre("step_0.mp4", "step_200.mp4"));
   std::filesystem::remove(here_ / "r/films/step_0.mp4");
   ASSERT_EQ(run("train --quiet --resume r --set train.total_steps=500").status, 0);
-  EXPECT_THAT(films(), testing::ElementsAre("step_200.mp4", "step_400.mp4"));
+  EXPECT_THAT(videos(), testing::ElementsAre("step_200.mp4", "step_400.mp4"));
 }
 
-TEST_F(Program, SaysWhichLibraryFilmsNeed) {
+TEST_F(Program, SaysWhichLibraryRenderingNeeds) {
   ASSERT_EQ(::setenv("GOALPOST_OSMESA", "libNowhere.so", 1), 0);
   const char* sentence =
-      "pictures need the graphics library libNowhere.so, which cannot be loaded; on Debian "
+      "rendering needs the graphics library libNowhere.so, which cannot be loaded; on Debian "
       "`apt-get install libosmesa6` installs it";
   expect_refusal("render BitFlip-v0 --random --out a.mp4", sentence);
   expect_refusal("train bit_flip_her --film-every 1000", sentence);

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "envs/classic/point_reach.h"
+#include "envs/drawable.h"
 #include "envs/goal_task.h"
 #include "envs/registry.h"
 #include "envs/vector_env.h"
@@ -27,13 +28,13 @@ bool same_color(const Color& a, const Color& b) { return a.r == b.r && a.g == b.
 
 Scene world_of(const Env& env) {
   Scene scene;
-  env.draw(scene);
+  drawing_of(env).draw(scene);
   return scene;
 }
 
 std::vector<Shape> goals_of(const Env& env) {
   Scene scene;
-  env.draw_goals(scene);
+  draw_goals(env, scene);
   return scene.shapes;
 }
 
@@ -200,10 +201,10 @@ TEST(DrawnSubgoal, StandsWhereTheObservationWouldBe) {
   const std::unique_ptr<Env> env = entry.world(*entry.settings())();
   Vector obs = Vector::Constant(env->spec().obs_dim, std::numeric_limits<Scalar>::quiet_NaN());
   Scene none, some;
-  env->draw_subgoal(obs, GoalMark::subgoal, none);
+  drawing_of(*env).draw_subgoal(obs, GoalMark::subgoal, none);
   EXPECT_TRUE(none.shapes.empty());
   obs.head<3>() << 3, -2, Scalar(0.5);
-  env->draw_subgoal(obs, GoalMark::subgoal, some);
+  drawing_of(*env).draw_subgoal(obs, GoalMark::subgoal, some);
   ASSERT_FALSE(some.shapes.empty());
   EXPECT_EQ(some.shapes[0].position, Vector3d(3, -2, 0.5));
   EXPECT_TRUE(same_color(some.shapes[0].color, color_of(GoalMark::subgoal)));
@@ -225,7 +226,7 @@ TEST(VectorEnv, ShowsTheEndOfAnEpisodeBeforeItBeginsAnew) {
   EXPECT_TRUE(lanes.empty());
   const StepBatch& last = env.step(Matrix::Constant(2, 2, Scalar(0.1)));
   EXPECT_THAT(lanes, ElementsAre(0, 1));
-  for (int i = 0; i < 2; ++i) EXPECT_EQ(seen[static_cast<std::size_t>(i)], Matrix(last.after.obs.col(i)));
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(seen[i], Matrix(last.after.obs.col(i)));
   EXPECT_NE(env.obs().obs.col(0), last.after.obs.col(0));
 }
 

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "core/check.h"
-#include "core/parallel.h"
+#include "core/thread_pool.h"
 #include "envs/classic/bit_flip.h"
 #include "envs/classic/point_reach.h"
 #include "support/matrices.h"

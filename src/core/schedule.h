@@ -1,11 +1,12 @@
+// Schedules: numbers that change over training (exploration, learning rates), and when updates are due.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <tuple>
 
 #include "core/config.h"
-#include "core/matrix.h"
 
 namespace goalpost {
 
@@ -16,7 +17,8 @@ inline double add_due(double due, double more) {
   return std::abs(sum - whole) < 1e-9 * std::max(1.0, sum) ? whole : sum;
 }
 
-/// A number that moves linearly from one value to another over the first steps and then stays.
+/// A number that moves linearly from one value to another over the first steps and then stays: DQN's epsilon, the
+/// learning rate of Adam (nn/optimizer.h).
 struct LinearSchedule {
   double from = 0;
   double to = 0;
