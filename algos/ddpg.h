@@ -16,6 +16,7 @@
 #pragma once
 
 #include "algos/agent.h"
+#include "algos/robotics_options.h"
 #include "nn/mlp.h"
 #include "nn/optimizer.h"
 
@@ -25,10 +26,8 @@ struct DdpgConfig {
   Scalar gamma = Scalar(0.99);
   Scalar tau = Scalar(0.001);
   int target_every = 1;
-  bool clip_targets = false;
-  Scalar action_penalty = 0;
+  RoboticsOptions robotics = {};
   Scalar exploration_noise = Scalar(0.2);
-  double random_action = 0;
   MlpConfig pi = {.hidden = {400, 300}};
   MlpConfig q = {.hidden = {400, 300}};
   AdamConfig pi_adam = {.lr = Scalar(1e-4)};
@@ -40,16 +39,10 @@ constexpr auto fields(const DdpgConfig*) {
       field("tau", &DdpgConfig::tau, "how far the targets move", 0, 1, "Lillicrap et al. 2016, section 7"),
       field("target_every", &DdpgConfig::target_every, "updates between two moves of the targets", 1, 1e9,
             "Lillicrap et al. 2016, Algorithm 1"),
-      field("clip_targets", &DdpgConfig::clip_targets,
-            "clip targets to [-1/(1-gamma), 0], the returns of rewards in [-1, 0]", "Andrychowicz et al. 2017, App. A"),
-      field("action_penalty", &DdpgConfig::action_penalty, "weight of the mean squared action in the policy's loss", 0,
-            1e6, "Plappert et al. 2018, App. B (there 1)"),
+      flat(&DdpgConfig::robotics),
       field("exploration_noise", &DdpgConfig::exploration_noise,
             "deviation of the noise on actions while exploring, in units of the range [-1, 1]", 0, 10,
             "Lillicrap et al. 2016, section 7"),
-      field("random_action", &DdpgConfig::random_action,
-            "probability that an exploring action is replaced by a uniformly random one", 0, 1,
-            "Plappert et al. 2018, App. B (there 0.3)"),
       field("pi", &DdpgConfig::pi, "the policy's network", "Lillicrap et al. 2016, section 7"),
       field("q", &DdpgConfig::q, "the critic's network", "Lillicrap et al. 2016, section 7"),
       field("pi_adam", &DdpgConfig::pi_adam, "of the policy", "Lillicrap et al. 2016, section 7"),

@@ -43,11 +43,13 @@ Var Dqn::loss(const Batch& batch) {
 }
 
 void Dqn::update(const Batch& batch, Rng&, Metrics& metrics) {
-  metrics.add("train/learning_rate", optimizer_->learning_rate());
-  const Scalar l = minimize(
+  const double learning_rate = optimizer_->learning_rate();
+  const Scalar loss_q = minimize(
       tape_, *optimizer_, [&] { return loss(batch); }, c_.max_grad_norm);
   if (++updates_ % static_cast<std::uint64_t>(c_.target_every) == 0) polyak(c_.tau, theta_, theta_target_);
-  metrics.add("train/loss", l);
+
+  metrics.add("train/learning_rate", learning_rate);
+  metrics.add("train/loss", loss_q);
   metrics.add("rollout/exploration_rate", c_.epsilon.at(explored_));
 }
 

@@ -50,7 +50,10 @@ LearnerEntry learner_entry(std::string name, ActionSpace::Kind action_kind, std:
               [](const Settings& settings) {
                 const C& c = settings_as<C>(settings);
                 LearnerTraits traits{.gamma = static_cast<double>(c.gamma)};
-                if constexpr (requires { c.clip_targets; }) traits.clip_targets = c.clip_targets;
+                if constexpr (requires { c.robotics.clip_targets; })
+                  traits.clip_targets = c.robotics.clip_targets;
+                else if constexpr (requires { c.clip_targets; })
+                  traits.clip_targets = c.clip_targets;
                 return traits;
               }};
 }

@@ -65,6 +65,16 @@ constexpr Field<S, T> field(std::string_view name, T S::*member, std::string_vie
                source);
 }
 
+/// A member that is a configuration itself, whose fields stand in the parent's own table: nested in C++, flat in TOML.
+template <class S, class T>
+struct FlatMember {
+  T S::*member;
+};
+template <class S, class T>
+constexpr FlatMember<S, T> flat(T S::*member) {
+  return {member};
+}
+
 template <class S>
 concept Config = requires(const S* s) {
   fields(s);
@@ -115,9 +125,12 @@ class ConfigVisitor {
 /// Visits every field of a configuration in the order of its table.
 template <Config S>
 void visit_fields(S& config, ConfigVisitor& visitor) {
-  const auto visit_one = [&]<class T>(const Field<S, T>& f) {
-    T& value = config.*(f.member);
-    if constexpr (Config<T>) {
+  const auto visit_one = [&]<class Entry>(const Entry& f) {
+    auto& value = config.*(f.member);
+    using T = std::remove_reference_t<decltype(value)>;
+    if constexpr (std::is_same_v<Entry, FlatMember<S, T>>) {
+      visit_fields(value, visitor);
+    } else if constexpr (Config<T>) {
       visitor.enter(f.info);
       visit_fields(value, visitor);
       visitor.leave();
