@@ -50,7 +50,7 @@ void Ddpg::update(const Batch& batch, Rng&, Metrics& metrics) {
   const double learning_rate = pi_opt_.learning_rate();
   const Scalar loss_q = minimize(tape_, q_opt_, [&] { return critic_loss(batch); });
   const Scalar loss_pi = minimize(tape_, pi_opt_, [&] { return policy_loss(batch); });
-  if (++updates_ % static_cast<std::uint64_t>(c_.target_every) == 0) polyak(c_.tau, online_, target_);
+  if (++updates_ % c_.target_every == 0) polyak(c_.tau, online_, target_);
 
   metrics.add("train/learning_rate", learning_rate);
   metrics.add("train/critic_loss", loss_q);

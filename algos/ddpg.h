@@ -77,7 +77,7 @@ class Ddpg final : public Learner {
   Mlp pi_, pi_target_, q_, q_target_;
   ParameterList online_, target_;
   Adam pi_opt_, q_opt_;
-  std::uint64_t updates_ = 0;
+  std::int64_t updates_ = 0;
 };
 
 }  // namespace goalpost

@@ -87,7 +87,7 @@ class Dqn final : public Learner {
   Mlp q_, q_target_;
   ParameterList theta_, theta_target_;
   std::unique_ptr<Optimizer> optimizer_;
-  std::uint64_t updates_ = 0, explored_ = 0;
+  std::int64_t updates_ = 0, explored_ = 0;
 };
 
 }  // namespace goalpost

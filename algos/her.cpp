@@ -75,7 +75,7 @@ Outcome HerSampler::outcome_with(ConstVectorRef goal, ReplayBuffer::Slot slot) c
 void HerSampler::sample(Rng& rng, Batch& out) const {
   if (buffer_.finished_size() == 0)
     throw std::logic_error("HerSampler: the replay buffer holds no finished episode; expected to be ready()");
-  drawn_.resize(static_cast<std::size_t>(out.size()));
+  drawn_.resize(out.size());
   for (Drawn& d : drawn_) {
     d.slot = buffer_.draw_finished(rng);
     buffer_.prefetch(d.slot);
@@ -85,7 +85,7 @@ void HerSampler::sample(Rng& rng, Batch& out) const {
     if (d.relabeled) buffer_.prefetch(d.goal);
   }
   for (Index j = 0; j < out.size(); ++j) {
-    const Drawn& d = drawn_[static_cast<std::size_t>(j)];
+    const Drawn& d = drawn_[j];
     buffer_.copy(d.slot, j, out);
     if (!d.relabeled) {
       if (buffer_.n_step() > 1)

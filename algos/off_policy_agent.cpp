@@ -41,8 +41,8 @@ class OffPolicyAgent final : public Agent {
     buffer_.add(step);
     if (!normalizer_.enabled()) return;
     if (her_ != nullptr) {
-      for (std::size_t i = 0; i < step.terminated.size(); ++i)
-        if (step.ended(i) && !step.is_unstable(i)) take_statistics_of_last_episode(static_cast<int>(i));
+      for (int i = 0; i < std::ssize(step.terminated); ++i)
+        if (step.ended(i) && !step.is_unstable(i)) take_statistics_of_last_episode(i);
       return;
     }
     join(step.before, state_);

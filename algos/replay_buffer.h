@@ -64,7 +64,7 @@ class ReplayBuffer {
   void add(const StepBatch& step, Index column, int lane);
   std::size_t transition_bytes() const { return stride_; }
   Index lane_capacity() const { return lane_capacity_; }
-  Index capacity() const { return lane_capacity_ * static_cast<Index>(lanes_.size()); }
+  Index capacity() const { return lane_capacity_ * std::ssize(lanes_); }
   Index size() const { return size_; }               ///< transitions stored
   Index finished_size() const { return finished_; }  ///< of them, those whose episode has ended and is stored whole
   Slot draw(Rng& rng) const;                         ///< any stored transition. @pre size() > 0
@@ -91,7 +91,7 @@ class ReplayBuffer {
   /// Stored transitions of the slot's episode from the slot on.
   Index steps_from(Slot slot) const {
     const Index until_end = header(slot).until_end;
-    return until_end != 0 ? until_end : lanes_[static_cast<std::size_t>(slot.lane)].added - slot.t;
+    return until_end != 0 ? until_end : lanes_[slot.lane].added - slot.t;
   }
   /// [goal] the goal achieved after the transition
   ConstVectorMap achieved_after(Slot slot) const { return {part(slot, achieved_at_), goal_dim_}; }
@@ -123,9 +123,9 @@ class ReplayBuffer {
   };
   static_assert(std::has_unique_object_representations_v<Header>);
   std::byte* at(Slot slot) const {
-    Index place = slot.t - lanes_[static_cast<std::size_t>(slot.lane)].turn;  // t modulo capacity, without a division
+    Index place = slot.t - lanes_[slot.lane].turn;  // t modulo capacity, without a division
     if (place < 0) place += lane_capacity_;
-    return data_.get() + stride_ * static_cast<std::size_t>(slot.lane * lane_capacity_ + place);
+    return data_.get() + stride_ * (slot.lane * lane_capacity_ + place);
   }
   Header& header(Slot slot) const { return *reinterpret_cast<Header*>(at(slot)); }
   Scalar* part(Slot slot, Index offset) const { return reinterpret_cast<Scalar*>(at(slot) + sizeof(Header)) + offset; }

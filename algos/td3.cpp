@@ -65,7 +65,7 @@ void Td3::update(const Batch& batch, Rng& rng, Metrics& metrics) {
   metrics.add("train/learning_rate", learning_rate);
   metrics.add("train/critic_loss", loss_q);
 
-  if (++updates_ % static_cast<std::uint64_t>(c_.policy_delay) != 0) return;  // delayed policy updates
+  if (++updates_ % c_.policy_delay != 0) return;  // delayed policy updates
   const Scalar loss_pi = minimize(tape_, pi_opt_, [&] { return policy_loss(batch); });
   polyak(c_.tau, online_, target_);
   metrics.add("train/actor_loss", loss_pi);

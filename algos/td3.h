@@ -110,7 +110,7 @@ class Td3 final : public Learner {
   Mlp pi_, pi_target_, q1_, q2_, q1_target_, q2_target_;
   ParameterList q_, online_, target_;
   Adam pi_opt_, q_opt_;
-  std::uint64_t updates_ = 0;
+  std::int64_t updates_ = 0;
 };
 
 }  // namespace goalpost

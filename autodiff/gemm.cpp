@@ -46,7 +46,7 @@ const kernels::Kernels* kernel_set() {
 // Scratch of the calling thread, at least so large; what was in it is lost.
 float* scratch(Index size) {
   thread_local std::vector<float> memory;
-  if (static_cast<Index>(memory.size()) < size) memory.resize(static_cast<std::size_t>(size));
+  if (std::ssize(memory) < size) memory.resize(size);
   return memory.data();
 }
 
@@ -228,7 +228,7 @@ bool has_precision(Precision p) { return p == Precision::float32 || kernels::bes
 
 void set_precision(Precision p) {
   if (!has_precision(p))
-    throw UsageError(std::string("train.precision = ") + kPrecisionNames[static_cast<std::size_t>(p)] +
+    throw UsageError(std::string("train.precision = ") + enum_name(p) +
                      " needs a processor with AVX512-BF16 instructions; expected float32 on this one");
   precision = p;
 }

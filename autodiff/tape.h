@@ -118,9 +118,7 @@ class Tape {
  private:
   friend class Var;
   detail::Node* make_node(const char* op, Index rows, Index cols, bool needs_grad);
-  Scalar* allocate_scalars(Index count) {
-    return static_cast<Scalar*>(arena_.allocate(static_cast<std::size_t>(count) * sizeof(Scalar)));
-  }
+  Scalar* allocate_scalars(Index count) { return static_cast<Scalar*>(arena_.allocate(count * sizeof(Scalar))); }
   std::string first_non_finite() const;
 
   Arena arena_;

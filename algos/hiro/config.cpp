@@ -53,7 +53,7 @@ std::string hiro_problem(const HiroConfig& c, const EnvSpec& spec, int lanes) {
     }
   }
   if (c.intrinsic.at_subgoal != AtSubgoal::go_on && c.intrinsic.reached == 0)
-    return say("intrinsic.at_subgoal = \"", kAtSubgoalNames[static_cast<std::size_t>(c.intrinsic.at_subgoal)],
+    return say("intrinsic.at_subgoal = \"", enum_name(c.intrinsic.at_subgoal),
                "\" needs to know when a sub-goal is reached; expected intrinsic.reached > 0");
   if (c.pretraining.low > c.pretraining.high)
     return say("pretraining.low = ", c.pretraining.low, " is larger than pretraining.high = ", c.pretraining.high);
@@ -103,7 +103,7 @@ void add_hiro_memory(const HiroConfig& c, const EnvSpec& spec, MemoryNeed& need)
 }
 
 Vector subgoal_limits(const SubgoalConfig& c) {
-  return Eigen::Map<const Eigen::VectorXd>(c.limits.data(), static_cast<Index>(c.limits.size())).cast<Scalar>();
+  return Eigen::Map<const Eigen::VectorXd>(c.limits.data(), std::ssize(c.limits)).cast<Scalar>();
 }
 
 // s‖g -> a
@@ -133,7 +133,7 @@ SegmentShape segment_shape(const EnvSpec& env, const HiroConfig& c) {
   return {.obs = env.obs_dim,
           .action = env.action.dim,
           .desired = env.goal.dim,
-          .subgoal = static_cast<Index>(c.subgoal.dims.size()),
+          .subgoal = std::ssize(c.subgoal.dims),
           .steps = c.c};
 }
 

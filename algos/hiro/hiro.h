@@ -48,6 +48,7 @@
 #include "algos/batch.h"
 #include "algos/hiro/config.h"
 #include "algos/hiro/correction.h"
+#include "algos/hiro/lanes.h"
 #include "algos/hiro/level.h"
 #include "algos/hiro/segment_buffer.h"
 #include "algos/hiro/subgoal_space.h"
@@ -106,21 +107,10 @@ class Hiro final : public Agent {
   SegmentBuffer& segments() { return segments_; }
 
  private:
-  // What acting keeps for each lane. An evaluation has its own.
-  struct Lanes {
-    Matrix point, subgoal;  // [subgoal x N]
-    std::vector<std::uint64_t>
-        k;  // steps of the segment so far, with the one that is being taken; 0: an episode begins
-    std::vector<std::uint64_t> pretraining;
-    Matrix high_in, high_out, low_in;  // scratch, one column per lane
-    std::vector<Index> due;            // scratch: lanes where the high level decides
-  };
-
-  const Lanes& lanes(Mode mode) const { return mode == Mode::explore ? training_ : exploiting_; }
-  Lanes make_lanes(Index n) const;
-  void begin_step(const ObsBatch& obs, Mode mode, Lanes& lanes);
-  void decide(const ObsBatch& obs, Mode mode, Lanes& lanes);
-  void end_segment(const StepBatch& step, int lane);
+  const HiroLanes& lanes(Mode mode) const { return mode == Mode::explore ? training_ : exploiting_; }
+  void begin_step(const ObsBatch& obs, Mode mode, HiroLanes& lanes);
+  void decide(const ObsBatch& obs, Mode mode, HiroLanes& lanes);
+  void end_segment(const StepBatch& step, Index lane);
   void to_low_input(MatrixRef sg) const;
   void relabel_low();
 
@@ -133,7 +123,7 @@ class Hiro final : public Agent {
   SegmentBuffer segments_;
   OffPolicyCorrection correction_;
   OffPolicyCorrection::Policy low_policy_;  // μ_lo
-  Lanes training_, exploiting_;
+  HiroLanes training_, exploiting_;
   StepBatch low_step_;                     // the last step of all lanes as the low level's
   std::vector<std::uint64_t> unfinished_;  // [lanes] 1: low_step_ waits for the next decision before it is stored
   bool acted_ = false;                     // on the observation that the next step starts from

@@ -22,10 +22,18 @@ SegmentBuffer::SegmentBuffer(const SegmentShape& shape, Index capacity, int lane
   GP_CHECK(capacity > 0, "SegmentBuffer: capacity = ", capacity, "; expected a positive number");
   GP_CHECK(shape.steps > 0, "SegmentBuffer: steps = ", shape.steps, "; expected a positive number");
   if (lanes == 0) return;
-  data_ = std::make_unique_for_overwrite<Scalar[]>(static_cast<std::size_t>(shape.size() * capacity));
+  data_ = std::make_unique_for_overwrite<Scalar[]>(shape.size() * capacity);
 }
 
-void SegmentBuffer::add(int lane) {
+void SegmentBuffer::begin_segment(Index lane, ConstVectorRef obs, ConstVectorRef desired, ConstVectorRef subgoal) {
+  open_.col(lane).setZero();
+  const Segment segment = open(lane);
+  segment.obs().col(0) = obs;
+  segment.desired() = desired;
+  segment.subgoal() = subgoal;
+}
+
+void SegmentBuffer::add(Index lane) {
   std::copy_n(open_.col(lane).data(), shape_.size(), data_.get() + (added_ % capacity_) * shape_.size());
   ++added_;
   size_ = std::min<Index>(added_, capacity_);
@@ -42,7 +50,7 @@ void SegmentBuffer::visit_state(StateVisitor& v) {
 
 void SegmentBuffer::visit_open(StateVisitor& v) {
   v.visit("open", open_);
-  for (Index i = 0; i < open_.cols(); ++i) check_length(open(static_cast<int>(i)));
+  for (Index i = 0; i < open_.cols(); ++i) check_length(open(i));
 }
 
 }  // namespace goalpost

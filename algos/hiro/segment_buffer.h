@@ -30,9 +30,16 @@ class Segment {
   VectorMap subgoal() const { return {after_actions() + 2 * n_.desired, n_.subgoal}; }     ///< that was given
   Scalar& reward() const { return after_actions()[2 * n_.desired + n_.subgoal]; }          ///< sum of the task's
   Scalar& terminated() const { return after_actions()[2 * n_.desired + n_.subgoal + 1]; }  ///< 1: the task ended
-  Index length() const { return static_cast<Index>(length_number()); }                     ///< steps taken
+  Index length() const { return Index(length_number()); }                                  ///< steps taken
   bool has_valid_length() const { return length_number() >= 0 && length_number() <= Scalar(n_.steps); }
-  void set_length(Index steps) const { length_number() = static_cast<Scalar>(steps); }
+  void set_length(Index steps) const { length_number() = Scalar(steps); }
+  /// Step k = 1, 2, ..., steps of the segment: the action, the observation after it, its reward.
+  void add_step(Index k, ConstVectorRef action, ConstVectorRef obs_after, Scalar step_reward) const {
+    actions().col(k - 1) = action;
+    obs().col(k) = obs_after;
+    reward() += step_reward;
+    set_length(k);
+  }
   auto first_obs() const { return obs().col(0); }
   auto last_obs() const { return obs().col(length()); }
 
@@ -52,9 +59,10 @@ class SegmentBuffer {
   /// @throws std::invalid_argument if another number is not positive
   SegmentBuffer(const SegmentShape& shape, Index capacity, int lanes);
 
-  Segment open(int lane) { return {open_.col(lane).data(), shape_}; }  ///< the lane's segment under way
-  void clear(int lane) { open_.col(lane).setZero(); }                  ///< of length 0, everything zero
-  void add(int lane);                                                  ///< a copy of open(lane) is finished @alloc none
+  /// Begins the open segment of a lane at a decision: length 0, reward 0. @alloc none
+  void begin_segment(Index lane, ConstVectorRef obs, ConstVectorRef desired, ConstVectorRef subgoal);
+  Segment open(Index lane) { return {open_.col(lane).data(), shape_}; }
+  void add(Index lane);  ///< stores a copy of open(lane) as finished @alloc none
   Index size() const { return size_; }
   Segment at(Index i) const { return {data_.get() + i * shape_.size(), shape_}; }      ///< @pre 0 <= i < size()
   Index draw(Rng& rng) const { return rng.below(static_cast<std::uint32_t>(size_)); }  ///< @pre size() > 0

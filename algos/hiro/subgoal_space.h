@@ -17,7 +17,7 @@ class SubgoalSpace {
   /// Numbers of a sub-goal.
   Index size() const { return limits_.size(); }
   /// The number of the observation that number i of a sub-goal speaks of: φ(s)ᵢ = s(dim(i)).
-  int dim(Index i) const { return dims_[static_cast<std::size_t>(i)]; }
+  int dim(Index i) const { return dims_[i]; }
   /// [subgoal] the largest change of each number, up or down, in the observation's unit.
   const Vector& limits() const { return limits_; }
 

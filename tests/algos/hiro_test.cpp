@@ -761,11 +761,23 @@ TEST(HiroSettings, WhatIsWrongIsASentence) {
                        "agent.hiro.subgoal.dims holds 3, but an observation of Toy has 3 numbers");
 }
 
+TEST(Hiro, RefusesAStateWithASegmentOfMoreStepsThanC) {
+  Toy toy(toy_config());
+  Snapshot state = snapshot(toy.agent);
+  const auto load = [&](std::uint64_t steps) {
+    for (StateEntry& e : state)
+      if (e.name == "steps_of_segments") std::memcpy(e.bytes.data(), &steps, sizeof steps);
+    restore(toy.agent, state);
+  };
+  load(3);
+  EXPECT_THROW_MESSAGE(load(4), std::runtime_error, "Hiro: a segment was saved after 4 steps; expected at most 3");
+}
+
 TEST(SegmentBuffer, OverwritesTheOldestAndRefusesBadLengths) {
   const SegmentShape shape{.obs = 2, .action = 1, .desired = 1, .subgoal = 1, .steps = 3};
   SegmentBuffer buffer(shape, 2, 1);
   for (int i = 1; i <= 3; ++i) {
-    buffer.clear(0);
+    buffer.begin_segment(0, Vector::Zero(2), Vector::Zero(1), Vector::Zero(1));
     buffer.open(0).reward() = Scalar(i);
     buffer.open(0).set_length(i);
     buffer.add(0);
