@@ -56,10 +56,10 @@ void ReplayBuffer::add(const StepBatch& step, Index column, int i) {
 void ReplayBuffer::store(const StepBatch& step, Index column, int i) {
   Lane& lane = lanes_[i];
   const Slot slot{i, lane.added};
-  // The slot's old transition goes; with it its whole episode becomes undrawable as an episode.
+  // Overwriting the slot's old transition makes its episode incomplete.
   const Index old = lane.added - lane_capacity_;
   if (old >= lane.first_whole && episode_end({i, old}) != kRunning) lane.first_whole = episode_end({i, old});
-  std::memset(at(slot), 0, stride_);  // what rounds the record up too: states are compared by their bytes
+  std::memset(at(slot), 0, stride_);  // padding included: states are compared by their bytes
   header(slot) = {.since_begin = static_cast<std::int32_t>(lane.added - lane.episode_begin),
                   .until_end = 0,
                   .terminated = step.terminated[column],
@@ -72,7 +72,7 @@ void ReplayBuffer::store(const StepBatch& step, Index column, int i) {
   std::copy_n(step.after.achieved.col(column).data(), goal_dim_, part(slot, achieved_at_));
   *part(slot, reward_at_) = step.reward(0, column);
   if (++lane.added - lane.turn == lane_capacity_) lane.turn = lane.added;
-  // An episode that outgrows the lane's memory is not whole, and nothing that is older is left.
+  // An episode longer than the lane's capacity is not stored whole, and nothing older is left.
   if (lane.episode_begin < oldest(lane)) lane.first_whole = lane.added;
 }
 
@@ -116,7 +116,7 @@ void ReplayBuffer::copy(Slot slot, Index j, Batch& out) const {
   out.discount(0, j) = h.terminated | h.cut ? 0 : out.gamma;
 }
 
-// Sampling trusts what is stored, so what comes from a file is looked at.
+// Sampling trusts the stored records, so records from a file are checked.
 void ReplayBuffer::check_records(int i) const {
   const Lane& lane = lanes_[i];
   for (Index t = oldest(lane); t < lane.added; ++t) {
@@ -151,7 +151,7 @@ void ReplayBuffer::visit_state(StateVisitor& v) {
           "ReplayBuffer: lane ", i, " was saved with added = ", lane.added, ", episode_begin = ", lane.episode_begin,
           ", first_whole = ", lane.first_whole, "; expected them inside what is stored"));
     lane.turn = lane.added - lane.added % lane_capacity_;
-    // Slots fill from the front, so what is stored is one block. Counters come first: a load knows how much to read.
+    // Slots fill from the front, so the records are one block. Counters come first: they give its size when loading.
     const std::size_t words = (lane.added - oldest(lane)) * stride_ / 8;
     v.visit("records", std::span(reinterpret_cast<std::uint64_t*>(at({i, lane.turn})), words));
     check_records(i);

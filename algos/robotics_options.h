@@ -1,4 +1,4 @@
-// What the HER papers add to DDPG for tasks of robots; TD3 takes the same options.
+// Options of the HER papers for robotics tasks, shared by DDPG and TD3.
 // Andrychowicz et al. 2017, arXiv:1707.01495v3, appendix A; Plappert et al. 2018, arXiv:1802.09464v2, appendix B.
 #pragma once
 

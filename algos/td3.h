@@ -7,7 +7,7 @@
 //              θᵢ q1_, q2_      critics           θ'ᵢ q1_target_, q2_target_
 //              σ̃  target_noise  c  noise_clip     d (the paper's delay)  policy_delay
 // Differs      1. Targets bootstrap through time limits (the discount is 0 at task ends only), as the authors' code
-// does.
+//                 does.
 //              2. Both learning rates and network sizes are those of the authors' later code and of version 3's
 //                 appendix.
 //              3. Options of the HER papers: RoboticsOptions.
@@ -22,8 +22,8 @@
 
 namespace goalpost {
 
-/// What TD3 in the released code of HIRO does otherwise (Nachum et al. 2018; algos/hiro/hiro.h). The defaults are the
-/// paper's TD3.
+/// Options of TD3 in HIRO's released code (Nachum et al. 2018, algos/hiro/hiro.h). The defaults are those of TD3's
+/// paper.
 struct HiroReleaseOptions {
   bool target_noise_in_units = false;
   bool clip_target_actions = true;
@@ -32,14 +32,14 @@ struct HiroReleaseOptions {
 };
 constexpr auto fields(const HiroReleaseOptions*) {
   return std::tuple{
-      field(
-          "target_noise_in_units", &HiroReleaseOptions::target_noise_in_units,
-          "target_noise and noise_clip are in the environment's unit of each action, not in that of the range [-1, 1]",
-          "released code of Nachum et al. 2018 (there true)"),
-      field("clip_target_actions", &HiroReleaseOptions::clip_target_actions, "cut noisy target actions to the range",
+      field("target_noise_in_units", &HiroReleaseOptions::target_noise_in_units,
+            "target_noise and noise_clip are in the environment's unit of each action, not in units of [-1, 1]",
+            "released code of Nachum et al. 2018 (there true)"),
+      field("clip_target_actions", &HiroReleaseOptions::clip_target_actions,
+            "clip noisy target actions to the actions' range",
             "Fujimoto et al. 2018, authors' code; false in the released code of Nachum et al. 2018"),
       field("huber_delta", &HiroReleaseOptions::huber_delta,
-            "critic errors beyond this count linearly; 0: squared error throughout", 0, 1e9,
+            "critic errors beyond this have a linear loss (Huber); 0: squared error", 0, 1e9,
             "released code of Nachum et al. 2018 (there 1)"),
       field("actions_again", &HiroReleaseOptions::actions_again, "actions also enter the second layer of the critics",
             "released code of Nachum et al. 2018 (there true)"),
@@ -64,22 +64,23 @@ struct Td3Config {
 constexpr auto fields(const Td3Config*) {
   return std::tuple{
       field("gamma", &Td3Config::gamma, "discount per step", 0, 1, "Fujimoto et al. 2018, Algorithm 1"),
-      field("tau", &Td3Config::tau, "target smoothing per policy update", 0, 1, "Fujimoto et al. 2018, 6.1"),
+      field("tau", &Td3Config::tau, "step of the target networks towards the online ones, per policy update", 0, 1,
+            "Fujimoto et al. 2018, 6.1"),
       flat(&Td3Config::robotics),
       field("exploration_noise", &Td3Config::exploration_noise,
-            "deviation of the noise on actions while exploring, in units of the range [-1, 1]", 0, 10,
+            "standard deviation of the exploration noise, in units of the actions' range [-1, 1]", 0, 10,
             "Fujimoto et al. 2018, 6.1"),
-      field("target_noise", &Td3Config::target_noise, "deviation of the noise on target actions", 0, 10,
+      field("target_noise", &Td3Config::target_noise, "standard deviation of the noise on target actions", 0, 10,
             "Fujimoto et al. 2018, 6.1"),
-      field("noise_clip", &Td3Config::noise_clip, "target noise is cut to plus or minus this", 0, 10,
+      field("noise_clip", &Td3Config::noise_clip, "target noise is clipped to plus or minus this", 0, 10,
             "Fujimoto et al. 2018, 6.1"),
       flat(&Td3Config::hiro_release),
       field("policy_delay", &Td3Config::policy_delay, "critic updates per policy update", 1, 1000,
             "Fujimoto et al. 2018, 6.1"),
       field("pi", &Td3Config::pi, "the policy's network"),
       field("q", &Td3Config::q, "the network of each critic"),
-      field("pi_adam", &Td3Config::pi_adam, "of the policy"),
-      field("q_adam", &Td3Config::q_adam, "of the critics"),
+      field("pi_adam", &Td3Config::pi_adam, "optimizer of the policy"),
+      field("q_adam", &Td3Config::q_adam, "optimizer of the critics"),
   };
 }
 static_assert(complete<Td3Config>);

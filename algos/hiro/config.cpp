@@ -1,4 +1,4 @@
-// What is wrong with HIRO's settings, what they need, and the tasks of both levels.
+// Checks of HIRO's settings, their memory, and the tasks of both levels.
 #include "algos/hiro/config.h"
 
 #include <algorithm>
@@ -73,7 +73,7 @@ void check_hiro_training(const HiroConfig& c, const TrainingPlan& plan, Training
                                                    ".capacity = ", level->capacity));
   const bool low = c.low.learns != Learns::never && c.low.updates > 0;
   const bool high = c.high.learns != Learns::never && c.high.updates > 0;
-  // A segment that ends before c steps, if not at its sub-goal, is one that the episode's end has cut.
+  // A segment that ends before c steps, unless at its sub-goal, was cut short by the episode's end.
   if (high && c.c > spec.max_steps && c.short_segments == ShortSegments::drop &&
       c.intrinsic.at_subgoal != AtSubgoal::end_segment)
     check.problems.push_back(detail::concatenate(

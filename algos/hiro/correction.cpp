@@ -1,4 +1,4 @@
-// HIRO's off-policy correction: candidates around what was reached, scored by the actions that were taken.
+// HIRO's off-policy correction: candidates around the reached displacement, scored by the actions taken.
 #include "algos/hiro/correction.h"
 
 #include <algorithm>
@@ -56,7 +56,7 @@ void OffPolicyCorrection::correct(const SegmentBuffer& segments, const std::vect
       else
         around_reached(segment, n == 1 ? Scalar(0) : Scalar(correction.stddev), g);
       cut(g);
-      for (Index i = 0; i < c_.c; ++i, ++column) {  // beyond a short segment's end are numbers that nothing looks at
+      for (Index i = 0; i < c_.c; ++i, ++column) {  // beyond a short segment's end: not scored
         rolled_in_.col(column).head(obs_dim_) = obs.col(i);
         space_.goal_transition(obs.col(0), g, obs.col(i), rolled_in_.col(column).tail(space_.size()));
       }

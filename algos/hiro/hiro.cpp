@@ -17,7 +17,7 @@ const EnvSpec& checked(const EnvSpec& spec, const HiroConfig& c, int lanes) {
   return spec;
 }
 
-// What only learning needs takes no memory.
+// For an agent that only acts: batches take no memory.
 HiroConfig without_batches(HiroConfig c) {
   c.low.batch_size = c.high.batch_size = 0;
   return c;
@@ -195,7 +195,7 @@ bool Hiro::ready() const {
   return transitions_.size() > 0 && observed_ >= c_.learning_starts && remembers(c_.learning_starts);
 }
 
-// One transition of each lane may wait for the next decision before it is stored.
+// In each lane one transition may wait for the next decision before it is stored.
 bool Hiro::remembers(std::int64_t transitions) const {
   return transitions_.size() + training_.size() >= std::min<Index>(transitions, transitions_.capacity());
 }

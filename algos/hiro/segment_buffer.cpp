@@ -9,10 +9,11 @@
 namespace goalpost {
 namespace {
 
-// Lengths number the columns that are read, so those of a file are looked at.
+// Lengths are column indices, so lengths from a file are checked.
 void check_length(const Segment& segment) {
   if (!segment.has_valid_length())
-    throw std::runtime_error("SegmentBuffer: a segment was saved with a number of steps that it has no room for");
+    throw std::runtime_error(
+        "SegmentBuffer: a segment was saved with more steps than it has room for, or fewer than 0");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What HIRO saves: policies, checkpoints; and the earlier runs that its levels begin with.
+// HIRO's policies, checkpoints and warm starts.
 #include <span>
 #include <stdexcept>
 #include <utility>
@@ -23,7 +23,7 @@ void Hiro::visit_state(StateVisitor& v) {
   visit_part(v, "segments", segments_);
 }
 
-// An evaluation's lanes are left out: every evaluation begins new episodes.
+// An evaluation's lanes are not saved: every evaluation begins new episodes.
 void Hiro::visit_state_without_replay(StateVisitor& v) {
   visit_part(v, "low", low_);
   visit_part(v, "high", high_);
