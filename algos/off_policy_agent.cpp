@@ -161,26 +161,25 @@ void check_off_policy_training(const OffPolicyConfig& c, const TrainingPlan& pla
     check.problems.push_back(detail::concatenate("agent.replay.capacity = ", c.replay.capacity, " over ", lanes,
                                                  " lanes is ", share, " transitions each, less than two episodes of ",
                                                  spec.max_steps,
-                                                 " steps: HER replays finished episodes, and would have none while the "
-                                                 "next one overwrites the last; expected at "
-                                                 "least ",
+                                                 " steps: HER replays finished episodes, and the running one would "
+                                                 "overwrite the only finished one; expected at least ",
                                                  two * lanes));
   if (c.her.strategy != HerStrategy::none && spec.goal.dim > 0 && spec.goal.reward == nullptr)
     check.problems.push_back(detail::concatenate("agent.her.strategy relabels goals, but the reward of ", spec.name,
                                                  " cannot be computed for another goal; expected \"none\""));
   if (!clip_targets) return;
   const auto cut = [&](const auto&... why) {
-    check.problems.push_back(detail::concatenate("clip_targets = true cuts targets to [-1/(1 - gamma), 0] = [",
+    check.problems.push_back(detail::concatenate("clip_targets = true clips targets to [-1/(1 - gamma), 0] = [",
                                                  -1 / (1 - gamma), ", 0], the returns of rewards from -1 to 0, but ",
                                                  why..., "; expected false"));
   };
-  if (spec.goal.dim == 0) return cut(spec.name, " has no goal, and other rewards");
+  if (spec.goal.dim == 0) return cut(spec.name, " has no goals and other rewards");
   if (spec.goal.reward == nullptr) return;
   const Vector goal = Vector::Zero(spec.goal.dim);
   if (const Scalar at_goal = spec.goal.reward(goal, goal, spec.goal.radius); at_goal > 0)
-    cut(spec.name, " pays ", at_goal, " at the goal");
+    cut(spec.name, " gives reward ", at_goal, " at the goal");
   else if (plan.start_reward < -1)
-    cut(spec.name, " pays ", plan.start_reward, " where an episode starts");
+    cut(spec.name, " gives reward ", plan.start_reward, " where an episode starts");
 }
 
 void add_off_policy_memory(const OffPolicyConfig& c, const EnvSpec& spec, MemoryNeed& need) {

@@ -28,8 +28,8 @@ std::string hiro_problem(const HiroConfig& c, const EnvSpec& spec, int lanes) {
   const auto say = [](const auto&... parts) { return detail::concatenate("agent.hiro.", parts...); };
   const auto& [dims, limits] = c.subgoal;
   if (dims.empty() || dims.size() != limits.size())
-    return say("subgoal.dims names ", dims.size(), " numbers of an observation, subgoal.limits holds ", limits.size(),
-               "; expected equally many, and at least one");
+    return say("subgoal.dims holds ", dims.size(), " indices, but subgoal.limits ", limits.size(),
+               " numbers; expected equally many, and at least one");
   for (std::size_t i = 0; i < dims.size(); ++i) {
     if (dims[i] >= spec.obs_dim)
       return say("subgoal.dims holds ", dims[i], ", but an observation of ", spec.name, " has ", spec.obs_dim,
@@ -54,13 +54,15 @@ std::string hiro_problem(const HiroConfig& c, const EnvSpec& spec, int lanes) {
   }
   if (c.intrinsic.at_subgoal != AtSubgoal::go_on && c.intrinsic.reached == 0)
     return say("intrinsic.at_subgoal = \"", enum_name(c.intrinsic.at_subgoal),
-               "\" needs to know when a sub-goal is reached; expected intrinsic.reached > 0");
+               "\", but intrinsic.reached = 0 disables reaching; expected intrinsic.reached > 0");
   if (c.pretraining.low > c.pretraining.high)
     return say("pretraining.low = ", c.pretraining.low, " is larger than pretraining.high = ", c.pretraining.high);
   if (c.low.learns == Learns::pretraining && c.pretraining.episodes == 0)
     return say("low.learns = \"pretraining\", but pretraining.episodes = 0; expected some episodes");
   if (c.high.learns == Learns::pretraining)
-    return say("high.learns = \"pretraining\", when the high level waits; expected \"always\" or \"never\"");
+    return say(
+        "high.learns = \"pretraining\", but the high level does not learn during pre-training; expected \"always\" or "
+        "\"never\"");
   return "";
 }
 

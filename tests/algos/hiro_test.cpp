@@ -732,8 +732,8 @@ TEST(HiroSettings, WhatIsWrongIsASentence) {
   };
   EXPECT_EQ(problem([](HiroConfig&) {}), "");
   EXPECT_EQ(problem([](HiroConfig& c) { c.subgoal.limits = {1}; }),
-            "agent.hiro.subgoal.dims names 2 numbers of an observation, subgoal.limits holds 1; expected equally many, "
-            "and at least one");
+            "agent.hiro.subgoal.dims holds 2 indices, but subgoal.limits 1 numbers; expected equally many, and at "
+            "least one");
   EXPECT_EQ(problem([](HiroConfig& c) {
               c.subgoal.dims = {0, 3};
             }),
@@ -751,12 +751,13 @@ TEST(HiroSettings, WhatIsWrongIsASentence) {
   EXPECT_EQ(problem([](HiroConfig& c) { c.low.capacity = 13; }),
             "agent.hiro.low.capacity = 13 over 2 lanes holds no whole episode of 7 steps; expected at least 14");
   EXPECT_EQ(problem([](HiroConfig& c) { c.intrinsic.at_subgoal = AtSubgoal::end; }),
-            "agent.hiro.intrinsic.at_subgoal = \"end\" needs to know when a sub-goal is reached; expected "
+            "agent.hiro.intrinsic.at_subgoal = \"end\", but intrinsic.reached = 0 disables reaching; expected "
             "intrinsic.reached > 0");
   EXPECT_EQ(problem([](HiroConfig& c) { c.low.learns = Learns::pretraining; }),
             "agent.hiro.low.learns = \"pretraining\", but pretraining.episodes = 0; expected some episodes");
   EXPECT_EQ(problem([](HiroConfig& c) { c.high.learns = Learns::pretraining; }),
-            "agent.hiro.high.learns = \"pretraining\", when the high level waits; expected \"always\" or \"never\"");
+            "agent.hiro.high.learns = \"pretraining\", but the high level does not learn during pre-training; expected "
+            "\"always\" or \"never\"");
   EXPECT_THROW_MESSAGE(Hiro(toy_spec(), HiroConfig{}, 1, Rng(1)), std::invalid_argument,
                        "agent.hiro.subgoal.dims holds 3, but an observation of Toy has 3 numbers");
 }
