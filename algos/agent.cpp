@@ -17,7 +17,7 @@ const EnvSpec& continuous(const char* learner, const EnvSpec& spec) {
 }
 
 void Agent::add_offline_transition(const StepBatch&, int) {
-  detail::throw_invalid_argument("Agent::add_offline_transition: this agent has no memory that a dataset could fill");
+  detail::throw_invalid_argument("Agent::add_offline_transition: this agent has no replay buffer for a dataset");
 }
 
 }  // namespace goalpost

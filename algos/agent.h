@@ -24,63 +24,64 @@ class Learner {
   virtual void act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) = 0;
   /// @throws NumericsError if a loss is not finite @alloc none after the first
   virtual void update(const Batch& batch, Rng& rng, Metrics& metrics) = 0;
-  /// Q of the transitions of a batch, to be looked at; empty if there is no such thing. Learning does not depend on it.
+  /// Q(s, a) of a batch, for histograms; empty if the learner has no Q. Has no effect on learning.
   /// @shape -> [1 x N]
   virtual Matrix action_values(const Batch&) { return {}; }
   virtual void visit_policy(StateVisitor& v) = 0;  ///< what acting in Mode::exploit needs
   virtual void visit_state(StateVisitor& v) = 0;   ///< everything: networks, optimizers, counters
-  /// visit_policy for a visitor that loads another policy to begin with: a target policy then equals it.
+  /// visit_policy for loading an earlier policy before training: target policies become copies of it.
   virtual void begin_with_policy(StateVisitor& v) { visit_policy(v); }
 };
 
-/// Returns spec; throws std::invalid_argument unless its action space is discrete, or continuous.
+/// Returns spec. @throws std::invalid_argument unless its action space is discrete or, for the second, continuous
 const EnvSpec& discrete(const char* learner, const EnvSpec& spec);
 const EnvSpec& continuous(const char* learner, const EnvSpec& spec);
 
 /// A policy component initialized from an earlier run.
 struct WarmStart {
-  std::string setting;  ///< that asks for it, for messages
-  std::string run;      ///< directory of the earlier run; {seed} stands for the seed of this one
-  std::string part;     ///< name of the part: taken from a policy that has a part of this name, else the whole is
+  std::string setting;  ///< name of the setting that requests it, for messages
+  std::string run;      ///< directory of the earlier run; {seed} is replaced by this run's seed
+  std::string part;     ///< part of the earlier policy to load; the whole policy if it has no such part
   std::function<void(StateVisitor&)> visit;
 };
 
-/// What a configuration is to be trained for.
+/// The run that a configuration is checked for.
 struct TrainingPlan {
   EnvSpec spec;
   int lanes;
-  std::int64_t steps;       ///< environment steps until it ends
-  Scalar start_reward = 0;  ///< of the state where some episode starts; 0 without goals
+  std::int64_t steps;       ///< environment steps of the run
+  Scalar start_reward = 0;  ///< reward of a state in which an episode starts; 0 without goals
 };
-/// What is wrong with a configuration that is to be trained, as sentences.
+/// What is wrong with a configuration for a run, as sentences.
 struct TrainingCheck {
-  std::vector<std::string> problems;  ///< it cannot do what it is for
-  std::vector<std::string> warnings;  ///< it learns nothing, which may be wanted
+  std::vector<std::string> problems;  ///< the run cannot work
+  std::vector<std::string> warnings;  ///< the run learns nothing, which may be intended
 };
 
 /// Numbers for a histogram in TensorBoard.
 struct HistogramSample {
-  std::string name;  ///< group/name, as of metrics
+  std::string name;  ///< group/name, like the names of metrics
   Matrix values;
 };
 
-/// A learner with its memory: decides what to store and what to learn from.
+/// A learner with its replay buffer: decides what to store and what to learn from.
 class Agent {
  public:
   virtual ~Agent() = default;
-  /// May keep state per mode and lane; first marks lanes that begin an episode.
+  /// May keep state per mode and lane. @param first [N] 1 where a lane begins an episode
   virtual void act(const ObsBatch& obs, const std::vector<std::uint8_t>& first, Mode mode, MatrixRef action) = 0;
   virtual void observe(const StepBatch& step) = 0;
   /// Adds an offline transition to the replay buffer of one environment; call with complete episodes, before training.
   /// @throws std::invalid_argument if the agent has no replay buffer
   /// @throws std::runtime_error if the episode cannot be learned from
   virtual void add_offline_transition(const StepBatch& step, int lane);
-  /// Whether there is enough data for update.
+  /// Whether there is enough data for an update.
   virtual bool ready() const = 0;
-  /// Whether the memory holds so many transitions, or is full. After a resume without it, learning waits for this.
+  /// Whether the replay buffer holds this many transitions, or is full. Until then a run resumed without its
+  /// replay buffer does not learn.
   virtual bool remembers(std::int64_t /*transitions*/) const { return true; }
   virtual void update(Metrics& metrics) = 0;
-  /// Of the batch of the last update since the program began. Learning does not depend on it.
+  /// Values of the last update's batch; none before the first update of this process. Has no effect on learning.
   virtual std::vector<HistogramSample> histogram_samples() { return {}; }
   virtual void visit_policy(StateVisitor& v) = 0;
   virtual void visit_state(StateVisitor& v) = 0;

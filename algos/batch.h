@@ -7,12 +7,12 @@
 
 namespace goalpost {
 
-/// A minibatch in the papers' letters. s and s2 already contain the goal, if there is one.
+/// A minibatch, named as in the papers. s and s2 contain the desired goal, if there is one.
 struct Batch {
-  Scalar gamma;  ///< discount of the learner per transition
+  Scalar gamma;  ///< the learner's discount per transition
   Matrix s;      ///< [state x B] state before the action, the goal in the last rows
   Matrix a;      ///< [act x B] in [-1, 1], or an index
-  Matrix r;      ///< [1 x B] reward; of n steps their discounted sum
+  Matrix r;      ///< [1 x B] reward, or discounted sum of the rewards of n steps
   Matrix s2;     ///< [state x B] the true successor, after n steps, with the same goal
   /// [1 x B] factor of the bootstrapped value: γⁿ, or 0 where the task ended (not where time ran out)
   Matrix discount;
@@ -25,7 +25,7 @@ struct Batch {
         s2(Matrix::Zero(spec.state_dim(), size)),
         discount(Matrix::Constant(1, size, gamma)) {}
   Index size() const { return r.cols(); }
-  /// Of one column.
+  /// Memory of one column.
   static std::uint64_t bytes(const EnvSpec& spec) {
     return static_cast<std::uint64_t>(2 * Index(spec.state_dim()) + spec.action.dim + 2) * sizeof(Scalar);
   }

@@ -23,7 +23,7 @@ void Ddpg::act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) {
   a = tanh(pi_.with_frozen_weights(tape_.alias(s, "s"))).value();
   if (mode == Mode::exploit) return;
   add_gaussian_noise(c_.exploration_noise, rng, a);
-  replace_by_random(c_.random_action, rng, a);
+  replace_by_random(c_.robotics.random_action, rng, a);
 }
 
 // L = E (y − Q(s,a|θ^Q))²,  y = r + γ Q'(s', μ'(s'|θ^μ')|θ^Q')                      Lillicrap et al., (4), (5)
@@ -33,7 +33,7 @@ Var Ddpg::critic_loss(const Batch& batch) {
   {
     Tape::NoGrad hold(tape_);  // y is a number
     y = r + discount * q_target_.with_frozen_weights(concat(s2, tanh(pi_target_.with_frozen_weights(s2))));
-    if (c_.clip_targets) y = clamp(y, -1 / (1 - c_.gamma), 0);
+    if (c_.robotics.clip_targets) y = clamp(y, -1 / (1 - c_.gamma), 0);
   }
   return mean(square(y - q_(concat(s, a))));
 }
@@ -43,14 +43,18 @@ Var Ddpg::critic_loss(const Batch& batch) {
 Var Ddpg::policy_loss(const Batch& batch) {
   Var s = tape_.alias(batch.s, "s");
   Var a = tanh(pi_(s));
-  return -mean(q_.with_frozen_weights(concat(s, a))) + c_.action_penalty * mean(square(a));
+  return -mean(q_.with_frozen_weights(concat(s, a))) + c_.robotics.action_penalty * mean(square(a));
 }
 
 void Ddpg::update(const Batch& batch, Rng&, Metrics& metrics) {
-  metrics.add("train/learning_rate", pi_opt_.learning_rate());
-  metrics.add("train/critic_loss", minimize(tape_, q_opt_, [&] { return critic_loss(batch); }));
-  metrics.add("train/actor_loss", minimize(tape_, pi_opt_, [&] { return policy_loss(batch); }));
-  if (++updates_ % static_cast<std::uint64_t>(c_.target_every) == 0) polyak(c_.tau, online_, target_);
+  const double learning_rate = pi_opt_.learning_rate();
+  const Scalar loss_q = minimize(tape_, q_opt_, [&] { return critic_loss(batch); });
+  const Scalar loss_pi = minimize(tape_, pi_opt_, [&] { return policy_loss(batch); });
+  if (++updates_ % c_.target_every == 0) polyak(c_.tau, online_, target_);
+
+  metrics.add("train/learning_rate", learning_rate);
+  metrics.add("train/critic_loss", loss_q);
+  metrics.add("train/actor_loss", loss_pi);
 }
 
 Matrix Ddpg::action_values(const Batch& batch) {

@@ -1,4 +1,4 @@
-// Deep deterministic policy gradient, with the settings that made it work with HER on robots.
+// Deep deterministic policy gradient, with the options of the HER papers for robotics tasks.
 // Lillicrap et al. 2016, "Continuous control with deep reinforcement learning", arXiv:1509.02971v6.
 // Andrychowicz et al. 2017 (HER), arXiv:1707.01495v3, appendix A; Plappert et al. 2018, arXiv:1802.09464v2, appendix B.
 //
@@ -8,14 +8,15 @@
 //              θ^Q  q_          critic            θ^Q'  q_target_
 // Differs      1. Exploration noise is Gaussian, not an Ornstein-Uhlenbeck process, and an action may be replaced by a
 //                 uniformly random one (both as in the HER paper).
-//              2. The critic has no weight decay, takes the action at its first layer, and networks use one
-//              initializer.
+//              2. The critic has no weight decay and takes the action at its first layer; all networks use one
+//                 initializer.
 //              3. Targets bootstrap through time limits (the discount is 0 at task ends only).
-//              4. The targets move every target_every updates; once per cycle in the HER papers.
+//              4. The target networks are updated every target_every updates; once per cycle in the HER papers.
 // Order        critic, policy (sees the new critic), targets.
 #pragma once
 
 #include "algos/agent.h"
+#include "algos/robotics_options.h"
 #include "nn/mlp.h"
 #include "nn/optimizer.h"
 
@@ -25,10 +26,8 @@ struct DdpgConfig {
   Scalar gamma = Scalar(0.99);
   Scalar tau = Scalar(0.001);
   int target_every = 1;
-  bool clip_targets = false;
-  Scalar action_penalty = 0;
+  RoboticsOptions robotics = {};
   Scalar exploration_noise = Scalar(0.2);
-  double random_action = 0;
   MlpConfig pi = {.hidden = {400, 300}};
   MlpConfig q = {.hidden = {400, 300}};
   AdamConfig pi_adam = {.lr = Scalar(1e-4)};
@@ -37,23 +36,18 @@ struct DdpgConfig {
 constexpr auto fields(const DdpgConfig*) {
   return std::tuple{
       field("gamma", &DdpgConfig::gamma, "discount per step", 0, 1, "Lillicrap et al. 2016, section 7"),
-      field("tau", &DdpgConfig::tau, "how far the targets move", 0, 1, "Lillicrap et al. 2016, section 7"),
-      field("target_every", &DdpgConfig::target_every, "updates between two moves of the targets", 1, 1e9,
-            "Lillicrap et al. 2016, Algorithm 1"),
-      field("clip_targets", &DdpgConfig::clip_targets,
-            "clip targets to [-1/(1-gamma), 0], the returns of rewards in [-1, 0]", "Andrychowicz et al. 2017, App. A"),
-      field("action_penalty", &DdpgConfig::action_penalty, "weight of the mean squared action in the policy's loss", 0,
-            1e6, "Plappert et al. 2018, App. B (there 1)"),
-      field("exploration_noise", &DdpgConfig::exploration_noise,
-            "deviation of the noise on actions while exploring, in units of the range [-1, 1]", 0, 10,
+      field("tau", &DdpgConfig::tau, "step of the target networks towards the online ones; 1 copies", 0, 1,
             "Lillicrap et al. 2016, section 7"),
-      field("random_action", &DdpgConfig::random_action,
-            "probability that an exploring action is replaced by a uniformly random one", 0, 1,
-            "Plappert et al. 2018, App. B (there 0.3)"),
+      field("target_every", &DdpgConfig::target_every, "updates between two updates of the target networks", 1, 1e9,
+            "Lillicrap et al. 2016, Algorithm 1"),
+      flat(&DdpgConfig::robotics),
+      field("exploration_noise", &DdpgConfig::exploration_noise,
+            "standard deviation of the exploration noise, in units of the actions' range [-1, 1]", 0, 10,
+            "Lillicrap et al. 2016, section 7"),
       field("pi", &DdpgConfig::pi, "the policy's network", "Lillicrap et al. 2016, section 7"),
       field("q", &DdpgConfig::q, "the critic's network", "Lillicrap et al. 2016, section 7"),
-      field("pi_adam", &DdpgConfig::pi_adam, "of the policy", "Lillicrap et al. 2016, section 7"),
-      field("q_adam", &DdpgConfig::q_adam, "of the critic", "Lillicrap et al. 2016, section 7"),
+      field("pi_adam", &DdpgConfig::pi_adam, "optimizer of the policy", "Lillicrap et al. 2016, section 7"),
+      field("q_adam", &DdpgConfig::q_adam, "optimizer of the critic", "Lillicrap et al. 2016, section 7"),
   };
 }
 static_assert(complete<DdpgConfig>);
@@ -84,7 +78,7 @@ class Ddpg final : public Learner {
   Mlp pi_, pi_target_, q_, q_target_;
   ParameterList online_, target_;
   Adam pi_opt_, q_opt_;
-  std::uint64_t updates_ = 0;
+  std::int64_t updates_ = 0;
 };
 
 }  // namespace goalpost

@@ -23,7 +23,7 @@ void Dqn::act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) {
   a = argmax_rows(q_.with_frozen_weights(tape_.alias(s, "s"))).value();
   if (mode == Mode::exploit) return;
   epsilon_greedy(c_.epsilon.at(explored_), choices_, rng, a);
-  explored_ += static_cast<std::uint64_t>(s.cols());
+  explored_ += s.cols();
 }
 
 // L(θ) = E [(r + γ max_a' Q(s',a';θ⁻) − Q(s,a;θ))²]                                       Mnih et al., Methods, (2)
@@ -43,11 +43,13 @@ Var Dqn::loss(const Batch& batch) {
 }
 
 void Dqn::update(const Batch& batch, Rng&, Metrics& metrics) {
-  metrics.add("train/learning_rate", optimizer_->learning_rate());
-  const Scalar l = minimize(
+  const double learning_rate = optimizer_->learning_rate();
+  const Scalar loss_q = minimize(
       tape_, *optimizer_, [&] { return loss(batch); }, c_.max_grad_norm);
-  if (++updates_ % static_cast<std::uint64_t>(c_.target_every) == 0) polyak(c_.tau, theta_, theta_target_);
-  metrics.add("train/loss", l);
+  if (++updates_ % c_.target_every == 0) polyak(c_.tau, theta_, theta_target_);
+
+  metrics.add("train/learning_rate", learning_rate);
+  metrics.add("train/loss", loss_q);
   metrics.add("rollout/exploration_rate", c_.epsilon.at(explored_));
 }
 

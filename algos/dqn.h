@@ -6,10 +6,10 @@
 //              discount         γ, or 0 where the task ended
 //              θ  q_            action values Q(s, .; θ)      θ⁻  q_target_
 // Differs      1. Adam is available besides the paper's RMSProp: optimizer.
-//              2. The target network moves every target_every updates by tau; tau = 1 is the paper's copy.
+//              2. The target network moves towards the online one by tau every target_every updates; tau = 1 is the
+//                 paper's copy.
 //              3. Targets may be clipped to the range of returns (HER paper, App. A): clip_targets.
-//              4. Inputs are vectors, so Q is a perceptron; frames, frame skipping and reward clipping do not exist
-//              here.
+//              4. Inputs are vectors and Q is a multi-layer perceptron: no frames, frame skipping or reward clipping.
 // Order        loss, step, target network.
 #pragma once
 
@@ -45,21 +45,21 @@ constexpr auto fields(const DqnConfig*) {
       field("gamma", &DqnConfig::gamma, "discount per step", 0, 1, "Mnih et al. 2015, Ext. Data Table 1"),
       field("double_q", &DqnConfig::double_q, "targets use the action that the online network prefers",
             "van Hasselt et al. 2016, (4)"),
-      field("huber_delta", &DqnConfig::huber_delta, "errors beyond this count linearly; 0: squared error throughout", 0,
-            1e9, "Mnih et al. 2015, Methods: error clipping"),
+      field("huber_delta", &DqnConfig::huber_delta, "errors beyond this have a linear loss (Huber); 0: squared error",
+            0, 1e9, "Mnih et al. 2015, Methods: error clipping"),
       field("clip_targets", &DqnConfig::clip_targets,
             "clip targets to [-1/(1-gamma), 0], the returns of rewards in [-1, 0]", "Andrychowicz et al. 2017, App. A"),
-      field("tau", &DqnConfig::tau, "how far the target network moves to the online one; 1 copies", 0, 1,
+      field("tau", &DqnConfig::tau, "step of the target network towards the online one; 1 copies", 0, 1,
             "Mnih et al. 2015, Algorithm 1"),
-      field("target_every", &DqnConfig::target_every, "updates between two moves of the target network", 1, 1e9,
+      field("target_every", &DqnConfig::target_every, "updates between two updates of the target network", 1, 1e9,
             "Mnih et al. 2015, Ext. Data Table 1"),
-      field("epsilon", &DqnConfig::epsilon, "probability of a random action while exploring, over transitions",
+      field("epsilon", &DqnConfig::epsilon, "schedule over transitions: probability of a random action while exploring",
             "Mnih et al. 2015, Ext. Data Table 1"),
       field("q", &DqnConfig::q, "the network of action values"),
-      field("optimizer", &DqnConfig::optimizer, "which optimizer", "Mnih et al. 2015, Methods"),
+      field("optimizer", &DqnConfig::optimizer, "optimizer of the network", "Mnih et al. 2015, Methods"),
       field("adam", &DqnConfig::adam, "used if optimizer = \"adam\""),
       field("rmsprop", &DqnConfig::rmsprop, "used if optimizer = \"rmsprop\""),
-      field("max_grad_norm", &DqnConfig::max_grad_norm, "gradients are scaled down to this norm; 0: never", 0, 1e9),
+      field("max_grad_norm", &DqnConfig::max_grad_norm, "maximum norm of the gradient; 0 disables", 0, 1e9),
   };
 }
 static_assert(complete<DqnConfig>);
@@ -87,7 +87,7 @@ class Dqn final : public Learner {
   Mlp q_, q_target_;
   ParameterList theta_, theta_target_;
   std::unique_ptr<Optimizer> optimizer_;
-  std::uint64_t updates_ = 0, explored_ = 0;
+  std::int64_t updates_ = 0, explored_ = 0;
 };
 
 }  // namespace goalpost

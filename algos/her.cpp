@@ -37,13 +37,14 @@ ReplayBuffer::Slot HerSampler::draw_goal(ReplayBuffer::Slot slot, Rng& rng) cons
   return slot;
 }
 
-// What was achieved in s_0 is not stored: of an episode's first transition this is never true.
+// The goal achieved in s_0 is not stored, so this is false for an episode's first transition.
 bool HerSampler::reached_before(ReplayBuffer::Slot slot, ReplayBuffer::Slot goal) const {
   return slot.t > buffer_.episode_begin(slot) &&
          goal_.reached(buffer_.achieved_after({slot.lane, slot.t - 1}), buffer_.achieved_after(goal));
 }
 
-// k replayed goals per original one. A goal that had been reached is drawn again, then the original one stays.
+// k relabeled goals per original one. A goal that was already achieved is redrawn, up to redraw_reached times; then the
+// original goal stays.
 bool HerSampler::relabel(ReplayBuffer::Slot slot, Rng& rng, ReplayBuffer::Slot& goal) const {
   if (rng.uniform() >= Scalar(c_.k) / Scalar(c_.k + 1)) return false;
   goal = draw_goal(slot, rng);
@@ -59,8 +60,8 @@ ConstVectorMap HerSampler::draw_goal_of(ReplayBuffer::Slot slot, Rng& rng) const
   return relabel(slot, rng, goal) ? buffer_.achieved_after(goal) : buffer_.desired(slot);
 }
 
-// r' = r(achieved after the step, g'). A failure stays one: with its reward unless relabel_failures, and as an end. Any
-// other end is recomputed with the goal where tasks end at their goal.
+// r' = r(achieved after the step, g'). A failure stays an end, and keeps its reward unless relabel_failures. Other ends
+// are recomputed where tasks end at their goal.
 Outcome HerSampler::outcome_with(ConstVectorRef goal, ReplayBuffer::Slot slot) const {
   const bool failed = buffer_.failed(slot);
   const ConstVectorMap achieved = buffer_.achieved_after(slot);
@@ -71,11 +72,11 @@ Outcome HerSampler::outcome_with(ConstVectorRef goal, ReplayBuffer::Slot slot) c
 }
 
 // Replay (s_t‖g', a_t, r', s_{t+1}‖g') with r' = r(achieved after the step, g')                        Algorithm 1
-// In three passes, so that the memory's answers to one column are waited for while others are asked for.
+// In three passes: prefetching all columns first lets their cache misses overlap.
 void HerSampler::sample(Rng& rng, Batch& out) const {
   if (buffer_.finished_size() == 0)
     throw std::logic_error("HerSampler: the replay buffer holds no finished episode; expected to be ready()");
-  drawn_.resize(static_cast<std::size_t>(out.size()));
+  drawn_.resize(out.size());
   for (Drawn& d : drawn_) {
     d.slot = buffer_.draw_finished(rng);
     buffer_.prefetch(d.slot);
@@ -85,7 +86,7 @@ void HerSampler::sample(Rng& rng, Batch& out) const {
     if (d.relabeled) buffer_.prefetch(d.goal);
   }
   for (Index j = 0; j < out.size(); ++j) {
-    const Drawn& d = drawn_[static_cast<std::size_t>(j)];
+    const Drawn& d = drawn_[j];
     buffer_.copy(d.slot, j, out);
     if (!d.relabeled) {
       if (buffer_.n_step() > 1)

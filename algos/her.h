@@ -6,7 +6,7 @@
 //              2. Where an episode ends at its goal (GoalSpace::ends_at_goal), the end is recomputed with the reward:
 //                 recompute_end.
 //              3. Where an episode ends by a failure (StepResult::failed), end and reward stay: relabel_failures.
-//              4. Goals that were reached before the transition may be drawn again: redraw_reached.
+//              4. A sampled goal that was already achieved before the transition may be redrawn: redraw_reached.
 #pragma once
 
 #include <vector>
@@ -33,11 +33,11 @@ constexpr auto fields(const HerConfig*) {
             "Andrychowicz et al. 2017, 4.5"),
       field("k", &HerConfig::k, "relabeled goals per original goal", 1, 1000, "Andrychowicz et al. 2017, 4.5"),
       field("recompute_end", &HerConfig::recompute_end,
-            "where episodes end at their goal, recompute the end with the reward; false: a common fault, kept to "
-            "measure it"),
+            "where episodes end at their goal, recompute the end with the reward; false: a common error, kept as an "
+            "ablation"),
       field("relabel_failures", &HerConfig::relabel_failures,
-            "recompute the reward of a step that ended in a failure too, so that a crash becomes an arrival: a common "
-            "fault, kept to measure it"),
+            "also recompute the reward of a step that ended in a failure, so that a crash may count as success: a "
+            "common error, kept as an ablation"),
       field("redraw_reached", &HerConfig::redraw_reached,
             "maximum redraws if the sampled goal was already achieved before the transition; then the original goal "
             "stays",
@@ -46,7 +46,7 @@ constexpr auto fields(const HerConfig*) {
 }
 static_assert(complete<HerConfig>);
 
-/// Draws from finished episodes and relabels. @pre the strategy is not none: that is UniformSampler
+/// Samples transitions of finished episodes and relabels their goals. @pre the strategy is not none
 class HerSampler final : public Sampler {
  public:
   HerSampler(const ReplayBuffer& buffer, const GoalSpace& goal, const HerConfig& config);
@@ -57,7 +57,7 @@ class HerSampler final : public Sampler {
   ConstVectorMap draw_goal_of(ReplayBuffer::Slot slot, Rng& rng) const;
 
  private:
-  // Whether the transition is relabeled this time, and then with what is achieved after `goal`.
+  // Decides whether to relabel the transition; if so, `goal` is set to the transition whose achieved goal it gets.
   bool relabel(ReplayBuffer::Slot slot, Rng& rng, ReplayBuffer::Slot& goal) const;
   ReplayBuffer::Slot draw_goal(ReplayBuffer::Slot slot, Rng& rng) const;
   bool reached_before(ReplayBuffer::Slot slot, ReplayBuffer::Slot goal) const;

@@ -1,4 +1,4 @@
-// The learners by name: what an off-policy agent or a level of HIRO may be.
+// Registry of learners, for off-policy agents and the levels of HIRO.
 #pragma once
 
 #include <functional>
@@ -13,17 +13,17 @@
 
 namespace goalpost {
 
-/// What checks ask of a learner's settings.
+/// What checks need to know of a learner's settings.
 struct LearnerTraits {
   double gamma = 0;           ///< discount per transition
-  bool clip_targets = false;  ///< targets are cut to the returns of rewards from -1 to 0
+  bool clip_targets = false;  ///< targets are clipped to the returns of rewards in [-1, 0]
 };
 
 struct LearnerEntry {
   std::string name, doc;
-  ActionSpace::Kind action_kind;                        ///< which kind of actions it is made for
-  std::function<std::unique_ptr<Settings>()> settings;  ///< its own, with default values
-  /// @throws std::invalid_argument if it cannot work with this kind of environment
+  ActionSpace::Kind action_kind;                        ///< kind of actions that it supports
+  std::function<std::unique_ptr<Settings>()> settings;  ///< its settings, with default values
+  /// @throws std::invalid_argument if it does not support this kind of environment
   std::function<std::unique_ptr<Learner>(const EnvSpec& spec, const Settings& settings, Rng rng)> make;
   std::function<LearnerTraits(const Settings& settings)> traits;
 };
@@ -32,11 +32,11 @@ struct LearnerEntry {
 std::span<const LearnerEntry> learners();
 /// @throws UsageError for an unknown name, with the nearest known one
 const LearnerEntry& find_learner(std::string_view name);
-/// Adds a learner under a new name. add_algorithm (algos/registry.h) makes an algorithm of it, too.
+/// Adds a learner under a new name. add_algorithm (algos/registry.h) also adds it as an algorithm.
 /// @throws std::invalid_argument if the name is empty or taken
 void add_learner(LearnerEntry entry);
 
-/// The entry of a class with a constructor L(const EnvSpec&, const C&, Rng) and a plain configuration C that holds
+/// The entry of a class with a constructor L(const EnvSpec&, const C&, Rng) and a configuration C that has a member
 /// gamma.
 template <class L, Config C>
 LearnerEntry learner_entry(std::string name, ActionSpace::Kind action_kind, std::string doc) {
@@ -50,13 +50,16 @@ LearnerEntry learner_entry(std::string name, ActionSpace::Kind action_kind, std:
               [](const Settings& settings) {
                 const C& c = settings_as<C>(settings);
                 LearnerTraits traits{.gamma = static_cast<double>(c.gamma)};
-                if constexpr (requires { c.clip_targets; }) traits.clip_targets = c.clip_targets;
+                if constexpr (requires { c.robotics.clip_targets; })
+                  traits.clip_targets = c.robotics.clip_targets;
+                else if constexpr (requires { c.clip_targets; })
+                  traits.clip_targets = c.clip_targets;
                 return traits;
               }};
 }
 
-/// Settings of all learners for one kind of actions, of which one is used: a level of HIRO has them beside its own.
-/// Those of other learners are kept, so that a configuration may name another learner without losing them.
+/// Settings of all learners for one kind of actions, of which the owner, e.g. a level of HIRO, uses one. Those of the
+/// others are kept, so that choosing another learner loses no settings.
 class LearnerSettings {
  public:
   explicit LearnerSettings(ActionSpace::Kind kind = ActionSpace::Kind::continuous);
@@ -66,7 +69,7 @@ class LearnerSettings {
   LearnerSettings& operator=(LearnerSettings&&) = default;
   ~LearnerSettings() = default;
 
-  /// @throws UsageError for the name of no such learner
+  /// @throws UsageError for an unknown learner
   const Settings& of(std::string_view learner) const;
   /// The configuration of a learner whose type is known. @throws as of, std::bad_cast for another type
   template <Config C>

@@ -41,8 +41,8 @@ class OffPolicyAgent final : public Agent {
     buffer_.add(step);
     if (!normalizer_.enabled()) return;
     if (her_ != nullptr) {
-      for (std::size_t i = 0; i < step.terminated.size(); ++i)
-        if (step.ended(i) && !step.is_unstable(i)) take_statistics_of_last_episode(static_cast<int>(i));
+      for (int i = 0; i < std::ssize(step.terminated); ++i)
+        if (step.ended(i) && !step.is_unstable(i)) take_statistics_of_last_episode(i);
       return;
     }
     join(step.before, state_);
@@ -101,7 +101,7 @@ class OffPolicyAgent final : public Agent {
   }
 
  private:
-  // Of what does not fit HER would replay nothing, without a word.
+  // HER would silently never replay an episode that does not fit.
   void check_last_episode(int lane) const {
     const auto [begin, end] = buffer_.last_finished(lane);
     if (begin == end)
@@ -111,7 +111,7 @@ class OffPolicyAgent final : public Agent {
           "larger capacity, or fewer environments"));
   }
 
-  // The draws follow from what the state holds anyway, and sampling for updates keeps its own.
+  // A random stream that follows from saved state: nothing more to save, and sampling for updates is not affected.
   void take_statistics_of_last_episode(int lane) {
     Rng rng = sample_rng_.stream("statistics", std::bit_cast<std::uint64_t>(normalizer_.count()));
     const auto [begin, end] = buffer_.last_finished(lane);
@@ -122,7 +122,7 @@ class OffPolicyAgent final : public Agent {
     }
   }
 
-  // [obs; desired goal]: what the networks see
+  // [obs; desired goal]: input of the networks
   static void join(const ObsBatch& obs, Matrix& state) {
     state.resize(obs.obs.rows() + obs.desired.rows(), obs.obs.cols());  // allocates if the number of lanes changes
     state.topRows(obs.obs.rows()) = obs.obs;
@@ -140,7 +140,7 @@ class OffPolicyAgent final : public Agent {
   static constexpr Index kReplayedColumns = 256;
   Matrix replayed_;  // scratch: states of a finished episode with goals of HER
   Rng act_rng_, sample_rng_, update_rng_;
-  bool updated_ = false;  // batch_ has been learned from
+  bool updated_ = false;  // whether batch_ holds the batch of an update
 };
 
 }  // namespace
@@ -155,32 +155,31 @@ void check_off_policy_training(const OffPolicyConfig& c, const TrainingPlan& pla
                                TrainingCheck& check) {
   const EnvSpec& spec = plan.spec;
   const int lanes = plan.lanes;
-  // A running episode of max_steps - 1 and a finished one before it: then a finished one is always stored whole.
+  // Room for a running episode of max_steps - 1 after a finished one: then one finished episode is always stored whole.
   const std::int64_t share = c.replay.capacity / lanes, two = 2 * std::int64_t(spec.max_steps);
   if (c.her.strategy != HerStrategy::none && share < two)
     check.problems.push_back(detail::concatenate("agent.replay.capacity = ", c.replay.capacity, " over ", lanes,
                                                  " lanes is ", share, " transitions each, less than two episodes of ",
                                                  spec.max_steps,
-                                                 " steps: HER replays finished episodes, and would have none while the "
-                                                 "next one overwrites the last; expected at "
-                                                 "least ",
+                                                 " steps: HER replays finished episodes, and the running one would "
+                                                 "overwrite the only finished one; expected at least ",
                                                  two * lanes));
   if (c.her.strategy != HerStrategy::none && spec.goal.dim > 0 && spec.goal.reward == nullptr)
     check.problems.push_back(detail::concatenate("agent.her.strategy relabels goals, but the reward of ", spec.name,
                                                  " cannot be computed for another goal; expected \"none\""));
   if (!clip_targets) return;
   const auto cut = [&](const auto&... why) {
-    check.problems.push_back(detail::concatenate("clip_targets = true cuts targets to [-1/(1 - gamma), 0] = [",
+    check.problems.push_back(detail::concatenate("clip_targets = true clips targets to [-1/(1 - gamma), 0] = [",
                                                  -1 / (1 - gamma), ", 0], the returns of rewards from -1 to 0, but ",
                                                  why..., "; expected false"));
   };
-  if (spec.goal.dim == 0) return cut(spec.name, " has no goal, and other rewards");
+  if (spec.goal.dim == 0) return cut(spec.name, " has no goals and other rewards");
   if (spec.goal.reward == nullptr) return;
   const Vector goal = Vector::Zero(spec.goal.dim);
   if (const Scalar at_goal = spec.goal.reward(goal, goal, spec.goal.radius); at_goal > 0)
-    cut(spec.name, " pays ", at_goal, " at the goal");
+    cut(spec.name, " gives reward ", at_goal, " at the goal");
   else if (plan.start_reward < -1)
-    cut(spec.name, " pays ", plan.start_reward, " where an episode starts");
+    cut(spec.name, " gives reward ", plan.start_reward, " where an episode starts");
 }
 
 void add_off_policy_memory(const OffPolicyConfig& c, const EnvSpec& spec, MemoryNeed& need) {

@@ -10,7 +10,7 @@
 
 namespace goalpost {
 
-/// What DQN and its kin share. Defaults are those of the algorithms' own papers: no HER, no normalization.
+/// Settings that DQN, DDPG, TD3 and SAC share. Defaults are those of their papers: no HER, no normalization.
 struct OffPolicyConfig {
   int batch_size = 256;
   ReplayConfig replay = {};
@@ -20,26 +20,27 @@ struct OffPolicyConfig {
 constexpr auto fields(const OffPolicyConfig*) {
   return std::tuple{
       field("batch_size", &OffPolicyConfig::batch_size, "transitions per update", 1, 1'000'000),
-      field("replay", &OffPolicyConfig::replay, "the memory"),
+      field("replay", &OffPolicyConfig::replay, "the replay buffer"),
       field("her", &OffPolicyConfig::her, "hindsight experience replay"),
-      field("normalizer", &OffPolicyConfig::normalizer, "of observations and goals, before they enter a network"),
+      field("normalizer", &OffPolicyConfig::normalizer,
+            "normalization of observations and goals, the networks' inputs"),
   };
 }
 static_assert(complete<OffPolicyConfig>);
 
-/// DQN, DDPG, TD3 and SAC are this agent with a different learner; HER is this agent with a different sampler.
-/// The normalizer's statistics are taken of every state that was acted in, with its goal; with HER when its episode
-/// ends, once with a goal that HER may replay it with (as openai/baselines her/ddpg.py store_episode does), and only if
-/// the replay buffer holds the whole episode: of others nothing is replayed.
-/// @param lanes 0: the agent only acts; it has no replay buffer and no batch
-/// @throws std::invalid_argument if HER is asked for and the environment has no goal
+/// The agent of DQN, DDPG, TD3 and SAC: a learner, a replay buffer and a sampler, with HER a HerSampler.
+/// The normalizer's statistics count every state that was acted in, with its goal. With HER they count the states of an
+/// episode when it ends, each with a goal that HER may replay it with (as openai/baselines her/ddpg.py store_episode
+/// does), and only if the replay buffer holds the whole episode: HER replays no other.
+/// @param lanes number of environments; 0: the agent only acts, without replay buffer and batch
+/// @throws std::invalid_argument if HER is on and the environment has no goal
 std::unique_ptr<Agent> make_off_policy_agent(std::unique_ptr<Learner> learner, const EnvSpec& spec,
                                              const OffPolicyConfig& config, int lanes, Rng rng);
 
-/// What keeps such an agent from learning. @param clip_targets the learner's, with its discount
+/// Adds what keeps such an agent from learning. @param clip_targets, gamma of the learner
 void check_off_policy_training(const OffPolicyConfig& config, const TrainingPlan& plan, bool clip_targets, double gamma,
                                TrainingCheck& check);
-/// What its replay buffer and its batch take.
+/// Adds the memory of its replay buffer and its batch.
 void add_off_policy_memory(const OffPolicyConfig& config, const EnvSpec& spec, MemoryNeed& need);
 
 }  // namespace goalpost

@@ -8,7 +8,7 @@
 namespace goalpost {
 namespace {
 
-// [agent] holds the off-policy part, [agent.<name>] the learner's own.
+// The off-policy part is in [agent], the learner's settings in [agent.<name>].
 class OffPolicySettings final : public Settings {
  public:
   OffPolicySettings(std::string name, std::unique_ptr<Settings> learner_settings)
@@ -57,7 +57,7 @@ AlgorithmEntry agent_of(const LearnerEntry& learner) {
               }};
 }
 
-// [agent.hiro] holds everything.
+// All settings are in [agent.hiro].
 class HiroSettings final : public Settings {
  public:
   void visit(ConfigVisitor& visitor) override {

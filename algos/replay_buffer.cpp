@@ -21,31 +21,30 @@ ReplayBuffer::ReplayBuffer(const EnvSpec& spec, const ReplayConfig& config, int 
       desired_at_(action_at_ + action_dim_),
       achieved_at_(desired_at_ + goal_dim_),
       reward_at_(achieved_at_ + goal_dim_),
-      stride_((sizeof(Header) + static_cast<std::size_t>(reward_at_ + 1) * sizeof(Scalar) + 7) / 8 * 8) {
+      stride_((sizeof(Header) + (reward_at_ + 1) * sizeof(Scalar) + 7) / 8 * 8) {
   GP_CHECK(lanes >= 0, "ReplayBuffer: lanes = ", lanes, "; expected no negative number");
   if (lanes == 0) return;
   GP_CHECK(lane_capacity_ >= spec.max_steps, "ReplayBuffer: capacity = ", config.capacity, " over ", lanes,
            " lanes holds no whole episode of ", spec.max_steps, " steps; expected at least ",
            Index(lanes) * spec.max_steps);
-  lanes_.resize(static_cast<std::size_t>(lanes));
-  const std::size_t bytes = stride_ * static_cast<std::size_t>(lane_capacity_ * lanes);
+  lanes_.resize(lanes);
+  const std::size_t bytes = stride_ * lane_capacity_ * lanes;
   data_.reset(static_cast<std::byte*>(::operator new[](bytes, std::align_val_t(kPage))));
   madvise(data_.get(), bytes, MADV_HUGEPAGE);  // draws are spread over all of it; a failure costs time only
 }
 
 void ReplayBuffer::add(const StepBatch& step) {
-  GP_CHECK(step.reward.cols() == static_cast<Index>(lanes_.size()), "ReplayBuffer::add: the step has ",
-           step.reward.cols(), " lanes; expected ", lanes_.size());
-  for (int i = 0; i < static_cast<int>(lanes_.size()); ++i) add(step, i, i);
+  GP_CHECK(step.reward.cols() == std::ssize(lanes_), "ReplayBuffer::add: the step has ", step.reward.cols(),
+           " lanes; expected ", lanes_.size());
+  for (int i = 0; i < std::ssize(lanes_); ++i) add(step, i, i);
 }
 
 void ReplayBuffer::add(const StepBatch& step, Index column, int i) {
-  const std::size_t from = static_cast<std::size_t>(column);
-  Lane& lane = lanes_[static_cast<std::size_t>(i)];
+  Lane& lane = lanes_[i];
   size_ -= lane.added - oldest(lane);
   finished_ -= finished(lane);
-  if (!step.is_unstable(from)) store(step, column, i);
-  if (step.ended(from)) {
+  if (!step.is_unstable(column)) store(step, column, i);
+  if (step.ended(column)) {
     for (Index t = std::max(lane.episode_begin, oldest(lane)); t < lane.added; ++t)
       header({i, t}).until_end = static_cast<std::int32_t>(lane.added - t);
     lane.episode_begin = lane.added;
@@ -55,18 +54,17 @@ void ReplayBuffer::add(const StepBatch& step, Index column, int i) {
 }
 
 void ReplayBuffer::store(const StepBatch& step, Index column, int i) {
-  const std::size_t from = static_cast<std::size_t>(column);
-  Lane& lane = lanes_[static_cast<std::size_t>(i)];
+  Lane& lane = lanes_[i];
   const Slot slot{i, lane.added};
-  // The slot's old transition goes; with it its whole episode becomes undrawable as an episode.
+  // Overwriting the slot's old transition makes its episode incomplete.
   const Index old = lane.added - lane_capacity_;
   if (old >= lane.first_whole && episode_end({i, old}) != kRunning) lane.first_whole = episode_end({i, old});
-  std::memset(at(slot), 0, stride_);  // what rounds the record up too: states are compared by their bytes
+  std::memset(at(slot), 0, stride_);  // padding included: states are compared by their bytes
   header(slot) = {.since_begin = static_cast<std::int32_t>(lane.added - lane.episode_begin),
                   .until_end = 0,
-                  .terminated = step.terminated[from],
-                  .cut = c_.time_limit_ends && step.truncated[from],
-                  .failed = step.failed[from]};
+                  .terminated = step.terminated[column],
+                  .cut = c_.time_limit_ends && step.truncated[column],
+                  .failed = step.failed[column]};
   std::copy_n(step.before.obs.col(column).data(), obs_dim_, part(slot, 0));
   std::copy_n(step.after.obs.col(column).data(), obs_dim_, part(slot, after_at_));
   std::copy_n(step.action.col(column).data(), action_dim_, part(slot, action_at_));
@@ -74,12 +72,12 @@ void ReplayBuffer::store(const StepBatch& step, Index column, int i) {
   std::copy_n(step.after.achieved.col(column).data(), goal_dim_, part(slot, achieved_at_));
   *part(slot, reward_at_) = step.reward(0, column);
   if (++lane.added - lane.turn == lane_capacity_) lane.turn = lane.added;
-  // An episode that outgrows the lane's memory is not whole, and nothing that is older is left.
+  // An episode longer than the lane's capacity is not stored whole, and nothing older is left.
   if (lane.episode_begin < oldest(lane)) lane.first_whole = lane.added;
 }
 
 ReplayBuffer::Episode ReplayBuffer::last_finished(int i) const {
-  const Lane& lane = lanes_[static_cast<std::size_t>(i)];
+  const Lane& lane = lanes_[i];
   const Index end = lane.episode_begin;
   return finished(lane) == 0 ? Episode{end, end} : Episode{episode_begin({i, end - 1}), end};
 }
@@ -87,7 +85,7 @@ ReplayBuffer::Episode ReplayBuffer::last_finished(int i) const {
 ReplayBuffer::Slot ReplayBuffer::draw(Rng& rng) const {
   Index k = rng.below(static_cast<std::uint32_t>(size_));
   for (int i = 0;; ++i) {
-    const Lane& lane = lanes_[static_cast<std::size_t>(i)];
+    const Lane& lane = lanes_[i];
     const Index stored = lane.added - oldest(lane);
     if (k < stored) return {i, oldest(lane) + k};
     k -= stored;
@@ -97,7 +95,7 @@ ReplayBuffer::Slot ReplayBuffer::draw(Rng& rng) const {
 ReplayBuffer::Slot ReplayBuffer::draw_finished(Rng& rng) const {
   Index k = rng.below(static_cast<std::uint32_t>(finished_));
   for (int i = 0;; ++i) {
-    const Lane& lane = lanes_[static_cast<std::size_t>(i)];
+    const Lane& lane = lanes_[i];
     if (k < finished(lane)) return {i, lane.first_whole + k};
     k -= finished(lane);
   }
@@ -118,9 +116,9 @@ void ReplayBuffer::copy(Slot slot, Index j, Batch& out) const {
   out.discount(0, j) = h.terminated | h.cut ? 0 : out.gamma;
 }
 
-// Sampling trusts what is stored, so what comes from a file is looked at.
+// Sampling trusts the stored records, so records from a file are checked.
 void ReplayBuffer::check_records(int i) const {
-  const Lane& lane = lanes_[static_cast<std::size_t>(i)];
+  const Lane& lane = lanes_[i];
   for (Index t = oldest(lane); t < lane.added; ++t) {
     const Header& h = header({i, t});
     if (h.terminated <= 1 && h.cut <= 1 && h.failed <= 1 && !ConstVectorMap(part({i, t}, 0), reward_at_ + 1).hasNaN())
@@ -141,7 +139,7 @@ void ReplayBuffer::check_records(int i) const {
 }
 
 void ReplayBuffer::visit_state(StateVisitor& v) {
-  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+  for (int i = 0; i < std::ssize(lanes_); ++i) {
     const StateVisitor::Scope scope(v, "lane" + std::to_string(i));
     Lane& lane = lanes_[i];
     v.visit("added", lane.added);
@@ -153,10 +151,10 @@ void ReplayBuffer::visit_state(StateVisitor& v) {
           "ReplayBuffer: lane ", i, " was saved with added = ", lane.added, ", episode_begin = ", lane.episode_begin,
           ", first_whole = ", lane.first_whole, "; expected them inside what is stored"));
     lane.turn = lane.added - lane.added % lane_capacity_;
-    // Slots fill from the front, so what is stored is one block. Counters come first: a load knows how much to read.
-    const auto words = static_cast<std::size_t>(lane.added - oldest(lane)) * stride_ / 8;
-    v.visit("records", std::span(reinterpret_cast<std::uint64_t*>(at({static_cast<int>(i), lane.turn})), words));
-    check_records(static_cast<int>(i));
+    // Slots fill from the front, so the records are one block. Counters come first: they give its size when loading.
+    const std::size_t words = (lane.added - oldest(lane)) * stride_ / 8;
+    v.visit("records", std::span(reinterpret_cast<std::uint64_t*>(at({i, lane.turn})), words));
+    check_records(i);
   }
   size_ = finished_ = 0;
   for (const Lane& lane : lanes_) {

@@ -24,28 +24,29 @@ struct ReplayConfig {
 };
 constexpr auto fields(const ReplayConfig*) {
   return std::tuple{
-      field("capacity", &ReplayConfig::capacity, "transitions kept, over all lanes; the oldest are overwritten", 1,
-            1'000'000'000, "Mnih et al. 2015, Ext. Data Table 1"),
-      field(
-          "n_step", &ReplayConfig::n_step,
-          "n-step returns: a sample is the discounted rewards of so many steps and the value of the state after them; "
-          "fewer where an episode ends. No correction for actions of older policies",
-          1, 1000, "Hessel et al. 2018 (there 3)"),
+      field("capacity", &ReplayConfig::capacity,
+            "buffer size in transitions, over all environments; the oldest are overwritten", 1, 1'000'000'000,
+            "Mnih et al. 2015, Ext. Data Table 1"),
+      field("n_step", &ReplayConfig::n_step,
+            "n of n-step returns: discounted rewards of n steps, fewer at an episode's end, and the value of the state "
+            "after them; without off-policy correction",
+            1, 1000, "Hessel et al. 2018 (there 3)"),
       field("time_limit_ends", &ReplayConfig::time_limit_ends,
-            "treat the time limit as the task's end, without bootstrapping: a common fault, kept to measure it"),
+            "treat time limits as terminal, without bootstrapping: a common error, kept as an ablation"),
       field("dataset", &ReplayConfig::dataset,
-            "episodes that are in the memory before the first step: a file or run directory of `goalpost train --set "
-            "train.record=...`, a Minari or a D4RL dataset; none if empty"),
+            "episodes to load into the replay buffer before training: a file or run directory of `goalpost train "
+            "--set train.record=...`, a Minari or a D4RL dataset; none if empty"),
       field("dataset_check", &ReplayConfig::dataset_check,
-            "refuse a dataset that says that it is of another environment, goal radius or environment setting; false: "
-            "take it if its spaces fit"),
+            "refuse a dataset of another environment, goal radius or environment setting; false: accept any whose "
+            "spaces fit"),
   };
 }
 static_assert(complete<ReplayConfig>);
 
-/// Transitions of each lane in order, oldest overwritten first, with the bounds of their episodes. Of an episode that
-/// is longer than a lane's share of the capacity the last transitions are stored; it does not count as finished.
-/// Storage only: what to draw is a Sampler's business. Memory is touched as it fills.
+/// Stores the transitions of each lane in order, with the bounds of their episodes; the oldest are overwritten first.
+/// A lane is one of the parallel environments. Of an episode longer than a lane's share of the capacity the last
+/// transitions are stored; it does not count as finished. What to draw is decided by a Sampler. Memory is taken as the
+/// buffer fills.
 class ReplayBuffer {
  public:
   /// t counts the lane's transitions since the start and never wraps.
@@ -54,21 +55,21 @@ class ReplayBuffer {
     Index t;
   };
 
-  /// @param lanes 0: of an agent that only acts; nothing can be added, and no memory is taken
+  /// @param lanes 0: for an agent that only acts; nothing can be added, and no memory is taken
   /// @throws std::invalid_argument if an episode of spec.max_steps does not fit into a lane's share of the capacity
   ReplayBuffer(const EnvSpec& spec, const ReplayConfig& config, int lanes);
 
-  /// Of an unstable step only that the episode has ended before it. @alloc none
+  /// Adds a step of all lanes. An unstable step is not stored; its episode ends before it. @alloc none
   void add(const StepBatch& step);
-  /// One column of a step, which may have any number of lanes, as the next transition of a lane. @alloc none
+  /// Adds one column of a step, which may have any number of lanes, as the next transition of a lane. @alloc none
   void add(const StepBatch& step, Index column, int lane);
   std::size_t transition_bytes() const { return stride_; }
   Index lane_capacity() const { return lane_capacity_; }
-  Index capacity() const { return lane_capacity_ * static_cast<Index>(lanes_.size()); }
+  Index capacity() const { return lane_capacity_ * std::ssize(lanes_); }
   Index size() const { return size_; }               ///< transitions stored
-  Index finished_size() const { return finished_; }  ///< of them, those whose episode has ended and is stored whole
-  Slot draw(Rng& rng) const;                         ///< any stored transition. @pre size() > 0
-  Slot draw_finished(Rng& rng) const;                ///< one of finished_size(). @pre finished_size() > 0
+  Index finished_size() const { return finished_; }  ///< of them, those whose episode is finished and stored whole
+  Slot draw(Rng& rng) const;                         ///< uniform over all. @pre size() > 0
+  Slot draw_finished(Rng& rng) const;                ///< uniform over those. @pre finished_size() > 0
   /// t of the first transition of the slot's episode.
   Index episode_begin(Slot slot) const { return slot.t - header(slot).since_begin; }
   /// One past the last; kRunning if the episode has not ended.
@@ -81,26 +82,26 @@ class ReplayBuffer {
   };
   /// The last episode that has ended in a lane; empty if there is none, or if its beginning is overwritten.
   Episode last_finished(int lane) const;
-  void copy(Slot slot, Index column, Batch& out) const;                      ///< with the goal that was pursued
-  ConstVectorMap obs(Slot slot) const { return {part(slot, 0), obs_dim_}; }  ///< [obs] acted on
+  void copy(Slot slot, Index column, Batch& out) const;                                    ///< with its desired goal
+  ConstVectorMap obs(Slot slot) const { return {part(slot, 0), obs_dim_}; }                ///< [obs] acted on
   ConstVectorMap obs_after(Slot slot) const { return {part(slot, after_at_), obs_dim_}; }  ///< [obs]
   Scalar reward(Slot slot) const { return *part(slot, reward_at_); }
-  /// Whether the task ended with the transition, or time did and ReplayConfig::time_limit_ends.
+  /// Whether the task ended with the transition; with ReplayConfig::time_limit_ends also whether time ran out.
   bool ends(Slot slot) const { return (header(slot).terminated | header(slot).cut) != 0; }
   int n_step() const { return c_.n_step; }
   /// Stored transitions of the slot's episode from the slot on.
   Index steps_from(Slot slot) const {
     const Index until_end = header(slot).until_end;
-    return until_end != 0 ? until_end : lanes_[static_cast<std::size_t>(slot.lane)].added - slot.t;
+    return until_end != 0 ? until_end : lanes_[slot.lane].added - slot.t;
   }
   /// [goal] the goal achieved after the transition
   ConstVectorMap achieved_after(Slot slot) const { return {part(slot, achieved_at_), goal_dim_}; }
-  /// [goal] the goal that was pursued
+  /// [goal] the desired goal
   ConstVectorMap desired(Slot slot) const { return {part(slot, desired_at_), goal_dim_}; }
-  /// Whether the transition is an end whatever the goal: only with ReplayConfig::time_limit_ends.
+  /// Whether the time limit makes the transition an end, whatever the goal; only with ReplayConfig::time_limit_ends.
   bool cut(Slot slot) const { return header(slot).cut != 0; }
   bool failed(Slot slot) const { return header(slot).failed != 0; }  ///< ended by a failure, whatever the goal
-  /// Starts to bring a transition into the cache: memory is random access, and a miss costs more than the copy.
+  /// Prefetches a transition into the cache: a cache miss costs more than the copy.
   void prefetch(Slot slot) const {
     const std::byte* record = at(slot);
     for (std::size_t line = 0; line < stride_; line += 64) __builtin_prefetch(record + line);
@@ -123,9 +124,9 @@ class ReplayBuffer {
   };
   static_assert(std::has_unique_object_representations_v<Header>);
   std::byte* at(Slot slot) const {
-    Index place = slot.t - lanes_[static_cast<std::size_t>(slot.lane)].turn;  // t modulo capacity, without a division
+    Index place = slot.t - lanes_[slot.lane].turn;  // t modulo capacity, without a division
     if (place < 0) place += lane_capacity_;
-    return data_.get() + stride_ * static_cast<std::size_t>(slot.lane * lane_capacity_ + place);
+    return data_.get() + stride_ * (slot.lane * lane_capacity_ + place);
   }
   Header& header(Slot slot) const { return *reinterpret_cast<Header*>(at(slot)); }
   Scalar* part(Slot slot, Index offset) const { return reinterpret_cast<Scalar*>(at(slot) + sizeof(Header)) + offset; }
@@ -143,7 +144,7 @@ class ReplayBuffer {
   struct Free {
     void operator()(std::byte* memory) const { ::operator delete[](memory, std::align_val_t(kPage)); }
   };
-  static constexpr std::size_t kPage = std::size_t(1) << 21;  // of the large kind
+  static constexpr std::size_t kPage = std::size_t(1) << 21;  // a large page
   std::unique_ptr<std::byte[], Free> data_;  // left untouched, so that a large capacity costs memory only as it fills
 };
 

@@ -64,14 +64,20 @@ Var Sac::temperature_loss() {
 }
 
 void Sac::update(const Batch& batch, Rng& rng, Metrics& metrics) {
-  metrics.add("train/learning_rate", pi_opt_.learning_rate());
-  metrics.add("train/critic_loss", minimize(tape_, q_opt_, [&] { return critic_loss(batch, rng); }));
-  metrics.add("train/actor_loss", minimize(
-                                      tape_, pi_opt_, [&] { return policy_loss(batch, rng); }, c_.pi_max_grad_norm));
-  metrics.add("train/ent_coef", std::exp(log_alpha_.value(0, 0)));
-  if (c_.learn_alpha)
-    metrics.add("train/ent_coef_loss", minimize(tape_, alpha_opt_, [&] { return temperature_loss(); }));
+  const double learning_rate = pi_opt_.learning_rate();
+  const Scalar alpha = std::exp(log_alpha_.value(0, 0));
+  const Scalar loss_q = minimize(tape_, q_opt_, [&] { return critic_loss(batch, rng); });
+  const Scalar loss_pi = minimize(
+      tape_, pi_opt_, [&] { return policy_loss(batch, rng); }, c_.pi_max_grad_norm);
+  Scalar loss_alpha = 0;
+  if (c_.learn_alpha) loss_alpha = minimize(tape_, alpha_opt_, [&] { return temperature_loss(); });
   polyak(c_.tau, q_, q_target_);  // θ̄ ← τθ + (1 − τ)θ̄
+
+  metrics.add("train/learning_rate", learning_rate);
+  metrics.add("train/critic_loss", loss_q);
+  metrics.add("train/actor_loss", loss_pi);
+  metrics.add("train/ent_coef", alpha);
+  if (c_.learn_alpha) metrics.add("train/ent_coef_loss", loss_alpha);
 }
 
 Matrix Sac::action_values(const Batch& batch) {

@@ -6,7 +6,7 @@
 //              φ  pi_           policy            θᵢ q1_, q2_    θ̄ᵢ q1_target_, q2_target_
 //              α  exp(log_alpha_)                 H̄  target_entropy_
 // Differs      1. Targets bootstrap through time limits (the discount is 0 at task ends only); the paper does not
-// discuss it.
+//                 discuss it.
 //              2. The optimized variable is log α, so that α stays positive.
 //              3. The temperature may be held at initial_alpha: learn_alpha = false.
 //              4. The policy's gradient may be clipped: pi_max_grad_norm.
@@ -35,19 +35,21 @@ struct SacConfig {
 constexpr auto fields(const SacConfig*) {
   return std::tuple{
       field("gamma", &SacConfig::gamma, "discount per step", 0, 1, "Haarnoja et al. 2018b, Table 1"),
-      field("tau", &SacConfig::tau, "target smoothing per update", 0, 1, "Haarnoja et al. 2018b, Table 1"),
+      field("tau", &SacConfig::tau, "step of the target networks towards the online ones, per update", 0, 1,
+            "Haarnoja et al. 2018b, Table 1"),
       field("learn_alpha", &SacConfig::learn_alpha, "learn the temperature; otherwise it stays at initial_alpha",
             "Haarnoja et al. 2018b, section 5"),
       field("initial_alpha", &SacConfig::initial_alpha, "temperature at the start", 1e-12, 1e6),
       field("target_entropy_per_dim", &SacConfig::target_entropy_per_dim,
-            "target entropy is this times the action's dimensions [nat]", -100, 100, "Haarnoja et al. 2018b, Table 1"),
-      field("pi_max_grad_norm", &SacConfig::pi_max_grad_norm,
-            "the policy's gradient is scaled down to this norm; 0: never", 0, 1e9),
+            "target entropy divided by the dimension of the actions [nat]", -100, 100,
+            "Haarnoja et al. 2018b, Table 1"),
+      field("pi_max_grad_norm", &SacConfig::pi_max_grad_norm, "maximum norm of the policy's gradient; 0 disables", 0,
+            1e9),
       field("pi", &SacConfig::pi, "the policy's network"),
       field("q", &SacConfig::q, "the network of each critic"),
-      field("pi_adam", &SacConfig::pi_adam, "of the policy", "Haarnoja et al. 2018b, Table 1"),
-      field("q_adam", &SacConfig::q_adam, "of the critics", "Haarnoja et al. 2018b, Table 1"),
-      field("alpha_adam", &SacConfig::alpha_adam, "of the temperature", "Haarnoja et al. 2018b, Table 1"),
+      field("pi_adam", &SacConfig::pi_adam, "optimizer of the policy", "Haarnoja et al. 2018b, Table 1"),
+      field("q_adam", &SacConfig::q_adam, "optimizer of the critics", "Haarnoja et al. 2018b, Table 1"),
+      field("alpha_adam", &SacConfig::alpha_adam, "optimizer of the temperature", "Haarnoja et al. 2018b, Table 1"),
   };
 }
 static_assert(complete<SacConfig>);

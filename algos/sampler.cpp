@@ -6,13 +6,13 @@ namespace goalpost {
 
 void UniformSampler::sample(Rng& rng, Batch& out) const {
   if (buffer_.size() == 0) throw std::logic_error("UniformSampler: the replay buffer is empty");
-  drawn_.resize(static_cast<std::size_t>(out.size()));
+  drawn_.resize(out.size());
   for (ReplayBuffer::Slot& slot : drawn_) {
     slot = buffer_.draw(rng);
     buffer_.prefetch(slot);
   }
   for (Index j = 0; j < out.size(); ++j) {
-    const ReplayBuffer::Slot slot = drawn_[static_cast<std::size_t>(j)];
+    const ReplayBuffer::Slot slot = drawn_[j];
     buffer_.copy(slot, j, out);
     if (buffer_.n_step() > 1)
       make_n_step(

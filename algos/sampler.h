@@ -7,16 +7,16 @@
 
 namespace goalpost {
 
-/// What a step paid, and whether the task ended with it.
+/// Reward of a step, and whether the task ended with it.
 struct Outcome {
   Scalar reward;
   bool ends;
 };
 
-/// Turns a column, a copy of the transition at a slot, into one of up to n steps:
+/// Turns a column, a copy of the transition at slot, into a transition of up to n steps:
 ///   r = Σ γⁱ rₜ₊ᵢ over i < k,  s2 = sₜ₊ₖ,  discount = γᵏ, or 0 where the task ended
-/// k is n, or less where the episode ends or has not gone on yet. The goal in s and s2 stays.
-/// @param outcome of a stored transition under that goal: Outcome(ReplayBuffer::Slot)
+/// k is n, or less if fewer steps of the episode are stored. The goal in s and s2 stays.
+/// @param outcome Outcome(ReplayBuffer::Slot): outcome of a stored transition under that goal
 template <class F>
 void make_n_step(const ReplayBuffer& buffer, ReplayBuffer::Slot slot, Index column, const F& outcome, Batch& out) {
   const Index most = std::min<Index>(buffer.n_step(), buffer.steps_from(slot));
@@ -45,7 +45,7 @@ class Sampler {
   virtual void sample(Rng& rng, Batch& out) const = 0;
 };
 
-/// Every stored transition with equal probability, with the goal that was pursued.
+/// Samples all stored transitions with equal probability, with their desired goals.
 class UniformSampler final : public Sampler {
  public:
   explicit UniformSampler(const ReplayBuffer& buffer) : buffer_(buffer) {}

@@ -10,8 +10,10 @@ Td3::Td3(const EnvSpec& spec, const Td3Config& config, Rng rng)
       half_range_((continuous("td3", spec).action.high - spec.action.low) / 2),
       pi_(spec.state_dim(), spec.action.dim, c_.pi, rng.stream("pi")),
       pi_target_(pi_),
-      q1_(spec.state_dim() + spec.action.dim, 1, c_.q, rng.stream("q", 1), c_.actions_again ? spec.action.dim : 0),
-      q2_(spec.state_dim() + spec.action.dim, 1, c_.q, rng.stream("q", 2), c_.actions_again ? spec.action.dim : 0),
+      q1_(spec.state_dim() + spec.action.dim, 1, c_.q, rng.stream("q", 1),
+          c_.hiro_release.actions_again ? spec.action.dim : 0),
+      q2_(spec.state_dim() + spec.action.dim, 1, c_.q, rng.stream("q", 2),
+          c_.hiro_release.actions_again ? spec.action.dim : 0),
       q1_target_(q1_),
       q2_target_(q2_),
       q_(join(q1_.parameters(), q2_.parameters())),
@@ -26,7 +28,7 @@ void Td3::act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) {
   a = tanh(pi_.with_frozen_weights(tape_.alias(s, "s"))).value();
   if (mode == Mode::exploit) return;
   add_gaussian_noise(c_.exploration_noise, rng, a);
-  replace_by_random(c_.random_action, rng, a);
+  replace_by_random(c_.robotics.random_action, rng, a);
 }
 
 // y = r + γ min_i Q_θ'ᵢ(s', clip(π_φ'(s') + ε)),  ε ~ clip(N(0,σ̃), −c, c)           Algorithm 1
@@ -36,15 +38,16 @@ Var Td3::critic_loss(const Batch& batch, Rng& rng) {
   {
     Tape::NoGrad hold(tape_);  // y is a number
     Var eps = clamp(normal(tape_, a.rows(), a.cols(), 0, c_.target_noise, rng), -c_.noise_clip, c_.noise_clip);
-    if (c_.target_noise_in_units) eps.value().array().colwise() /= half_range_.array();
+    if (c_.hiro_release.target_noise_in_units) eps.value().array().colwise() /= half_range_.array();
     Var a2 = tanh(pi_target_.with_frozen_weights(s2)) + eps;
-    if (c_.clip_target_actions) a2 = clamp(a2, -1, 1);
+    if (c_.hiro_release.clip_target_actions) a2 = clamp(a2, -1, 1);
     Var sa2 = concat(s2, a2);
     y = r + discount * min(q1_target_.with_frozen_weights(sa2), q2_target_.with_frozen_weights(sa2));
-    if (c_.clip_targets) y = clamp(y, -1 / (1 - c_.gamma), 0);
+    if (c_.robotics.clip_targets) y = clamp(y, -1 / (1 - c_.gamma), 0);
   }
   Var sa = concat(s, a);
-  const auto loss = [&](Var error) { return mean(c_.huber_delta > 0 ? huber(error, c_.huber_delta) : square(error)); };
+  const Scalar delta = c_.hiro_release.huber_delta;
+  const auto loss = [&](Var error) { return mean(delta > 0 ? huber(error, delta) : square(error)); };
   return loss(q1_(sa) - y) + loss(q2_(sa) - y);
 }
 
@@ -53,15 +56,19 @@ Var Td3::critic_loss(const Batch& batch, Rng& rng) {
 Var Td3::policy_loss(const Batch& batch) {
   Var s = tape_.alias(batch.s, "s");
   Var a = tanh(pi_(s));
-  return -mean(q1_.with_frozen_weights(concat(s, a))) + c_.action_penalty * mean(square(a));
+  return -mean(q1_.with_frozen_weights(concat(s, a))) + c_.robotics.action_penalty * mean(square(a));
 }
 
 void Td3::update(const Batch& batch, Rng& rng, Metrics& metrics) {
-  metrics.add("train/learning_rate", pi_opt_.learning_rate());
-  metrics.add("train/critic_loss", minimize(tape_, q_opt_, [&] { return critic_loss(batch, rng); }));
-  if (++updates_ % static_cast<std::uint64_t>(c_.policy_delay) != 0) return;  // delayed policy updates
-  metrics.add("train/actor_loss", minimize(tape_, pi_opt_, [&] { return policy_loss(batch); }));
+  const double learning_rate = pi_opt_.learning_rate();
+  const Scalar loss_q = minimize(tape_, q_opt_, [&] { return critic_loss(batch, rng); });
+  metrics.add("train/learning_rate", learning_rate);
+  metrics.add("train/critic_loss", loss_q);
+
+  if (++updates_ % c_.policy_delay != 0) return;  // delayed policy updates
+  const Scalar loss_pi = minimize(tape_, pi_opt_, [&] { return policy_loss(batch); });
   polyak(c_.tau, online_, target_);
+  metrics.add("train/actor_loss", loss_pi);
 }
 
 Matrix Td3::action_values(const Batch& batch) {

@@ -7,7 +7,7 @@
 namespace goalpost {
 namespace {
 
-constexpr double kWorthAThread = 2e6;  // operations; with fewer, another core's cache costs more than it gives
+constexpr double kWorthAThread = 2e6;  // operations; with fewer, another core costs more than it saves
 constexpr Index kShards = 8;           // of the columns, for sums over them: a fixed number, whatever the threads
 constexpr Index kLeastPart = 48;       // rows or columns: gemm.h must not take a part for a narrow product
 
@@ -59,8 +59,8 @@ void pull_through_activation(G&& g, const Y& y, Activation f) {
   }
 }
 
-// From the last layer to the first: y's gradient becomes the gradient before the activation, since nobody reads it
-// afterwards; then the gradient of x, where one is wanted.
+// From the last layer to the first: y's gradient, which is not used afterwards, becomes the gradient before the
+// activation; then follows the gradient of x, if one is needed.
 void compute_input_gradients(std::span<const Layer> layers) {
   const Index columns = layers[0].x.cols();
   const bool add = layers[0].x.needs_grad() && layers[0].x.begin_gradient();  // only the first x has other users

@@ -34,8 +34,8 @@ void multiply(const A& a, const B& b, MatrixRef out, bool add) {
 using FloatsIn = const Eigen::Ref<const Eigen::MatrixXf>&;
 using FloatsOut = Eigen::Ref<Eigen::MatrixXf>;
 
-constexpr Index kNarrow = 8;           // rows; more than half of a register would be empty
-constexpr double kWorthAThread = 2e6;  // operations; with fewer, another core's cache costs more than it gives
+constexpr Index kNarrow = 8;           // rows; with fewer, most of a register is empty
+constexpr double kWorthAThread = 2e6;  // operations; with fewer, another core costs more than it saves
 
 // Not before main: an unknown GOALPOST_KERNELS throws.
 const kernels::Kernels* kernel_set() {
@@ -43,14 +43,14 @@ const kernels::Kernels* kernel_set() {
   return kernels;
 }
 
-// Scratch of the calling thread, at least so large; what was in it is lost.
+// Scratch of the calling thread, of at least this size; earlier content is lost.
 float* scratch(Index size) {
   thread_local std::vector<float> memory;
-  if (static_cast<Index>(memory.size()) < size) memory.resize(static_cast<std::size_t>(size));
+  if (std::ssize(memory) < size) memory.resize(size);
   return memory.data();
 }
 
-// So many columns of a product are worth a thread.
+// The number of columns of a product that is worth a thread.
 Index least_columns(Index m, Index k) { return 1 + static_cast<Index>(kWorthAThread / (2.0 * double(m * k + 1))); }
 
 void run(const kernels::Product& whole) {
@@ -167,7 +167,7 @@ bool fast_nt(const Anything&...) {
     return true;
   }
   in_parts(b.cols(), kPacket, least_columns(m, k), [&](Index first, Index count) {
-    float* at = scratch(m * k);  // [m x k]; each thread makes its own, which is cheaper than to wait for one
+    float* at = scratch(m * k);  // [m x k]; each thread makes its own, which is cheaper than waiting
     kernel_set()->transpose(a.data(), a.outerStride(), k, m, at, m);
     kernel_set()->product({at, m, b.data() + first * b.outerStride(), 1, b.outerStride(),
                            out.data() + first * out.outerStride(), out.outerStride(), m, count, k, add, nullptr,
@@ -228,7 +228,7 @@ bool has_precision(Precision p) { return p == Precision::float32 || kernels::bes
 
 void set_precision(Precision p) {
   if (!has_precision(p))
-    throw UsageError(std::string("train.precision = ") + kPrecisionNames[static_cast<std::size_t>(p)] +
+    throw UsageError(std::string("train.precision = ") + enum_name(p) +
                      " needs a processor with AVX512-BF16 instructions; expected float32 on this one");
   precision = p;
 }

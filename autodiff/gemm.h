@@ -1,6 +1,6 @@
-// The only matrix products of the library: backend, blocking and threads are decided here and nowhere else.
-// Floats go through kernels.h where the processor has them, everything else through Eigen. The bits do not depend on
-// the number of threads.
+// The only matrix products of the library: backend, blocking and threads are chosen here and nowhere else.
+// Products of floats use kernels.h if the processor supports it, all others Eigen. The bits do not depend on the number
+// of threads.
 #pragma once
 
 #include <array>
@@ -21,8 +21,8 @@ void gemm_nt(ConstMatrixRef a, ConstMatrixRef b, MatrixRef out, bool add = false
 /// out = a b + bias (to every column), with relu max(0, a b + bias). @shape bias [m]
 void gemm_bias(ConstMatrixRef a, ConstMatrixRef b, ConstVectorRef bias, bool relu, MatrixRef out);
 
-/// What the factors of large products (no side shorter than 32) are rounded to before they are multiplied. Sums,
-/// results, weights, and all that is no product, are float32.
+/// Precision to which the factors of large products (no side shorter than 32) are rounded. Sums, results, weights and
+/// all other operations are float32.
 enum class Precision : int {
   float32,
   bfloat16x3,  ///< two bfloat16 numbers for each factor and three products for each: relative error about 1e-5
@@ -32,15 +32,14 @@ inline constexpr std::array kPrecisionNames = {"float32", "bfloat16x3", "bfloat1
 constexpr EnumNames enum_names(Precision) { return kPrecisionNames; }
 
 bool has_precision(Precision precision);
-/// float32 at the start. All threads see it.
-/// @throws UsageError if this processor lacks the instructions; the sentence names them
+/// Applies to all threads; float32 at the start.
+/// @throws UsageError if this processor lacks the instructions, which the message names
 void set_precision(Precision precision);
 
 /// The set of kernels in use, e.g. "AVX-512"; "Eigen" if there is none for this processor.
 const char* gemm_kernels();
-/// Whether a part of a product's rows or columns has the bits that it has in the whole product. Not so with Eigen,
-/// whose order of summation depends on how many rows and columns it is given: such products are not divided among
-/// threads.
+/// Whether rows or columns of a product that are computed alone have the same bits as in the whole product. False with
+/// Eigen, whose order of summation depends on the shape: its products are not divided among threads.
 bool products_divide();
 
 }  // namespace goalpost

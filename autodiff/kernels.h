@@ -46,18 +46,18 @@ struct Kernels {
 
 extern const Kernels avx2_kernels, avx512_kernels;
 
-/// The fastest of this processor; null if it has none of these instruction sets. The environment variable
-/// GOALPOST_KERNELS = AVX-512, AVX2 or Eigen, in capital or small letters, asks for less, e.g. for the bits of an older
-/// processor. @throws UsageError if it is something else, or what this processor has not
+/// The fastest set of this processor; null if it supports none. The environment variable
+/// GOALPOST_KERNELS = AVX-512, AVX2 or Eigen, in upper or lower case, chooses another set, e.g. for the bits of an
+/// older processor. @throws UsageError if the name is unknown or this processor lacks the set
 const Kernels* best();
-/// What best() is called: one of the names above.
+/// Name of best(): one of those above.
 const char* name_of_best();
 
-/// x = high + low + at most 2^-16 |x|: x rounded to bfloat16, and what is left, rounded too.
+/// x = high + low, with an error of at most 2^-16 |x|: x rounded to bfloat16, and the remainder, rounded too.
 enum class Term { high, low };
 
-/// Products of pairs of bfloat16 numbers. A pair takes the place of a float; it holds neighbors in the order of
-/// summation, and a zero where their number is odd.
+/// Products of pairs of bfloat16 numbers. A pair takes the memory of a float and holds two neighbors in the order of
+/// summation; if their number is odd, the last pair holds a zero.
 struct PairKernels {
   /// As Kernels::product, where a and b hold pairs, k counts pairs, and c and bias are float32, as the sums are.
   void (*product)(const Product&);

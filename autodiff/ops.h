@@ -31,7 +31,7 @@ Var log(Var x);  // natural
 Var tanh(Var x);
 Var relu(Var x);                            // max(x, 0); the gradient at 0 is 0
 Var softplus(Var x);                        // log(1 + eˣ), without overflow
-Var clamp(Var x, Scalar low, Scalar high);  // no gradient where the bound holds
+Var clamp(Var x, Scalar low, Scalar high);  // gradient 0 outside of [low, high]
 Var min(Var a, Var b);                      // element by element; ties go to a
 /// Huber's loss of each element: x²/2 where |x| <= delta, delta (|x| - delta/2) elsewhere.
 Var huber(Var x, Scalar delta);
@@ -69,8 +69,8 @@ struct DenseLayer {
 /// @shape x [in x B] -> y [out x B]
 /// @throws std::invalid_argument if W.cols() != x.rows() or b is not [W.rows() x 1]
 Var dense(Var W, Var b, Var x, Activation f);
-/// Layers in a row, each on the output of the one before: a node for each, and all of them at once for a part of the
-/// batch, so that compute threads meet once for the values and twice for the gradients.
+/// Layers in a row, each on the output of the one before. There is a node for each; a thread computes all of them for
+/// its part of the batch, so threads meet once for the values and twice for the gradients.
 Var dense(std::span<const DenseLayer> layers, Var x);
 
 /// y = gain ⊙ (x - mean) / sqrt(variance + epsilon) + bias, mean and (biased) variance over each column.

@@ -131,7 +131,7 @@ std::string Tape::first_non_finite() const {
     if (all_finite(*n)) continue;
     if (n->input_count > 0)
       return "non-finite values first appear in " + describe(*n) + "; its inputs are " + list_inputs(*n);
-    // A parameter or a batch was not finite to begin with: say which operation took it in.
+    // A parameter or a batch was not finite: name the operation that uses it.
     for (const Node* user : nodes_)
       if (std::find(user->inputs, user->inputs + user->input_count, n) != user->inputs + user->input_count)
         return "non-finite values enter through " + label(*n) + " into " + label(*user) + ": its inputs are " +

@@ -55,12 +55,12 @@ class Var {
 
   // For authors of operations:
 
-  /// grad = g on first touch, grad += g afterwards; the expression is not even evaluated if no gradient is wanted.
+  /// grad = g on first touch, grad += g afterwards; g is not evaluated if no gradient is needed.
   template <class Expr>
   void accumulate(const Expr& g) const;
-  /// Where a rule wants to add by itself: makes the gradient exist (zero on first touch).
+  /// For rules that add to the gradient themselves: zero on first touch.
   MatrixMap grad_for_update() const;
-  /// Where a rule wants to write or add by itself: whether there is something to add to. From then on there is.
+  /// For rules that write the gradient themselves: whether it holds a value to add to. Marks it as written.
   bool begin_gradient() const { return std::exchange(node().grad_written, true); }
   /// Stores the reverse rule in the arena. Captures must be trivially destructible (checked at compile time).
   template <class Pull>
@@ -87,7 +87,7 @@ class Tape {
   Var alias(ConstMatrixRef value, const char* name = nullptr);     ///< not copied; must outlive the pass
   /// A parameter: backward adds into grad. @throws std::invalid_argument if the shapes differ
   Var leaf(MatrixRef value, MatrixRef grad, const char* name = nullptr);
-  /// Room for an operation's result, uninitialized. The name is a literal and stands in messages.
+  /// Memory for an operation's result, uninitialized. @param op a literal, used in messages
   Var result(const char* op, Index rows, Index cols, std::initializer_list<Var> inputs);
   /// Scratch of an operation, valid until rewind.
   MatrixMap scratch(Index rows, Index cols);
@@ -99,10 +99,10 @@ class Tape {
   /// @throws NumericsError if the loss is not finite: names the first operation whose result is not, and the ranges of
   ///         its inputs
   void backward(Var loss);
-  void rewind();  ///< forgets every Var; keeps the memory
+  void rewind();  ///< ends the life of every Var; keeps the memory
   std::size_t size() const { return nodes_.size(); }
 
-  /// Within the scope nothing is recorded for backward: targets are numbers.
+  /// Within the scope nothing is recorded for backward, e.g. for targets.
   class NoGrad {
    public:
     explicit NoGrad(Tape& tape) : tape_(tape), outer_(tape.recording_) { tape_.recording_ = false; }
@@ -118,9 +118,7 @@ class Tape {
  private:
   friend class Var;
   detail::Node* make_node(const char* op, Index rows, Index cols, bool needs_grad);
-  Scalar* allocate_scalars(Index count) {
-    return static_cast<Scalar*>(arena_.allocate(static_cast<std::size_t>(count) * sizeof(Scalar)));
-  }
+  Scalar* allocate_scalars(Index count) { return static_cast<Scalar*>(arena_.allocate(count * sizeof(Scalar))); }
   std::string first_non_finite() const;
 
   Arena arena_;

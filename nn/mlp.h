@@ -24,13 +24,13 @@ struct MlpConfig {
 constexpr auto fields(const MlpConfig*) {
   return std::tuple{
       field("hidden", &MlpConfig::hidden, "width of each hidden layer, from input to output", 1, 65536),
-      field("activation", &MlpConfig::activation, "of the hidden layers; the output is linear"),
+      field("activation", &MlpConfig::activation, "activation of the hidden layers; the output is linear"),
       field("layer_norm", &MlpConfig::layer_norm, "layer normalization of the input of every layer"),
       field("input_norm", &MlpConfig::input_norm, "layer normalization of the network's input only"),
-      field("initializer", &MlpConfig::initializer, "how weights and biases start"),
+      field("initializer", &MlpConfig::initializer, "initializer of weights and biases"),
       field("output_init", &MlpConfig::output_init,
-            "weights of the output layer start uniform in plus or minus this, its bias at 0; 0: as the other layers", 0,
-            1e3, "Lillicrap et al. 2016, section 7 (there 0.003)"),
+            "the output layer's weights start uniform in plus or minus this, its bias at 0; 0: like the other layers",
+            0, 1e3, "Lillicrap et al. 2016, section 7 (there 0.003)"),
   };
 }
 static_assert(complete<MlpConfig>);

@@ -56,8 +56,8 @@ void Normalizer::apply(MatrixRef x) const {
 
 void Normalizer::visit_state(StateVisitor& v) {
   v.visit("count", count_);
-  v.visit("sum", std::span(sum_.data(), static_cast<std::size_t>(sum_.size())));
-  v.visit("sum_of_squares", std::span(sum_of_squares_.data(), static_cast<std::size_t>(sum_of_squares_.size())));
+  v.visit("sum", std::span(sum_.data(), sum_.size()));
+  v.visit("sum_of_squares", std::span(sum_of_squares_.data(), sum_of_squares_.size()));
   refresh();
 }
 

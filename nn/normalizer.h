@@ -16,25 +16,25 @@ constexpr auto fields(const NormalizerConfig*) {
   return std::tuple{
       field("enabled", &NormalizerConfig::enabled, "normalize the networks' inputs with running statistics",
             "Andrychowicz et al. 2017, App. A"),
-      field("clip", &NormalizerConfig::clip, "normalized inputs are cut to plus or minus this", 1e-3, 1e6,
+      field("clip", &NormalizerConfig::clip, "normalized inputs are clipped to plus or minus this", 1e-3, 1e6,
             "Andrychowicz et al. 2017, App. A"),
-      field("raw_clip", &NormalizerConfig::raw_clip, "raw inputs are first cut to plus or minus this", 1e-3, 1e12,
+      field("raw_clip", &NormalizerConfig::raw_clip, "raw inputs are first clipped to plus or minus this", 1e-3, 1e12,
             "Plappert et al. 2018, App. B"),
-      field("min_stddev", &NormalizerConfig::min_stddev, "smallest deviation that is divided by", 1e-12, 1e6,
+      field("min_stddev", &NormalizerConfig::min_stddev, "lower bound of the standard deviation", 1e-12, 1e6,
             "Plappert et al. 2018, App. B"),
   };
 }
 static_assert(complete<NormalizerConfig>);
 
-/// Running mean and deviation of each row of all columns seen, and the inputs scaled with them.
+/// Normalizes inputs by the running mean and standard deviation of each row, over all columns seen:
 /// x̂ = clip((clip(x, ±raw_clip) − mean) / max(deviation, min_stddev), ±clip)
-/// Sums are kept in double, so millions of columns lose nothing; before the first column the mean is 0, the
+/// Sums are kept in double, so millions of columns lose no precision. Before the first column the mean is 0 and the
 /// deviation 1.
 class Normalizer {
  public:
   Normalizer(Index dim, const NormalizerConfig& config);
   /// Adds every column to the statistics. @shape x [dim x B] @alloc none
-  /// @throws NumericsError naming the entry if one is not finite; the statistics are then as before
+  /// @throws NumericsError naming the entry if one is not finite; the statistics are then unchanged
   void observe(ConstMatrixRef x);
   /// Replaces the columns by their normalized values. @shape x [dim x B] @alloc none
   void apply(MatrixRef x) const;

@@ -11,7 +11,7 @@
 namespace goalpost {
 namespace {
 
-// Added to a denominator, so that 0/0 is 0; too small to change another one.
+// Added to denominators so that 0/0 gives 0; too small to change another result.
 constexpr Scalar kLeast = std::numeric_limits<Scalar>::min();
 
 std::vector<Matrix> zeros_like(const ParameterList& parameters) {

@@ -9,7 +9,7 @@
 
 namespace goalpost {
 
-/// Turns gradients into steps. Keeps the addresses of the parameters, which must therefore not move afterwards.
+/// Changes parameters by their gradients. Keeps the addresses of the parameters, which must not move.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -38,9 +38,8 @@ constexpr auto fields(const AdamConfig*) {
       field("beta2", &AdamConfig::beta2, "decay of the mean of its square", 0, 0.999999, "Kingma & Ba 2015, Alg. 1"),
       field("epsilon", &AdamConfig::epsilon, "added to the root of the mean square", 0, 1, "Kingma & Ba 2015, Alg. 1"),
       field("lr_steps", &AdamConfig::lr_steps,
-            "steps of the optimizer over which the rate goes linearly from lr to lr_end, and stays; 0: always lr", 0,
-            1e15),
-      field("lr_end", &AdamConfig::lr_end, "see lr_steps", 0, 1),
+            "optimizer steps over which the learning rate goes linearly from lr to lr_end; 0: always lr", 0, 1e15),
+      field("lr_end", &AdamConfig::lr_end, "learning rate after lr_steps", 0, 1),
   };
 }
 static_assert(complete<AdamConfig>);
@@ -72,13 +71,13 @@ constexpr auto fields(const RmsPropConfig*) {
       field("decay", &RmsPropConfig::decay, "decay of both running means", 0, 0.999999,
             "Mnih et al. 2015, Ext. Data Table 1"),
       field("epsilon", &RmsPropConfig::epsilon, "added under the root", 0, 1, "Mnih et al. 2015, Ext. Data Table 1"),
-      field("centered", &RmsPropConfig::centered, "divide by the deviation, not the root mean square",
+      field("centered", &RmsPropConfig::centered, "divide by the standard deviation, not the root mean square",
             "Graves 2013, (39)"),
   };
 }
 static_assert(complete<RmsPropConfig>);
 
-/// θ ← θ − lr g / √(v − m² + ε), m and v running means of g and g² (m = 0 when not centerd). v − m² is a variance and
+/// θ ← θ − lr g / √(v − m² + ε), m and v running means of g and g² (m = 0 if not centered). v − m² is a variance and
 /// counts as 0 where rounding makes it negative.
 /// @source Graves 2013, arXiv:1308.0850v5, (38) to (41) without momentum; the DQN paper's optimizer
 class RmsProp final : public Optimizer {
@@ -94,8 +93,8 @@ class RmsProp final : public Optimizer {
 };
 
 /// One gradient step on a loss: rewind, evaluate, backward, clip (if max_grad_norm > 0), step. Returns the loss.
-/// @throws NumericsError if the loss, a gradient or its square is not finite; parameters and optimizer are then as
-///         before, gradients zero
+/// @throws NumericsError if the loss, a gradient or its square is not finite; parameters and optimizer are then
+///         unchanged, gradients zero
 template <class Loss>
 Scalar minimize(Tape& tape, Optimizer& optimizer, Loss loss, double max_grad_norm = 0) {
   tape.rewind();

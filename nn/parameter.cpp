@@ -73,7 +73,7 @@ double grad_norm(const ParameterList& parameters) {
 void check_gradients(const ParameterList& parameters) {
   for (const Parameter* p : parameters) {
     const Matrix& g = p->grad;
-    if (std::isfinite(g.squaredNorm())) continue;  // says it of every entry at once
+    if (std::isfinite(g.squaredNorm())) continue;  // checks all entries at once
     const Index bad = g.size() - g.array().isFinite().count();
     const std::string where = detail::concatenate("the gradient of ", p->name, " [", g.rows(), "x", g.cols(), "]");
     if (bad > 0)
@@ -93,7 +93,7 @@ double clip_grad_norm(const ParameterList& parameters, double max_norm) {
   for (Parameter* p : parameters) {
     if (scale >= static_cast<double>(std::numeric_limits<Scalar>::min()))
       p->grad *= Scalar(scale);
-    else  // would have few digits left
+    else  // a denormal factor has few digits
       p->grad = (p->grad.cast<double>() * scale).cast<Scalar>();
   }
   return norm;

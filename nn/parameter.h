@@ -13,9 +13,9 @@
 
 namespace goalpost {
 
-/// A matrix that learning changes, with its gradient. grad is zero except between backward and the optimizer's step.
+/// A trainable matrix with its gradient. grad is zero except between backward and the optimizer's step.
 struct Parameter {
-  std::string name;  ///< e.g. "W0"; stands in messages and in checkpoints
+  std::string name;  ///< e.g. "W0"; used in messages and checkpoints
   Matrix value;
   Matrix grad;
 
@@ -36,8 +36,8 @@ inline auto slice(const Matrix& m, Index first, Index count) {
   return Eigen::Map<const Eigen::Array<Scalar, Eigen::Dynamic, 1>>(m.data() + first, count);
 }
 
-/// f(i, first, count) for slices of every parameter i, small enough to stay in a first-level cache over several passes,
-/// on the compute threads. For work that treats each entry alone. Slices begin at multiples of kPacket.
+/// Calls f(i, first, count) for slices of every parameter i, on the compute threads. For work on each entry alone.
+/// Slices begin at multiples of kPacket and stay in a first-level cache over several passes.
 template <class F>
 void for_slices(const ParameterList& parameters, F&& f) {
   constexpr Index largest = 1024, worth_a_thread = 32'768;  // entries
@@ -55,7 +55,7 @@ void for_slices(const ParameterList& parameters, F&& f) {
   });
 }
 
-/// How weights start. fan_in is the number of inputs n of a layer, fan_out the number of its outputs m.
+/// Initial weights. fan_in is the number of inputs n of a layer, fan_out the number of its outputs m.
 enum class Initializer : int {
   fan_in,  ///< uniform in ±1/√n, biases too: the default of Torch's linear layers, and LeCun et al. 1998
   xavier,  ///< uniform in ±√(6/(n+m)), zero biases: Glorot & Bengio 2010, (16)
@@ -72,10 +72,10 @@ void initialize_bias(Matrix& b, Index fan_in, Initializer initializer, Rng& rng)
 /// @throws std::invalid_argument if the lists do not match or tau lies outside [0, 1]
 void polyak(Scalar tau, const ParameterList& online, const ParameterList& target);
 
-/// √(Σ g²) over all gradients, also where the squares leave the range of Scalar.
+/// √(Σ g²) over all gradients, also if the squares overflow Scalar.
 double grad_norm(const ParameterList& parameters);
 /// Scales all gradients down so that their joint norm is at most max_norm; returns the norm found before. @alloc none
-/// @throws NumericsError naming the parameter if a gradient is not finite; all are then as before
+/// @throws NumericsError naming the parameter if a gradient is not finite; all are then unchanged
 /// @source Pascanu et al. 2013, arXiv:1211.5063v2, Algorithm 1
 double clip_grad_norm(const ParameterList& parameters, double max_norm);
 /// @throws NumericsError naming the parameter if a gradient, or the square of one, is not finite. @alloc none

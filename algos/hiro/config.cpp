@@ -1,4 +1,4 @@
-// What is wrong with HIRO's settings, what they need, and the tasks of both levels.
+// Checks of HIRO's settings, their memory, and the tasks of both levels.
 #include "algos/hiro/config.h"
 
 #include <algorithm>
@@ -28,8 +28,8 @@ std::string hiro_problem(const HiroConfig& c, const EnvSpec& spec, int lanes) {
   const auto say = [](const auto&... parts) { return detail::concatenate("agent.hiro.", parts...); };
   const auto& [dims, limits] = c.subgoal;
   if (dims.empty() || dims.size() != limits.size())
-    return say("subgoal.dims names ", dims.size(), " numbers of an observation, subgoal.limits holds ", limits.size(),
-               "; expected equally many, and at least one");
+    return say("subgoal.dims holds ", dims.size(), " indices, but subgoal.limits ", limits.size(),
+               " numbers; expected equally many, and at least one");
   for (std::size_t i = 0; i < dims.size(); ++i) {
     if (dims[i] >= spec.obs_dim)
       return say("subgoal.dims holds ", dims[i], ", but an observation of ", spec.name, " has ", spec.obs_dim,
@@ -53,14 +53,16 @@ std::string hiro_problem(const HiroConfig& c, const EnvSpec& spec, int lanes) {
     }
   }
   if (c.intrinsic.at_subgoal != AtSubgoal::go_on && c.intrinsic.reached == 0)
-    return say("intrinsic.at_subgoal = \"", kAtSubgoalNames[static_cast<std::size_t>(c.intrinsic.at_subgoal)],
-               "\" needs to know when a sub-goal is reached; expected intrinsic.reached > 0");
+    return say("intrinsic.at_subgoal = \"", enum_name(c.intrinsic.at_subgoal),
+               "\", but intrinsic.reached = 0 disables reaching; expected intrinsic.reached > 0");
   if (c.pretraining.low > c.pretraining.high)
     return say("pretraining.low = ", c.pretraining.low, " is larger than pretraining.high = ", c.pretraining.high);
   if (c.low.learns == Learns::pretraining && c.pretraining.episodes == 0)
     return say("low.learns = \"pretraining\", but pretraining.episodes = 0; expected some episodes");
   if (c.high.learns == Learns::pretraining)
-    return say("high.learns = \"pretraining\", when the high level waits; expected \"always\" or \"never\"");
+    return say(
+        "high.learns = \"pretraining\", but the high level does not learn during pre-training; expected \"always\" or "
+        "\"never\"");
   return "";
 }
 
@@ -73,7 +75,7 @@ void check_hiro_training(const HiroConfig& c, const TrainingPlan& plan, Training
                                                    ".capacity = ", level->capacity));
   const bool low = c.low.learns != Learns::never && c.low.updates > 0;
   const bool high = c.high.learns != Learns::never && c.high.updates > 0;
-  // A segment that ends before c steps, if not at its sub-goal, is one that the episode's end has cut.
+  // A segment that ends before c steps, unless at its sub-goal, was cut short by the episode's end.
   if (high && c.c > spec.max_steps && c.short_segments == ShortSegments::drop &&
       c.intrinsic.at_subgoal != AtSubgoal::end_segment)
     check.problems.push_back(detail::concatenate(
@@ -103,7 +105,7 @@ void add_hiro_memory(const HiroConfig& c, const EnvSpec& spec, MemoryNeed& need)
 }
 
 Vector subgoal_limits(const SubgoalConfig& c) {
-  return Eigen::Map<const Eigen::VectorXd>(c.limits.data(), static_cast<Index>(c.limits.size())).cast<Scalar>();
+  return Eigen::Map<const Eigen::VectorXd>(c.limits.data(), std::ssize(c.limits)).cast<Scalar>();
 }
 
 // s‖g -> a
@@ -133,7 +135,7 @@ SegmentShape segment_shape(const EnvSpec& env, const HiroConfig& c) {
   return {.obs = env.obs_dim,
           .action = env.action.dim,
           .desired = env.goal.dim,
-          .subgoal = static_cast<Index>(c.subgoal.dims.size()),
+          .subgoal = std::ssize(c.subgoal.dims),
           .steps = c.c};
 }
 

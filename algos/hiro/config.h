@@ -1,4 +1,4 @@
-// HIRO's settings, how they are checked, and the tasks and sizes that follow from them for an environment.
+// HIRO's settings, their checks, and the tasks and sizes that they give for an environment.
 #pragma once
 
 #include <array>
@@ -23,9 +23,9 @@ struct SubgoalConfig {
 };
 constexpr auto fields(const SubgoalConfig*) {
   return std::tuple{
-      field("dims", &SubgoalConfig::dims, "the numbers of an observation whose change a sub-goal asks for, from 0", 0,
+      field("dims", &SubgoalConfig::dims, "indices of the observation that sub-goals are displacements of, from 0", 0,
             1e6, "Nachum et al. 2018, appendix: the ant's body"),
-      field("limits", &SubgoalConfig::limits, "the largest change of each, up or down", 0, 1e9,
+      field("limits", &SubgoalConfig::limits, "largest displacement of each, in either direction", 0, 1e9,
             "Nachum et al. 2018, appendix: the ant's body"),
   };
 }
@@ -47,13 +47,13 @@ struct IntrinsicConfig {
 constexpr auto fields(const IntrinsicConfig*) {
   return std::tuple{
       field("reward", &IntrinsicConfig::reward,
-            "of the low level; distance: -|error|, mean_square: minus the mean of the error's squares",
+            "intrinsic reward of the low level; distance: -|error|, mean_square: minus the mean squared error",
             "Nachum et al. 2018, 3.2"),
       field("reached", &IntrinsicConfig::reached,
-            "a sub-goal is reached when the intrinsic reward is at least minus this; 0 disables", 0, 1e9),
+            "a sub-goal is reached if the intrinsic reward is at least minus this; 0 disables", 0, 1e9),
       field("at_subgoal", &IntrinsicConfig::at_subgoal,
-            "what reaching does; go_on: nothing, end: the low level's task ends (it does not bootstrap), end_segment: "
-            "and the high level decides anew",
+            "effect of reaching a sub-goal; go_on: none, end: terminal for the low level (no bootstrapping), "
+            "end_segment: the high level also makes its next decision",
             "Nachum et al. 2018, 3.1 (go_on)"),
   };
 }
@@ -72,15 +72,17 @@ struct CorrectionConfig {
 constexpr auto fields(const CorrectionConfig*) {
   return std::tuple{
       field("kind", &CorrectionConfig::kind,
-            "candidates: the likeliest of several; none: sub-goals stay as they were given; one_draw: one draw around "
-            "what was reached, as FuN does",
+            "how sub-goals are relabeled; candidates: the most likely of several, none: not at all, one_draw: one draw "
+            "around the reached displacement, as in FuN",
             "Nachum et al. 2018, 3.3; the others are the ablations of section 5"),
       field("candidates", &CorrectionConfig::candidates,
-            "the given sub-goal, the change that was reached, and draws around that", 2, 1000,
+            "number of candidates: the given sub-goal, the reached displacement and draws around it", 2, 1000,
             "Nachum et al. 2018, 3.3"),
-      field("stddev", &CorrectionConfig::stddev, "of the draws, in units of the limits; 0.1 with one_draw in the paper",
-            0, 10, "released code of Nachum et al. 2018"),
-      field("clip", &CorrectionConfig::clip, "cut all candidates to the limits", "released code of Nachum et al. 2018"),
+      field("stddev", &CorrectionConfig::stddev,
+            "standard deviation of the draws, in units of the limits; the paper's one_draw: 0.1", 0, 10,
+            "released code of Nachum et al. 2018"),
+      field("clip", &CorrectionConfig::clip, "clip all candidates to the limits",
+            "released code of Nachum et al. 2018"),
   };
 }
 static_assert(complete<CorrectionConfig>);
@@ -99,14 +101,13 @@ struct PretrainingConfig {
 constexpr auto fields(const PretrainingConfig*) {
   return std::tuple{
       field("episodes", &PretrainingConfig::episodes,
-            "so many episodes at the start have random sub-goals; the high level waits", 0, 1e15),
-      field(
-          "subgoals", &PretrainingConfig::subgoals,
-          "uniform: the size of each number in [low, high], either sign; normal: with the deviation stddev, cut to the "
-          "limits"),
-      field("low", &PretrainingConfig::low, "smallest size, in the observation's unit", 0, 1e9),
-      field("high", &PretrainingConfig::high, "largest size, in the observation's unit", 0, 1e9),
-      field("stddev", &PretrainingConfig::stddev, "in units of the limits", 0, 10),
+            "number of episodes at the start with random sub-goals, which the high level does not learn from", 0, 1e15),
+      field("subgoals", &PretrainingConfig::subgoals,
+            "random sub-goals; uniform: magnitude of each entry in [low, high], random sign, normal: with standard "
+            "deviation stddev, clipped to the limits"),
+      field("low", &PretrainingConfig::low, "smallest magnitude, in the observation's unit", 0, 1e9),
+      field("high", &PretrainingConfig::high, "largest magnitude, in the observation's unit", 0, 1e9),
+      field("stddev", &PretrainingConfig::stddev, "standard deviation, in units of the limits", 0, 10),
   };
 }
 static_assert(complete<PretrainingConfig>);
@@ -115,11 +116,11 @@ enum class Learns : int { always, pretraining, never };
 inline constexpr std::array kLearnsNames = {"always", "pretraining", "never"};
 constexpr EnumNames enum_names(Learns) { return kLearnsNames; }
 
-/// Settings of the learners that a level may be, with the paper's values of TD3. Exploration is the level's: that of
-/// TD3 and of DDPG is off.
+/// Settings of the learners that a level may use, with the paper's values for TD3. The level adds exploration noise, so
+/// that of TD3 and DDPG is 0.
 LearnerSettings level_learners();
 
-/// What each level has of its own.
+/// Settings of one level.
 struct LevelConfig {
   std::string learner = "td3";
   int batch_size = 100;
@@ -134,23 +135,26 @@ struct LevelConfig {
 constexpr auto fields(const LevelConfig*) {
   return std::tuple{
       field("learner", &LevelConfig::learner,
-            "the algorithm, any of `goalpost list algos` for continuous actions; its settings are below its name",
+            "the algorithm, any of `goalpost list algos` for continuous actions; its settings are in the table of its "
+            "name",
             "Nachum et al. 2018, appendix"),
       field("batch_size", &LevelConfig::batch_size, "transitions per update", 1, 1'000'000,
             "released code of Nachum et al. 2018"),
-      field("capacity", &LevelConfig::capacity, "transitions kept; at the high level one is a segment", 1,
-            1'000'000'000, "Nachum et al. 2018, appendix"),
-      field("updates", &LevelConfig::updates, "of this level per update of the agent; fractions add up", 0, 1000,
+      field("capacity", &LevelConfig::capacity,
+            "buffer size in transitions; a transition of the high level is a segment", 1, 1'000'000'000,
             "Nachum et al. 2018, appendix"),
-      field("reward_scale", &LevelConfig::reward_scale, "factor of this level's rewards", 0, 1e6,
+      field("updates", &LevelConfig::updates, "updates of this level per update of the agent; fractions add up", 0,
+            1000, "Nachum et al. 2018, appendix"),
+      field("reward_scale", &LevelConfig::reward_scale, "factor on this level's rewards", 0, 1e6,
             "Nachum et al. 2018, appendix"),
-      field("exploration_noise", &LevelConfig::exploration_noise,
-            "deviation of the noise on this level's actions while exploring, in their own unit; besides the learner's",
-            0, 1e6, "Nachum et al. 2018, appendix"),
-      field("learns", &LevelConfig::learns, "when it does; a level that does not learn does not explore either"),
+      field(
+          "exploration_noise", &LevelConfig::exploration_noise,
+          "standard deviation of the exploration noise on this level's actions, in their unit; added to the learner's",
+          0, 1e6, "Nachum et al. 2018, appendix"),
+      field("learns", &LevelConfig::learns, "when this level learns; while it does not, it does not explore either"),
       field("policy", &LevelConfig::policy,
-            "run directory whose policy this level begins with (of a HIRO run: that of the same level), {seed} stands "
-            "for the run's seed; none if empty"),
+            "warm start: run directory whose policy initializes this level (of a HIRO run: that of the same level), "
+            "{seed} is replaced by the run's seed; none if empty"),
       field("learners", &LevelConfig::learners, "a table for each learner"),
   };
 }
@@ -193,8 +197,8 @@ constexpr auto fields(const HiroConfig*) {
             "transitions before the first update, with actions of the first policies (train.warmup_steps: random ones)",
             0, 1e15, "released code of Nachum et al. 2018"),
       field("short_segments", &HiroConfig::short_segments,
-            "keep: segments that an episode's end has cut are learned from, with a discount of gamma^(steps/c); drop: "
-            "they are not"),
+            "segments cut short by an episode's end; keep: learn from them with a discount of gamma^(steps/c), drop: "
+            "do not"),
       field("next_subgoal", &HiroConfig::next_subgoal,
             "sub-goal used in the low level's target when s' is a decision step; transition: h(s,g,s') as everywhere, "
             "decision: the new one (released code)",
@@ -203,31 +207,32 @@ constexpr auto fields(const HiroConfig*) {
             "input of the low level; offset: remaining displacement, point: absolute target",
             "Nachum et al. 2018, 3.1"),
       field("hidden_from_low", &HiroConfig::hidden_from_low,
-            "numbers of the observation that the low level sees as 0; the released code hides x and y: [0, 1]", 0, 1e6),
+            "indices of the observation that the low level sees as 0; the released code hides x and y: [0, 1]", 0, 1e6),
       field("task_end_ends_low", &HiroConfig::task_end_ends_low,
-            "the end of the environment's task is one of the low level's too; false: it bootstraps"),
+            "the end of the environment's task is terminal for the low level; false: it bootstraps"),
       field("low_relabelled", &HiroConfig::low_relabelled,
-            "share of the low level's batch whose sub-goal becomes the way to a random other state of the batch", 0, 1,
-            "Nachum et al. 2018, section 5: an ablation"),
+            "fraction of the low level's batch whose sub-goal becomes the displacement to a random other state of the "
+            "batch",
+            0, 1, "Nachum et al. 2018, section 5: an ablation"),
       field("low_relabel_stddev", &HiroConfig::low_relabel_stddev,
-            "deviation of the noise on such sub-goals, in units of the limits", 0, 10,
+            "standard deviation of the noise on such sub-goals, in units of the limits", 0, 10,
             "released code of Nachum et al. 2018"),
-      field("subgoal", &HiroConfig::subgoal, "what sub-goals are"),
+      field("subgoal", &HiroConfig::subgoal, "the space of sub-goals"),
       field("intrinsic", &HiroConfig::intrinsic, "the low level's task"),
-      field("correction", &HiroConfig::correction, "off-policy correction of the high level's experience"),
-      field("pretraining", &HiroConfig::pretraining, "of the low level"),
+      field("correction", &HiroConfig::correction, "off-policy correction of the high level's transitions"),
+      field("pretraining", &HiroConfig::pretraining, "pre-training of the low level"),
       field("low", &HiroConfig::low, "the low level: its actions are the environment's"),
       field("high", &HiroConfig::high, "the high level: its actions are sub-goals"),
   };
 }
 static_assert(complete<HiroConfig>);
 
-/// What is wrong with a configuration for an environment, as a sentence; empty if nothing is. @param lanes 0: to act
-/// only
+/// What is wrong with a configuration for an environment, as a sentence; empty if nothing.
+/// @param lanes number of environments; 0: to act only
 std::string hiro_problem(const HiroConfig& config, const EnvSpec& spec, int lanes);
-/// What keeps a run from learning.
+/// Adds what keeps a run from learning.
 void check_hiro_training(const HiroConfig& config, const TrainingPlan& plan, TrainingCheck& check);
-/// What the buffers and the batches of the agent take.
+/// Adds the memory of the agent's buffers and batches.
 void add_hiro_memory(const HiroConfig& config, const EnvSpec& spec, MemoryNeed& need);
 
 /// The limits of sub-goals, in the observation's unit. @shape -> [subgoal]

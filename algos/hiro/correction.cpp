@@ -1,4 +1,4 @@
-// HIRO's off-policy correction: candidates around what was reached, scored by the actions that were taken.
+// HIRO's off-policy correction: candidates around the reached displacement, scored by the actions taken.
 #include "algos/hiro/correction.h"
 
 #include <algorithm>
@@ -38,7 +38,7 @@ void OffPolicyCorrection::correct(const SegmentBuffer& segments, const std::vect
     a = given;
     if (correction.kind == Correction::one_draw)
       for (Index j = 0; j < batch; ++j) {
-        around_reached(segments.at(drawn[static_cast<std::size_t>(j)]), Scalar(correction.stddev), a.col(j));
+        around_reached(segments.at(drawn[j]), Scalar(correction.stddev), a.col(j));
         cut(a.col(j));
       }
     a.array().colwise() /= limits.array();
@@ -47,7 +47,7 @@ void OffPolicyCorrection::correct(const SegmentBuffer& segments, const std::vect
 
   const Index candidates = correction.candidates;
   for (Index j = 0, column = 0; j < batch; ++j) {
-    const Segment segment = segments.at(drawn[static_cast<std::size_t>(j)]);
+    const Segment segment = segments.at(drawn[j]);
     const MatrixMap obs = segment.obs();
     for (Index n = 0; n < candidates; ++n) {
       auto g = candidates_.col(j * candidates + n);
@@ -56,7 +56,7 @@ void OffPolicyCorrection::correct(const SegmentBuffer& segments, const std::vect
       else
         around_reached(segment, n == 1 ? Scalar(0) : Scalar(correction.stddev), g);
       cut(g);
-      for (Index i = 0; i < c_.c; ++i, ++column) {  // beyond a short segment's end are numbers that nothing looks at
+      for (Index i = 0; i < c_.c; ++i, ++column) {  // beyond a short segment's end: not scored
         rolled_in_.col(column).head(obs_dim_) = obs.col(i);
         space_.goal_transition(obs.col(0), g, obs.col(i), rolled_in_.col(column).tail(space_.size()));
       }
@@ -70,7 +70,7 @@ void OffPolicyCorrection::correct(const SegmentBuffer& segments, const std::vect
 
   Index kept = 0;
   for (Index j = 0; j < batch; ++j) {
-    const Segment segment = segments.at(drawn[static_cast<std::size_t>(j)]);
+    const Segment segment = segments.at(drawn[j]);
     const Index length = segment.length();
     Index best = j * candidates;
     for (Index n = j * candidates; n < (j + 1) * candidates; ++n) {

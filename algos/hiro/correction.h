@@ -13,10 +13,10 @@
 
 namespace goalpost {
 
-/// A function of its arguments and of the settings; what it keeps are scratch and the last call's numbers.
+/// Depends on its arguments and the settings only; keeps scratch and the numbers of the last call.
 class OffPolicyCorrection {
  public:
-  /// a = μ_lo(s, g). What sg holds afterwards does not matter. @shape sg [obs+subgoal x N] -> a [act x N] @alloc none
+  /// a = μ_lo(s, g). May overwrite sg. @shape sg [obs+subgoal x N] -> a [act x N] @alloc none
   using Policy = std::function<void(MatrixRef sg, MatrixRef a)>;
 
   /// For batches of config.high.batch_size segments.
@@ -27,11 +27,11 @@ class OffPolicyCorrection {
   void correct(const SegmentBuffer& segments, const std::vector<Index>& drawn, const Matrix& given,
                const Policy& low_policy, Rng& rng, MatrixRef a);
 
-  /// [subgoal x B*candidates] the last call's: for each segment the given one, the reached one, draws.
+  /// [subgoal x B*candidates] of the last call; for each segment: the given one, the reached one, draws.
   const Matrix& candidates() const { return candidates_; }
   /// [1 x B*candidates] their scores, -½ Σᵢ ‖aᵢ − μ_lo(sᵢ, g̃ᵢ)‖².
   const Matrix& scores() const { return scores_; }
-  /// Share of the last call's segments whose sub-goal stayed.
+  /// Fraction of the last call's segments that kept their sub-goal.
   double kept() const { return kept_; }
 
  private:

@@ -1,11 +1,11 @@
 // Hierarchical reinforcement learning with off-policy correction: a high level that sets sub-goals every c steps, and a
-// low level that is paid for reaching them. Each level is an off-policy learner of its own.
+// low level that is rewarded for reaching them. Each level is an off-policy learner of its own.
 // Nachum, Gu, Lee & Levine 2018, "Data-Efficient Hierarchical Reinforcement Learning", arXiv:1805.08296v4,
 // and its released code (tensorflow/models, research/efficient-hrl).
 //
 // Glossary     s, a, R, s2       observation, action of the environment, its reward, successor s'
 //              c                 steps of a segment, i.e. between two decisions of the high level
-//              φ(s)              the numbers of an observation that sub-goals speak of          SubgoalConfig::dims
+//              φ(s)              the entries of an observation that sub-goals refer to          SubgoalConfig::dims
 //              g                 sub-goal: a change of φ(s)       μ_hi  high_      μ_lo  low_   Learner
 //              h                 goal transition                  SubgoalSpace::goal_transition
 //              r_lo              intrinsic reward                 SubgoalSpace::intrinsic_reward
@@ -32,8 +32,8 @@
 //              4. An episode's last segment may be shorter than c: it is kept with its length, or dropped
 //                 (short_segments). Time limits end neither level's task (the discount is 0 at task ends only). The
 //                 high level's gamma is, as in the paper, the discount of a decision of c steps; after k < c steps it
-//                 bootstraps with gamma^(k/c), so that time is discounted alike however it is cut. The released code
-//                 takes gamma.
+//                 bootstraps with gamma^(k/c), so that the discount per step is always the same. The released code
+//                 uses gamma.
 //              5. The correction measures actions in units of their range [-1, 1].
 //              6. Beyond the paper: intrinsic rewards of other authors, reached sub-goals (intrinsic), a frozen or
 //                 loaded level (learns, policy), random sub-goals first (pretraining), and its ablations:
@@ -48,6 +48,7 @@
 #include "algos/batch.h"
 #include "algos/hiro/config.h"
 #include "algos/hiro/correction.h"
+#include "algos/hiro/lanes.h"
 #include "algos/hiro/level.h"
 #include "algos/hiro/segment_buffer.h"
 #include "algos/hiro/subgoal_space.h"
@@ -65,16 +66,16 @@ namespace goalpost {
 
 class Hiro final : public Agent, public SubgoalSource {
  public:
-  /// @param lanes 0: the agent only acts; it has no buffers and no batches
-  /// @throws std::invalid_argument if hiro_problem has something to say
+  /// @param lanes number of environments; 0: the agent only acts, without buffers and batches
+  /// @throws std::invalid_argument if hiro_problem finds something wrong
   Hiro(const EnvSpec& spec, const HiroConfig& config, int lanes, Rng rng);
   void act(const ObsBatch& obs, const std::vector<std::uint8_t>& first, Mode mode, MatrixRef action) override;
   void observe(const StepBatch& step) override;
   bool ready() const override;
   bool remembers(std::int64_t transitions) const override;
   void update(Metrics& metrics) override;
-  /// Q of both levels, and the sub-goals that the high level learned from, after the correction, by number of the
-  /// observation and in its unit.
+  /// Q of both levels, and the corrected sub-goals of the high level's batch: one histogram per index of the
+  /// observation, in its unit.
   std::vector<HistogramSample> histogram_samples() override;
   void visit_policy(StateVisitor& v) override;
   void visit_state(StateVisitor& v) override;
@@ -82,11 +83,11 @@ class Hiro final : public Agent, public SubgoalSource {
   std::vector<WarmStart> warm_starts() override;
   void subgoal(Mode mode, Index lane, VectorRef obs) const override;
 
-  /// [subgoal x N] what each lane's low level was asked for at the last act: the change that was left.
+  /// [subgoal x N] sub-goal of each lane's low level at the last act: the remaining displacement.
   const Matrix& subgoals(Mode mode) const { return lanes(mode).subgoal; }
-  /// [subgoal x N] the points aimed at, in the observation's unit: they stay where they are during a segment.
+  /// [subgoal x N] absolute targets of the sub-goals, in the observation's unit; constant within a segment.
   const Matrix& points(Mode mode) const { return lanes(mode).point; }
-  /// Whether random sub-goals are being given: then the high level waits.
+  /// Whether episodes with random sub-goals are under way or still to come. The high level does not learn from them.
   bool pretraining() const;
 
   // The parts of the algorithm, public for tests and benchmarks.
@@ -95,9 +96,9 @@ class Hiro final : public Agent, public SubgoalSource {
   const Batch& sample_low();
   /// Draws segments and corrects their sub-goals. @pre segments().size() > 0 @alloc none
   const Batch& sample_high();
-  /// [subgoal x batch] sub-goals of the segments of the last sample_high, as they were given.
+  /// [subgoal x batch] sub-goals of the segments of the last sample_high, before the correction.
   const Matrix& given() const { return given_; }
-  /// [subgoal x batch*candidates] the last correction's: for each segment the given one, the reached one, draws.
+  /// [subgoal x batch*candidates] of the last correction; for each segment: the given one, the reached one, draws.
   const Matrix& candidates() const { return correction_.candidates(); }
   /// [1 x batch*candidates] their scores, -½ Σᵢ ‖aᵢ − μ_lo(sᵢ, g̃ᵢ)‖².
   const Matrix& scores() const { return correction_.scores(); }
@@ -107,21 +108,10 @@ class Hiro final : public Agent, public SubgoalSource {
   SegmentBuffer& segments() { return segments_; }
 
  private:
-  // What acting keeps for each lane. An evaluation has its own.
-  struct Lanes {
-    Matrix point, subgoal;  // [subgoal x N]
-    std::vector<std::uint64_t>
-        k;  // steps of the segment so far, with the one that is being taken; 0: an episode begins
-    std::vector<std::uint64_t> pretraining;
-    Matrix high_in, high_out, low_in;  // scratch, one column per lane
-    std::vector<Index> due;            // scratch: lanes where the high level decides
-  };
-
-  const Lanes& lanes(Mode mode) const { return mode == Mode::explore ? training_ : exploiting_; }
-  Lanes make_lanes(Index n) const;
-  void begin_step(const ObsBatch& obs, Mode mode, Lanes& lanes);
-  void decide(const ObsBatch& obs, Mode mode, Lanes& lanes);
-  void end_segment(const StepBatch& step, int lane);
+  const HiroLanes& lanes(Mode mode) const { return mode == Mode::explore ? training_ : exploiting_; }
+  void begin_step(const ObsBatch& obs, Mode mode, HiroLanes& lanes);
+  void decide(const ObsBatch& obs, Mode mode, HiroLanes& lanes);
+  void end_segment(const StepBatch& step, Index lane);
   void to_low_input(MatrixRef sg) const;
   void relabel_low();
 
@@ -134,12 +124,12 @@ class Hiro final : public Agent, public SubgoalSource {
   SegmentBuffer segments_;
   OffPolicyCorrection correction_;
   OffPolicyCorrection::Policy low_policy_;  // μ_lo
-  Lanes training_, exploiting_;
-  StepBatch low_step_;                     // the last step of all lanes as the low level's
+  HiroLanes training_, exploiting_;
+  StepBatch low_step_;                     // the last step of all lanes, as transitions of the low level
   std::vector<std::uint64_t> unfinished_;  // [lanes] 1: low_step_ waits for the next decision before it is stored
-  bool acted_ = false;                     // on the observation that the next step starts from
+  bool acted_ = false;                     // whether act was called since the last step
   std::int64_t observed_ = 0, episodes_begun_ = 0;
-  Metrics collected_;  // by observe, for the next update
+  Metrics collected_;  // metrics of observe, for the next update
   Rng act_rng_, sample_rng_, update_rng_;
   Vector left_;  // [subgoal] scratch
   std::vector<Index> drawn_;

@@ -1,4 +1,4 @@
-// A level of HIRO: which learner it is, its noise, its update.
+// A level of HIRO: its learner, exploration noise and updates.
 #include "algos/hiro/level.h"
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 namespace goalpost {
 namespace {
 
-// The same mean under another prefix, with the documents' names: train/ent_coef of the low level is lo/alpha.
+// Adds a metric under another prefix and HIRO's names: train/ent_coef of the low level becomes lo/alpha.
 void add_as(std::string_view prefix, const Metrics::Slot& m, Metrics& out) {
   std::string_view name = m.name().substr(m.name().find('/') + 1);
   if (name == "ent_coef") name = "alpha";

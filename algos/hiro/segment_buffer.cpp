@@ -9,10 +9,11 @@
 namespace goalpost {
 namespace {
 
-// Lengths number the columns that are read, so those of a file are looked at.
+// Lengths are column indices, so lengths from a file are checked.
 void check_length(const Segment& segment) {
   if (!segment.has_valid_length())
-    throw std::runtime_error("SegmentBuffer: a segment was saved with a number of steps that it has no room for");
+    throw std::runtime_error(
+        "SegmentBuffer: a segment was saved with more steps than it has room for, or fewer than 0");
 }
 
 }  // namespace
@@ -22,10 +23,18 @@ SegmentBuffer::SegmentBuffer(const SegmentShape& shape, Index capacity, int lane
   GP_CHECK(capacity > 0, "SegmentBuffer: capacity = ", capacity, "; expected a positive number");
   GP_CHECK(shape.steps > 0, "SegmentBuffer: steps = ", shape.steps, "; expected a positive number");
   if (lanes == 0) return;
-  data_ = std::make_unique_for_overwrite<Scalar[]>(static_cast<std::size_t>(shape.size() * capacity));
+  data_ = std::make_unique_for_overwrite<Scalar[]>(shape.size() * capacity);
 }
 
-void SegmentBuffer::add(int lane) {
+void SegmentBuffer::begin_segment(Index lane, ConstVectorRef obs, ConstVectorRef desired, ConstVectorRef subgoal) {
+  open_.col(lane).setZero();
+  const Segment segment = open(lane);
+  segment.obs().col(0) = obs;
+  segment.desired() = desired;
+  segment.subgoal() = subgoal;
+}
+
+void SegmentBuffer::add(Index lane) {
   std::copy_n(open_.col(lane).data(), shape_.size(), data_.get() + (added_ % capacity_) * shape_.size());
   ++added_;
   size_ = std::min<Index>(added_, capacity_);
@@ -42,7 +51,7 @@ void SegmentBuffer::visit_state(StateVisitor& v) {
 
 void SegmentBuffer::visit_open(StateVisitor& v) {
   v.visit("open", open_);
-  for (Index i = 0; i < open_.cols(); ++i) check_length(open(static_cast<int>(i)));
+  for (Index i = 0; i < open_.cols(); ++i) check_length(open(i));
 }
 
 }  // namespace goalpost

@@ -1,4 +1,4 @@
-// Segments: one decision of a high level and the steps under it, kept in a ring.
+// Segments: one decision of the high level and the steps until the next, in a ring buffer.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,7 @@ struct SegmentShape {
   Index size() const { return obs * (steps + 1) + action * steps + 2 * desired + subgoal + 3; }
 };
 
-/// One decision of a high level and all that the low level did under it, as a view into a buffer. A segment that was
+/// One decision of the high level and the low level's steps until the next, as a view into a buffer. A segment that was
 /// cut short has its steps in the first columns; the others are zero.
 class Segment {
  public:
@@ -27,12 +27,19 @@ class Segment {
   MatrixMap actions() const { return {after_obs(), n_.action, n_.steps}; }  ///< [act x steps] in [-1, 1]
   VectorMap desired() const { return {after_actions(), n_.desired}; }       ///< [goal] the task's goal at its start
   VectorMap desired_after() const { return {after_actions() + n_.desired, n_.desired}; }   ///< and at its end
-  VectorMap subgoal() const { return {after_actions() + 2 * n_.desired, n_.subgoal}; }     ///< that was given
-  Scalar& reward() const { return after_actions()[2 * n_.desired + n_.subgoal]; }          ///< sum of the task's
+  VectorMap subgoal() const { return {after_actions() + 2 * n_.desired, n_.subgoal}; }     ///< before the correction
+  Scalar& reward() const { return after_actions()[2 * n_.desired + n_.subgoal]; }          ///< sum of the environment's
   Scalar& terminated() const { return after_actions()[2 * n_.desired + n_.subgoal + 1]; }  ///< 1: the task ended
-  Index length() const { return static_cast<Index>(length_number()); }                     ///< steps taken
+  Index length() const { return Index(length_number()); }                                  ///< steps taken
   bool has_valid_length() const { return length_number() >= 0 && length_number() <= Scalar(n_.steps); }
-  void set_length(Index steps) const { length_number() = static_cast<Scalar>(steps); }
+  void set_length(Index steps) const { length_number() = Scalar(steps); }
+  /// Step k = 1, 2, ..., steps of the segment: the action, the observation after it, its reward.
+  void add_step(Index k, ConstVectorRef action, ConstVectorRef obs_after, Scalar step_reward) const {
+    actions().col(k - 1) = action;
+    obs().col(k) = obs_after;
+    reward() += step_reward;
+    set_length(k);
+  }
   auto first_obs() const { return obs().col(0); }
   auto last_obs() const { return obs().col(length()); }
 
@@ -45,21 +52,22 @@ class Segment {
   SegmentShape n_;
 };
 
-/// Finished segments of all lanes, the oldest overwritten first, and one under way in each lane.
+/// Finished segments of all lanes, the oldest overwritten first, and one open segment per lane.
 class SegmentBuffer {
  public:
-  /// @param lanes 0: of an agent that only acts; no memory is taken
-  /// @throws std::invalid_argument if another number is not positive
+  /// @param lanes 0: for an agent that only acts; no memory is taken
+  /// @throws std::invalid_argument if capacity or shape.steps is not positive
   SegmentBuffer(const SegmentShape& shape, Index capacity, int lanes);
 
-  Segment open(int lane) { return {open_.col(lane).data(), shape_}; }  ///< the lane's segment under way
-  void clear(int lane) { open_.col(lane).setZero(); }                  ///< of length 0, everything zero
-  void add(int lane);                                                  ///< a copy of open(lane) is finished @alloc none
+  /// Begins the open segment of a lane at a decision: length 0, reward 0. @alloc none
+  void begin_segment(Index lane, ConstVectorRef obs, ConstVectorRef desired, ConstVectorRef subgoal);
+  Segment open(Index lane) { return {open_.col(lane).data(), shape_}; }
+  void add(Index lane);  ///< stores a copy of open(lane) as finished @alloc none
   Index size() const { return size_; }
   Segment at(Index i) const { return {data_.get() + i * shape_.size(), shape_}; }      ///< @pre 0 <= i < size()
   Index draw(Rng& rng) const { return rng.below(static_cast<std::uint32_t>(size_)); }  ///< @pre size() > 0
   void visit_state(StateVisitor& v);                                                   ///< finished segments
-  void visit_open(StateVisitor& v);  ///< segments under way @throws std::runtime_error if a length is no length
+  void visit_open(StateVisitor& v);  ///< open segments @throws std::runtime_error if a length is invalid
 
  private:
   SegmentShape shape_;

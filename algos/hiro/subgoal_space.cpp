@@ -16,7 +16,7 @@ void SubgoalSpace::goal_transition(ConstVectorRef s, ConstVectorRef g, ConstVect
   }
 }
 
-// g = point − φ(s): h, where the point aimed at is kept.
+// g = point − φ(s): h, where the absolute target is kept.
 void SubgoalSpace::change_left(ConstVectorRef point, ConstVectorRef s, VectorRef g) const {
   for (Index i = 0; i < size(); ++i) g(i) = point(i) - s(dim(i));
 }

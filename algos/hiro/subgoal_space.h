@@ -1,4 +1,4 @@
-// What sub-goals are: φ(s), their limits, the goal transition h and the intrinsic reward r_lo of HIRO's section 3.2.
+// The space of sub-goals: φ(s), limits, goal transition h and intrinsic reward r_lo of HIRO's section 3.2.
 #pragma once
 
 #include <cstddef>
@@ -10,22 +10,22 @@
 
 namespace goalpost {
 
-/// Functions of their arguments and of the settings only. @alloc none
+/// Functions of their arguments and the settings only. @alloc none
 class SubgoalSpace {
  public:
   SubgoalSpace(const SubgoalConfig& subgoal, const IntrinsicConfig& intrinsic);
-  /// Numbers of a sub-goal.
+  /// Entries of a sub-goal.
   Index size() const { return limits_.size(); }
-  /// The number of the observation that number i of a sub-goal speaks of: φ(s)ᵢ = s(dim(i)).
-  int dim(Index i) const { return dims_[static_cast<std::size_t>(i)]; }
-  /// [subgoal] the largest change of each number, up or down, in the observation's unit.
+  /// Index of the observation that entry i of a sub-goal refers to: φ(s)ᵢ = s(dim(i)).
+  int dim(Index i) const { return dims_[i]; }
+  /// [subgoal] largest displacement of each entry, in either direction, in the observation's unit.
   const Vector& limits() const { return limits_; }
 
   /// g' = h(s, g, s'). @shape s, s2 [obs], g, g2 [subgoal]
   void goal_transition(ConstVectorRef s, ConstVectorRef g, ConstVectorRef s2, VectorRef g2) const;
-  /// h where the point aimed at, φ(s) + g, is kept. @shape point, g [subgoal], s [obs]
+  /// Remaining displacement g to an absolute target: point − φ(s). @shape point, g [subgoal], s [obs]
   void change_left(ConstVectorRef point, ConstVectorRef s, VectorRef g) const;
-  /// r_lo of a step, from what it has left of the sub-goal, g' = h(s, g, s'). @shape g2 [subgoal]
+  /// r_lo of a step, from the displacement that remains after it, g' = h(s, g, s'). @shape g2 [subgoal]
   Scalar intrinsic_reward(ConstVectorRef g2) const;
   bool reached(ConstVectorRef g2) const;
   /// A random sub-goal of pre-training. @shape g [subgoal]

@@ -26,6 +26,10 @@ namespace goalpost {
 /// The names of an enumeration's values, in the order of their numbers 0, 1, ... An enumeration used in a configuration
 /// has the underlying type int and a function enum_names(E) beside it.
 using EnumNames = std::span<const char* const>;
+template <class E>
+constexpr const char* enum_name(E value) {
+  return enum_names(value)[static_cast<std::size_t>(value)];
+}
 
 /// What a table says about a field, besides where it is.
 struct FieldInfo {
@@ -63,6 +67,16 @@ template <class S, class T>
 constexpr Field<S, T> field(std::string_view name, T S::*member, std::string_view doc, std::string_view source = "") {
   return field(name, member, doc, -std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity(),
                source);
+}
+
+/// A member that is a configuration itself, whose fields stand in the parent's own table: nested in C++, flat in TOML.
+template <class S, class T>
+struct FlatMember {
+  T S::*member;
+};
+template <class S, class T>
+constexpr FlatMember<S, T> flat(T S::*member) {
+  return {member};
 }
 
 template <class S>
@@ -115,9 +129,12 @@ class ConfigVisitor {
 /// Visits every field of a configuration in the order of its table.
 template <Config S>
 void visit_fields(S& config, ConfigVisitor& visitor) {
-  const auto visit_one = [&]<class T>(const Field<S, T>& f) {
-    T& value = config.*(f.member);
-    if constexpr (Config<T>) {
+  const auto visit_one = [&]<class Entry>(const Entry& f) {
+    auto& value = config.*(f.member);
+    using T = std::remove_reference_t<decltype(value)>;
+    if constexpr (std::is_same_v<Entry, FlatMember<S, T>>) {
+      visit_fields(value, visitor);
+    } else if constexpr (Config<T>) {
       visitor.enter(f.info);
       visit_fields(value, visitor);
       visitor.leave();

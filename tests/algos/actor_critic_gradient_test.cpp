@@ -77,7 +77,7 @@ TEST(SacGradient, TheCriticsReceiveNoneFromThePolicyLoss) {
 
 TEST(Td3Gradient, CriticLossWithAndWithoutClippedTargets) {
   for (const bool clip : {false, true}) {
-    Td3 td3(point_reach(), {.clip_targets = clip, .pi = kNetwork, .q = kNetwork}, Rng(1));
+    Td3 td3(point_reach(), {.robotics = {.clip_targets = clip}, .pi = kNetwork, .q = kNetwork}, Rng(1));
     const Batch b = batch(4);
     expect_parameter_gradient(
         [&] {
@@ -90,10 +90,10 @@ TEST(Td3Gradient, CriticLossWithAndWithoutClippedTargets) {
 
 TEST(Td3Gradient, LossesOfHirosReleasedCode) {
   Td3 td3(point_reach(),
-          {.target_noise_in_units = true,
-           .clip_target_actions = false,
-           .huber_delta = Scalar(0.3),
-           .actions_again = true,
+          {.hiro_release = {.target_noise_in_units = true,
+                            .clip_target_actions = false,
+                            .huber_delta = Scalar(0.3),
+                            .actions_again = true},
            .pi = kNetwork,
            .q = kNetwork},
           Rng(1));
@@ -109,7 +109,7 @@ TEST(Td3Gradient, LossesOfHirosReleasedCode) {
 
 TEST(Td3Gradient, PolicyLossWithTheActionPenalty) {
   for (const double penalty : {0.0, 0.7}) {
-    Td3 td3(point_reach(), {.action_penalty = Scalar(penalty), .pi = kNetwork, .q = kNetwork}, Rng(1));
+    Td3 td3(point_reach(), {.robotics = {.action_penalty = Scalar(penalty)}, .pi = kNetwork, .q = kNetwork}, Rng(1));
     const Batch b = batch(4);
     expect_parameter_gradient([&] { return td3.policy_loss(b); }, td3.tape(), td3.policy_parameters());
   }
@@ -117,7 +117,7 @@ TEST(Td3Gradient, PolicyLossWithTheActionPenalty) {
 
 TEST(DdpgGradient, CriticLossWithAndWithoutClippedTargets) {
   for (const bool clip : {false, true}) {
-    Ddpg ddpg(point_reach(), {.clip_targets = clip, .pi = kNetwork, .q = kNetwork}, Rng(1));
+    Ddpg ddpg(point_reach(), {.robotics = {.clip_targets = clip}, .pi = kNetwork, .q = kNetwork}, Rng(1));
     const Batch b = batch(4);
     expect_parameter_gradient([&] { return ddpg.critic_loss(b); }, ddpg.tape(), ddpg.critic_parameters());
   }
@@ -125,7 +125,7 @@ TEST(DdpgGradient, CriticLossWithAndWithoutClippedTargets) {
 
 TEST(DdpgGradient, PolicyLossWithTheActionPenalty) {
   for (const double penalty : {0.0, 0.7}) {
-    Ddpg ddpg(point_reach(), {.action_penalty = Scalar(penalty), .pi = kNetwork, .q = kNetwork}, Rng(1));
+    Ddpg ddpg(point_reach(), {.robotics = {.action_penalty = Scalar(penalty)}, .pi = kNetwork, .q = kNetwork}, Rng(1));
     const Batch b = batch(4);
     expect_parameter_gradient([&] { return ddpg.policy_loss(b); }, ddpg.tape(), ddpg.policy_parameters());
   }

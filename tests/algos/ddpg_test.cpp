@@ -31,7 +31,7 @@ struct ByHand {
     const double gamma = static_cast<double>(c.gamma);
     double y = t.r;
     if (t.d == 0) y += gamma * q_target({t.s2, std::tanh(pi_target({t.s2}))});
-    if (c.clip_targets) y = std::clamp(y, gamma < 1 ? -1 / (1 - gamma) : -1e300, 0.0);
+    if (c.robotics.clip_targets) y = std::clamp(y, gamma < 1 ? -1 / (1 - gamma) : -1e300, 0.0);
     return y;
   }
   double critic_loss(const std::vector<Transition>& batch) const {
@@ -43,7 +43,7 @@ struct ByHand {
     double sum = 0;
     for (const Transition& t : batch) {
       const double a = std::tanh(pi({t.s}));
-      sum += -q({t.s, a}) + static_cast<double>(c.action_penalty) * a * a;
+      sum += -q({t.s, a}) + static_cast<double>(c.robotics.action_penalty) * a * a;
     }
     return sum / static_cast<double>(batch.size());
   }
@@ -55,7 +55,7 @@ struct ByHand {
     std::array<double, 2> h{};
     for (const Transition& t : batch) {
       const double a = std::tanh(pi({t.s}));
-      const double slope = -q.w[1] + 2 * static_cast<double>(c.action_penalty) * a;
+      const double slope = -q.w[1] + 2 * static_cast<double>(c.robotics.action_penalty) * a;
       Policy::add_gradient({t.s}, slope * (1 - a * a) / n, h);
     }
     pi_adam.step(pi.w, h);
@@ -114,7 +114,7 @@ TEST(DdpgTarget, BootstrapsWhereTheTaskGoesOnAndNotWhereItEnded) {
 TEST(DdpgTarget, IsCutToTheReturnsOfRewardsFromMinusOneToZeroIfAsked) {
   DdpgConfig c = config();
   c.gamma = Scalar(0.5);
-  c.clip_targets = true;  // to [-2, 0]
+  c.robotics.clip_targets = true;  // to [-2, 0]
   EXPECT_NEAR(loss_of(c, {{0.8, 0.5, -9, 0.6, 0}}), std::pow(2.3 + 2, 2), 1e-5);
   EXPECT_NEAR(loss_of(c, {{0.8, 0.5, 7, 0.6, 0}}), std::pow(2.3, 2), 1e-5);
   EXPECT_NEAR(loss_of(c, {{0.8, 0.5, -1, 0.6, 1}}), std::pow(2.3 + 1, 2), 1e-5) << "inside: as it is";
@@ -137,7 +137,7 @@ TEST(DdpgUpdate, ParametersAndTargetsAreThoseWorkedOutByHand) {
       SCOPED_TRACE(testing::Message() << "target_every " << target_every << ", penalty " << penalty);
       ByHand hand{.c = config()};
       hand.c.target_every = target_every;
-      hand.c.action_penalty = Scalar(penalty);
+      hand.c.robotics.action_penalty = Scalar(penalty);
       const auto ddpg = make(hand);
       const Batch b = batch_of(scalar_spec(), kTransitions);
       Rng rng(1);
@@ -157,7 +157,7 @@ TEST(DdpgUpdate, ParametersAndTargetsAreThoseWorkedOutByHand) {
 
 TEST(DdpgUpdate, ThePolicysLossIsThatOfTheNewCritic) {
   ByHand hand{.c = config()};
-  hand.c.action_penalty = Scalar(0.7);
+  hand.c.robotics.action_penalty = Scalar(0.7);
   const auto ddpg = make(hand);
   EXPECT_NEAR(ddpg->policy_loss(batch_of(scalar_spec(), kTransitions)).item(), hand.policy_loss(kTransitions), 1e-6);
   Rng rng(1);
@@ -240,7 +240,7 @@ TEST(DdpgAct, ExploitsThePolicyAndExploresAroundIt) {
   EXPECT_NEAR(std::sqrt((a.array() - Scalar(mean)).square().mean()), 0.1, 4 * 0.1 / std::sqrt(2.0 * n));
 
   hand.c.exploration_noise = 0;
-  hand.c.random_action = 0.3;
+  hand.c.robotics.random_action = 0.3;
   const auto random = make(hand);
   random->act(s, Mode::explore, rng, a);
   const double replaced = static_cast<double>(((a.array() - Scalar(std::tanh(0.2))).abs() > Scalar(1e-4)).count()) / n;

@@ -733,8 +733,8 @@ TEST(HiroSettings, WhatIsWrongIsASentence) {
   };
   EXPECT_EQ(problem([](HiroConfig&) {}), "");
   EXPECT_EQ(problem([](HiroConfig& c) { c.subgoal.limits = {1}; }),
-            "agent.hiro.subgoal.dims names 2 numbers of an observation, subgoal.limits holds 1; expected equally many, "
-            "and at least one");
+            "agent.hiro.subgoal.dims holds 2 indices, but subgoal.limits 1 numbers; expected equally many, and at "
+            "least one");
   EXPECT_EQ(problem([](HiroConfig& c) {
               c.subgoal.dims = {0, 3};
             }),
@@ -752,21 +752,34 @@ TEST(HiroSettings, WhatIsWrongIsASentence) {
   EXPECT_EQ(problem([](HiroConfig& c) { c.low.capacity = 13; }),
             "agent.hiro.low.capacity = 13 over 2 lanes holds no whole episode of 7 steps; expected at least 14");
   EXPECT_EQ(problem([](HiroConfig& c) { c.intrinsic.at_subgoal = AtSubgoal::end; }),
-            "agent.hiro.intrinsic.at_subgoal = \"end\" needs to know when a sub-goal is reached; expected "
+            "agent.hiro.intrinsic.at_subgoal = \"end\", but intrinsic.reached = 0 disables reaching; expected "
             "intrinsic.reached > 0");
   EXPECT_EQ(problem([](HiroConfig& c) { c.low.learns = Learns::pretraining; }),
             "agent.hiro.low.learns = \"pretraining\", but pretraining.episodes = 0; expected some episodes");
   EXPECT_EQ(problem([](HiroConfig& c) { c.high.learns = Learns::pretraining; }),
-            "agent.hiro.high.learns = \"pretraining\", when the high level waits; expected \"always\" or \"never\"");
+            "agent.hiro.high.learns = \"pretraining\", but the high level does not learn during pre-training; expected "
+            "\"always\" or \"never\"");
   EXPECT_THROW_MESSAGE(Hiro(toy_spec(), HiroConfig{}, 1, Rng(1)), std::invalid_argument,
                        "agent.hiro.subgoal.dims holds 3, but an observation of Toy has 3 numbers");
+}
+
+TEST(Hiro, RefusesAStateWithASegmentOfMoreStepsThanC) {
+  Toy toy(toy_config());
+  Snapshot state = snapshot(toy.agent);
+  const auto load = [&](std::uint64_t steps) {
+    for (StateEntry& e : state)
+      if (e.name == "steps_of_segments") std::memcpy(e.bytes.data(), &steps, sizeof steps);
+    restore(toy.agent, state);
+  };
+  load(3);
+  EXPECT_THROW_MESSAGE(load(4), std::runtime_error, "Hiro: a segment was saved after 4 steps; expected at most 3");
 }
 
 TEST(SegmentBuffer, OverwritesTheOldestAndRefusesBadLengths) {
   const SegmentShape shape{.obs = 2, .action = 1, .desired = 1, .subgoal = 1, .steps = 3};
   SegmentBuffer buffer(shape, 2, 1);
   for (int i = 1; i <= 3; ++i) {
-    buffer.clear(0);
+    buffer.begin_segment(0, Vector::Zero(2), Vector::Zero(1), Vector::Zero(1));
     buffer.open(0).reward() = Scalar(i);
     buffer.open(0).set_length(i);
     buffer.add(0);

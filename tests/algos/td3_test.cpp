@@ -33,15 +33,15 @@ struct ByHand {
     const double gamma = static_cast<double>(c.gamma), a2 = std::tanh(pi_target({t.s2}));
     double y = t.r;
     if (t.d == 0) y += gamma * std::min(q1_target({t.s2, a2}), q2_target({t.s2, a2}));
-    if (c.clip_targets) y = std::clamp(y, gamma < 1 ? -1 / (1 - gamma) : -1e300, 0.0);
+    if (c.robotics.clip_targets) y = std::clamp(y, gamma < 1 ? -1 / (1 - gamma) : -1e300, 0.0);
     return y;
   }
   double f(double e) const {
-    const double delta = static_cast<double>(c.huber_delta);
+    const double delta = static_cast<double>(c.hiro_release.huber_delta);
     return delta == 0 ? e * e : std::abs(e) <= delta ? e * e / 2 : delta * (std::abs(e) - delta / 2);
   }
   double slope(double e) const {
-    const double delta = static_cast<double>(c.huber_delta);
+    const double delta = static_cast<double>(c.hiro_release.huber_delta);
     return delta == 0 ? 2 * e : std::clamp(e, -delta, delta);
   }
   double critic_loss(const std::vector<Transition>& batch) const {
@@ -53,7 +53,7 @@ struct ByHand {
     double sum = 0;
     for (const Transition& t : batch) {
       const double a = std::tanh(pi({t.s}));
-      sum += -q1({t.s, a}) + static_cast<double>(c.action_penalty) * a * a;
+      sum += -q1({t.s, a}) + static_cast<double>(c.robotics.action_penalty) * a * a;
     }
     return sum / static_cast<double>(batch.size());
   }
@@ -71,7 +71,7 @@ struct ByHand {
     std::array<double, 2> h{};
     for (const Transition& t : batch) {
       const double a = std::tanh(pi({t.s}));
-      const double dj = -q1.w[1] + 2 * static_cast<double>(c.action_penalty) * a;
+      const double dj = -q1.w[1] + 2 * static_cast<double>(c.robotics.action_penalty) * a;
       Policy::add_gradient({t.s}, dj * (1 - a * a) / n, h);
     }
     pi_adam.step(pi.w, h);
@@ -141,7 +141,7 @@ TEST(Td3Target, IsTheSmallerOfTheTargetCriticsWhereTheTaskGoesOn) {
 TEST(Td3Target, IsCutToTheReturnsOfRewardsFromMinusOneToZeroIfAsked) {
   ByHand hand{.c = config()};
   hand.c.gamma = Scalar(0.5);
-  hand.c.clip_targets = true;  // to [-2, 0]
+  hand.c.robotics.clip_targets = true;  // to [-2, 0]
   EXPECT_NEAR(loss_of(hand, {{0.8, 0.5, -9, 0.6, 0}}), std::pow(2.3 + 2, 2) + std::pow(0.45 + 2, 2), 1e-5);
   EXPECT_NEAR(loss_of(hand, {{0.8, 0.5, 7, 0.6, 0}}), std::pow(2.3, 2) + std::pow(0.45, 2), 1e-5);
   EXPECT_NEAR(loss_of(hand, {{0.8, 0.5, -1, 0.6, 1}}), std::pow(3.3, 2) + std::pow(1.45, 2), 1e-5) << "as it is";
@@ -149,7 +149,7 @@ TEST(Td3Target, IsCutToTheReturnsOfRewardsFromMinusOneToZeroIfAsked) {
 
 TEST(Td3Loss, HuberCountsLargeErrorsLinearly) {
   ByHand hand{.c = config()};
-  hand.c.huber_delta = 1;
+  hand.c.hiro_release.huber_delta = 1;
   // d = 1, y = 2: errors 0.3 and −1.55: 0.045 + (1.55 − 0.5)
   EXPECT_NEAR(loss_of(hand, {{0.8, 0.5, 2, 0, 1}}), 1.095, 1e-6);
   EXPECT_NEAR(loss_of(hand, kTransitions), hand.critic_loss(kTransitions), 1e-5);
@@ -189,7 +189,7 @@ TEST(Td3TargetNoise, MayBeInTheUnitOfTheActions) {
   Td3Config c = config();
   c.target_noise = Scalar(0.2);
   c.noise_clip = Scalar(0.3);
-  c.target_noise_in_units = true;  // the actions' range is ±2, so all is half of that
+  c.hiro_release.target_noise_in_units = true;  // the actions' range is ±2, so all is half of that
   EXPECT_NEAR(second_moment(c, 0, 0), clipped_variance(0.1, 0.15), 0.0002);
 }
 
@@ -200,7 +200,7 @@ TEST(Td3TargetNoise, TargetActionsAreCutToTheRangeUnlessTheyAreNot) {
   // μ' = 1: a' = 1 + min(ε, 0), so E a'² = 1 − 2 σ/√(2π) + σ²/2; uncut 1 + σ²
   EXPECT_NEAR(second_moment(c, 20, 0), 1 - 0.4 / std::sqrt(2 * std::numbers::pi) + 0.02, 0.005);
   EXPECT_NEAR(second_moment(c, -20, 0), 1 - 0.4 / std::sqrt(2 * std::numbers::pi) + 0.02, 0.005);
-  c.clip_target_actions = false;
+  c.hiro_release.clip_target_actions = false;
   EXPECT_NEAR(second_moment(c, 20, 0), 1.04, 0.009);
 }
 
@@ -221,8 +221,8 @@ TEST(Td3Update, ParametersAndTargetsAreThoseWorkedOutByHand) {
         SCOPED_TRACE(testing::Message() << "delay " << delay << ", penalty " << penalty << ", huber " << huber);
         ByHand hand{.c = config()};
         hand.c.policy_delay = delay;
-        hand.c.action_penalty = Scalar(penalty);
-        hand.c.huber_delta = Scalar(huber);
+        hand.c.robotics.action_penalty = Scalar(penalty);
+        hand.c.hiro_release.huber_delta = Scalar(huber);
         const auto td3 = make(hand);
         const Batch b = batch_of(scalar_spec(), kTransitions);
         Rng rng(1);
@@ -242,7 +242,7 @@ TEST(Td3Update, ParametersAndTargetsAreThoseWorkedOutByHand) {
 
 TEST(Td3Update, ThePolicysLossIsThatOfTheFirstCritic) {
   ByHand hand{.c = config()};
-  hand.c.action_penalty = Scalar(0.7);
+  hand.c.robotics.action_penalty = Scalar(0.7);
   const auto td3 = make(hand);
   const Batch b = batch_of(scalar_spec(), kTransitions);
   EXPECT_NEAR(td3->policy_loss(b).item(), hand.policy_loss(kTransitions), 1e-6);
@@ -309,7 +309,7 @@ TEST(Td3Act, ExploitsThePolicyAndExploresAroundIt) {
   EXPECT_NEAR(std::sqrt((a.array() - Scalar(mean)).square().mean()), 0.1, 4 * 0.1 / std::sqrt(2.0 * n));
 
   hand.c.exploration_noise = 0;
-  hand.c.random_action = 0.3;
+  hand.c.robotics.random_action = 0.3;
   const auto random = make(hand);
   random->act(s, Mode::explore, rng, a);
   const double replaced = static_cast<double>(((a.array() - Scalar(std::tanh(0.2))).abs() > Scalar(1e-4)).count()) / n;
@@ -328,7 +328,7 @@ TEST(Td3ActionValues, AreThoseOfTheFirstCritic) {
 TEST(Td3Critics, MaySeeTheActionsAgainAtTheirSecondLayer) {
   Td3Config c = config();
   c.q.hidden = {2};
-  c.actions_again = true;
+  c.hiro_release.actions_again = true;
   Td3 td3(scalar_spec(), c, Rng(1));
   set_state(td3, "q1/W0", matrix({{1, 0}, {0, 1}}));  // relu(s), relu(a)
   set_state(td3, "q1/b0", matrix({{0}, {0}}));

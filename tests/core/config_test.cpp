@@ -47,6 +47,16 @@ constexpr auto fields(const Outer*) {
 }
 static_assert(complete<Outer>);
 
+struct Parent {
+  int first = 1;
+  Inner options = {};
+  int last = 2;
+};
+constexpr auto fields(const Parent*) {
+  return std::tuple{field("first", &Parent::first, ""), flat(&Parent::options), field("last", &Parent::last, "")};
+}
+static_assert(complete<Parent>, "a flat member counts as one");
+
 struct Forgetful {
   int a = 0, b = 0;
 };
@@ -125,6 +135,15 @@ TEST(Config, TakesWhatAVisitorWrites) {
   EXPECT_EQ(c.texts, std::vector<std::string>{"x"});
   EXPECT_EQ(c.color, Color::red);
   EXPECT_EQ(c.inner.weight, 0.75);
+}
+
+TEST(Config, FieldsOfAFlatMemberStandInTheTableOfItsParent) {
+  Parent c;
+  Recorder r;
+  r.change = true;
+  visit_fields(c, r);
+  EXPECT_THAT(r.lines, ::testing::ElementsAre("first = 1", "weight = 0.5", "last = 2"));
+  EXPECT_EQ(c.options.weight, 0.75);
 }
 
 TEST(Config, TablesCarryRangesAndSources) {

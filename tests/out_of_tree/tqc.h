@@ -80,9 +80,11 @@ class Tqc final : public Learner {
            mean(concat(z1_.with_frozen_weights(concat(s, a)), z2_.with_frozen_weights(concat(s, a))));
   }
   void update(const Batch& batch, Rng& rng, Metrics& metrics) override {
-    metrics.add("train/critic_loss", minimize(tape_, z_opt_, [&] { return critic_loss(batch, rng); }));
-    metrics.add("train/actor_loss", minimize(tape_, pi_opt_, [&] { return policy_loss(batch, rng); }));
+    const Scalar loss_z = minimize(tape_, z_opt_, [&] { return critic_loss(batch, rng); });
+    const Scalar loss_pi = minimize(tape_, pi_opt_, [&] { return policy_loss(batch, rng); });
     polyak(c_.tau, z_, z_target_);
+    metrics.add("train/critic_loss", loss_z);
+    metrics.add("train/actor_loss", loss_pi);
   }
   void visit_policy(StateVisitor& v) override { visit_part(v, "pi", pi_); }
   void visit_state(StateVisitor& v) override {

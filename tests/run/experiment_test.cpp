@@ -292,16 +292,16 @@ TEST(TrainingCheck, RefusesWhatCannotLearnWhatItIsFor) {
   // 64 lanes, 40 steps: two episodes of each are 5,120 transitions.
   EXPECT_THAT(problems("bit_flip_her", {"agent.replay.capacity=5119"}),
               HasSubstr("agent.replay.capacity = 5119 over 64 lanes is 79 transitions each, less than two episodes of "
-                        "40 steps: HER replays finished episodes, and would have none while the next one overwrites "
-                        "the last; expected at least 5120"));
+                        "40 steps: HER replays finished episodes, and the running one would overwrite the only "
+                        "finished one; expected at least 5120"));
   EXPECT_EQ(problems("bit_flip_her", {"agent.replay.capacity=5120"}), "{}");
   EXPECT_EQ(problems("bit_flip_her", {"agent.replay.capacity=2560", "agent.her.strategy=none"}), "{}");
 
   EXPECT_THAT(problems("fetch_reach_ddpg", {"env.task.reward=arrival"}),
-              HasSubstr("clip_targets = true cuts targets to [-1/(1 - gamma), 0] = [-50, 0], the returns of rewards "
-                        "from -1 to 0, but FetchReach-v4 pays 1 at the goal; expected false"));
+              HasSubstr("clip_targets = true clips targets to [-1/(1 - gamma), 0] = [-50, 0], the returns of rewards "
+                        "from -1 to 0, but FetchReach-v4 gives reward 1 at the goal; expected false"));
   EXPECT_THAT(problems("pendulum_td3", {"agent.td3.clip_targets=true"}),
-              HasSubstr("but Pendulum-v1 has no goal, and other rewards; expected false"));
+              HasSubstr("but Pendulum-v1 has no goals and other rewards; expected false"));
   EXPECT_EQ(problems("fetch_reach_ddpg", {"env.task.reward=arrival", "agent.ddpg.clip_targets=false"}), "{}");
 
   const std::vector<std::string> longer = {"agent.hiro.c=101", "agent.hiro.short_segments=drop"};
