@@ -172,7 +172,7 @@ LoadedRun load_run(const std::filesystem::path& path, const std::vector<std::str
     const Precision precision = e.train.precision;
     if (!has_precision(precision))
       fmt::print(stderr, "goalpost: {}: this processor lacks what train.precision = {} needs; it acts with float32\n",
-                 file.string(), kPrecisionNames[static_cast<std::size_t>(precision)]);
+                 file.string(), kPrecisionNames[int(precision)]);
     set_precision(has_precision(precision) ? precision : Precision::float32);  // as when it was trained
     const EnvSpec trained = e.env_factory()()->spec();
     run.agent = e.make_agent(trained, 0, Rng(0));  // no lanes: it acts, and remembers nothing
