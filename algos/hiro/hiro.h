@@ -72,6 +72,8 @@ class Hiro final : public Agent {
   bool ready() const override;
   bool remembers(std::int64_t transitions) const override;
   void update(Metrics& metrics) override;
+  /// With the intrinsic rewards and the correction.
+  double sample_seconds() const override { return sample_seconds_; }
   /// Q of both levels, and the sub-goals that the high level learned from, after the correction, by number of the
   /// observation and in its unit.
   std::vector<HistogramSample> histogram_samples() override;
@@ -140,6 +142,7 @@ class Hiro final : public Agent {
   std::int64_t observed_ = 0, episodes_begun_ = 0;
   Metrics collected_;  // by observe, for the next update
   Rng act_rng_, sample_rng_, update_rng_;
+  double sample_seconds_ = 0;
   Vector left_;  // [subgoal] scratch
   std::vector<Index> drawn_;
   Matrix given_;
