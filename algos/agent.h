@@ -89,6 +89,8 @@ class Agent {
   virtual std::vector<WarmStart> warm_starts() { return {}; }
   /// visit_state without the replay buffer: for a resumed run that collects new transitions first.
   virtual void visit_state_without_replay(StateVisitor& v) { visit_state(v); }
+  /// Wall-clock seconds that update() has spent on drawing batches since the program began; 0 if it does not say.
+  virtual double sample_seconds() const { return 0; }
 };
 
 }  // namespace goalpost

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "core/check.h"
+#include "core/timed.h"
 
 namespace goalpost {
 namespace {
@@ -68,7 +69,7 @@ class OffPolicyAgent final : public Agent {
   }
 
   void update(Metrics& metrics) override {
-    sampler_->sample(sample_rng_, batch_);
+    timed(sample_seconds_, [&] { sampler_->sample(sample_rng_, batch_); });
     if (normalizer_.enabled()) {
       normalizer_.apply(batch_.s);
       normalizer_.apply(batch_.s2);
@@ -76,6 +77,8 @@ class OffPolicyAgent final : public Agent {
     learner_->update(batch_, update_rng_, metrics);
     updated_ = true;
   }
+
+  double sample_seconds() const override { return sample_seconds_; }
 
   std::vector<HistogramSample> histogram_samples() override {
     if (!updated_) return {};
@@ -141,6 +144,7 @@ class OffPolicyAgent final : public Agent {
   Matrix replayed_;  // scratch: states of a finished episode with goals of HER
   Rng act_rng_, sample_rng_, update_rng_;
   bool updated_ = false;  // whether batch_ holds the batch of an update
+  double sample_seconds_ = 0;
 };
 
 }  // namespace

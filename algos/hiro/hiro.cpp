@@ -7,6 +7,7 @@
 
 #include "core/check.h"
 #include "core/schedule.h"
+#include "core/timed.h"
 
 namespace goalpost {
 namespace {
@@ -204,12 +205,12 @@ void Hiro::update(Metrics& metrics) {
   collected_.clear();
   if (low_.learns(pretraining()))
     for (low_.due = add_due(low_.due, low_.c.updates); low_.due >= 1; --low_.due) {
-      sample_low();
+      timed(sample_seconds_, [&] { sample_low(); });
       low_.learn("lo/", update_rng_, metrics);
     }
   if (high_.learns(false) && segments_.size() > 0)
     for (high_.due = add_due(high_.due, high_.c.updates); high_.due >= 1; --high_.due) {
-      sample_high();
+      timed(sample_seconds_, [&] { sample_high(); });
       high_.learn("hi/", update_rng_, metrics);
       if (c_.correction.kind == Correction::candidates) metrics.add("hi/kept_subgoals", correction_.kept());
     }

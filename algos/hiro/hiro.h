@@ -74,6 +74,8 @@ class Hiro final : public Agent, public SubgoalSource {
   bool ready() const override;
   bool remembers(std::int64_t transitions) const override;
   void update(Metrics& metrics) override;
+  /// Includes intrinsic rewards and the correction.
+  double sample_seconds() const override { return sample_seconds_; }
   /// Q of both levels, and the corrected sub-goals of the high level's batch: one histogram per index of the
   /// observation, in its unit.
   std::vector<HistogramSample> histogram_samples() override;
@@ -131,6 +133,7 @@ class Hiro final : public Agent, public SubgoalSource {
   std::int64_t observed_ = 0, episodes_begun_ = 0;
   Metrics collected_;  // metrics of observe, for the next update
   Rng act_rng_, sample_rng_, update_rng_;
+  double sample_seconds_ = 0;
   Vector left_;  // [subgoal] scratch
   std::vector<Index> drawn_;
   Matrix given_;

@@ -12,7 +12,9 @@
 #include <exception>
 #include <new>
 #include <stdexcept>
+#include <string>
 #include <system_error>
+#include <vector>
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
@@ -20,6 +22,7 @@
 #include "cli/output.h"
 #include "core/check.h"
 #include "core/memory.h"
+#include "core/suggest.h"
 #include "core/text.h"
 #include "run/experiment.h"
 
@@ -39,6 +42,25 @@ void open_standard_descriptors() {
   for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
     while (fcntl(descriptor, F_GETFD) == -1 && errno == EBADF)
       if (::open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY) != descriptor) std::_Exit(1);
+}
+
+// "Usage: goalpost dataset [OPTIONS] action paths...": of the sub-command that was typed. Then where to read on.
+std::string usage(const CLI::App& app) {
+  const CLI::App* typed = &app;
+  std::string words = "goalpost";
+  while (!typed->get_subcommands().empty()) {
+    typed = typed->get_subcommands().front();
+    words += " " + typed->get_name();
+  }
+  return fmt::format("{}`{} --help` shows what is possible", CLI::Formatter().make_usage(typed, words), words);
+}
+
+// What parsing says, but a word that is no sub-command is named.
+std::string parse_problem(CLI::App& app, const CLI::ParseError& e, int argc, char** argv) {
+  if (!app.get_subcommands().empty() || argc < 2 || *argv[1] == '-') return e.what();
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  return fmt::format("no command is called \"{}\"{}", argv[1], did_you_mean(argv[1], {names.begin(), names.end()}));
 }
 
 // Parses the words and runs the sub-command that they name.
@@ -66,8 +88,7 @@ int parse_and_run(int argc, char** argv) {
   } catch (const CLI::Success& e) {
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
-    print_error(fmt::format("goalpost: {}; `goalpost {}--help` shows what is possible", e.what(),
-                            app.get_subcommands().empty() ? "" : app.get_subcommands().front()->get_name() + " "));
+    print_error(fmt::format("goalpost: {}\n{}", parse_problem(app, e, argc, argv), usage(app)));
     return 2;
   }
   return status;

@@ -15,6 +15,7 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
+#include "cli/progress.h"
 #include "core/check.h"
 #include "core/processors.h"
 #include "core/rng.h"
@@ -63,7 +64,14 @@ int evaluate(const EvaluateOptions& o) {
   const int threads = usable_processors();  // results do not depend on it
   set_compute_threads(threads);
   VectorEnv env = make_evaluation_env(make_env, o.episodes, rng, threads);
-  const Evaluation e = evaluate(*agent, env, o.episodes, rng, interrupted);
+  Progress bar("evaluating", most_evaluation_episodes(o.episodes, env.spec()), "episode", {.vanishes = true});
+  std::int64_t done = 0;
+  const Evaluation e =
+      evaluate(*agent, env, o.episodes, rng, interrupted, [&](const StepBatch& step, std::size_t lane) {
+        done += step.ended(lane);
+        bar.update(done);
+      });
+  bar.finish();
   if (!e.complete) return interrupt_status();
   if (e.unstable > 0)
     print_error(fmt::format("goalpost: {} of {} episodes were cut by an unstable simulation and count as failed: {}",

@@ -21,6 +21,7 @@
 
 #include "cli/interrupt.h"
 #include "cli/progress.h"
+#include "cli/train_progress.h"
 #include "core/check.h"
 #include "run/build_info.h"
 #include "run/resume.h"
@@ -64,16 +65,17 @@ pid_t start(const Task& task) {
 struct Job {
   const Task* task;
   std::string name;
+  Experiment experiment;
   std::int64_t total;
   bool by_episodes;
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
-  std::string postfix = "starting";
+  std::string result = "starting";
   std::int64_t done = 0;
   double rate = 0;
 
-  explicit Job(const Task& t) : task(&t) {
+  explicit Job(const Task& t) : task(&t), experiment(experiment_of(t)) {
     name = fmt::format("{}{}{} seed {}", t.experiment, t.setting.empty() ? "" : " ", t.setting, t.seed);
-    const TrainConfig train = experiment_of(t).train;
+    const TrainConfig& train = experiment.train;
     by_episodes = train.total_episodes > 0;
     total = by_episodes ? train.total_episodes : train.total_steps;
   }
@@ -85,7 +87,7 @@ struct Job {
     done = static_cast<std::int64_t>(curve.column(by_episodes ? "episodes" : "step").back());
     const double seconds = curve.column("wall_seconds").back();
     rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
-    postfix = fmt::format("success={:.2f}", curve.column("success").back());
+    result = evaluation_text(experiment, curve.column("success").back(), curve.column("return").back());
   }
   ProgressState state() const {
     return {.name = name,
@@ -94,7 +96,7 @@ struct Job {
             .total = total,
             .elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
             .rate = rate,
-            .postfix = postfix};
+            .result = result};
   }
 };
 

@@ -62,14 +62,35 @@ double fraction(const ProgressState& s) {
 
 int percent(const ProgressState& s) { return static_cast<int>(100 * fraction(s)); }  // 100 only when all is done
 
-std::string counts(const ProgressState& s) {
+// "success=0.71 train: "
+std::string head(const ProgressState& s) {
+  return fmt::format("{}{}{}{}", s.result, s.result.empty() ? "" : " ", s.name, s.name.empty() ? "" : ": ");
+}
+
+// Times, rate and further numbers, the most important first.
+std::vector<std::string> details(const ProgressState& s) {
   const double left = static_cast<double>(std::max<std::int64_t>(s.total - s.done, 0));
-  return fmt::format("{}/{} [{}<{}, {}{}/s{}{}]", format_count(static_cast<double>(s.done)),
-                     format_count(static_cast<double>(s.total)), format_duration(s.elapsed_s),
-                     format_duration(left == 0    ? 0
-                                     : s.rate > 0 ? left / s.rate
-                                                  : -1),
-                     s.rate > 0 ? format_count(s.rate) : "?", s.unit, s.postfix.empty() ? "" : ", ", s.postfix);
+  const double seconds_left = left == 0 ? 0 : s.rate > 0 ? left / s.rate : -1;
+  std::vector<std::string> list = {fmt::format("{}<{}", format_duration(s.elapsed_s), format_duration(seconds_left)),
+                                   fmt::format("{}{}/s", s.rate > 0 ? format_count(s.rate) : "?", s.unit)};
+  for (std::string_view rest = s.postfix; !rest.empty();) {
+    const std::size_t end = rest.find(", ");
+    list.emplace_back(rest.substr(0, end));
+    rest = end == rest.npos ? "" : rest.substr(end + 2);
+  }
+  return list;
+}
+
+// "420k/1.00M [01:23<01:55, 5.03kstep/s]"
+std::string counts(const ProgressState& s, std::span<const std::string> details) {
+  std::string text =
+      fmt::format("{}/{}", format_count(static_cast<double>(s.done)), format_count(static_cast<double>(s.total)));
+  return details.empty() ? text : text + fmt::format(" [{}]", fmt::join(details, ", "));
+}
+
+int columns(std::string_view text) {  // bytes that do not continue a UTF-8 character
+  return static_cast<int>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 std::string bar(double part, int width, bool unicode) {
@@ -80,23 +101,21 @@ std::string bar(double part, int width, bool unicode) {
   for (int i = 0; i < full; ++i) result += unicode ? "█" : "#";
   int used = full;
   if (unicode && eighths % 8 > 0) {
-    result += kEighths[static_cast<std::size_t>(eighths % 8)];
+    result += kEighths[eighths % 8];
     ++used;
   }
-  return result.append(static_cast<std::size_t>(width - used), ' ');
+  return result.append(width - used, ' ');
 }
 
 }  // namespace
 
 std::string format_bar(const ProgressState& state, int width, bool unicode) {
-  const std::string left = fmt::format("{}: {:3}%|", state.name, percent(state));
-  std::string right = fmt::format("| {}", counts(state));
-  const auto columns = [](const std::string& text) {  // bytes that do not continue a UTF-8 character
-    return static_cast<int>(
-        std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-  };
-  const int room = width - columns(left) - columns(right);
-  std::string line = left + bar(fraction(state), std::max(room, 0), unicode) + right;
+  const std::string left = fmt::format("{}{:3}%|", head(state), percent(state));
+  std::vector<std::string> numbers = details(state);
+  const auto right = [&] { return fmt::format("| {}", counts(state, numbers)); };
+  const auto room = [&] { return width - columns(left) - columns(right()); };
+  while (!numbers.empty() && room() < 0) numbers.pop_back();
+  std::string line = left + bar(fraction(state), std::max(room(), 0), unicode) + right();
   while (columns(line) > std::max(width, 0)) {
     while ((static_cast<unsigned char>(line.back()) & 0xc0) == 0x80) line.pop_back();
     line.pop_back();
@@ -105,7 +124,7 @@ std::string format_bar(const ProgressState& state, int width, bool unicode) {
 }
 
 std::string format_progress_line(const ProgressState& state) {
-  return fmt::format("{}: {}% {}", state.name, percent(state), counts(state));
+  return fmt::format("{}{}% {}", head(state), percent(state), counts(state, details(state)));
 }
 
 Progress::Progress(std::string name, std::int64_t total, std::string unit, ProgressOptions options)
@@ -118,6 +137,7 @@ Progress::Progress(std::string name, std::int64_t total, std::string unit, Progr
       terminal_(is_screen(options.descriptor)),
       unicode_(locale_is_utf8()),
       start_(Clock::now()),
+      shown_(start_),
       last_(start_) {
   if (terminal_) draw(start_);
 }
@@ -129,9 +149,19 @@ void Progress::update(std::int64_t done, std::string_view postfix, std::span<con
   done_ = done;
   postfix_ = postfix;
   const Clock::time_point now = Clock::now();
-  if (now - last_ < (terminal_ ? std::chrono::milliseconds(100) : std::chrono::seconds(10))) return;
+  if (!is_due(now)) return;
   measure(now);
   if (terminal_) show_parts(parts);
+  draw(now);
+}
+
+// The rate is not measured: the part is none of what is counted.
+void Progress::update_part(const ProgressState& part) {
+  if (finished_ || options_.quiet) return;
+  const Clock::time_point now = Clock::now();
+  if (!is_due(now)) return;
+  if (!terminal_) return print(format_progress_line(part) + "\n");
+  show_parts({&part, 1});
   draw(now);
 }
 
@@ -139,19 +169,30 @@ void Progress::line(std::string_view text) {
   if (options_.quiet) return;
   if (!terminal_ || finished_) return print(fmt::format("{}\n", text));
   print(fmt::format("\r\033[{}{}\n", drawn_below_ > 0 ? "J" : "K", text));
-  draw(last_);
+  draw(shown_);
 }
 
 void Progress::finish() {
   if (finished_) return;
   finished_ = true;
   below_.clear();
+  if (options_.vanishes) {
+    if (terminal_) print("\r\033[J");
+    return;
+  }
   const Clock::time_point now = Clock::now();
   const double elapsed_s = std::chrono::duration<double>(now - start_).count();
   smooth_steps_ = static_cast<double>(done_ - options_.first);  // the last rate shown is the mean of the whole
   smooth_seconds_ = elapsed_s;
   draw(now);
   if (terminal_) print("\n");
+}
+
+// Whether it is time to show something again.
+bool Progress::is_due(Clock::time_point now) {
+  if (now - shown_ < (terminal_ ? std::chrono::milliseconds(100) : std::chrono::seconds(10))) return false;
+  shown_ = now;
+  return true;
 }
 
 // An exponentially weighted mean of steps over one of seconds. Their common bias at the start cancels.
@@ -171,6 +212,7 @@ ProgressState Progress::state(Clock::time_point now) const {
           .total = total_,
           .elapsed_s = std::chrono::duration<double>(now - start_).count(),
           .rate = smooth_seconds_ > 0 && smooth_steps_ > 0 ? smooth_steps_ / smooth_seconds_ : 0,
+          .result = result_,
           .postfix = postfix_};
 }
 
@@ -200,7 +242,7 @@ void Progress::print(std::string_view text) const {
     const ssize_t written = ::write(options_.descriptor, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) return;
-    text.remove_prefix(static_cast<std::size_t>(written));
+    text.remove_prefix(written);
   }
 }
 

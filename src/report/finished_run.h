@@ -34,7 +34,7 @@ struct FinishedRun {
   std::optional<double> expected = {};  ///< of the experiment's file; none if more differs than the place in a figure
 
   /// What is measured: the final success, or the final mean return where the experiment's file expects one.
-  bool measures_return() const { return experiment.source.expected_return.has_value(); }
+  bool measures_return() const { return experiment.measures_return(); }
   double measured() const { return measures_return() ? result.final.reward : result.final.success; }
 };
 

@@ -11,6 +11,17 @@
 namespace goalpost {
 namespace {
 
+struct PhaseColumn {
+  const char *name, *tag;
+  double PhaseSeconds::*seconds;
+};
+constexpr PhaseColumn kPhaseColumns[] = {
+    {"seconds_environment", "time/seconds_environment", &PhaseSeconds::environment},
+    {"seconds_act", "time/seconds_act", &PhaseSeconds::act},
+    {"seconds_sample", "time/seconds_sample", &PhaseSeconds::sample},
+    {"seconds_update", "time/seconds_update", &PhaseSeconds::update},
+    {"seconds_evaluate", "time/seconds_evaluate", &PhaseSeconds::evaluate}};
+
 std::string without_quotes(std::string text) {
   std::erase(text, '"');
   return text;
@@ -59,6 +70,8 @@ void CurveRecorder::write(const TrainProgress& p, const Evaluation& e, const Met
     if (group == "train" || group == "rollout") name = name.substr(slash + 1);
     row.push_back({names.emplace_back(name), m.mean(), m.name()});
   }
+  for (const PhaseColumn& c : kPhaseColumns)
+    row.push_back({c.name, p.phases.*c.seconds - last_.phases.*c.seconds, c.tag});
   log_.write("train", p.step, row);
   last_ = p;
 }

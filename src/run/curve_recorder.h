@@ -11,6 +11,9 @@
 namespace goalpost {
 
 /// Writes the progress of a run as rows of train.csv and eval.csv. The tags are those of Stable-Baselines3.
+/// seconds_<phase> of train.csv (PhaseSeconds) are since the row before, or since the run was resumed; those of a row's
+/// own evaluation are in that row. With train.overlap, phases run beside each other and add up to more than
+/// wall_seconds.
 class CurveRecorder {
  public:
   /// @param begin where this process starts or resumes the run; rates are measured from there

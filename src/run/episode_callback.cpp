@@ -30,11 +30,11 @@ EpisodeCallback::EpisodeCallback(const std::filesystem::path& directory, Experim
 
 void EpisodeCallback::on_training_step(const StepBatch& step, const TrainProgress& p) {
   if (mode_ == RecordMode::eval) return;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(step.reward.cols()); ++i)
+  for (std::size_t i = 0; i < step.success.size(); ++i)
     recorder_.append(training_, step, i, static_cast<std::uint64_t>(p.step));
 }
 
-void EpisodeCallback::on_evaluation_begin() {
+void EpisodeCallback::on_evaluation_begin(int) {
   if (mode_ == RecordMode::train) return;
   recorder_.seal();
   before_evaluation_ = recorder_.episodes();

@@ -19,7 +19,7 @@ class EpisodeCallback final : public TrainCallback {
   EpisodeCallback(const std::filesystem::path& directory, Experiment& e, const VectorEnv& env,
                   const VectorEnv& eval_env);
   void on_training_step(const StepBatch& step, const TrainProgress& p) override;
-  void on_evaluation_begin() override;
+  void on_evaluation_begin(int most) override;
   void on_evaluation_step(const StepBatch& step, std::size_t lane, const TrainProgress& p) override;
   void on_evaluation_stopped() override;
   void on_checkpoint(const TrainProgress& p) override;

@@ -62,6 +62,8 @@ struct Experiment {
   std::string identity() const;
   /// Every setting that affects results, including the seed, as TOML text by path.
   std::map<std::string, std::string> settings() const;
+  /// Whether its runs are judged by their mean return, which its source expects, and not by success.
+  bool measures_return() const { return source.expected_return.has_value(); }
   EnvFactory env_factory() const {
     return find_environment(env_name).factory(*env_settings, Rng(static_cast<std::uint64_t>(seed)));
   }

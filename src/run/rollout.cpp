@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <functional>
+#include <span>
 #include <system_error>
 
 #include "core/suggest.h"
@@ -86,9 +87,9 @@ Eigen::MatrixXd read_actions(const std::filesystem::path& file, const EnvSpec& s
     throw UsageError(fmt::format("{} holds only rows of resets; expected one action per row", file.string()));
   Eigen::MatrixXd actions(spec.action.dim, static_cast<Index>(rows.size()));
   for (int i = 0; i < spec.action.dim; ++i) {
-    const std::string& name = names[static_cast<std::size_t>(i)];
+    const std::string& name = names[i];
     for (Index t = 0; t < actions.cols(); ++t) {
-      const std::size_t row = rows[static_cast<std::size_t>(t)];
+      const std::size_t row = rows[t];
       const double a = table.column(name)[row];
       const bool ok =
           spec.action.kind == ActionSpace::Kind::discrete
@@ -195,10 +196,10 @@ void rollout(const RolloutOptions& o, const std::function<bool()>& stop) {
     append_values(text, env.obs().achieved.col(0));
     append_values(text, env.obs().desired.col(0));
     if (o.with_state) {
-      env.lane(0).get_coordinates({state.data(), static_cast<std::size_t>(state.size())});
+      env.lane(0).get_coordinates(std::span(state.data(), state.size()));
       append_values(text, state);
     }
-    if (o.with_actions) text.append(static_cast<std::size_t>(spec.action.dim), ',');
+    if (o.with_actions) text.append(spec.action.dim, ',');
     text += "\n";
   };
 

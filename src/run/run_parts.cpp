@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/text.h"
 #include "core/thread_pool.h"
 #include "run/policy_file.h"
 #include "run/run_files.h"
@@ -106,19 +107,28 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, std::opt
   if (end == TrainEnd::interrupted) return std::nullopt;
   if (parts.episodes) parts.episodes->finish();
   const Rng final_rng = parts.rng.stream("final");
+  const auto on_final_step = [&](const StepBatch& step, std::size_t lane) {
+    if (progress) progress->on_evaluation_step(step, lane, run.progress());
+  };
   VectorEnv final_env = make_evaluation_env(parts.make_eval_env, c.final_eval_episodes, final_rng, c.threads);
-  const RunResult result{.experiment = e.name,
-                         .seed = e.seed,
-                         .revision = e.build.revision,
-                         .cpu = e.build.cpu,
-                         .identity = e.identity(),
-                         .end = end == TrainEnd::success ? "success" : "budget",
-                         .progress = run.progress(),
-                         .final = evaluate(run.agent, final_env, c.final_eval_episodes, final_rng, parts.options.stop)};
+  if (progress) progress->on_evaluation_begin(most_evaluation_episodes(c.final_eval_episodes, final_env.spec()));
+  const RunResult result{
+      .experiment = e.name,
+      .seed = e.seed,
+      .revision = e.build.revision,
+      .cpu = e.build.cpu,
+      .identity = e.identity(),
+      .end = end == TrainEnd::success ? "success" : "budget",
+      .progress = run.progress(),
+      .final = evaluate(run.agent, final_env, c.final_eval_episodes, final_rng, parts.options.stop, on_final_step)};
   progress.reset();  // its last line precedes further output
   if (result.final.unstable > 0) files.on_unstable(result.final.instability);
   if (!result.final.complete) {
     files.save_for_final_evaluation();
+    print_error(
+        fmt::format("goalpost: training is done and saved; its final evaluation was interrupted after {} of {} "
+                    "episodes, and is all that is left to do",
+                    result.final.episodes, c.final_eval_episodes));
     return std::nullopt;
   }
   files.finish(result);

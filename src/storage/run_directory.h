@@ -1,7 +1,9 @@
 // The names of the files in a run directory.
 //
 //   config.toml   everything that the run consists of; `goalpost train config.toml` repeats it
-//   train.csv     means between two evaluations: loss, training episodes (with exploration), rates
+//   train.csv     means between two evaluations: loss, training episodes (with exploration), rates;
+//                 seconds_<phase>: wall-clock seconds since the row before for environment, act, sample (the replay
+//                 buffer), update and evaluate
 //   eval.csv      the evaluation curve; the same bits for the same configuration, but for wall_seconds
 //   events.out.tfevents.*   the same for TensorBoard
 //   policy.h5     the latest policy, saved at evaluations, checkpoints and every exit; needs no other file

@@ -20,7 +20,8 @@ class TrainCallback {
   /// Before every step of all environments, when the updates of the last one are done.
   virtual void on_step(const TrainProgress&) {}
   virtual void on_training_step(const StepBatch&, const TrainProgress&) {}
-  virtual void on_evaluation_begin() {}
+  /// @param most it runs so many episodes; fewer where chains of sub-tasks break
+  virtual void on_evaluation_begin(int /*most*/) {}
   virtual void on_evaluation_step(const StepBatch&, std::size_t /*lane*/, const TrainProgress&) {}
   virtual void on_evaluation_stopped() {}  ///< it does not count, and will be done again
   /// After every evaluation. @param metrics means since the last one

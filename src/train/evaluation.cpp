@@ -13,15 +13,19 @@ int evaluation_chains(int episodes, const EnvSpec& spec) {
   return static_cast<int>((episodes + longest - 1) / longest);
 }
 
+int most_evaluation_episodes(int episodes, const EnvSpec& spec) {
+  return evaluation_chains(episodes, spec) * std::max(spec.chain, 1);
+}
+
 int evaluation_lanes(int episodes, const EnvSpec& spec) { return std::min(evaluation_chains(episodes, spec), 100); }
 
 Evaluation evaluate(Agent& agent, VectorEnv& env, int episodes, Rng rng, const std::function<bool()>& stop,
                     const std::function<void(const StepBatch&, std::size_t lane)>& on_step) {
   GP_CHECK(episodes > 0, "evaluate: episodes = ", episodes, "; expected a positive number");
-  const std::size_t lanes = static_cast<std::size_t>(env.lanes());
+  const std::size_t lanes = env.first().size();
   int chains = evaluation_chains(episodes, env.spec());  // still to be run, in each lane its share
   std::vector<int> left(lanes, chains / env.lanes());
-  for (std::size_t i = 0; i < static_cast<std::size_t>(chains % env.lanes()); ++i) ++left[i];
+  std::fill_n(left.begin(), chains % env.lanes(), chains / env.lanes() + 1);
   EpisodeSums sums(env.lanes());
   std::vector<Evaluation::Chain> running(lanes);
   Evaluation total;

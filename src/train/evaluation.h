@@ -40,6 +40,8 @@ struct Evaluation {
 
 /// Chains of episodes that an evaluation of so many episodes runs: whole ones, each of at most EnvSpec::chain episodes.
 int evaluation_chains(int episodes, const EnvSpec& spec);
+/// The most episodes that these chains have: `episodes` without chains of sub-tasks.
+int most_evaluation_episodes(int episodes, const EnvSpec& spec);
 /// In how many environments side by side evaluations run them.
 int evaluation_lanes(int episodes, const EnvSpec& spec);
 

@@ -36,10 +36,7 @@ void TrainProgress::visit_state(StateVisitor& v) {
   for (const std::int64_t count : {step, episodes, updates, unstable_episodes}) check_count(count);
 }
 
-EpisodeSums::EpisodeSums(int lanes)
-    : reward(static_cast<std::size_t>(lanes)),
-      length(static_cast<std::size_t>(lanes)),
-      success_any(static_cast<std::size_t>(lanes)) {}
+EpisodeSums::EpisodeSums(int lanes) : reward(std::size_t(lanes)), length(reward.size()), success_any(reward.size()) {}
 
 void EpisodeSums::add(const StepBatch& step, std::size_t i) {
   reward[i] += static_cast<double>(step.reward(0, static_cast<Index>(i)));

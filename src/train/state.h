@@ -13,7 +13,17 @@
 
 namespace goalpost {
 
-/// Where a run stands. Counters are exact and reproducible; wall_seconds is not.
+/// Wall-clock seconds of the phases of the training loop since this process began to train. They are no part of a run's
+/// state: a resumed run begins at 0.
+struct PhaseSeconds {
+  double environment = 0;  ///< steps of the training environments; with overlap until the updates beside them are done
+  double act = 0;          ///< actions of the policy, or random ones
+  double sample = 0;       ///< the replay buffer: storing transitions, and drawing batches (Agent::sample_seconds)
+  double update = 0;       ///< updates without the sampling; with overlap they run beside steps, and both are counted
+  double evaluate = 0;     ///< evaluations during training
+};
+
+/// Where a run stands. Counters are exact and reproducible; wall_seconds and phases are not.
 struct TrainProgress {
   std::int64_t step = 0;      ///< transitions
   std::int64_t episodes = 0;  ///< finished
@@ -21,6 +31,7 @@ struct TrainProgress {
   double wall_seconds = 0;
   double success = 0, success_any = 0, reward = 0, length = 0;  ///< means of the last 100 training episodes
   std::int64_t unstable_episodes = 0;                           ///< of training, that an unstable simulation has cut
+  PhaseSeconds phases = {};
   void visit_state(StateVisitor& v);
 };
 

@@ -7,6 +7,7 @@
 #include "algos/noise.h"
 #include "core/check.h"
 #include "core/schedule.h"
+#include "core/timed.h"
 
 namespace goalpost {
 
@@ -28,6 +29,7 @@ TrainEnd train(Run& run, const TrainConfig& c) {
   VectorEnv &env = run.env, &eval_env = run.eval_env;
   TrainState& s = run.state;
   TrainProgress& progress = s.progress;
+  PhaseSeconds& phases = progress.phases;
   const auto start = std::chrono::steady_clock::now();
   const double earlier_seconds = progress.wall_seconds;
   Matrix action(env.spec().action.dim, env.lanes());
@@ -51,8 +53,11 @@ TrainEnd train(Run& run, const TrainConfig& c) {
   };
   const auto evaluate_now = [&] {
     const Rng eval_rng = run.rng.stream("eval", static_cast<std::uint64_t>(s.evaluations));
-    tell([](TrainCallback& callback) { callback.on_evaluation_begin(); });
-    const Evaluation e = evaluate(agent, eval_env, c.eval_episodes, eval_rng, run.stop, on_evaluation_step);
+    const int most = most_evaluation_episodes(c.eval_episodes, eval_env.spec());
+    tell([&](TrainCallback& callback) { callback.on_evaluation_begin(most); });
+    const Evaluation e = timed(phases.evaluate, [&] {
+      return evaluate(agent, eval_env, c.eval_episodes, eval_rng, run.stop, on_evaluation_step);
+    });
     if (!e.complete) {
       tell([](TrainCallback& callback) { callback.on_evaluation_stopped(); });
       return;
@@ -74,12 +79,16 @@ TrainEnd train(Run& run, const TrainConfig& c) {
     return reason;
   };
   const auto update = [&] {
+    const double sampled = agent.sample_seconds();
     try {
-      agent.update(s.metrics);
+      timed(phases.update, [&] { agent.update(s.metrics); });
     } catch (const NumericsError& e) {
       throw NumericsError(
           detail::concatenate("update ", progress.updates + 1, " at step ", progress.step, ": ", e.what()));
     }
+    const double sampling = agent.sample_seconds() - sampled;
+    phases.sample += sampling;
+    phases.update -= sampling;
     ++progress.updates;
   };
   // With overlap all due updates are done during the step; otherwise they would see newer data.
@@ -112,17 +121,20 @@ TrainEnd train(Run& run, const TrainConfig& c) {
       save();
     }
 
-    if (progress.step >= c.warmup_steps)
-      agent.act(env.obs(), env.first(), Mode::explore, action);
-    else
-      random_actions(env.spec().action, s.warmup_rng, action);
-
-    const StepBatch& step = c.overlap ? env.step(action, do_updates) : env.step(action);
-    agent.observe(step);
+    timed(phases.act, [&] {
+      if (progress.step >= c.warmup_steps)
+        agent.act(env.obs(), env.first(), Mode::explore, action);
+      else
+        random_actions(env.spec().action, s.warmup_rng, action);
+    });
+    const StepBatch& step = timed(phases.environment, [&]() -> const StepBatch& {
+      return c.overlap ? env.step(action, do_updates) : env.step(action);
+    });
+    timed(phases.sample, [&] { agent.observe(step); });
 
     const std::int64_t before = progress.step;
     progress.step += env.lanes();
-    for (std::size_t i = 0; i < static_cast<std::size_t>(env.lanes()); ++i) {
+    for (std::size_t i = 0; i < step.success.size(); ++i) {
       if (step.is_unstable(i)) {
         unstable = true;
         ++progress.unstable_episodes;

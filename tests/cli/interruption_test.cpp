@@ -14,6 +14,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <thread>
+#include <tuple>
 
 #include "autodiff/gemm.h"
 #include "run/runner.h"
@@ -284,16 +285,19 @@ TEST_F(Interruption, AfterAResumeLeavesWhatTheRunCanGoOnFrom) {
 }
 
 TEST_F(Interruption, OfTheFinalEvaluationKeepsTheTraining) {
-  for (const int every : {0, 640}) {
-    const std::string name = fmt::format("r{}", every);
+  for (const auto& [signal, status, every] : {std::tuple{SIGINT, 130, 0}, std::tuple{SIGINT, 130, 640},
+                                              std::tuple{SIGTERM, 75, 0}, std::tuple{SIGHUP, 75, 640}}) {
+    const std::string name = fmt::format("r{}_{}", signal, every);
     const pid_t child = start(fmt::format(
         "{} --steps 1280 --set train.final_eval_episodes=100_000_000 --set train.checkpoint_every={} --out {}", kTiny,
         every, name));
     ASSERT_TRUE(wait_for_rows(name, 3));
     std::this_thread::sleep_for(std::chrono::milliseconds(500));
-    kill(child, SIGINT);
-    EXPECT_EQ(wait_for(child), 130);
-    EXPECT_THAT(errors(), HasSubstr(fmt::format("--resume {}` goes on", name)));
+    EXPECT_FALSE(content(here_ / name / "policy.h5").empty());
+    kill(child, signal);
+    EXPECT_EQ(wait_for(child), status);
+    EXPECT_THAT(errors(), AllOf(HasSubstr("training is done and saved; its final evaluation was interrupted after "),
+                                HasSubstr(fmt::format("--resume {}` goes on", name))));
     const std::string before = curve(name), acts = run("evaluate --json --episodes 40 " + name).out;
     ASSERT_EQ(run("train --quiet --resume " + name + " --set train.final_eval_episodes=20").status, 0) << errors();
     EXPECT_EQ(curve(name), before);

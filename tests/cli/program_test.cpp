@@ -98,6 +98,12 @@ TEST_F(Program, TrainsAndEvaluates) {
   const Outcome trained = run(std::string(kShort) + "--out r");
   ASSERT_EQ(trained.status, 0) << trained.err;
   EXPECT_THAT(trained.out, HasSubstr("saved in r"));
+  EXPECT_THAT(trained.err,
+              testing::ContainsRegex("training bit_flip_her, seed 1\nsuccess=[01]\\.[0-9]+ [0-9]+% .*episode/s, "
+                                     "[0-9.k]+update/s, [0-9.k]+step/s, 6\\.02kstep, training success="));
+  const CsvTable log = read_csv(here_ / "r/train.csv");
+  for (const char* phase : {"environment", "act", "sample", "update", "evaluate"})
+    EXPECT_GT(log.column(std::string("seconds_") + phase).back(), 0) << phase;
   for (const char* file : {"config.toml", "train.csv", "eval.csv", "policy.h5", "result.json"})
     EXPECT_TRUE(std::filesystem::exists(here_ / "r" / file)) << file;
   const CsvTable curve = read_csv(here_ / "r" / "eval.csv");
@@ -107,6 +113,7 @@ TEST_F(Program, TrainsAndEvaluates) {
 
   const Outcome evaluated = run("evaluate r --episodes 200 --seed 3 --json");
   ASSERT_EQ(evaluated.status, 0) << evaluated.err;
+  EXPECT_EQ(evaluated.err, "") << "its bar is for terminals, and for what takes long";
   const nlohmann::json j = nlohmann::json::parse(evaluated.out);
   EXPECT_EQ(j.at("episodes"), 200);
   for (const char* key : {"success", "success_any", "return", "length"}) EXPECT_TRUE(j.at(key).is_number()) << key;
@@ -226,8 +233,12 @@ TEST_F(Program, TrainsTheSamePolicyForAnyNumberOfThreadsAtTheSizesOfExperiments)
 }
 
 TEST_F(Program, RefusesWhatItDoesNotKnow) {
-  expect_refusal("trian", "--help");
-  expect_refusal("", "--help");
+  expect_refusal("trian",
+                 "no command is called \"trian\"; did you mean train?\nUsage: goalpost [OPTIONS] SUBCOMMAND\n");
+  expect_refusal("trian", "`goalpost --help` shows");
+  expect_refusal("", "`goalpost --help` shows");
+  expect_refusal("train --sed 1", "--sed\nUsage: goalpost train [OPTIONS] [experiment] [env]\n`goalpost train --help`");
+  expect_refusal("evaluate", "run is required\nUsage: goalpost evaluate [OPTIONS] run\n");
   expect_refusal("train bit_flp_her", "did you mean bit_flip_her?");
   expect_refusal("train bit_flip_her --set env.name=BitFlop-v0", "did you mean BitFlip-v0?");
   expect_refusal("train bit_flip_her --set agent.her.stratgy=final", "did you mean strategy?");

@@ -43,22 +43,47 @@ const ProgressState kState{.name = "train",
                            .total = 1'000'000,
                            .elapsed_s = 83,
                            .rate = 5043,
-                           .postfix = "success=0.71"};
+                           .result = "success=0.71",
+                           .postfix = "1.20kupdate/s, training success=0.50"};
 
 TEST(FormatBar, FillsTheWidth) {
   // 10 columns are left for the bar: 0.42 of them is 4 whole cells and, in eighths, 1 more.
-  EXPECT_EQ(format_bar(kState, 75, true),
-            "train:  42%|████▏     | 420k/1.00M [01:23<01:55, 5.04kstep/s, success=0.71]");
-  EXPECT_EQ(format_bar(kState, 75, false),
-            "train:  42%|####      | 420k/1.00M [01:23<01:55, 5.04kstep/s, success=0.71]");
+  ProgressState s = kState;
+  s.postfix = "1.20kupdate/s";
+  EXPECT_EQ(format_bar(s, 89, true),
+            "success=0.71 train:  42%|████▏     | 420k/1.00M [01:23<01:55, 5.04kstep/s, 1.20kupdate/s]");
+  EXPECT_EQ(format_bar(s, 89, false),
+            "success=0.71 train:  42%|####      | 420k/1.00M [01:23<01:55, 5.04kstep/s, 1.20kupdate/s]");
+  s.result = s.postfix = "";
+  EXPECT_EQ(format_bar(s, 61, true), "train:  42%|████▏     | 420k/1.00M [01:23<01:55, 5.04kstep/s]");
 }
 
-TEST(FormatBar, IsCutToTheWidth) {
-  EXPECT_EQ(format_bar(kState, 20, true), "train:  42%|| 420k/1");
+TEST(FormatBar, LeavesOutFromTheRightWhatDoesNotFit) {
+  EXPECT_EQ(format_bar(kState, 79, false),
+            "success=0.71 train:  42%|| 420k/1.00M [01:23<01:55, 5.04kstep/s, 1.20kupdate/s]");
+  EXPECT_EQ(format_bar(kState, 78, false),
+            "success=0.71 train:  42%|#####         | 420k/1.00M [01:23<01:55, 5.04kstep/s]");
+  EXPECT_EQ(format_bar(kState, 55, false), "success=0.71 train:  42%|#   | 420k/1.00M [01:23<01:55]");
+  EXPECT_EQ(format_bar(kState, 40, false), "success=0.71 train:  42%|#  | 420k/1.00M");
+  EXPECT_EQ(format_bar(kState, 30, true), "success=0.71 train:  42%|| 420");
   EXPECT_EQ(format_bar(kState, 0, true), "");
   ProgressState accent = kState;
+  accent.result = "";
   accent.name = "é";
   EXPECT_EQ(format_bar(accent, 1, true), "é");
+}
+
+TEST(FormatBar, OfATrainingRunShowsSuccessAndUpdatesIn80Columns) {
+  const ProgressState long_run{.name = "",
+                               .unit = "step",
+                               .done = 9'990'000,
+                               .total = 10'000'000,
+                               .elapsed_s = 35'999,
+                               .rate = 277,
+                               .result = "return=-151.3",
+                               .postfix = "1.20kupdate/s, training return=-151.3"};
+  EXPECT_EQ(format_bar(long_run, 79, false),
+            "return=-151.3  99%|#### | 9.99M/10.0M [9:59:59<00:36, 277step/s, 1.20kupdate/s]");
 }
 
 TEST(FormatBar, ShowsStartAndEnd) {
@@ -97,6 +122,8 @@ TEST(Progress, IsSilentIfAsked) {
     Progress progress("train", 10, "step", {.quiet = true, .descriptor = file});
     progress.update(10);
     progress.line("saved");
+    Progress brief("evaluating", 10, "episode", {.vanishes = true, .descriptor = file});
+    brief.update(10);
   }
   EXPECT_EQ(content(dir / "log"), "");
   ::close(file);
@@ -191,6 +218,38 @@ TEST(Progress, RedrawsALineForEachPartBelow) {
                             "\rruns:   0%|", "\r\none:  50%|", "\r\nother:  20%|", "\033[2A", "\rruns:  33%|",
                             "\r\nother:  20%|", "\033[J\r\033[1A", "\rruns:  33%|", "\033[K\033[J\r\n"})
     expect_next(piece);
+  ::close(controller);
+}
+
+TEST(Progress, ShowsAnEvaluationBelowAndTheResultFirst) {
+  ASSERT_EQ(::setenv("TERM", "xterm", 1), 0);
+  const int controller = ::posix_openpt(O_RDWR | O_NOCTTY);
+  ASSERT_GE(controller, 0);
+  ASSERT_EQ(::grantpt(controller), 0);
+  ASSERT_EQ(::unlockpt(controller), 0);
+  const int terminal = ::open(::ptsname(controller), O_RDWR | O_NOCTTY);
+  ASSERT_GE(terminal, 0);
+  {
+    Progress progress("", 3, "step", {.vanishes = true, .descriptor = terminal});
+    ::usleep(110'000);
+    progress.update_part({.name = "evaluating", .unit = "episode", .done = 37, .total = 100});
+    progress.set_result("success=0.71");
+    ::usleep(110'000);
+    progress.update(1);
+  }
+  ::close(terminal);
+  std::string text;
+  std::array<char, 4096> buffer;
+  for (ssize_t size; (size = ::read(controller, buffer.data(), buffer.size())) > 0;)
+    text.append(buffer.data(), static_cast<std::size_t>(size));
+  auto expect_next = [&text, at = std::size_t{0}](std::string_view piece) mutable {
+    at = text.find(piece, at);
+    EXPECT_NE(at, text.npos) << piece << "\n" << text;
+  };
+  for (const char* piece :
+       {"\r  0%|", "\r\nevaluating:  37%|", "| 37/100 [", "\033[1A", "\rsuccess=0.71  33%|", "\033[K\033[J"})
+    expect_next(piece);
+  EXPECT_TRUE(text.ends_with("\r\033[J")) << "the bar is wiped off: " << text;
   ::close(controller);
 }
 

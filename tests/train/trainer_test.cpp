@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <thread>
+
 #include "core/check.h"
+#include "core/timed.h"
 #include "envs/classic/bit_flip.h"
 #include "envs/classic/point_reach.h"
 #include "envs/goal_task.h"
@@ -459,6 +463,52 @@ TEST(Trainer, DoesNotLearnFromUnstableSteps) {
     EXPECT_EQ(run.progress().unstable_episodes, 4);
     EXPECT_FALSE(agent->remembers(400));  // all of the others are there
     EXPECT_TRUE(agent->remembers(396));
+  }
+}
+
+// Takes 3 ms to act, 2 ms to observe, and 1 ms to draw a batch within the 5 ms of an update.
+class SlowAgent final : public Agent {
+ public:
+  void act(const ObsBatch&, const std::vector<std::uint8_t>&, Mode, MatrixRef action) override {
+    wait(3);
+    action.setZero();
+  }
+  void observe(const StepBatch&) override { wait(2); }
+  bool ready() const override { return true; }
+  void update(Metrics&) override {
+    timed(sampled, [&] { wait(1); });
+    wait(4);
+  }
+  double sample_seconds() const override { return sampled; }
+  void visit_policy(StateVisitor&) override {}
+  void visit_state(StateVisitor&) override {}
+  static void wait(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
+  double sampled = 0;
+};
+
+TEST(Trainer, TellsTheSecondsOfEachPhase) {
+  for (const bool overlap : {false, true}) {
+    SlowAgent agent;
+    VectorEnv env(bits(4, false), 1, Rng(1)), eval_env(bits(4, false), 3, Rng(2));
+    goalpost::Run run{.agent = agent, .env = env, .eval_env = eval_env, .rng = Rng(3)};
+    TrainConfig c = config();
+    c.total_steps = 10;
+    c.overlap = overlap;
+    train(run, c);
+    const TrainProgress& p = run.progress();
+    const PhaseSeconds& s = p.phases;
+    const double updates = static_cast<double>(p.updates);
+    ASSERT_GE(p.updates, 8);
+    EXPECT_GE(s.act, 0.030);
+    EXPECT_GE(s.sample, 0.020 + 0.001 * updates);
+    EXPECT_GE(s.update, 0.004 * updates);
+    EXPECT_GE(s.evaluate, 0.003 * 4) << "4 steps of an episode";
+    if (overlap) {
+      EXPECT_GE(s.environment, s.update) << "steps end with the updates beside them";
+      EXPECT_LE(s.environment + s.act + s.evaluate, p.wall_seconds);
+    } else {
+      EXPECT_LE(s.environment + s.act + s.sample + s.update + s.evaluate, p.wall_seconds) << "nothing counts twice";
+    }
   }
 }
 
