@@ -31,12 +31,19 @@ constexpr const char* enum_name(E value) {
   return enum_names(value)[static_cast<std::size_t>(value)];
 }
 
+/// A value of an enumeration that had another name in earlier versions.
+struct FormerValue {
+  std::string_view former, now;
+};
+
 /// What a table says about a field, besides where it is.
 struct FieldInfo {
   std::string_view name, doc, source;  ///< source: paper and place of the default, or empty
   double low, high;                    ///< inclusive range of a number, or of every number of a list
-  bool affects_results = true;  ///< false: a run computes the same bits whatever the value. Of a table: of all in it
-  bool changeable = false;      ///< whether an unfinished run may be resumed with another value
+  bool affects_results = true;   ///< false: a run computes the same bits whatever the value. Of a table: of all in it
+  bool changeable = false;       ///< whether an unfinished run may be resumed with another value
+  std::string_view former = "";  ///< its name in earlier versions, which is still read; empty: none
+  std::span<const FormerValue> former_values = {};  ///< of an enumeration: still read, too
 };
 
 template <class S, class T>
@@ -54,6 +61,18 @@ struct Field {
   constexpr Field changeable_on_resume() const {
     Field f = *this;
     f.info.changeable = true;
+    return f;
+  }
+  /// The same field, which was called otherwise in earlier versions. storage/former_names.h reads that name.
+  constexpr Field formerly(std::string_view name) const {
+    Field f = *this;
+    f.info.former = name;
+    return f;
+  }
+  /// The same field, whose values had other names in earlier versions. @pre the list outlives the field
+  constexpr Field with_former_values(std::span<const FormerValue> values) const {
+    Field f = *this;
+    f.info.former_values = values;
     return f;
   }
 };

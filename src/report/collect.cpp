@@ -143,16 +143,16 @@ void read_recorded(const std::filesystem::path& top, const std::function<bool(co
     const std::string name = summary.at("experiment");
     const std::set<std::string> axes = axes_of(name);
     const auto run_of = [&](const ordered_json& setting, const ordered_json& seed) {
-      const std::string variant = setting.at("variant");
-      const std::filesystem::path place = place_of(top, variant);
-      const std::vector<Change> changes = changes_of(variant, axes);
+      const std::string recorded_as = setting.at("variant");
+      const std::filesystem::path place = place_of(top, recorded_as);
       FinishedRun run{.directory = place,
                       .curve = place / fmt::format("seed_{}.csv", seed.at("seed").get<std::int64_t>()),
                       .recorded = true,
-                      .experiment = changed_experiment(name, changes),
+                      .experiment = changed_experiment(name, changes_of(recorded_as, {})),
                       .result = {},
-                      .changes = changes,
-                      .variant = variant};
+                      .recorded_as = recorded_as};
+      run.variant = present_variant(recorded_as, run.experiment);
+      run.changes = changes_of(run.variant, axes);
       if (!has_file(run.curve))
         throw UsageError(fmt::format("{} names {}, which is missing", file.string(), run.curve.string()));
       Experiment& e = run.experiment;

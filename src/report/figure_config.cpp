@@ -10,6 +10,7 @@
 
 #include "core/check.h"
 #include "core/suggest.h"
+#include "run/aliases.h"
 #include "run/experiment.h"
 #include "storage/config_text.h"
 #include "storage/file.h"
@@ -26,6 +27,18 @@ std::map<std::string, std::filesystem::path> figure_files() {
   return files;
 }
 
+// A setting's path with the names that it has now in an experiment; as it is if the experiment cannot be read.
+std::string present_path(const std::string& path, const std::string& experiment, const std::string& origin) {
+  TomlValues setting;
+  setting.put(path, {std::string(), origin});
+  try {
+    for (const std::string& note : resolve_former_names(setting, load_experiment(experiment)))
+      fmt::print(stderr, "goalpost: {}\n", note);
+  } catch (const UsageError&) {  // told of where the experiment is asked for
+  }
+  return setting.all().begin()->first;
+}
+
 // @throws UsageError, or std::runtime_error for what is no plain file
 FigureConfig read_figure(const std::filesystem::path& file) {
   static_cast<void>(has_file(file));
@@ -35,6 +48,8 @@ FigureConfig read_figure(const std::filesystem::path& file) {
   visit_fields(figure, reader);
   const std::vector<std::string> problems = reader.problems();
   if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "\n")));
+  if (!figure.key.empty() && !figure.experiments.empty())
+    figure.key = present_path(figure.key, figure.experiments.front(), values.find("key")->origin);
   return figure;
 }
 

@@ -29,8 +29,9 @@ struct FinishedRun {
   /// "env.bits=40", several joined by ","; empty if nothing differs. Values are TOML; a string has no quotes where it
   /// is read as the same string without them.
   std::string variant = {};
-  std::string build = {};               ///< "revision abc", if runs of this variant are of several builds
-  bool known = true;                    ///< its experiment is one of experiment_names()
+  std::string recorded_as = {};  ///< the variant as summary.json has it: an earlier version may have named it otherwise
+  std::string build = {};        ///< "revision abc", if runs of this variant are of several builds
+  bool known = true;             ///< its experiment is one of experiment_names()
   std::optional<double> expected = {};  ///< of the experiment's file; none if more differs than the place in a figure
 
   /// What is measured: the final success, or the final mean return where the experiment's file expects one.

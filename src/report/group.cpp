@@ -17,6 +17,7 @@
 #include "report/statistics.h"
 #include "run/build_info.h"
 #include "storage/config_text.h"
+#include "storage/former_names.h"
 #include "storage/toml.h"
 
 namespace goalpost {
@@ -78,6 +79,18 @@ std::vector<Change> changes_of(const std::string& variant, const std::set<std::s
     changes.push_back({path, one.substr(equals + 1), axes.contains(path)});
   }
   return changes;
+}
+
+std::string present_variant(const std::string& variant, const Experiment& experiment) {
+  Experiment& e = const_cast<Experiment&>(experiment);  // describing writes nothing
+  const std::vector<FieldText> fields = describe_fields([&](ConfigVisitor& v) { e.visit(v); });
+  std::string present;
+  for (const Change& c : changes_of(variant, {})) {
+    std::string assignment = fmt::format("{}={}", c.path, c.value);
+    rename_former(assignment, fields);
+    present += (present.empty() ? "" : ",") + assignment;
+  }
+  return present;
 }
 
 Experiment changed_experiment(const std::string& name, const std::vector<Change>& changes) {
@@ -179,8 +192,9 @@ bool same_setting(const FinishedRun& a, const FinishedRun& b) {
 }
 
 std::string Summary::setting() const {
-  if (build.empty()) return variant;
-  return fmt::format("{}{}[{}]", variant, variant.empty() ? "" : " ", build);
+  const std::string& shown = runs.front()->recorded ? runs.front()->recorded_as : variant;
+  if (build.empty()) return shown;
+  return fmt::format("{}{}[{}]", shown, shown.empty() ? "" : " ", build);
 }
 
 void compute(Summary& s) {

@@ -13,6 +13,9 @@ namespace goalpost {
 
 /// "env.bits=40,agent.dqn.q.hidden=[64, 64]" taken apart: commas inside brackets and quotes belong to a value.
 std::vector<Change> changes_of(const std::string& variant, const std::set<std::string>& axes);
+/// The same variant with the present names of settings and values in place of those of earlier versions.
+/// @param experiment names the environment and the algorithm
+std::string present_variant(const std::string& variant, const Experiment& experiment);
 /// The experiment of a file with changes put over it. @throws UsageError as make_experiment
 Experiment changed_experiment(const std::string& name, const std::vector<Change>& changes);
 
@@ -46,7 +49,7 @@ struct Summary {
   bool meets_expectation;  ///< value >= expected up to rounding, or nothing is expected
   bool chained = false;    ///< one seed, evaluated in chains of sub-tasks: its episodes are not independent
 
-  /// The variant, and the build in brackets.
+  /// The variant, of recorded runs as it was recorded, and the build in brackets.
   std::string setting() const;
 };
 /// A summary for each setting of the runs, which are sorted as find_runs returns them.

@@ -128,6 +128,7 @@ void record(const std::vector<Summary>& summaries, const std::filesystem::path& 
                                    place->first.string(), place->second, variant));
   };
   std::vector<std::vector<FinishedRun>> earlier(summaries.size());  // of the settings that are recorded again
+  std::vector<std::string> recorded_as(summaries.size());           // their variants: those of earlier ones stay
   for (std::size_t i = 0; i < summaries.size(); ++i) {
     const Summary& s = summaries[i];
     check_reads_back(*s.runs.front());
@@ -137,10 +138,13 @@ void record(const std::vector<Summary>& summaries, const std::filesystem::path& 
                       s.runs.front()->directory.string(), s.variant, NAME_MAX));
     const std::filesystem::path top = directory / s.experiment;
     claim(top, s.variant);
+    recorded_as[i] = s.variant;
     if (!has_file(top / "summary.json")) continue;
     const auto wanted = [&](const std::string& variant) {
       claim(top, variant);
-      return variant == s.variant;
+      if (present_variant(variant, s.runs.front()->experiment) != s.variant) return false;
+      recorded_as[i] = variant;
+      return true;
     };
     read_recorded(
         top, wanted, [](const std::filesystem::path&, const std::function<void()>& read) { read(); },
@@ -148,7 +152,7 @@ void record(const std::vector<Summary>& summaries, const std::filesystem::path& 
   }
   for (std::size_t i = 0; i < summaries.size(); ++i) {
     const Summary& s = summaries[i];
-    const std::filesystem::path top = directory / s.experiment, place = place_of(top, s.variant);
+    const std::filesystem::path top = directory / s.experiment, place = place_of(top, recorded_as[i]);
     std::filesystem::create_directories(place);
     for (const FinishedRun* run : s.runs)
       write_file_atomically(place / fmt::format("seed_{}.csv", run->result.seed), recorded_curve(*run));
@@ -161,9 +165,10 @@ void record(const std::vector<Summary>& summaries, const std::filesystem::path& 
     if (has_file(file)) {
       const ordered_json recorded = ordered_json::parse(read_file(file));
       for (const ordered_json& old : recorded.at("settings"))
-        if (old.at("variant") != s.variant) settings.push_back(old);
+        if (old.at("variant") != recorded_as[i]) settings.push_back(old);
     }
     Summary all = s;
+    all.variant = recorded_as[i];
     for (const FinishedRun& old : earlier[i])
       if (std::none_of(s.runs.begin(), s.runs.end(),
                        [&](const FinishedRun* run) { return run->result.seed == old.result.seed; }))

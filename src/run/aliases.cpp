@@ -5,21 +5,50 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <span>
+#include <utility>
+#include <variant>
 
 #include "algos/registry.h"
 #include "core/check.h"
+#include "envs/registry.h"
 #include "storage/config_text.h"
+#include "storage/former_names.h"
+#include "train/config.h"
 
 namespace goalpost {
 namespace {
 
-std::string algorithm_of(const TomlValues& values) {
-  const TomlValues::Value* v = values.find("agent.algorithm");
+// The one of the entries that values name at a path; null if there is none.
+template <class Entry>
+const Entry* entry_of(const TomlValues& values, const char* path, std::span<const Entry> all) {
+  const TomlValues::Value* v = values.find(path);
   const std::string* name = v == nullptr ? nullptr : std::get_if<std::string>(&v->value);
-  const auto all = algorithms();
-  const bool known =
-      name != nullptr && std::any_of(all.begin(), all.end(), [&](const AlgorithmEntry& e) { return e.name == *name; });
-  return known ? *name : "";
+  for (const Entry& e : all)
+    if (name != nullptr && e.name == *name) return &e;
+  return nullptr;
+}
+
+std::string algorithm_of(const TomlValues& values) {
+  const AlgorithmEntry* entry = entry_of(values, "agent.algorithm", algorithms());
+  return entry == nullptr ? "" : entry->name;
+}
+
+// The fields below [train], [env] and [agent], as far as the environment and the algorithm are known.
+std::vector<FieldText> fields_of(const TomlValues& values) {
+  return describe_fields([&](ConfigVisitor& v) {
+    const auto table = [&](const char* name, const auto& visit) {
+      v.enter({name, "", "", 0, 0});
+      visit();
+      v.leave();
+    };
+    TrainConfig train;
+    table("train", [&] { visit_fields(train, v); });
+    if (const EnvEntry* env = entry_of(values, "env.name", environments()))
+      table("env", [&] { env->settings()->visit(v); });
+    if (const AlgorithmEntry* algorithm = entry_of(values, "agent.algorithm", algorithms()))
+      table("agent", [&] { algorithm->settings()->visit(v); });
+  });
 }
 
 std::set<std::string> settings_of(const std::string& algorithm) {
@@ -52,8 +81,6 @@ std::map<std::string, std::vector<std::string>> names_for(const std::string& alg
   return names;
 }
 
-bool is_set_by_hand(const TomlValues::Value& v) { return v.origin.starts_with("--set"); }
-
 // Stable-Baselines3 counts gradient steps after a step of all environments, and -1 means as many as there are.
 double updates_per_step(const TomlValues& values, const TomlValues::Value& steps) {
   const std::int64_t* n = std::get_if<std::int64_t>(&steps.value);
@@ -67,6 +94,19 @@ double updates_per_step(const TomlValues& values, const TomlValues::Value& steps
 }
 
 }  // namespace
+
+std::vector<std::string> resolve_former_names(TomlValues& values, const TomlValues& whole) {
+  const std::vector<FieldText> fields = fields_of(whole);
+  std::vector<std::string> notes = rename_former(values, fields);
+  const TomlValues::Value* eval_env = values.find("train.eval_env");
+  if (eval_env == nullptr) return notes;
+  TomlValues::Value renamed = *eval_env;
+  if (auto* assignments = std::get_if<std::vector<std::string>>(&renamed.value))
+    for (std::string& assignment : *assignments)
+      for (std::string& note : rename_former(assignment, fields)) notes.push_back(std::move(note));
+  values.put("train.eval_env", renamed);
+  return notes;
+}
 
 std::vector<std::string> resolve_aliases(TomlValues& values) {
   const std::string algorithm = algorithm_of(values);
@@ -84,7 +124,7 @@ std::vector<std::string> resolve_aliases(TomlValues& values) {
         table != "agent." + algorithm)
       continue;
     const auto found = names.find(name);
-    if (found == names.end() || own_settings.contains(path)) continue;
+    if (found == names.end() || own_settings.contains(path) || found->second.front() == path) continue;
     const TomlValues::Value value = *values.find(path);
     values.erase(path);
     const bool steps = name == "gradient_steps";

@@ -1,4 +1,4 @@
-// Names of other libraries for settings, e.g. Stable-Baselines3's.
+// Other names of an experiment's settings: those of earlier versions, and of other libraries, e.g. Stable-Baselines3's.
 #pragma once
 
 #include <string>
@@ -7,6 +7,12 @@
 #include "storage/toml.h"
 
 namespace goalpost {
+
+/// Replaces former names of settings and of their values by the present ones, also in train.eval_env. Returns a sentence
+/// for each.
+/// @param whole the values that name the environment and the algorithm: the same, or those that `values` change
+/// @throws UsageError as rename_former
+std::vector<std::string> resolve_former_names(TomlValues& values, const TomlValues& whole);
 
 /// Replaces other libraries' names by goalpost's: n_envs, num_envs, total_timesteps, learning_starts, buffer_size,
 /// batch_size, gradient_steps, tau, gamma, learning_rate; each at the top level, or below train, agent or the

@@ -10,6 +10,7 @@
 #include "core/data_path.h"
 #include "core/suggest.h"
 #include "run/aliases.h"
+#include "storage/former_names.h"
 
 namespace goalpost {
 namespace {
@@ -24,6 +25,10 @@ FieldInfo remark(std::string_view name, std::string_view doc) {
   field.affects_results = false;
   field.changeable = true;
   return field;
+}
+
+void tell(const std::vector<std::string>& notes) {
+  for (const std::string& note : notes) fmt::print(stderr, "goalpost: {}\n", note);
 }
 
 template <class Body>
@@ -65,10 +70,15 @@ EnvSpec world_spec(const EnvEntry& entry, const EnvSettings& settings) {
   }
 }
 
+std::vector<FieldText> fields_of(EnvSettings& settings) {
+  return describe_fields([&](ConfigVisitor& v) { in_table(v, "env", "", [&] { settings.visit(v); }); });
+}
+
 // Changes settings by "env.key=value". @throws UsageError with all problems, one per line
 void put_over(EnvSettings& settings, const EnvEntry& entry, const std::vector<std::string>& set) {
   TomlValues values;
   for (const std::string& s : set) values.set(s);
+  rename_former(values, fields_of(settings));
   ConfigReader reader(values);
   in_table(reader, "env", "", [&] { settings.visit(reader); });
   const std::vector<std::string> problems = reader.problems();
@@ -233,7 +243,9 @@ std::string Experiment::identity() const {
   return fmt::format("{:016x}", hash);
 }
 
-Experiment make_experiment(const TomlValues& values) {
+Experiment make_experiment(const TomlValues& given) {
+  TomlValues values = given;
+  resolve_former_names(values, values);
   Experiment e;
   const EnvEntry& env = find_named(values, "env.name", "BitFlip-v0", find_environment);
   const AlgorithmEntry& algorithm = find_named(values, "agent.algorithm", "dqn", find_algorithm);
@@ -253,6 +265,16 @@ std::unique_ptr<EnvSettings> environment_settings(const std::string& env, const 
   std::unique_ptr<EnvSettings> settings = find_environment(env).settings();
   put_over(*settings, find_environment(env), set);
   return settings;
+}
+
+EnvFactory make_environment(const std::string& env, const std::vector<std::string>& set, std::uint64_t seed) {
+  const std::unique_ptr<EnvSettings> settings = environment_settings(env, set);
+  note_former_names(*settings, set);
+  return find_environment(env).factory(*settings, Rng(seed));
+}
+
+void note_former_names(EnvSettings& settings, const std::vector<std::string>& set) {
+  for (std::string assignment : set) tell(rename_former(assignment, fields_of(settings)));
 }
 
 std::vector<std::string> differences(const Experiment& a, const std::string& name_a, const Experiment& b,
@@ -302,6 +324,12 @@ std::filesystem::path file_of(const std::string& name_or_file) {
   return experiment_directory() / (name_or_file + ".toml");
 }
 
+// In a file that a run has written former names need no note.
+void rename(TomlValues& values, const TomlValues& whole) {
+  const std::vector<std::string> notes = resolve_former_names(values, whole);
+  if (values.find("build.revision") == nullptr) tell(notes);
+}
+
 // @param extending the files that lead here
 TomlValues load_extended(const std::filesystem::path& file, std::vector<std::filesystem::path> extending) {
   for (const std::filesystem::path& earlier : extending)
@@ -310,7 +338,10 @@ TomlValues load_extended(const std::filesystem::path& file, std::vector<std::fil
   extending.push_back(file.lexically_normal());
   TomlValues values = TomlValues::from_file(file);
   const TomlValues::Value* extends = values.find("extends");
-  if (extends == nullptr) return values;
+  if (extends == nullptr) {
+    rename(values, values);
+    return values;
+  }
   const std::string* base = std::get_if<std::string>(&extends->value);
   if (base == nullptr)
     throw UsageError(fmt::format("extends is not a string; expected the name of an experiment or a TOML file ({})",
@@ -327,12 +358,19 @@ TomlValues load_extended(const std::filesystem::path& file, std::vector<std::fil
   if (base_file.is_relative()) base_file = file.parent_path() / base_file;
   TomlValues all = load_extended(base_file, std::move(extending));
   values.erase("extends");
-  for (const auto& [path, value] : values.all()) all.put(path, value);
+  const auto put_over_base = [&](TomlValues& base) {
+    for (const auto& [path, value] : values.all()) base.put(path, value);
+  };
+  TomlValues whole = all;
+  put_over_base(whole);
+  rename(values, whole);
+  put_over_base(all);
   return all;
 }
 
 void resolve(TomlValues& values) {
-  for (const std::string& note : resolve_aliases(values)) fmt::print(stderr, "goalpost: {}\n", note);
+  tell(resolve_former_names(values, values));
+  tell(resolve_aliases(values));
 }
 
 }  // namespace

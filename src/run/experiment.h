@@ -75,16 +75,18 @@ struct Experiment {
   }
 };
 
-/// Makes an experiment from TOML values and checks it: types, ranges, unknown keys, and relations between fields.
+/// Makes an experiment from TOML values and checks it: types, ranges, unknown keys, and relations between fields. Former
+/// names of settings are accepted without a note: files of earlier versions have them.
 /// @throws UsageError with all problems, one per line
 Experiment make_experiment(const TomlValues& values);
 
 /// The settings of an environment: its defaults, changed by "env.key=value".
 /// @throws UsageError for an unknown name, or with all problems of the settings, one per line
 std::unique_ptr<EnvSettings> environment_settings(const std::string& env, const std::vector<std::string>& set);
-inline EnvFactory make_environment(const std::string& env, const std::vector<std::string>& set, std::uint64_t seed) {
-  return find_environment(env).factory(*environment_settings(env, set), Rng(seed));
-}
+/// The environment with these settings. Former names are noted on stderr. @throws UsageError as environment_settings
+EnvFactory make_environment(const std::string& env, const std::vector<std::string>& set, std::uint64_t seed);
+/// A note on stderr for each former name in assignments to settings of an environment, "env.key=value".
+void note_former_names(EnvSettings& settings, const std::vector<std::string>& set);
 
 /// The settings in which two experiments differ, as sentences with path and both values; [build] is left out.
 /// @param matters whether a field is compared
@@ -101,7 +103,7 @@ std::vector<std::string> experiment_names();
 /// @throws UsageError for an unknown name, with the nearest known one, or files that extend each other
 TomlValues load_experiment(const std::string& name_or_file);
 /// Changes an experiment's values by assignments "key=value", with goalpost's names or those of run/aliases.h, and a
-/// note on stderr for each of the latter. @throws UsageError as TomlValues::set and resolve_aliases
+/// note on stderr for each of the latter. @throws UsageError as TomlValues::set, resolve_former_names, resolve_aliases
 void set_all(TomlValues& values, const std::vector<std::string>& set);
 
 }  // namespace goalpost

@@ -187,6 +187,7 @@ LoadedRun load_run(const std::filesystem::path& path, const std::vector<std::str
       e.env_name = env;
       e.train.eval_env.clear();
     }
+    note_former_names(*e.env_settings, set);
     e.train.eval_env.insert(e.train.eval_env.end(), set.begin(), set.end());
     run.spec = e.eval_env_factory()()->spec();
     if (const std::string problem = misfit(inputs, action, run.spec); !problem.empty())

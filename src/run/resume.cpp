@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "core/text.h"
+#include "run/aliases.h"
 #include "run/run_files.h"
 #include "run/run_parts.h"
 #include "storage/checkpoint.h"
@@ -170,6 +171,7 @@ Experiment load_config(const std::filesystem::path& directory, const std::vector
   if (!std::filesystem::is_regular_file(config))
     throw UsageError(fmt::format("{} is not a run directory: it holds no {}", directory.string(), kConfigFile));
   TomlValues values = TomlValues::from_file(config);
+  resolve_former_names(values, values);  // without a note, as of files that runs write
   set_all(values, set);
   Experiment e = make_experiment(values);
   e.build.inputs = BuildInfo::recorded(values).inputs;  // those at the start of the run, even if the files have changed

@@ -315,7 +315,8 @@ class FieldLister : public ConfigVisitor {
       changeable = changeable || table.changeable;
     }
     fields.push_back({prefix_ + std::string(info.name), std::move(value), std::move(range), std::string(info.doc),
-                      std::string(info.source), is_number, affects, changeable});
+                      std::string(info.source), is_number, affects, changeable,
+                      info.former.empty() ? "" : prefix_ + std::string(info.former), info.former_values});
   }
 
   std::string prefix_;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,8 @@ struct FieldText {
   std::string path, value, range, doc, source;
   bool is_number;
   bool affects_results, changeable;  ///< as in FieldInfo of the field and the tables around it
+  std::string former;                ///< the path of earlier versions; empty: none
+  std::span<const FormerValue> former_values;
 };
 std::vector<FieldText> describe_fields(const std::function<void(ConfigVisitor&)>& visit);
 

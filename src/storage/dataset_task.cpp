@@ -3,14 +3,15 @@
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <map>
-#include <memory>
 
 #include "core/check.h"
 #include "core/config.h"
 #include "envs/registry.h"
 #include "storage/config_text.h"
 #include "storage/file_error.h"
+#include "storage/former_names.h"
 #include "storage/toml.h"
 
 namespace goalpost {
@@ -18,13 +19,28 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Visits the settings of an environment that has none set, below [env]; null for one that is not known.
+std::function<void(ConfigVisitor&)> defaults_of(const std::string& environment) {
+  for (const EnvEntry& entry : environments())
+    if (entry.name == environment)
+      return [&entry](ConfigVisitor& v) {
+        v.enter({"env", "", "", 0, 0});
+        entry.settings()->visit(v);
+        v.leave();
+      };
+  return nullptr;
+}
+
 // The settings of a configuration's environment as texts. Settings that an older revision lacks have default values.
 std::map<std::string, std::string> settings_of(const fs::path& path, const std::string& environment,
                                                const std::string& config) {
   std::map<std::string, std::string> settings;
+  const auto defaults = defaults_of(environment);
+  const std::vector<FieldText> fields = defaults ? describe_fields(defaults) : std::vector<FieldText>();
   for (const std::string& text : {default_settings(environment), config}) {
     try {
-      const TomlValues values = TomlValues::from_text(text, "config");
+      TomlValues values = TomlValues::from_text(text, "config");
+      rename_former(values, fields);
       for (const auto& [key, value] : values.all())
         if (key.starts_with("env.") && key != "env.name") settings[key] = show(value);
     } catch (const UsageError& e) {
@@ -37,16 +53,8 @@ std::map<std::string, std::string> settings_of(const fs::path& path, const std::
 }  // namespace
 
 std::string default_settings(const std::string& environment) {
-  for (const EnvEntry& entry : environments())
-    if (entry.name == environment) {
-      const std::unique_ptr<EnvSettings> settings = entry.settings();
-      return to_toml([&](ConfigVisitor& v) {
-        v.enter({"env", "", "", 0, 0});
-        settings->visit(v);
-        v.leave();
-      });
-    }
-  return "";
+  const auto defaults = defaults_of(environment);
+  return defaults ? to_toml(defaults) : "";
 }
 
 std::vector<std::string> setting_differences(const fs::path& path, const std::string& environment,

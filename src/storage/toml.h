@@ -47,6 +47,9 @@ class TomlValues {
   std::map<std::string, Value> values_;
 };
 
+/// Whether a value was put over a file's: by TomlValues::set.
+inline bool is_set_by_hand(const TomlValues::Value& value) { return value.origin.starts_with("--set"); }
+
 /// A value as text for messages.
 std::string show(const TomlValues::Value& value);
 
