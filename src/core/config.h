@@ -26,6 +26,7 @@ namespace goalpost {
 /// The names of an enumeration's values, in the order of their numbers 0, 1, ... An enumeration used in a configuration
 /// has the underlying type int and a function enum_names(E) beside it.
 using EnumNames = std::span<const char* const>;
+/// The name of one value.
 template <class E>
 constexpr const char* enum_name(E value) {
   return enum_names(value)[static_cast<std::size_t>(value)];

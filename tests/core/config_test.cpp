@@ -63,6 +63,7 @@ struct Forgetful {
 [[maybe_unused]] constexpr auto fields(const Forgetful*) { return std::tuple{field("a", &Forgetful::a, "")}; }
 static_assert(!complete<Forgetful>, "a member without an entry is noticed");
 static_assert(Config<Outer> && !Config<int>);
+static_assert(std::string_view(enum_name(Color::green)) == "green");
 
 // Records the visited fields, and sets the given ones.
 class Recorder final : public ConfigVisitor {
