@@ -43,13 +43,13 @@ bool HerSampler::reached_before(ReplayBuffer::Slot slot, ReplayBuffer::Slot goal
          goal_.reached(buffer_.achieved_after({slot.lane, slot.t - 1}), buffer_.achieved_after(goal));
 }
 
-// k relabeled goals per original one. A goal that was already achieved is redrawn, up to redraw_reached times; then the
+// k relabeled goals per original one. A goal that was already achieved is redrawn, up to max_redraws times; then the
 // original goal stays.
 bool HerSampler::relabel(ReplayBuffer::Slot slot, Rng& rng, ReplayBuffer::Slot& goal) const {
   if (rng.uniform() >= Scalar(c_.k) / Scalar(c_.k + 1)) return false;
   goal = draw_goal(slot, rng);
-  for (int redrawn = 0; c_.redraw_reached > 0 && reached_before(slot, goal); ++redrawn) {
-    if (redrawn == c_.redraw_reached) return false;
+  for (int redrawn = 0; c_.max_redraws > 0 && reached_before(slot, goal); ++redrawn) {
+    if (redrawn == c_.max_redraws) return false;
     goal = draw_goal(slot, rng);
   }
   return true;

@@ -6,7 +6,7 @@
 //              2. Where an episode ends at its goal (GoalSpace::ends_at_goal), the end is recomputed with the reward:
 //                 recompute_end.
 //              3. Where an episode ends by a failure (StepResult::failed), end and reward stay: relabel_failures.
-//              4. A sampled goal that was already achieved before the transition may be redrawn: redraw_reached.
+//              4. A sampled goal that was already achieved before the transition may be redrawn: max_redraws.
 #pragma once
 
 #include <vector>
@@ -25,7 +25,7 @@ struct HerConfig {
   int k = 4;
   bool recompute_end = true;
   bool relabel_failures = false;
-  int redraw_reached = 0;
+  int max_redraws = 0;
 };
 constexpr auto fields(const HerConfig*) {
   return std::tuple{
@@ -38,10 +38,11 @@ constexpr auto fields(const HerConfig*) {
       field("relabel_failures", &HerConfig::relabel_failures,
             "also recompute the reward of a step that ended in a failure, so that a crash may count as success: a "
             "common error, kept as an ablation"),
-      field("redraw_reached", &HerConfig::redraw_reached,
+      field("max_redraws", &HerConfig::max_redraws,
             "maximum redraws if the sampled goal was already achieved before the transition; then the original goal "
             "stays",
-            0, 1000),
+            0, 1000)
+          .formerly("redraw_reached"),
   };
 }
 static_assert(complete<HerConfig>);

@@ -111,7 +111,7 @@ class OffPolicyAgent final : public Agent {
       throw std::runtime_error(detail::concatenate(
           "an episode is longer than its environment's share of the replay buffer, ", buffer_.lane_capacity(),
           " transitions, and HER replays whole episodes only; expected a "
-          "larger capacity, or fewer environments"));
+          "larger buffer_size, or fewer environments"));
   }
 
   // A random stream that follows from saved state: nothing more to save, and sampling for updates is not affected.
@@ -160,11 +160,11 @@ void check_off_policy_training(const OffPolicyConfig& c, const TrainingPlan& pla
   const EnvSpec& spec = plan.spec;
   const int lanes = plan.lanes;
   // Room for a running episode of max_steps - 1 after a finished one: then one finished episode is always stored whole.
-  const std::int64_t share = c.replay.capacity / lanes, two = 2 * std::int64_t(spec.max_steps);
+  const std::int64_t share = c.replay.buffer_size / lanes, two = 2 * std::int64_t(spec.max_steps);
   if (c.her.strategy != HerStrategy::none && share < two)
-    check.problems.push_back(detail::concatenate("agent.replay.capacity = ", c.replay.capacity, " over ", lanes,
-                                                 " lanes is ", share, " transitions each, less than two episodes of ",
-                                                 spec.max_steps,
+    check.problems.push_back(detail::concatenate("agent.replay.buffer_size = ", c.replay.buffer_size, " over ", lanes,
+                                                 " parallel environments is ", share,
+                                                 " transitions each, less than two episodes of ", spec.max_steps,
                                                  " steps: HER replays finished episodes, and the running one would "
                                                  "overwrite the only finished one; expected at least ",
                                                  two * lanes));
@@ -188,7 +188,7 @@ void check_off_policy_training(const OffPolicyConfig& c, const TrainingPlan& pla
 
 void add_off_policy_memory(const OffPolicyConfig& c, const EnvSpec& spec, MemoryNeed& need) {
   need.add("replay buffer", ReplayBuffer(spec, {}, 0).transition_bytes(),
-           static_cast<std::uint64_t>(c.replay.capacity));
+           static_cast<std::uint64_t>(c.replay.buffer_size));
   need.add("batches", Batch::bytes(spec), static_cast<std::uint64_t>(c.batch_size));
 }
 

@@ -15,7 +15,7 @@ ReplayBuffer::ReplayBuffer(const EnvSpec& spec, const ReplayConfig& config, int 
       obs_dim_(spec.obs_dim),
       action_dim_(spec.action.dim),
       goal_dim_(spec.goal.dim),
-      lane_capacity_(config.capacity / std::max(lanes, 1)),
+      lane_capacity_(config.buffer_size / std::max(lanes, 1)),
       after_at_(obs_dim_),
       action_at_(after_at_ + obs_dim_),
       desired_at_(action_at_ + action_dim_),
@@ -24,8 +24,8 @@ ReplayBuffer::ReplayBuffer(const EnvSpec& spec, const ReplayConfig& config, int 
       stride_((sizeof(Header) + (reward_at_ + 1) * sizeof(Scalar) + 7) / 8 * 8) {
   GP_CHECK(lanes >= 0, "ReplayBuffer: lanes = ", lanes, "; expected no negative number");
   if (lanes == 0) return;
-  GP_CHECK(lane_capacity_ >= spec.max_steps, "ReplayBuffer: capacity = ", config.capacity, " over ", lanes,
-           " lanes holds no whole episode of ", spec.max_steps, " steps; expected at least ",
+  GP_CHECK(lane_capacity_ >= spec.max_steps, "ReplayBuffer: buffer_size = ", config.buffer_size, " over ", lanes,
+           " parallel environments holds no whole episode of ", spec.max_steps, " steps; expected at least ",
            Index(lanes) * spec.max_steps);
   lanes_.resize(lanes);
   const std::size_t bytes = stride_ * lane_capacity_ * lanes;
@@ -35,7 +35,7 @@ ReplayBuffer::ReplayBuffer(const EnvSpec& spec, const ReplayConfig& config, int 
 
 void ReplayBuffer::add(const StepBatch& step) {
   GP_CHECK(step.reward.cols() == std::ssize(lanes_), "ReplayBuffer::add: the step has ", step.reward.cols(),
-           " lanes; expected ", lanes_.size());
+           " environments; expected ", lanes_.size());
   for (int i = 0; i < std::ssize(lanes_); ++i) add(step, i, i);
 }
 

@@ -16,7 +16,7 @@
 namespace goalpost {
 
 struct ReplayConfig {
-  int capacity = 1'000'000;
+  int buffer_size = 1'000'000;
   int n_step = 1;
   bool time_limit_ends = false;
   std::string dataset = "";
@@ -24,9 +24,10 @@ struct ReplayConfig {
 };
 constexpr auto fields(const ReplayConfig*) {
   return std::tuple{
-      field("capacity", &ReplayConfig::capacity,
+      field("buffer_size", &ReplayConfig::buffer_size,
             "buffer size in transitions, over all environments; the oldest are overwritten", 1, 1'000'000'000,
-            "Mnih et al. 2015, Ext. Data Table 1"),
+            "Mnih et al. 2015, Ext. Data Table 1")
+          .formerly("capacity"),
       field("n_step", &ReplayConfig::n_step,
             "n of n-step returns: discounted rewards of n steps, fewer at an episode's end, and the value of the state "
             "after them; without off-policy correction",

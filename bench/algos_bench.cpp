@@ -46,7 +46,7 @@ double update_flops(int bits) { return 2 * q_network(bits).forward_flops() + q_n
 std::unique_ptr<Agent> filled_agent(int bits, HerStrategy strategy) {
   VectorEnv env(bit_flip(bits), kLanes, Rng(1));
   const OffPolicyConfig config = {.batch_size = static_cast<int>(kBitFlipBatch),
-                                  .replay = {.capacity = kBitFlipTransitions},
+                                  .replay = {.buffer_size = kBitFlipTransitions},
                                   .her = {.strategy = strategy, .k = 4},
                                   .normalizer = {.enabled = true}};
   auto agent =

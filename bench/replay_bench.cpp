@@ -64,7 +64,7 @@ class Source {
 };
 
 struct Memory {
-  Memory(EnvSpec s, int capacity) : spec(std::move(s)), buffer(spec, {.capacity = capacity}, 1) {
+  Memory(EnvSpec s, int capacity) : spec(std::move(s)), buffer(spec, {.buffer_size = capacity}, 1) {
     Source source(spec, 1);
     Rng rng(1);
     while (buffer.size() < capacity) buffer.add(source.next(rng));
@@ -102,7 +102,7 @@ struct Lanes {
 // Into a full memory that overwrites its oldest transitions; every max_steps calls an episode ends.
 void BM_replay_add(State& state, const Lanes& l) {
   const EnvSpec spec = fetch_spec();
-  ReplayBuffer buffer(spec, {.capacity = 100'000}, l.lanes);
+  ReplayBuffer buffer(spec, {.buffer_size = 100'000}, l.lanes);
   Source source(spec, l.lanes);
   for (int i = 0; i < 2 * 100'000 / l.lanes; ++i) buffer.add(source.next());
   measure(state, l.lanes, [&] { buffer.add(source.next()); });

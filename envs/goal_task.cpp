@@ -19,7 +19,7 @@ Scalar arrival(ConstVectorRef achieved, ConstVectorRef desired, Scalar radius) {
 
 EnvSpec make_spec(EnvSpec spec, const GoalTaskConfig& c) {
   if (c.max_steps > 0) spec.max_steps = c.max_steps;
-  if (c.reward == TaskReward::arrival) {
+  if (c.reward == TaskReward::reach_bonus) {
     spec.goal.reward = &arrival;
     spec.goal.ends_at_goal = true;
   }
@@ -186,7 +186,7 @@ Offsets make_offsets(Env& env, const GoalTaskConfig& c, Rng rng) {
 
 std::string goal_task_problem(const GoalTaskConfig& c, const EnvSpec& spec) {
   const bool about_goals =
-      !c.offset.empty() || c.offsets > 0 || c.reward != TaskReward::own || c.subtasks > 1 || c.waypoints > 0;
+      !c.offset.empty() || c.offsets > 0 || c.reward != TaskReward::environment || c.subtasks > 1 || c.waypoints > 0;
   if (about_goals && spec.goal.dim == 0)
     return detail::concatenate("env.task sets goals or their reward, but ", spec.name, " has no goals");
   if (!c.offset.empty() && static_cast<int>(c.offset.size()) != spec.goal.dim)
@@ -208,8 +208,8 @@ std::string goal_task_problem(const GoalTaskConfig& c, const EnvSpec& spec) {
 }
 
 EnvFactory with_goal_task(EnvFactory make, const GoalTaskConfig& c, Rng rng) {
-  if (c.offset.empty() && c.offsets == 0 && c.reward == TaskReward::own && c.max_steps == 0 && c.subtasks == 1 &&
-      c.waypoints == 0)
+  if (c.offset.empty() && c.offsets == 0 && c.reward == TaskReward::environment && c.max_steps == 0 &&
+      c.subtasks == 1 && c.waypoints == 0)
     return make;
   const std::unique_ptr<Env> env = make();
   const std::string problem = goal_task_problem(c, env->spec());

@@ -19,15 +19,17 @@
 
 namespace goalpost {
 
-enum class TaskReward : int { own, arrival };
-inline constexpr std::array kTaskRewardNames = {"own", "arrival"};
+enum class TaskReward : int { environment, reach_bonus };
+inline constexpr std::array kTaskRewardNames = {"environment", "reach_bonus"};
 constexpr EnumNames enum_names(TaskReward) { return kTaskRewardNames; }
+inline constexpr std::array kFormerTaskRewards = {FormerValue{"own", "environment"},
+                                                  FormerValue{"arrival", "reach_bonus"}};
 
 struct GoalTaskConfig {
   std::vector<double> offset = {};
   int offsets = 0;
   double max_offset = 0;
-  TaskReward reward = TaskReward::own;
+  TaskReward reward = TaskReward::environment;
   int max_steps = 0;
   int subtasks = 1;
   int waypoints = 0;
@@ -43,7 +45,8 @@ constexpr auto fields(const GoalTaskConfig*) {
       field("max_offset", &GoalTaskConfig::max_offset,
             "drawn offsets longer than this are shortened to it; 0: no limit", 0, 1e6),
       field("reward", &GoalTaskConfig::reward,
-            "own: the environment's; arrival: 1 within the radius, which ends the episode, else -distance"),
+            "environment: its own; reach_bonus: 1 within the radius, which ends the episode, else -distance")
+          .with_former_values(kFormerTaskRewards),
       field("max_steps", &GoalTaskConfig::max_steps, "time limit; 0: the environment's own", 0, 1e9),
       field("subtasks", &GoalTaskConfig::subtasks,
             "episodes between two resets of the world; the offset of each starts where the last one ended", 1, 1e6),

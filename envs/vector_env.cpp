@@ -128,13 +128,13 @@ void VectorEnv::take_action(Index i, ConstVectorRef action) {
   const ActionSpace& space = spec().action;
   if (space.kind == ActionSpace::Kind::discrete) {
     const Scalar a = action(0);
-    GP_CHECK(a >= 0 && a < Scalar(space.choices) && a == Scalar(static_cast<int>(a)),
-             "VectorEnv::step: action of lane ", i, " is ", a, "; expected an integer in [0, ", space.choices - 1, "]");
+    GP_CHECK(a >= 0 && a < Scalar(space.choices) && a == Scalar(static_cast<int>(a)), "VectorEnv::step: action of env ",
+             i, " is ", a, "; expected an integer in [0, ", space.choices - 1, "]");
     step_.action.col(i) = action;
     unit_action_.col(i) = action.cast<double>();
     return;
   }
-  GP_CHECK(action.allFinite(), "VectorEnv::step: the action of lane ", i, " is not finite");
+  GP_CHECK(action.allFinite(), "VectorEnv::step: the action of env ", i, " is not finite");
   step_.action.col(i) = action.cwiseMax(Scalar(-1)).cwiseMin(Scalar(1));
   unit_action_.col(i) = space.low.cast<double>().array() + (step_.action.col(i).cast<double>().array() + 1) * 0.5 *
                                                                (space.high - space.low).cast<double>().array();

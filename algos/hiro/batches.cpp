@@ -10,7 +10,7 @@ namespace goalpost {
 const Batch& Hiro::sample_low() {
   Batch& b = low_.batch;
   sampler_.sample(sample_rng_, b);
-  if (c_.low_relabelled > 0) relabel_low();
+  if (c_.low_relabeled > 0) relabel_low();
   for (Index j = 0; j < b.size(); ++j) {
     space_.goal_transition(b.s.col(j).head(obs_dim_), b.s.col(j).tail(subgoal_dim_), b.s2.col(j).head(obs_dim_), left_);
     b.r(0, j) = low_.c.reward_scale * space_.intrinsic_reward(left_);
@@ -27,7 +27,7 @@ void Hiro::relabel_low() {
   const Index n = b.size();
   if (n < 2) return;
   for (Index j = 0; j < n; ++j) {
-    if (sample_rng_.uniform() >= Scalar(c_.low_relabelled)) continue;
+    if (sample_rng_.uniform() >= Scalar(c_.low_relabeled)) continue;
     const Index other = (j + 1 + Index(sample_rng_.below(static_cast<std::uint32_t>(n - 1)))) % n;
     auto g = b.s.col(j).tail(subgoal_dim_);
     for (Index d = 0; d < subgoal_dim_; ++d) {

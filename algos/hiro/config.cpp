@@ -42,9 +42,10 @@ std::string hiro_problem(const HiroConfig& c, const EnvSpec& spec, int lanes) {
     if (dim >= spec.obs_dim)
       return say("hidden_from_low holds ", dim, ", but an observation of ", spec.name, " has ", spec.obs_dim,
                  " numbers; expected 0 to ", spec.obs_dim - 1);
-  if (lanes > 0 && c.low.capacity / lanes < spec.max_steps)
-    return say("low.capacity = ", c.low.capacity, " over ", lanes, " lanes holds no whole episode of ", spec.max_steps,
-               " steps; expected at least ", static_cast<std::int64_t>(lanes) * spec.max_steps);
+  if (lanes > 0 && c.low.buffer_size / lanes < spec.max_steps)
+    return say("low.buffer_size = ", c.low.buffer_size, " over ", lanes,
+               " parallel environments holds no whole episode of ", spec.max_steps, " steps; expected at least ",
+               static_cast<std::int64_t>(lanes) * spec.max_steps);
   for (const auto& [name, level] : {std::pair{"low", &c.low}, std::pair{"high", &c.high}}) {
     try {
       static_cast<void>(level->learners.of(level->learner));
@@ -69,10 +70,10 @@ std::string hiro_problem(const HiroConfig& c, const EnvSpec& spec, int lanes) {
 void check_hiro_training(const HiroConfig& c, const TrainingPlan& plan, TrainingCheck& check) {
   const EnvSpec& spec = plan.spec;
   for (const auto& [name, level] : {std::pair{"low", &c.low}, std::pair{"high", &c.high}})
-    if (level->batch_size > level->capacity)
+    if (level->batch_size > level->buffer_size)
       check.problems.push_back(detail::concatenate("agent.hiro.", name, ".batch_size = ", level->batch_size,
                                                    " is larger than agent.hiro.", name,
-                                                   ".capacity = ", level->capacity));
+                                                   ".buffer_size = ", level->buffer_size));
   const bool low = c.low.learns != Learns::never && c.low.updates > 0;
   const bool high = c.high.learns != Learns::never && c.high.updates > 0;
   // A segment that ends before c steps, unless at its sub-goal, was cut short by the episode's end.
@@ -93,8 +94,8 @@ void check_hiro_training(const HiroConfig& c, const TrainingPlan& plan, Training
 void add_hiro_memory(const HiroConfig& c, const EnvSpec& spec, MemoryNeed& need) {
   const EnvSpec low = low_spec(spec, c);
   const auto scalars = [](Index count) { return static_cast<std::uint64_t>(count) * sizeof(Scalar); };
-  need.add("replay buffer", ReplayBuffer(low, {}, 0).transition_bytes(), static_cast<std::uint64_t>(c.low.capacity));
-  need.add("segments", scalars(segment_shape(spec, c).size()), static_cast<std::uint64_t>(c.high.capacity));
+  need.add("replay buffer", ReplayBuffer(low, {}, 0).transition_bytes(), static_cast<std::uint64_t>(c.low.buffer_size));
+  need.add("segments", scalars(segment_shape(spec, c).size()), static_cast<std::uint64_t>(c.high.buffer_size));
   std::uint64_t columns = 0;  // of the correction
   if (c.correction.kind == Correction::candidates)
     columns = static_cast<std::uint64_t>(c.high.batch_size) * static_cast<std::uint64_t>(c.correction.candidates) *

@@ -124,7 +124,7 @@ LearnerSettings level_learners();
 struct LevelConfig {
   std::string learner = "td3";
   int batch_size = 100;
-  int capacity = 200'000;
+  int buffer_size = 200'000;
   double updates = 1;
   Scalar reward_scale = 1;
   Scalar exploration_noise = 1;
@@ -140,9 +140,10 @@ constexpr auto fields(const LevelConfig*) {
             "Nachum et al. 2018, appendix"),
       field("batch_size", &LevelConfig::batch_size, "transitions per update", 1, 1'000'000,
             "released code of Nachum et al. 2018"),
-      field("capacity", &LevelConfig::capacity,
+      field("buffer_size", &LevelConfig::buffer_size,
             "buffer size in transitions; a transition of the high level is a segment", 1, 1'000'000'000,
-            "Nachum et al. 2018, appendix"),
+            "Nachum et al. 2018, appendix")
+          .formerly("capacity"),
       field("updates", &LevelConfig::updates, "updates of this level per update of the agent; fractions add up", 0,
             1000, "Nachum et al. 2018, appendix"),
       field("reward_scale", &LevelConfig::reward_scale, "factor on this level's rewards", 0, 1e6,
@@ -180,7 +181,7 @@ struct HiroConfig {
   SubgoalInput subgoal_input = SubgoalInput::offset;
   std::vector<int> hidden_from_low = {};
   bool task_end_ends_low = true;
-  double low_relabelled = 0;
+  double low_relabeled = 0;
   double low_relabel_stddev = 0.1;
   SubgoalConfig subgoal = {};
   IntrinsicConfig intrinsic = {};
@@ -194,7 +195,8 @@ constexpr auto fields(const HiroConfig*) {
       field("c", &HiroConfig::c, "steps between two decisions of the high level", 1, 100'000,
             "Nachum et al. 2018, appendix"),
       field("learning_starts", &HiroConfig::learning_starts,
-            "transitions before the first update, with actions of the first policies (train.warmup_steps: random ones)",
+            "transitions before the first update, where this is more than train.learning_starts; the actions are "
+            "random up to train.learning_starts, then of the untrained policies",
             0, 1e15, "released code of Nachum et al. 2018"),
       field("short_segments", &HiroConfig::short_segments,
             "segments cut short by an episode's end; keep: learn from them with a discount of gamma^(steps/c), drop: "
@@ -210,10 +212,11 @@ constexpr auto fields(const HiroConfig*) {
             "indices of the observation that the low level sees as 0; the released code hides x and y: [0, 1]", 0, 1e6),
       field("task_end_ends_low", &HiroConfig::task_end_ends_low,
             "the end of the environment's task is terminal for the low level; false: it bootstraps"),
-      field("low_relabelled", &HiroConfig::low_relabelled,
+      field("low_relabeled", &HiroConfig::low_relabeled,
             "fraction of the low level's batch whose sub-goal becomes the displacement to a random other state of the "
             "batch",
-            0, 1, "Nachum et al. 2018, section 5: an ablation"),
+            0, 1, "Nachum et al. 2018, section 5: an ablation")
+          .formerly("low_relabelled"),
       field("low_relabel_stddev", &HiroConfig::low_relabel_stddev,
             "standard deviation of the noise on such sub-goals, in units of the limits", 0, 10,
             "released code of Nachum et al. 2018"),

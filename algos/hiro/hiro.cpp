@@ -33,9 +33,9 @@ Hiro::Hiro(const EnvSpec& spec, const HiroConfig& config, int lanes, Rng rng)
       space_(config.subgoal, config.intrinsic),
       low_(c_.low, low_spec(spec, config), rng.stream("low")),
       high_(c_.high, high_spec(spec, config), rng.stream("high")),
-      transitions_(low_.spec, {.capacity = config.low.capacity}, lanes),
+      transitions_(low_.spec, {.buffer_size = config.low.buffer_size}, lanes),
       sampler_(transitions_),
-      segments_(segment_shape(spec, config), config.high.capacity, lanes),
+      segments_(segment_shape(spec, config), config.high.buffer_size, lanes),
       correction_(spec, c_),
       low_policy_([this](MatrixRef sg, MatrixRef a) {
         to_low_input(sg);

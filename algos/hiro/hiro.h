@@ -37,7 +37,7 @@
 //              5. The correction measures actions in units of their range [-1, 1].
 //              6. Beyond the paper: intrinsic rewards of other authors, reached sub-goals (intrinsic), a frozen or
 //                 loaded level (learns, policy), random sub-goals first (pretraining), and its ablations:
-//                 correction.kind, low_relabelled.
+//                 correction.kind, low_relabeled.
 // Order        low level, high level. One update of the agent is low.updates and high.updates of the levels.
 #pragma once
 

@@ -88,7 +88,7 @@ void render(const RenderOptions& o) {
   }
   if (!o.actions.empty() && (o.tiles > 1 || o.episodes > 0))
     throw UsageError(
-        "--actions are those of one lane from one end to the other; expected neither --tile nor "
+        "--actions are those of one environment from beginning to end; expected neither --tile nor "
         "--episodes");
 
   const Rng rng(static_cast<std::uint64_t>(o.seed));

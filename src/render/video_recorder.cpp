@@ -121,7 +121,7 @@ void VideoRecorder::place(int lane, const Frame& tile) {
 EpisodeCounts VideoRecorder::run(VectorEnv& env, const ActionSource& source, int episodes, bool last_only,
                                  std::optional<int> last_step, const OnFrame& on_frame, const Stop& stop) {
   const int n = env.lanes();
-  GP_CHECK(n == static_cast<int>(lanes_.size()), "VideoRecorder: ", n, " lanes; expected ", lanes_.size());
+  GP_CHECK(n == static_cast<int>(lanes_.size()), "VideoRecorder: ", n, " environments; expected ", lanes_.size());
   for (int i = 0; i < n; ++i) {
     lanes_[i] = Lane{};
     lanes_[i].share = episodes / n + (i < episodes % n ? 1 : 0);

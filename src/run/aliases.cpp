@@ -61,10 +61,10 @@ std::set<std::string> settings_of(const std::string& algorithm) {
 
 // Goalpost's settings by the other names, as far as the algorithm has them.
 std::map<std::string, std::vector<std::string>> names_for(const std::string& algorithm) {
-  std::map<std::string, std::vector<std::string>> names = {{"n_envs", {"train.lanes"}},
-                                                           {"num_envs", {"train.lanes"}},
+  std::map<std::string, std::vector<std::string>> names = {{"n_envs", {"train.num_envs"}},
+                                                           {"num_envs", {"train.num_envs"}},
                                                            {"total_timesteps", {"train.total_steps"}},
-                                                           {"learning_starts", {"train.warmup_steps"}},
+                                                           {"learning_starts", {"train.learning_starts"}},
                                                            {"gradient_steps", {"train.updates_per_step"}}};
   if (algorithm.empty()) return names;
   const std::set<std::string> settings = settings_of(algorithm);
@@ -72,7 +72,7 @@ std::map<std::string, std::vector<std::string>> names_for(const std::string& alg
     if (settings.contains(path)) names[name].push_back(path);
   };
   const std::string learner = "agent." + algorithm + ".";
-  add("buffer_size", "agent.replay.capacity");
+  add("buffer_size", "agent.replay.buffer_size");
   add("batch_size", "agent.batch_size");
   add("tau", learner + "tau");
   add("gamma", learner + "gamma");
@@ -88,7 +88,7 @@ double updates_per_step(const TomlValues& values, const TomlValues::Value& steps
     throw UsageError(
         fmt::format("gradient_steps = {}; expected an integer, at least -1 ({})", show(steps), steps.origin));
   if (*n == -1) return 1;
-  const TomlValues::Value* lanes = values.find("train.lanes");
+  const TomlValues::Value* lanes = values.find("train.num_envs");
   const std::int64_t* envs = lanes == nullptr ? nullptr : std::get_if<std::int64_t>(&lanes->value);
   return static_cast<double>(*n) / static_cast<double>(envs == nullptr || *envs < 1 ? 1 : *envs);
 }

@@ -140,29 +140,30 @@ void check_relations(const Experiment& e, ConfigReader& reader) {
                   "train.overlap = true spreads updates over steps, but train.cycle_episodes > 0 keeps "
                   "them apart; expected one of them");
   if (algorithm.problem != nullptr && algorithm.action_kind == spec.action.kind)
-    if (const std::string problem = algorithm.problem(*e.agent_settings, spec, t.lanes); !problem.empty())
+    if (const std::string problem = algorithm.problem(*e.agent_settings, spec, t.num_envs); !problem.empty())
       reader.report("agent." + e.algorithm, problem);
   const OffPolicyConfig* c = algorithm.off_policy(*e.agent_settings);
   if (c == nullptr) return;
-  if (c->batch_size > c->replay.capacity)
-    reader.report("agent.batch_size", fmt::format("agent.batch_size = {} is larger than agent.replay.capacity = {}",
-                                                  c->batch_size, c->replay.capacity));
-  if (c->replay.capacity / t.lanes < spec.max_steps)
-    reader.report(
-        "agent.replay.capacity",
-        fmt::format("agent.replay.capacity = {} over {} lanes holds no whole episode of {} steps; expected at "
-                    "least {}",
-                    c->replay.capacity, t.lanes, spec.max_steps, std::int64_t(t.lanes) * spec.max_steps));
+  if (c->batch_size > c->replay.buffer_size)
+    reader.report("agent.batch_size", fmt::format("agent.batch_size = {} is larger than agent.replay.buffer_size = {}",
+                                                  c->batch_size, c->replay.buffer_size));
+  if (c->replay.buffer_size / t.num_envs < spec.max_steps)
+    reader.report("agent.replay.buffer_size", fmt::format("agent.replay.buffer_size = {} over {} parallel environments "
+                                                          "holds no whole episode of {} steps; expected at "
+                                                          "least {}",
+                                                          c->replay.buffer_size, t.num_envs, spec.max_steps,
+                                                          std::int64_t(t.num_envs) * spec.max_steps));
   if (c->her.strategy == HerStrategy::none) return;
   if (spec.goal.dim == 0)
     reader.report("agent.her.strategy",
                   fmt::format("agent.her.strategy relabels goals, but {} has none; expected \"none\"", spec.name));
-  const std::int64_t first_end = std::int64_t(t.lanes) * spec.max_steps;
-  if (!cycles && !spec.can_fail && c->replay.dataset.empty() && t.warmup_steps < first_end)
-    reader.report("train.warmup_steps",
-                  fmt::format("train.warmup_steps = {} lets learning start before the first episode ends; expected at "
-                              "least lanes x max_steps = {} x {} = {}",
-                              t.warmup_steps, t.lanes, spec.max_steps, first_end));
+  const std::int64_t first_end = std::int64_t(t.num_envs) * spec.max_steps;
+  if (!cycles && !spec.can_fail && c->replay.dataset.empty() && t.learning_starts < first_end)
+    reader.report(
+        "train.learning_starts",
+        fmt::format("train.learning_starts = {} lets learning start before the first episode ends; expected at "
+                    "least num_envs x max_steps = {} x {} = {}",
+                    t.learning_starts, t.num_envs, spec.max_steps, first_end));
 }
 
 std::vector<FieldText> fields_of(const Experiment& experiment) {

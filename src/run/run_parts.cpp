@@ -23,9 +23,9 @@ RunParts::RunParts(Experiment& e, const RunOptions& run_options)
       options(run_options),
       rng(static_cast<std::uint64_t>(e.seed)),
       make_eval_env(e.eval_env_factory()),
-      env(e.env_factory(), e.train.lanes, rng.stream("train"), e.train.threads),
+      env(e.env_factory(), e.train.num_envs, rng.stream("train"), e.train.threads),
       eval_env(make_evaluation_env(make_eval_env, e.train.eval_episodes, rng.stream("eval"), e.train.threads)),
-      agent(e.make_agent(env.spec(), e.train.lanes, rng.stream("agent"))),
+      agent(e.make_agent(env.spec(), e.train.num_envs, rng.stream("agent"))),
       run{.agent = *agent, .env = env, .eval_env = eval_env, .rng = rng.stream("run"), .stop = options.stop} {
   set_compute_threads(e.train.threads);
   set_precision(e.train.precision);

@@ -121,7 +121,8 @@ TrainingCheck check_training(const Experiment& e) {
   const TrainConfig& t = e.train;
   const std::unique_ptr<Env> env = e.env_factory()();
   const GoalSpace& goal = env->spec().goal;
-  TrainingPlan plan{.spec = env->spec(), .lanes = t.lanes, .steps = (t.total_steps + t.lanes - 1) / t.lanes * t.lanes};
+  TrainingPlan plan{
+      .spec = env->spec(), .lanes = t.num_envs, .steps = (t.total_steps + t.num_envs - 1) / t.num_envs * t.num_envs};
   if (goal.dim > 0 && goal.reward != nullptr) {
     Rng rng(static_cast<std::uint64_t>(e.seed));
     env->reset(rng);
@@ -131,19 +132,19 @@ TrainingCheck check_training(const Experiment& e) {
   }
   find_algorithm(e.algorithm).check_training(*e.agent_settings, plan, check);
   // At most: every step may end an episode, and every episode may take until the time limit.
-  const double lanes = t.lanes, most_episodes = static_cast<double>(t.total_episodes) + lanes;
+  const double lanes = t.num_envs, most_episodes = static_cast<double>(t.total_episodes) + lanes;
   double steps = static_cast<double>(plan.steps);
   if (t.total_episodes > 0) steps = std::min(steps, most_episodes * plan.spec.max_steps);
-  const double learning = std::max(0.0, steps - std::floor(static_cast<double>(t.warmup_steps) / lanes) * lanes),
+  const double learning = std::max(0.0, steps - std::floor(static_cast<double>(t.learning_starts) / lanes) * lanes),
                episodes = t.total_episodes > 0 ? std::min(steps, most_episodes) : steps,
                updates = t.cycle_episodes > 0 ? std::floor(episodes / t.cycle_episodes) * t.cycle_updates
                                               : t.updates_per_step * learning;
   const auto nothing = [&](const std::string& why) { check.warnings.push_back(why + ": nothing is learned"); };
   if (t.cycle_episodes == 0 && t.updates_per_step == 0)
     nothing("train.updates_per_step = 0 and train.cycle_episodes = 0");
-  else if (plan.steps <= t.warmup_steps)
-    nothing(fmt::format("train.total_steps = {} ends the run before learning starts, after train.warmup_steps = {}",
-                        t.total_steps, t.warmup_steps));
+  else if (plan.steps <= t.learning_starts)
+    nothing(fmt::format("train.total_steps = {} ends the run before learning starts, after train.learning_starts = {}",
+                        t.total_steps, t.learning_starts));
   else if (t.total_episodes > 0 && t.total_episodes < t.cycle_episodes)
     nothing(fmt::format("train.total_episodes = {} ends the run before its first cycle of train.cycle_episodes = {}",
                         t.total_episodes, t.cycle_episodes));
@@ -153,8 +154,8 @@ TrainingCheck check_training(const Experiment& e) {
   else if (t.cycle_episodes == 0 && updates < 1 - 1e-9)
     nothing(
         fmt::format("train.updates_per_step = {} makes no update due in the run's {:.0f} transitions after "
-                    "train.warmup_steps = {}",
-                    t.updates_per_step, learning, t.warmup_steps));
+                    "train.learning_starts = {}",
+                    t.updates_per_step, learning, t.learning_starts));
   check_learners(e, updates, check.warnings);
   const double evaluations = 1 + std::floor(steps / static_cast<double>(t.eval_every));  // one before training
   if (t.stop_success > 0 && evaluations < std::max(t.stop_evals, 2))
@@ -181,8 +182,8 @@ MemoryNeed training_memory(const Experiment& e, bool resumed) {
   need.add("activations", 2 * sizeof(Scalar) * static_cast<std::uint64_t>(count.batch.value_or(0)),
            static_cast<std::uint64_t>(std::min(count.widest, 1e18)));
   if (resumed && t.checkpoint_replay)
-    need.add("reading the checkpoint", buffers / static_cast<std::uint64_t>(t.lanes));  // one lane at a time
-  const auto lanes = static_cast<std::uint64_t>(t.lanes);
+    need.add("reading the checkpoint", buffers / static_cast<std::uint64_t>(t.num_envs));  // one lane at a time
+  const auto lanes = static_cast<std::uint64_t>(t.num_envs);
   const EnvSpec eval_spec = eval()->spec();
   const auto eval_lanes = static_cast<std::uint64_t>(evaluation_lanes(t.eval_episodes, eval_spec));
   need.add("environments", heap_growth([&] { return train(); }), lanes);

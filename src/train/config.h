@@ -19,10 +19,10 @@ constexpr EnumNames enum_names(RecordMode) { return kRecordModeNames; }
 struct TrainConfig {
   std::int64_t total_steps = 1'000'000;
   std::int64_t total_episodes = 0;
-  int lanes = 1;
+  int num_envs = 1;
   int threads = 1;
   Precision precision = Precision::float32;
-  std::int64_t warmup_steps = 10'000;
+  std::int64_t learning_starts = 10'000;
   double updates_per_step = 1;
   int cycle_episodes = 0;
   int cycle_updates = 0;
@@ -43,12 +43,12 @@ struct TrainConfig {
 };
 constexpr auto fields(const TrainConfig*) {
   return std::tuple{
-      field("total_steps", &TrainConfig::total_steps, "transitions of the run, over all lanes", 1, 1e15)
+      field("total_steps", &TrainConfig::total_steps, "transitions of the run, over all parallel environments", 1, 1e15)
           .changeable_on_resume(),
       field("total_episodes", &TrainConfig::total_episodes,
             "the run also ends after this number of episodes; 0: no limit", 0, 1e15)
           .changeable_on_resume(),
-      field("lanes", &TrainConfig::lanes, "environments stepped side by side", 1, 65536),
+      field("num_envs", &TrainConfig::num_envs, "parallel environments", 1, 65536).formerly("lanes"),
       field("threads", &TrainConfig::threads,
             "threads that step the environments and compute updates; results do not depend on it", 1, 1024)
           .without_effect()
@@ -56,8 +56,9 @@ constexpr auto fields(const TrainConfig*) {
       field("precision", &TrainConfig::precision,
             "format to which the factors of large products are rounded, for speed, on processors with AVX512-BF16, in "
             "training and in every evaluation of the policy; everything else is float32"),
-      field("warmup_steps", &TrainConfig::warmup_steps, "transitions with random actions before the first update", 0,
-            1e15),
+      field("learning_starts", &TrainConfig::learning_starts,
+            "transitions before the first update; their actions are random", 0, 1e15)
+          .formerly("warmup_steps"),
       field("updates_per_step", &TrainConfig::updates_per_step, "gradient updates per transition; 0 with cycles", 0,
             10'000),
       field("cycle_episodes", &TrainConfig::cycle_episodes,
@@ -65,7 +66,8 @@ constexpr auto fields(const TrainConfig*) {
             1e9),
       field("cycle_updates", &TrainConfig::cycle_updates, "gradient updates at the end of every cycle", 0, 1e9),
       field("overlap", &TrainConfig::overlap,
-            "update while the lanes step: actions are those of the parameters of one update ago, data is one step old"),
+            "update while the environments step: actions are those of the parameters of one update ago, data is one "
+            "step old"),
       field("eval_every", &TrainConfig::eval_every, "transitions between two evaluations", 1, 1e15),
       field("eval_episodes", &TrainConfig::eval_episodes,
             "episodes of each evaluation, without exploration. Chains of sub-tasks run to their end: as many chains as "

@@ -92,7 +92,9 @@ TrainEnd train(Run& run, const TrainConfig& c) {
     ++progress.updates;
   };
   // With overlap all due updates are done during the step; otherwise they would see newer data.
-  const auto warm = [&] { return progress.step > c.warmup_steps && agent.ready() && agent.remembers(c.warmup_steps); };
+  const auto warm = [&] {
+    return progress.step > c.learning_starts && agent.ready() && agent.remembers(c.learning_starts);
+  };
   const std::function<void()> do_updates = [&] {
     if (s.updates_due < 1 || !warm()) return;  // due, but not warm: the run was resumed without its memory
     for (; s.updates_due >= 1 && (c.overlap || !run.stop()); --s.updates_due) update();
@@ -122,7 +124,7 @@ TrainEnd train(Run& run, const TrainConfig& c) {
     }
 
     timed(phases.act, [&] {
-      if (progress.step >= c.warmup_steps)
+      if (progress.step >= c.learning_starts)
         agent.act(env.obs(), env.first(), Mode::explore, action);
       else
         random_actions(env.spec().action, s.warmup_rng, action);

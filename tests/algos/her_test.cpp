@@ -23,7 +23,7 @@ struct Case {
 class Her : public ::testing::TestWithParam<Case> {
  protected:
   const EnvSpec spec_ = script_spec(kMaxSteps, GetParam().ends_at_goal);
-  ReplayBuffer buffer_{spec_, {.capacity = kLanes * kLaneCapacity}, kLanes};
+  ReplayBuffer buffer_{spec_, {.buffer_size = kLanes * kLaneCapacity}, kLanes};
   Script script_{spec_, kLanes};
   HerSampler sampler_{buffer_, spec_.goal, {.strategy = GetParam().strategy, .k = 4}};
 
@@ -148,7 +148,7 @@ INSTANTIATE_TEST_SUITE_P(Strategies, Her,
 
 TEST(HerSampler, FutureGoalsAreUniformOverTheRestOfTheEpisode) {
   const EnvSpec spec = script_spec(5);
-  ReplayBuffer buffer(spec, {.capacity = 1000}, 1);
+  ReplayBuffer buffer(spec, {.buffer_size = 1000}, 1);
   Script script(spec, 1);
   for (int i = 0; i < 500; ++i) buffer.add(script.next());
   const HerSampler sampler(buffer, spec.goal, {.strategy = HerStrategy::future, .k = 4});
@@ -170,11 +170,11 @@ TEST(HerSampler, FutureGoalsAreUniformOverTheRestOfTheEpisode) {
 TEST(HerSampler, DrawsGoalsThatHadBeenReachedAgainOnRequest) {
   EnvSpec spec = script_spec(12, true);
   spec.goal.radius = Scalar(3.5);  // states up to three steps apart reach each other
-  ReplayBuffer buffer(spec, {.capacity = 10'000}, 1);
+  ReplayBuffer buffer(spec, {.buffer_size = 10'000}, 1);
   Script script(spec, 1);
   for (int i = 0; i < 3'000; ++i) buffer.add(script.next());
   for (const int times : {0, 1, 1'000}) {
-    const HerSampler sampler(buffer, spec.goal, {.strategy = HerStrategy::future, .k = 1, .redraw_reached = times});
+    const HerSampler sampler(buffer, spec.goal, {.strategy = HerStrategy::future, .k = 1, .max_redraws = times});
     Rng rng(1);
     Batch batch(spec, 20'000, kGamma);
     sampler.sample(rng, batch);
@@ -211,11 +211,11 @@ TEST(HerSampler, DrawsGoalsThatHadBeenReachedAgainOnRequest) {
 TEST(HerSampler, DrawsAgainAsOftenAsAsked) {
   EnvSpec spec = script_spec(12, true);
   spec.goal.radius = Scalar(3.5);
-  ReplayBuffer buffer(spec, {.capacity = 10'000}, 1);
+  ReplayBuffer buffer(spec, {.buffer_size = 10'000}, 1);
   Script script(spec, 1);
   for (int i = 0; i < 3'000; ++i) buffer.add(script.next());
   for (const int redraws : {1, 2, 4}) {
-    const HerSampler sampler(buffer, spec.goal, {.strategy = HerStrategy::future, .k = 1, .redraw_reached = redraws});
+    const HerSampler sampler(buffer, spec.goal, {.strategy = HerStrategy::future, .k = 1, .max_redraws = redraws});
     Rng rng(1);
     Batch batch(spec, 200'000, kGamma);
     sampler.sample(rng, batch);
@@ -255,7 +255,7 @@ class HerFault : public ::testing::Test {
 
 TEST_F(HerFault, WithoutRecomputingTheEndRelabeledColumnsKeepTheOldOne) {
   int reached = 0;
-  draw({.capacity = 1000}, {.strategy = HerStrategy::future, .k = 4, .recompute_end = false},
+  draw({.buffer_size = 1000}, {.strategy = HerStrategy::future, .k = 4, .recompute_end = false},
        [&](const Batch& b, Index j, const Written& w) {
          EXPECT_EQ(b.discount(0, j), w.terminated ? 0 : kGamma);
          reached += b.r(0, j) == 0 && b.discount(0, j) != 0;
@@ -265,7 +265,7 @@ TEST_F(HerFault, WithoutRecomputingTheEndRelabeledColumnsKeepTheOldOne) {
 
 TEST_F(HerFault, WithTimeLimitsAsEndsTheLastTransitionAlwaysEnds) {
   int cut = 0;
-  draw({.capacity = 1000, .time_limit_ends = true}, {.strategy = HerStrategy::future, .k = 4},
+  draw({.buffer_size = 1000, .time_limit_ends = true}, {.strategy = HerStrategy::future, .k = 4},
        [&](const Batch& b, Index j, const Written& w) {
          const bool last = w.end == w.begin + w.t + 1, relabeled = b.s(5, j) >= 0;
          const bool reached = b.r(0, j) == 0;
@@ -279,7 +279,7 @@ TEST_F(HerFault, FailuresAreRelabeledOnlyOnRequest) {
   for (const bool relabel : {false, true}) {
     int failures = 0, arrivals = 0;
     draw(
-        {.capacity = 1000}, {.strategy = HerStrategy::future, .k = 4, .relabel_failures = relabel},
+        {.buffer_size = 1000}, {.strategy = HerStrategy::future, .k = 4, .relabel_failures = relabel},
         [&](const Batch& b, Index j, const Written& w) {
           if (!w.terminated || w.end != w.begin + w.t + 1) return;
           const bool relabeled = b.s(5, j) >= 0;
@@ -296,7 +296,7 @@ TEST_F(HerFault, FailuresAreRelabeledOnlyOnRequest) {
 
 TEST(HerSampler, RefusesToSampleBeforeTheFirstEpisodeHasEnded) {
   const EnvSpec spec = script_spec(9);
-  ReplayBuffer buffer(spec, {.capacity = 100}, 1);
+  ReplayBuffer buffer(spec, {.buffer_size = 100}, 1);
   const HerSampler sampler(buffer, spec.goal, {});
   Batch batch(spec, 4, kGamma);
   Rng rng(1);
@@ -307,7 +307,7 @@ TEST(HerSampler, RefusesToSampleBeforeTheFirstEpisodeHasEnded) {
 
 TEST(HerSampler, RefusesWhatItCannotDo) {
   const EnvSpec spec = script_spec(9);
-  ReplayBuffer buffer(spec, {.capacity = 100}, 1);
+  ReplayBuffer buffer(spec, {.buffer_size = 100}, 1);
   EXPECT_THROW_MESSAGE(HerSampler(buffer, spec.goal, {.strategy = HerStrategy::none}), std::invalid_argument,
                        "HerSampler: strategy = none; expected a strategy, or a UniformSampler");
   EXPECT_THROW_MESSAGE(HerSampler(buffer, spec.goal, {.k = 0}), std::invalid_argument,

@@ -35,7 +35,7 @@ HiroConfig toy_config() {
   c.subgoal = {.dims = {0, 2}, .limits = {10, 0.5}};
   for (LevelConfig* level : {&c.low, &c.high}) {
     level->batch_size = 4;
-    level->capacity = 100;
+    level->buffer_size = 100;
     level->exploration_noise = 0;
     td3_of(*level).pi.hidden = {};
     td3_of(*level).q.hidden = {4};
@@ -158,7 +158,7 @@ TEST(Hiro, DecidesEveryCStepsAndAtTheStartOfEpisodesLaneByLane) {
 TEST(Hiro, ALevelsNoiseIsInTheUnitOfItsActions) {
   constexpr int n = 4000;
   HiroConfig c = toy_config();
-  c.low.capacity = 7 * n;
+  c.low.buffer_size = 7 * n;
   c.low.exploration_noise = Scalar(0.3);
   c.high.exploration_noise = Scalar(0.05);
   Toy toy(c, n);
@@ -225,7 +225,7 @@ TEST(Hiro, ASegmentHoldsStatesActionsAndTheSumOfRewards) {
 TEST(Hiro, EachLevelExploresWithNoiseInTheUnitOfItsActions) {
   constexpr int lanes = 4000;
   HiroConfig c = toy_config();
-  c.low.capacity = 7 * lanes;
+  c.low.buffer_size = 7 * lanes;
   c.low.exploration_noise = Scalar(0.5);
   c.high.exploration_noise = Scalar(0.05);
   Toy toy(c, lanes);
@@ -492,7 +492,7 @@ TEST(HiroCorrection, Ablations) {
 
 TEST(HiroRelabeling, TheLowLevelsSubgoalsBecomeTheWayToOtherStates) {
   HiroConfig c = toy_config();
-  c.low_relabelled = 1;
+  c.low_relabeled = 1;
   c.low_relabel_stddev = 0;
   c.low.batch_size = 20;
   Toy toy(c);
@@ -708,7 +708,7 @@ TEST(HiroLearning, AnyTwoLearnersWork) {
       c.high.updates = 1;
       VectorEnv env(make_point_reach, 2, Rng(1));
       c.subgoal = {.dims = {0, 1}, .limits = {1, 1}};
-      c.low.capacity = 200;
+      c.low.buffer_size = 200;
       Hiro agent(env.spec(), c, 2, Rng(2));
       Matrix action(2, 2);
       Metrics metrics;
@@ -749,8 +749,9 @@ TEST(HiroSettings, WhatIsWrongIsASentence) {
             "agent.hiro.subgoal.limits holds 0; expected positive numbers");
   EXPECT_EQ(problem([](HiroConfig& c) { c.hidden_from_low = {4}; }),
             "agent.hiro.hidden_from_low holds 4, but an observation of Toy has 3 numbers; expected 0 to 2");
-  EXPECT_EQ(problem([](HiroConfig& c) { c.low.capacity = 13; }),
-            "agent.hiro.low.capacity = 13 over 2 lanes holds no whole episode of 7 steps; expected at least 14");
+  EXPECT_EQ(problem([](HiroConfig& c) { c.low.buffer_size = 13; }),
+            "agent.hiro.low.buffer_size = 13 over 2 parallel environments holds no whole episode of 7 steps; expected "
+            "at least 14");
   EXPECT_EQ(problem([](HiroConfig& c) { c.intrinsic.at_subgoal = AtSubgoal::end; }),
             "agent.hiro.intrinsic.at_subgoal = \"end\", but intrinsic.reached = 0 disables reaching; expected "
             "intrinsic.reached > 0");

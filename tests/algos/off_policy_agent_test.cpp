@@ -41,7 +41,7 @@ TEST(OffPolicyAgent, ShowsTheLearnerObservationsWithTheGoalBelow) {
   std::vector<Matrix> seen;
   VectorEnv env([] { return make_bit_flip({.bits = 5}); }, 2, Rng(1));
   const auto agent = make_off_policy_agent(std::make_unique<Witness>(&seen), env.spec(),
-                                           {.batch_size = 3, .replay = {.capacity = 100}}, 2, Rng(1));
+                                           {.batch_size = 3, .replay = {.buffer_size = 100}}, 2, Rng(1));
   Matrix action(1, 2), expected(10, 2);
   expected << env.obs().obs, env.obs().desired;
   agent->act(env.obs(), env.first(), Mode::explore, action);
@@ -56,7 +56,7 @@ TEST(OffPolicyAgent, TheTasksEndCountsAndTheTimeLimitDoesNot) {
       StepBatch step = env.step(Matrix::Zero(1, 1));
       step.terminated[0] = terminated;
       step.truncated[0] = truncated;
-      ReplayBuffer buffer(env.spec(), {.capacity = 100}, 1);
+      ReplayBuffer buffer(env.spec(), {.buffer_size = 100}, 1);
       buffer.add(step);
       Batch batch(env.spec(), 1, kGamma);
       Rng rng(1);
@@ -70,7 +70,7 @@ TEST(OffPolicyAgent, NormalizesWithTheStatesThatWereActedIn) {
   VectorEnv env([] { return make_pendulum(); }, 3, Rng(1));
   const auto agent = make_off_policy_agent(
       std::make_unique<Witness>(&seen), env.spec(),
-      {.batch_size = 3, .replay = {.capacity = 3000}, .normalizer = {.enabled = true}}, 3, Rng(1));
+      {.batch_size = 3, .replay = {.buffer_size = 3000}, .normalizer = {.enabled = true}}, 3, Rng(1));
   Normalizer reference(3, {.enabled = true});
   Matrix action = Matrix::Zero(1, 3);
   for (int t = 0; t < 10; ++t) {
@@ -108,7 +108,8 @@ class FixedGoal {
   std::unique_ptr<Agent> agent(std::vector<Matrix>& seen, const HerConfig& her) const {
     return make_off_policy_agent(
         std::make_unique<Witness>(&seen), spec,
-        {.batch_size = 5'000, .replay = {.capacity = 10'000}, .her = her, .normalizer = {.enabled = true}}, 1, Rng(1));
+        {.batch_size = 5'000, .replay = {.buffer_size = 10'000}, .her = her, .normalizer = {.enabled = true}}, 1,
+        Rng(1));
   }
   EnvSpec spec = script_spec(1'000);
 
@@ -180,9 +181,9 @@ TEST(OffPolicyAgent, IsReadyWithHerOnlyAfterAnEpisode) {
   std::vector<Matrix> seen;
   for (const HerStrategy strategy : {HerStrategy::none, HerStrategy::future}) {
     VectorEnv env([] { return make_bit_flip({.bits = 6, .ends_at_goal = false}); }, 1, Rng(1));
-    const auto agent =
-        make_off_policy_agent(std::make_unique<Witness>(&seen), env.spec(),
-                              {.batch_size = 3, .replay = {.capacity = 100}, .her = {.strategy = strategy}}, 1, Rng(1));
+    const auto agent = make_off_policy_agent(
+        std::make_unique<Witness>(&seen), env.spec(),
+        {.batch_size = 3, .replay = {.buffer_size = 100}, .her = {.strategy = strategy}}, 1, Rng(1));
     EXPECT_FALSE(agent->ready());
     for (int t = 1; t <= 6; ++t) {
       agent->observe(env.step(Matrix::Zero(1, 1)));
@@ -197,9 +198,9 @@ TEST(OffPolicyAgent, RefusesWhatCannotWork) {
   const auto make = [&](const OffPolicyConfig& c) {
     return make_off_policy_agent(std::make_unique<Witness>(&seen), env->spec(), c, 1, Rng(1));
   };
-  EXPECT_THROW_MESSAGE(make({.replay = {.capacity = 1000}, .her = {.strategy = HerStrategy::future}}),
+  EXPECT_THROW_MESSAGE(make({.replay = {.buffer_size = 1000}, .her = {.strategy = HerStrategy::future}}),
                        std::invalid_argument, "HerSampler: the environment has no goal");
-  EXPECT_THROW_MESSAGE(make({.batch_size = 0, .replay = {.capacity = 1000}}), std::invalid_argument,
+  EXPECT_THROW_MESSAGE(make({.batch_size = 0, .replay = {.buffer_size = 1000}}), std::invalid_argument,
                        "agent.batch_size = 0; expected a positive number");
 }
 
@@ -208,9 +209,9 @@ TEST(OffPolicyAgent, RefusesOfflineEpisodesThatHerCouldNotReplay) {
     std::vector<Matrix> seen;
     FixedGoal task(length);
     task.spec.max_steps = 10;
-    const auto agent =
-        make_off_policy_agent(std::make_unique<Witness>(&seen), task.spec,
-                              {.batch_size = 4, .replay = {.capacity = 20}, .her = {.strategy = strategy}}, 1, Rng(1));
+    const auto agent = make_off_policy_agent(
+        std::make_unique<Witness>(&seen), task.spec,
+        {.batch_size = 4, .replay = {.buffer_size = 20}, .her = {.strategy = strategy}}, 1, Rng(1));
     for (int t = 0; t < 2 * length; ++t) agent->add_offline_transition(task.next(), 0);
     EXPECT_TRUE(agent->ready());
     Metrics metrics;
@@ -228,7 +229,7 @@ class GiantBuffers final : public FitPointReach {
   using FitPointReach::visit;
   void visit(const FieldInfo& info, int& value) override {
     FitPointReach::visit(info, value);
-    if (info.name == "capacity") value = 1'000'000'000;
+    if (info.name == "buffer_size") value = 1'000'000'000;
     if (info.name == "batch_size") value = 1'000'000;
     if (info.name == "candidates") value = 1'000;
   }

@@ -38,7 +38,7 @@ class ReplayBufferTest : public ::testing::Test {
   }
 
   EnvSpec spec_ = script_spec(kMaxSteps);
-  ReplayBuffer buffer_{spec_, {.capacity = kLanes * kLaneCapacity}, kLanes};
+  ReplayBuffer buffer_{spec_, {.buffer_size = kLanes * kLaneCapacity}, kLanes};
   Script script_{spec_, kLanes};
 };
 
@@ -129,7 +129,7 @@ TEST_F(ReplayBufferTest, UniformSamplerDrawsFromRunningEpisodesToo) {
 TEST_F(ReplayBufferTest, RestoresAWrappedBuffer) {
   for (const int steps : {5, 90}) {
     fill(steps);
-    ReplayBuffer other(spec_, {.capacity = kLanes * kLaneCapacity}, kLanes);
+    ReplayBuffer other(spec_, {.buffer_size = kLanes * kLaneCapacity}, kLanes);
     restore(other, snapshot(buffer_));
     EXPECT_EQ(state_hash(other), state_hash(buffer_));
     EXPECT_EQ(other.size(), buffer_.size());
@@ -161,7 +161,7 @@ TEST_F(ReplayBufferTest, RefusesAStateThatCannotBe) {
     Snapshot state = saved;
     for (StateEntry& e : state)
       if (e.name == name) std::memcpy(e.bytes.data() + at, &value, sizeof value);
-    ReplayBuffer other(spec_, {.capacity = kLanes * kLaneCapacity}, kLanes);
+    ReplayBuffer other(spec_, {.buffer_size = kLanes * kLaneCapacity}, kLanes);
     try {
       restore(other, state);
     } catch (const std::runtime_error& e) {
@@ -185,7 +185,7 @@ TEST_F(ReplayBufferTest, RefusesAStateThatCannotBe) {
 
 TEST(ReplayBuffer, HoldsEpisodesAsLongAsALanesWholeShare) {
   const EnvSpec spec = script_spec(4);
-  ReplayBuffer buffer(spec, {.capacity = 4}, 1);
+  ReplayBuffer buffer(spec, {.buffer_size = 4}, 1);
   Script script(spec, 1);
   for (int i = 0; i < 100; ++i) {
     buffer.add(script.next());
@@ -240,7 +240,8 @@ TEST(ReplayBuffer, ReplaysOnlyWhatItHoldsAlsoBesideEpisodesThatOutgrowALane) {
   for (const std::vector<int>& lengths :
        std::vector<std::vector<int>>{{10}, {11}, {12, 11}, {3, 25, 4, 10, 2}, {20}, {1, 31}, {35, 5, 5}, {9, 10, 11}}) {
     EpisodesOfLengths episodes(lengths);
-    ReplayBuffer buffer(episodes.spec, {.capacity = kCapacity}, 1), loaded(episodes.spec, {.capacity = kCapacity}, 1);
+    ReplayBuffer buffer(episodes.spec, {.buffer_size = kCapacity}, 1),
+        loaded(episodes.spec, {.buffer_size = kCapacity}, 1);
     const HerSampler her(buffer, episodes.spec.goal, {.strategy = HerStrategy::future});
     const UniformSampler uniform(buffer);
     Batch batch(episodes.spec, 32, kGamma);
@@ -286,19 +287,19 @@ TEST(ReplayBuffer, ReplaysOnlyWhatItHoldsAlsoBesideEpisodesThatOutgrowALane) {
 }
 
 TEST(ReplayBuffer, OfAnAgentThatOnlyActsHoldsNothing) {
-  ReplayBuffer buffer(script_spec(1'000'000), {.capacity = 10}, 0);
+  ReplayBuffer buffer(script_spec(1'000'000), {.buffer_size = 10}, 0);
   EXPECT_EQ(buffer.size(), 0);
   EXPECT_FALSE(UniformSampler(buffer).ready(1));
   EXPECT_THROW_MESSAGE(buffer.add(Script(script_spec(5), 1).next()), std::invalid_argument,
-                       "ReplayBuffer::add: the step has 1 lanes; expected 0");
-  EXPECT_THROW_MESSAGE(ReplayBuffer(script_spec(5), {.capacity = 10}, -1), std::invalid_argument,
+                       "ReplayBuffer::add: the step has 1 environments; expected 0");
+  EXPECT_THROW_MESSAGE(ReplayBuffer(script_spec(5), {.buffer_size = 10}, -1), std::invalid_argument,
                        "ReplayBuffer: lanes = -1; expected no negative number");
 }
 
 TEST(ReplayBuffer, WorksWithoutAGoal) {
   EnvSpec spec = script_spec(5);
   spec.goal = {};
-  ReplayBuffer buffer(spec, {.capacity = 5}, 1);
+  ReplayBuffer buffer(spec, {.buffer_size = 5}, 1);
   StepBatch step = Script(script_spec(5), 1).next();
   for (ObsBatch* obs : {&step.before, &step.after}) {
     obs->achieved.resize(0, 1);
@@ -313,7 +314,7 @@ TEST(ReplayBuffer, WorksWithoutAGoal) {
 
 TEST(ReplayBuffer, EndsAnEpisodeBeforeAnUnstableStep) {
   const EnvSpec spec = script_spec(20);
-  ReplayBuffer buffer(spec, {.capacity = 40}, 1);
+  ReplayBuffer buffer(spec, {.buffer_size = 40}, 1);
   Script script(spec, 1);
   const auto unstable = [&] {
     StepBatch step = script.next();
@@ -339,28 +340,29 @@ TEST(ReplayBuffer, EndsAnEpisodeBeforeAnUnstableStep) {
   Batch batch(spec, 1, kGamma);
   buffer.copy({0, 2}, 0, batch);
   EXPECT_EQ(batch.discount(0, 0), kGamma);
-  ReplayBuffer restored(spec, {.capacity = 40}, 1);
+  ReplayBuffer restored(spec, {.buffer_size = 40}, 1);
   restore(restored, snapshot(buffer));
   EXPECT_EQ(restored.finished_size(), 3);
 }
 
 TEST(ReplayBuffer, RefusesACapacityBelowOneEpisodePerLane) {
-  EXPECT_THROW_MESSAGE(ReplayBuffer(script_spec(50), {.capacity = 149}, 3), std::invalid_argument,
-                       "ReplayBuffer: capacity = 149 over 3 lanes holds no whole episode of 50 steps; expected at "
-                       "least 150");
-  EXPECT_NO_THROW(ReplayBuffer(script_spec(50), {.capacity = 150}, 3));
+  EXPECT_THROW_MESSAGE(
+      ReplayBuffer(script_spec(50), {.buffer_size = 149}, 3), std::invalid_argument,
+      "ReplayBuffer: buffer_size = 149 over 3 parallel environments holds no whole episode of 50 steps; expected at "
+      "least 150");
+  EXPECT_NO_THROW(ReplayBuffer(script_spec(50), {.buffer_size = 150}, 3));
 }
 
 TEST(ReplayBuffer, RefusesAStepOfAnotherNumberOfLanes) {
   const EnvSpec spec = script_spec(5);
-  ReplayBuffer buffer(spec, {.capacity = 100}, 2);
+  ReplayBuffer buffer(spec, {.buffer_size = 100}, 2);
   EXPECT_THROW_MESSAGE(buffer.add(Script(spec, 3).next()), std::invalid_argument,
-                       "ReplayBuffer::add: the step has 3 lanes; expected 2");
+                       "ReplayBuffer::add: the step has 3 environments; expected 2");
 }
 
 TEST(UniformSampler, RefusesAnEmptyBuffer) {
   const EnvSpec spec = script_spec(5);
-  ReplayBuffer buffer(spec, {.capacity = 100}, 1);
+  ReplayBuffer buffer(spec, {.buffer_size = 100}, 1);
   Batch batch(spec, 2, kGamma);
   Rng rng(1);
   EXPECT_THROW_MESSAGE(UniformSampler(buffer).sample(rng, batch), std::logic_error, "the replay buffer is empty");

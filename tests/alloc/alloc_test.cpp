@@ -94,7 +94,7 @@ class AgentAlloc : public Alloc {
     dqn.max_grad_norm = 10;
     agent_ = make_off_policy_agent(std::make_unique<Dqn>(env_.spec(), dqn, Rng(2)), env_.spec(),
                                    {.batch_size = 128,
-                                    .replay = {.capacity = 400},  // wraps within the tests
+                                    .replay = {.buffer_size = 400},  // wraps within the tests
                                     .her = {.strategy = HerStrategy::future},
                                     .normalizer = {.enabled = true}},
                                    kLanes, Rng(3));
@@ -161,7 +161,7 @@ TEST_F(Alloc, DqnActsAndUpdatesWithEitherOptimizer) {
 
 TEST_F(Alloc, SamplersSample) {
   const EnvSpec spec = script_spec(9);
-  ReplayBuffer buffer(spec, {.capacity = 90}, 3);
+  ReplayBuffer buffer(spec, {.buffer_size = 90}, 3);
   Script script(spec, 3);
   for (int i = 0; i < 100; ++i) buffer.add(script.next());
   Batch batch(spec, 64, Scalar(0.98));
@@ -264,7 +264,7 @@ TEST_F(Alloc, OffPolicyAgentsNormalizeReplayedGoals) {
   dqn.q.hidden = {16};
   const auto agent = make_off_policy_agent(std::make_unique<Dqn>(env.spec(), dqn, Rng(2)), env.spec(),
                                            {.batch_size = 16,
-                                            .replay = {.capacity = 60},
+                                            .replay = {.buffer_size = 60},
                                             .her = {.strategy = HerStrategy::future},
                                             .normalizer = {.enabled = true}},
                                            3, Rng(2));
@@ -287,14 +287,14 @@ TEST_F(Alloc, HiroLives) {
     HiroConfig c;
     c.learning_starts = 0;
     c.next_subgoal = next;
-    c.low_relabelled = 0.5;
+    c.low_relabeled = 0.5;
     c.hidden_from_low = {0};
     c.subgoal = {.dims = {0, 1}, .limits = {0.2, 0.2}};
     c.intrinsic = {.reached = 0.1, .at_subgoal = AtSubgoal::end_segment};
     c.pretraining.episodes = 4;
-    c.low.capacity = 300;
+    c.low.buffer_size = 300;
     c.low.learner = "sac";
-    c.high.capacity = 20;
+    c.high.buffer_size = 20;
     c.high.updates = 1;
     for (LevelConfig* level : {&c.low, &c.high})
       sac_of(*level).pi.hidden = sac_of(*level).q.hidden = td3_of(*level).pi.hidden =

@@ -29,7 +29,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 constexpr char kTiny[] =
-    "train bit_flip_her --quiet --set env.bits=4 --set train.lanes=4 --set agent.dqn.q.hidden=[16] --set "
+    "train bit_flip_her --quiet --set env.bits=4 --set train.num_envs=4 --set agent.dqn.q.hidden=[16] --set "
     "train.eval_every=640 --set train.eval_episodes=5 --set train.final_eval_episodes=5 --set train.stop_success=0 "
     "--set train.total_episodes=0 ";
 constexpr char kEndless[] = "--steps 1_000_000_000 --set train.checkpoint_every=0 --out r";
@@ -335,7 +335,7 @@ TEST_F(Interruption, OfAFigureIsToldOnceToEveryRun) {
 
 TEST_F(Interruption, ARunThatStoppedEarlyGoesOnWithOtherLimits) {
   const std::string easy =
-      "train bit_flip_her --quiet --set env.bits=1 --set train.lanes=4 --set "
+      "train bit_flip_her --quiet --set env.bits=1 --set train.num_envs=4 --set "
       "agent.dqn.q.hidden=[16] --set train.eval_every=64 --set train.eval_episodes=5 --set "
       "train.final_eval_episodes=5 --set train.checkpoint_every=64 --set train.total_episodes=0 ";
   ASSERT_EQ(run(easy + "--steps 640 --set train.stop_success=0.9 --set train.stop_evals=2 --out s").status, 0);
@@ -369,7 +369,7 @@ TEST_F(Interruption, ARunThatStoppedEarlyGoesOnWithOtherLimits) {
 TEST_F(Interruption, KeepsTheDatasetWhenTheMemoryIsSavedFromThenOn) {
   ASSERT_EQ(run("rollout BitFlip-v0 --random --episodes 40 --set env.bits=4 --record e.h5 --out e.csv").status, 0);
   const std::string training = std::string(kTiny) +
-                               "--steps 640 --set train.warmup_steps=0 --set "
+                               "--steps 640 --set train.learning_starts=0 --set "
                                "agent.replay.dataset=e.h5 --set train.checkpoint_replay=false --out ";
   for (const char* name : {"small", "large"}) ASSERT_EQ(run(training + name).status, 0);
   ASSERT_EQ(run("train --quiet --resume small --set train.total_steps=1920").status, 0);
@@ -412,10 +412,11 @@ TEST_F(Interruption, EvaluatesWithIntervals) {
 
 TEST_F(Interruption, EvaluatesInThePrecisionOfTheRun) {
   if (!has_precision(Precision::bfloat16)) GTEST_SKIP() << "this processor has no bfloat16 products";
-  ASSERT_EQ(run("train pendulum_sac --quiet --steps 300 --set train.warmup_steps=200 --set train.eval_episodes=1 --set "
-                "train.final_eval_episodes=1 --set train.precision=bfloat16 --out r")
-                .status,
-            0);
+  ASSERT_EQ(
+      run("train pendulum_sac --quiet --steps 300 --set train.learning_starts=200 --set train.eval_episodes=1 --set "
+          "train.final_eval_episodes=1 --set train.precision=bfloat16 --out r")
+          .status,
+      0);
   const std::string low = run("evaluate r --json --episodes 100").out;
   std::string config = content(here_ / "r/config.toml");
   config.replace(config.find("precision = \"bfloat16\""), 22, "precision = \"float32\"");

@@ -119,12 +119,12 @@ TEST_F(Program, TrainsAndEvaluates) {
   for (const char* key : {"success", "success_any", "return", "length"}) EXPECT_TRUE(j.at(key).is_number()) << key;
   EXPECT_EQ(run("evaluate r --episodes 200 --seed 3 --json").out, evaluated.out);
   EXPECT_EQ(nlohmann::json::parse(run("evaluate r --json --set env.task.max_steps=1").out).at("length"), 1);
-  expect_refusal("evaluate r --set train.lanes=2", "expected env.<setting>=<value>");
+  expect_refusal("evaluate r --set train.num_envs=2", "expected env.<setting>=<value>");
 }
 
 TEST_F(Program, EvaluatesWithoutTheMemoryThatLearningTakes) {
   // Room for two episodes of 8 steps in each of the 64 lanes, so not for one of 100.
-  ASSERT_EQ(run(std::string(kShort) + "--set agent.replay.capacity=1024 --out r").status, 0);
+  ASSERT_EQ(run(std::string(kShort) + "--set agent.replay.buffer_size=1024 --out r").status, 0);
   const Outcome longer = run("evaluate r --episodes 20 --set env.task.max_steps=100 --set env.ends_at_goal=false");
   EXPECT_EQ(longer.status, 0) << longer.err;
   EXPECT_THAT(longer.out, HasSubstr("length 100.0"));
@@ -135,7 +135,7 @@ TEST_F(Program, EvaluatesWithoutTheMemoryThatLearningTakes) {
     const int status = std::system((limited + arguments + " > out 2> err\"").c_str());
     return Outcome{WIFEXITED(status) ? WEXITSTATUS(status) : -1, content(here_ / "out"), content(here_ / "err")};
   };
-  ASSERT_EQ(run(std::string(kShort) + "--set agent.replay.capacity=20000000 --out large").status, 0);
+  ASSERT_EQ(run(std::string(kShort) + "--set agent.replay.buffer_size=20000000 --out large").status, 0);
   const Outcome small = run_limited("evaluate large --episodes 20");
   EXPECT_EQ(small.status, 0) << small.err;
   const Outcome refused = run_limited("train large/config.toml --out again");
@@ -171,7 +171,7 @@ TEST_F(Program, MeasuresTheSameOfChainsForAnyNumberOfEpisodes) {
   for (const int n : {1, 3, 12, 60}) {
     const Outcome o = run(fmt::format(
         "evaluate FetchReach-v4 --scripted --json --episodes {} --set 'env.task.offset=[0.15,0.15,0.15]' --set "
-        "env.task.subtasks=5 --set env.task.max_steps=20 --set env.task.reward=arrival",
+        "env.task.subtasks=5 --set env.task.max_steps=20 --set env.task.reward=reach_bonus",
         n));
     const nlohmann::json j = nlohmann::json::parse(o.out);
     EXPECT_EQ(j.at("success"), 0.2) << n;  // of five the first alone is within reach
@@ -180,9 +180,9 @@ TEST_F(Program, MeasuresTheSameOfChainsForAnyNumberOfEpisodes) {
 }
 
 TEST_F(Program, TellsTheKindsOfEpisodesApart) {
-  const Outcome trained =
-      run("train point_reach_hiro --quiet --out r --steps 400 --set env.task.waypoints=2 --set train.warmup_steps=400 "
-          "--set train.eval_episodes=20 --set train.final_eval_episodes=30");
+  const Outcome trained = run(
+      "train point_reach_hiro --quiet --out r --steps 400 --set env.task.waypoints=2 --set train.learning_starts=400 "
+      "--set train.eval_episodes=20 --set train.final_eval_episodes=30");
   ASSERT_EQ(trained.status, 0) << trained.err;
   const CsvTable curve = read_csv(here_ / "r" / "eval.csv");
   EXPECT_EQ(curve.column("success_waypoint_1").size(), curve.rows());
@@ -219,7 +219,7 @@ TEST_F(Program, TrainsTheSamePolicyForAnyNumberOfThreadsAtTheSizesOfExperiments)
     const auto policy = [&](int threads) {
       const std::string out = fmt::format("{}_{}_{}", algorithm, hidden, threads);
       const Outcome o = run(fmt::format(
-          "train pendulum_{0} --quiet --steps {1} --set train.warmup_steps=200 --set train.eval_every={1} --set "
+          "train pendulum_{0} --quiet --steps {1} --set train.learning_starts=200 --set train.eval_every={1} --set "
           "train.eval_episodes=1 --set train.final_eval_episodes=1 --set train.checkpoint_every=0 --set "
           "agent.{0}.pi.hidden={2} --set agent.{0}.q.hidden={2} --threads {3} --out '{4}'",
           algorithm, 200 + updates, hidden, threads, out));
@@ -247,8 +247,8 @@ TEST_F(Program, RefusesWhatItDoesNotKnow) {
   expect_refusal("train bit_flip_her --set agent.dqn.gamma=1.5", "agent.dqn.gamma = 1.5 lies outside [0, 1]");
   expect_refusal("train bit_flip_her --set env.bits=0", "env.bits = 0 lies outside [1, 4096]");
   expect_refusal("train bit_flip_her --set agent.batch_size=2000000", "lies outside");
-  expect_refusal("train bit_flip_her --set agent.replay.capacity=100",
-                 "agent.batch_size = 128 is larger than agent.replay.capacity = 100");
+  expect_refusal("train bit_flip_her --set agent.replay.buffer_size=100",
+                 "agent.batch_size = 128 is larger than agent.replay.buffer_size = 100");
   expect_refusal("train bit_flip_her --steps -5", "train.total_steps = -5 lies outside");
   expect_refusal("train bit_flip_her --threads 0", "train.threads = 0 lies outside");
   expect_refusal("reproduce bit-flop", "did you mean bit-flip?");
@@ -279,10 +279,10 @@ TEST_F(Program, RefusesAUsedOrUnwritableDirectoryAndLeavesItAlone) {
 
 TEST_F(Program, StopsAtWhatIsNotFiniteWithStepAndSizeAndKeepsWhatWasSaved) {
   // The temperature grows by a factor of e with every update, since no policy has the entropy that is asked for.
-  const Outcome o =
-      run("train pendulum_sac --set agent.sac.alpha_adam.lr=1 --set agent.sac.target_entropy_per_dim=100 --set "
-          "train.warmup_steps=20 --set agent.batch_size=8 --set agent.sac.pi.hidden=[8] --set agent.sac.q.hidden=[8] "
-          "--out r");
+  const Outcome o = run(
+      "train pendulum_sac --set agent.sac.alpha_adam.lr=1 --set agent.sac.target_entropy_per_dim=100 --set "
+      "train.learning_starts=20 --set agent.batch_size=8 --set agent.sac.pi.hidden=[8] --set agent.sac.q.hidden=[8] "
+      "--out r");
   EXPECT_EQ(o.status, 1);
   EXPECT_THAT(o.err, testing::ContainsRegex("update [0-9]+ at step [0-9]+: the loss is finite, but the square of the "
                                             "gradient of log_alpha .1x1. overflows: its largest size is [0-9.e+]+"));
@@ -553,7 +553,7 @@ TEST_F(Program, TrainsAnAlgorithmOnAnEnvironment) {
   ASSERT_EQ(o.status, 0) << o.err;
   EXPECT_THAT(o.err, HasSubstr("no experiment has this pair; the algorithm's default settings"));
   EXPECT_THAT(o.err, HasSubstr("with HER, as the reward is sparse"));
-  EXPECT_THAT(o.err, HasSubstr("learning_starts = 200 sets train.warmup_steps"));
+  EXPECT_THAT(o.err, HasSubstr("learning_starts = 200 sets train.learning_starts"));
   const std::filesystem::path top = here_ / "runs/td3_pointreach_v0";
   ASSERT_TRUE(std::filesystem::is_directory(top));
   const std::filesystem::path changed = std::filesystem::directory_iterator(top)->path();
@@ -584,7 +584,7 @@ TEST_F(Program, TrainsSeveralSeedsSideBySide) {
 
 TEST_F(Program, ActsInAnotherEnvironmentOfTheSameShape) {
   ASSERT_EQ(
-      run("train fetch_reach_sac --quiet --steps 400 --set train.warmup_steps=400 --set train.eval_episodes=2 --set "
+      run("train fetch_reach_sac --quiet --steps 400 --set train.learning_starts=400 --set train.eval_episodes=2 --set "
           "train.final_eval_episodes=2 --out r")
           .status,
       0);
@@ -598,7 +598,7 @@ TEST_F(Program, ActsInAnotherEnvironmentOfTheSameShape) {
                 .at("length"),
             7);
   // --env has its default settings, whatever those of the run were.
-  ASSERT_EQ(run("train fetch_reach_sac --quiet --steps 400 --set train.warmup_steps=400 --set train.eval_episodes=2 "
+  ASSERT_EQ(run("train fetch_reach_sac --quiet --steps 400 --set train.learning_starts=400 --set train.eval_episodes=2 "
                 "--set train.final_eval_episodes=2 --set env.task.max_steps=20 --out short")
                 .status,
             0);
@@ -687,7 +687,7 @@ TEST_F(Program, RecordsExchangesAndReplaysEpisodes) {
     EXPECT_EQ(run(std::string("dataset export e.h5 ") + out).status, 0) << out;
   for (const char* data : {"e.h5", "bits-v0", "bits.hdf5"}) {
     const Outcome o =
-        run("train bit_flip_her --quiet --set env.bits=4 --set train.warmup_steps=0 --steps 640 --set "
+        run("train bit_flip_her --quiet --set env.bits=4 --set train.learning_starts=0 --steps 640 --set "
             "train.eval_every=320 --set train.eval_episodes=5 --set train.final_eval_episodes=5 --out r_" +
             std::string(data) + " --set agent.replay.dataset=" + data);
     EXPECT_EQ(o.status, 0) << o.err;
@@ -704,7 +704,7 @@ TEST_F(Program, RecordsExchangesAndReplaysEpisodes) {
 }
 
 constexpr char kTiny[] =
-    "train bit_flip_her --quiet --set env.bits=4 --set train.lanes=4 --set agent.dqn.q.hidden=[16] --set "
+    "train bit_flip_her --quiet --set env.bits=4 --set train.num_envs=4 --set agent.dqn.q.hidden=[16] --set "
     "train.eval_every=640 --set "
     "train.eval_episodes=5 --set train.final_eval_episodes=5 --set train.stop_success=0 ";
 
@@ -816,7 +816,7 @@ TEST_F(Program, WritesEventFilesThatAnotherReaderOfThemAccepts) {
 
 TEST_F(Program, TrainsOnWhenTheDiskTakesNoMoreEpisodes) {
   const std::string training =
-      std::string(kTiny) + "--steps 6400 --set agent.replay.capacity=640 --set train.record=all ";
+      std::string(kTiny) + "--steps 6400 --set agent.replay.buffer_size=640 --set train.record=all ";
   ASSERT_EQ(run(training + "--out whole").status, 0);
   const Outcome o = run_on_full_disk(200, training + "--out full");
   ASSERT_EQ(o.status, 0) << o.err;
@@ -905,7 +905,7 @@ TEST_F(Program, KeepsTheVideoSoFarWhenInterrupted) {
 
 TEST_F(Program, RecordsFurtherVideosWhenItIsResumed) {
   const std::string training =
-      "train pendulum_sac --set env.task.max_steps=5 --set train.warmup_steps=100 --set train.eval_every=100 "
+      "train pendulum_sac --set env.task.max_steps=5 --set train.learning_starts=100 --set train.eval_every=100 "
       "--set train.eval_episodes=2 --set train.final_eval_episodes=2 --set train.updates_per_step=0 --quiet ";
   const auto videos = [&] {
     std::vector<std::string> names;
@@ -1085,7 +1085,7 @@ TEST_F(Program, TellsRunsOfOtherDatasetsApart) {
   ASSERT_EQ(run(rollout + "--seed 1 --record e.h5 --out e.csv").status, 0);
   ASSERT_EQ(run(rollout + "--seed 2 --record f.h5 --out f.csv").status, 0);
   const std::string training = std::string(kTiny) +
-                               "--steps 640 --set train.warmup_steps=0 --set agent.replay.dataset=e.h5 --set "
+                               "--steps 640 --set train.learning_starts=0 --set agent.replay.dataset=e.h5 --set "
                                "train.checkpoint_replay=false --out ";
   ASSERT_EQ(run(training + "a").status, 0);
   ASSERT_EQ(run(training + "same").status, 0);

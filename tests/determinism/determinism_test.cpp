@@ -33,7 +33,7 @@ class Training {
     dqn.epsilon = {.from = 1, .to = 0.1, .steps = 500};
     agent_ = make_off_policy_agent(std::make_unique<Dqn>(env_.spec(), dqn, Rng(seed).stream("learner")), env_.spec(),
                                    {.batch_size = 32,
-                                    .replay = {.capacity = 400},  // wraps after 100 of the steps
+                                    .replay = {.buffer_size = 400},  // wraps after 100 of the steps
                                     .her = {.strategy = HerStrategy::future},
                                     .normalizer = {.enabled = true}},
                                    kLanes, Rng(seed).stream("agent"));

@@ -711,7 +711,7 @@ TEST(AntState, ABadStateEndsTheRunWithASentence) {
   env.set_coordinates(0, c);
   EXPECT_THROW_MESSAGE(env.step(Matrix::Zero(8, 1)), NumericsError,
                        "AntPush-v0: MuJoCo stopped in the step after 0 s of simulated time: Nan, Inf or huge value in "
-                       "QVEL at DOF 4. The simulation is unstable. (seed 1, lane 0, step 1 of its episode)");
+                       "QVEL at DOF 4. The simulation is unstable. (seed 1, env 0, step 1 of its episode)");
 }
 
 // ---- many steps ----

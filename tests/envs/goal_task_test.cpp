@@ -67,7 +67,7 @@ TEST(GoalTask, DrawsItsOffsetsOnceAndShortensThem) {
 
 TEST(GoalTask, ArrivalPaysOneAndEndsTheEpisode) {
   const std::unique_ptr<Env> env =
-      with_goal_task(make_point_reach, {.offset = {0.5, 0}, .reward = TaskReward::arrival}, Rng(1))();
+      with_goal_task(make_point_reach, {.offset = {0.5, 0}, .reward = TaskReward::reach_bonus}, Rng(1))();
   EXPECT_TRUE(env->spec().goal.ends_at_goal);
   Rng rng(1);
   env->reset(rng);
@@ -107,7 +107,7 @@ TEST(GoalTask, ChangesTheTimeLimitOfTasksWithoutGoals) {
 }
 
 TEST(GoalTask, ContinuesFromARestoredState) {
-  const EnvFactory make = with_goal_task(make_point_reach, {.offsets = 4, .reward = TaskReward::arrival}, Rng(1));
+  const EnvFactory make = with_goal_task(make_point_reach, {.offsets = 4, .reward = TaskReward::reach_bonus}, Rng(1));
   const std::unique_ptr<Env> env = make(), other = make();
   Rng rng(2), elsewhere(3);
   env->reset(rng);
@@ -126,7 +126,7 @@ TEST(GoalTask, ContinuesFromARestoredState) {
 Matrix push(const ObsBatch& o) { return (3 * (o.desired - o.achieved) - 2 * o.obs.bottomRows(2)) / 2; }
 
 TEST(GoalTaskChain, WalksOverWaypointsAndCountsEach) {
-  const GoalTaskConfig c{.offset = {0.8, -0.4}, .reward = TaskReward::arrival, .max_steps = 60, .waypoints = 4};
+  const GoalTaskConfig c{.offset = {0.8, -0.4}, .reward = TaskReward::reach_bonus, .max_steps = 60, .waypoints = 4};
   VectorEnv env(with_goal_task(make_point_reach, c, Rng(1)), 1, Rng(2));
   EXPECT_EQ(env.spec().kinds, (std::vector<std::string>{"waypoint_1", "waypoint_2", "waypoint_3", "waypoint_4"}));
   const Vector way = matrix({{0.8}, {-0.4}});
@@ -155,7 +155,7 @@ TEST(GoalTaskChain, WalksOverWaypointsAndCountsEach) {
 }
 
 TEST(GoalTaskChain, AMissedWaypointResetsTheWorld) {
-  const GoalTaskConfig c{.offset = {0.8, 0}, .reward = TaskReward::arrival, .max_steps = 5, .waypoints = 2};
+  const GoalTaskConfig c{.offset = {0.8, 0}, .reward = TaskReward::reach_bonus, .max_steps = 5, .waypoints = 2};
   VectorEnv env(with_goal_task(make_point_reach, c, Rng(1)), 1, Rng(2));
   const Vector start = env.obs().achieved;
   for (int t = 0; t < 5; ++t) env.step(Matrix::Constant(2, 1, -1));
@@ -166,7 +166,7 @@ TEST(GoalTaskChain, AMissedWaypointResetsTheWorld) {
 }
 
 TEST(GoalTaskChain, TwentyLinesAreDrawnOnce) {
-  const GoalTaskConfig c{.offsets = 20, .reward = TaskReward::arrival, .max_steps = 100, .waypoints = 5};
+  const GoalTaskConfig c{.offsets = 20, .reward = TaskReward::reach_bonus, .max_steps = 100, .waypoints = 5};
   const EnvFactory make = with_goal_task(make_point_reach, c, Rng(1));
   std::vector<Vector> lines;
   const std::unique_ptr<Env> env = make();
@@ -182,7 +182,7 @@ TEST(GoalTaskChain, TwentyLinesAreDrawnOnce) {
 }
 
 TEST(GoalTaskChain, IssuesTheOffsetAgainFromWhereverTheMassIs) {
-  const GoalTaskConfig c{.offset = {0.3, 0.1}, .reward = TaskReward::arrival, .max_steps = 4, .subtasks = 3};
+  const GoalTaskConfig c{.offset = {0.3, 0.1}, .reward = TaskReward::reach_bonus, .max_steps = 4, .subtasks = 3};
   VectorEnv env(with_goal_task(make_point_reach, c, Rng(1)), 1, Rng(2));
   for (int chain = 0; chain < 2; ++chain) {
     EXPECT_TRUE(env.obs().obs.bottomRows(2).isZero());
@@ -212,7 +212,7 @@ TEST(GoalTaskChain, ANewStartOfAllLanesBeginsTheWorldAnew) {
 
 TEST(GoalTaskChain, ContinuesFromARestoredState) {
   for (const GoalTaskConfig& c : {GoalTaskConfig{.offsets = 5, .max_steps = 4, .subtasks = 3},
-                                  GoalTaskConfig{.reward = TaskReward::arrival, .max_steps = 40, .waypoints = 3}}) {
+                                  GoalTaskConfig{.reward = TaskReward::reach_bonus, .max_steps = 40, .waypoints = 3}}) {
     const EnvFactory make = with_goal_task(make_point_reach, c, Rng(1));
     VectorEnv env(make, 2, Rng(2)), other(make, 2, Rng(3));
     for (int t = 0; t < 50; ++t) env.step(push(env.obs()));
@@ -241,7 +241,7 @@ TEST(GoalTask, RefusesWhatMakesNoSense) {
             "env.task.subtasks = 2 and env.task.waypoints = 3 are both given; expected one");
   EXPECT_EQ(goal_task_problem({.waypoints = 3}, make_pendulum()->spec()),
             "env.task sets goals or their reward, but Pendulum-v1 has no goals");
-  EXPECT_EQ(goal_task_problem({.reward = TaskReward::arrival}, make_pendulum()->spec()),
+  EXPECT_EQ(goal_task_problem({.reward = TaskReward::reach_bonus}, make_pendulum()->spec()),
             "env.task sets goals or their reward, but Pendulum-v1 has no goals");
 }
 

@@ -219,7 +219,7 @@ TEST(VectorEnv, ANonFiniteRewardNamesSeedLaneAndStep) {
     env.step(Matrix::Zero(2, 2));
     env.step(Matrix::Zero(2, 2));
     EXPECT_THROW_MESSAGE(env.step(Matrix::Zero(2, 2)), NumericsError,
-                         "Probe: the reward is not finite (seed 77, lane 0, step 3 of its episode)");
+                         "Probe: the reward is not finite (seed 77, env 0, step 3 of its episode)");
   }
 }
 
@@ -227,14 +227,14 @@ TEST(VectorEnv, ANonFiniteObservationNamesSeedLaneAndStep) {
   VectorEnv env(probe({.max_steps = 9, .bad_observation_at = 2}), 1, Rng(78));
   env.step(Matrix::Zero(2, 1));
   EXPECT_THROW_MESSAGE(env.step(Matrix::Zero(2, 1)), NumericsError,
-                       "Probe: the observation is not finite (seed 78, lane 0, step 2 of its episode)");
+                       "Probe: the observation is not finite (seed 78, env 0, step 2 of its episode)");
 }
 
 TEST(VectorEnv, AnErrorOfTheWorldNamesSeedLaneAndStep) {
   VectorEnv env(probe({.max_steps = 9, .throws_at = 2}), 2, Rng(79), 2);
   env.step(Matrix::Zero(2, 2));
   EXPECT_THROW_MESSAGE(env.step(Matrix::Zero(2, 2)), NumericsError,
-                       "the world has ended (seed 79, lane 0, step 2 of its episode)");
+                       "the world has ended (seed 79, env 0, step 2 of its episode)");
 }
 
 TEST(VectorEnv, CutsUnstableEpisodesWhenAskedTo) {
@@ -325,15 +325,15 @@ TEST(VectorEnv, RefusesWrongShapesAndIndices) {
                        "VectorEnv::step: action is 3x2; expected 2x3");
   Matrix action = Matrix::Zero(2, 3);
   action(1, 2) = std::numeric_limits<Scalar>::quiet_NaN();
-  EXPECT_THROW_MESSAGE(env.step(action), std::invalid_argument, "VectorEnv::step: the action of lane 2 is not finite");
+  EXPECT_THROW_MESSAGE(env.step(action), std::invalid_argument, "VectorEnv::step: the action of env 2 is not finite");
 
   VectorEnv bits([] { return make_bit_flip({.bits = 4}); }, 2, Rng(1));
   EXPECT_THROW_MESSAGE(bits.step(matrix({{0, 4}})), std::invalid_argument,
-                       "VectorEnv::step: action of lane 1 is 4; expected an integer in [0, 3]");
-  EXPECT_THROW_MESSAGE(bits.step(matrix({{-1, 0}})), std::invalid_argument, "action of lane 0 is -1");
-  EXPECT_THROW_MESSAGE(bits.step(matrix({{0, 1.5}})), std::invalid_argument, "action of lane 1 is 1.5");
+                       "VectorEnv::step: action of env 1 is 4; expected an integer in [0, 3]");
+  EXPECT_THROW_MESSAGE(bits.step(matrix({{-1, 0}})), std::invalid_argument, "action of env 0 is -1");
+  EXPECT_THROW_MESSAGE(bits.step(matrix({{0, 1.5}})), std::invalid_argument, "action of env 1 is 1.5");
   EXPECT_THROW_MESSAGE(bits.step(Matrix::Constant(1, 2, std::numeric_limits<Scalar>::quiet_NaN())),
-                       std::invalid_argument, "action of lane 0 is nan");
+                       std::invalid_argument, "action of env 0 is nan");
 }
 
 TEST(VectorEnv, RefusesNumbersThatAreNotPositive) {

@@ -18,9 +18,9 @@ Evaluation train_and_evaluate(const std::string& experiment, const std::vector<s
   for (const std::string& s : set) values.set(s);
   const Experiment e = make_experiment(values);
   const Rng rng(7);
-  VectorEnv env(e.env_factory(), e.train.lanes, rng.stream("train")),
+  VectorEnv env(e.env_factory(), e.train.num_envs, rng.stream("train")),
       eval_env(e.env_factory(), 100, rng.stream("eval"));
-  const auto agent = e.make_agent(env.spec(), e.train.lanes, rng.stream("agent"));
+  const auto agent = e.make_agent(env.spec(), e.train.num_envs, rng.stream("agent"));
   Run run{.agent = *agent, .env = env, .eval_env = eval_env, .rng = rng};
   train(run, e.train);
   return evaluate(*agent, eval_env, 200, rng.stream("final"));

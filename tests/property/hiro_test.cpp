@@ -62,11 +62,11 @@ struct Walk {
     c.hidden_from_low = {0};
     c.correction.candidates = *whole(2, 6).as("candidates");
     c.correction.clip = *rc::gen::arbitrary<bool>().as("clip");
-    c.low_relabelled = *rc::gen::element(0.0, 0.5, 1.0).as("low_relabelled");
+    c.low_relabeled = *rc::gen::element(0.0, 0.5, 1.0).as("low_relabeled");
     c.low_relabel_stddev = 0;
     for (LevelConfig* level : {&c.low, &c.high}) {
       level->batch_size = *whole(1, 8).as("batch");
-      level->capacity = 1000;
+      level->buffer_size = 1000;
       td3_of(*level).pi.hidden = {5};
       td3_of(*level).q.hidden = {4};
     }
@@ -241,13 +241,13 @@ RC_GTEST_PROP(HiroProperty, TheLowLevelIsPaidForWhatItsTransitionsHaveLeft, ()) 
     RC_ASSERT(std::abs(double(b.r(0, j)) - 2 * paid) <= 1e-5 * (1 + std::abs(paid)));
     const bool given = near(g, step->subgoal);
     if (!given) {  // relabeled: the way to the state of another column
-      RC_ASSERT(walk.c.low_relabelled > 0);
+      RC_ASSERT(walk.c.low_relabeled > 0);
       bool found = false;
       for (Index k = 0; k < b.size(); ++k)
         found = found || (k != j && near(g, walk.phi(b.s.col(k).head(obs)) - walk.phi(s)));
       RC_ASSERT(found);
     }
-    if (walk.c.low_relabelled > 0) continue;
+    if (walk.c.low_relabeled > 0) continue;
     const bool decision = walk.c.next_subgoal == NextSubgoal::decision && step->last && !step->ended;
     if (decision) RC_ASSERT(next != nullptr);
     RC_ASSERT(near(g2, decision ? next->subgoal : left));

@@ -54,7 +54,7 @@ struct World {
                  .ends_at_goal = *rc::gen::arbitrary<bool>().as("episodes end at their goal"),
                  .reward = &minus_one_until_reached};
     spec.max_steps = max_steps;
-    config.capacity = envs * room + *whole(0, envs - 1).as("room that no environment gets");
+    config.buffer_size = envs * room + *whole(0, envs - 1).as("room that no environment gets");
     config.time_limit_ends = *rc::gen::arbitrary<bool>().as("time limits end");
     config.n_step = *rc::gen::element(1, 2, 3, 10).as("n_step");
   }
@@ -343,14 +343,14 @@ RC_GTEST_PROP(HerProperty, DrawsEveryGoalThatTheStrategyAllowsEquallyOftenAndNoO
 
 RC_GTEST_PROP(HerProperty, RelabelsGoalRewardAndEndAsAModelDoes, ()) {
   HerCase c;
-  c.config.redraw_reached = *whole(0, 3).as("redraw_reached");
+  c.config.max_redraws = *whole(0, 3).as("max_redraws");
   const HerSampler sampler(c.buffer, c.world.spec.goal, c.config);
   Batch b(c.world.spec, *whole(1, 64).as("batch"), kGamma);
   for (int n = 0; n < 5; ++n) {
     sampler.sample(c.world.rng, b);
     for (Index j = 0; j < b.size(); ++j) {
       c.check(b, j);
-      if (c.config.redraw_reached == 0 || c.is_original(b, j)) continue;
+      if (c.config.max_redraws == 0 || c.is_original(b, j)) continue;
       // What had been achieved before the transition does not become its goal.
       const auto [i, t] = c.place_of(b, j);
       if (c.world.at({i, t}).t == 0) continue;

@@ -252,13 +252,13 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Case{"dqn",
              "bit_flip_her",
-             {"env.bits=6", "train.lanes=4", "train.warmup_steps=64", "agent.batch_size=16",
-              "agent.replay.capacity=400", "agent.dqn.q.hidden=[16]"}},
+             {"env.bits=6", "train.num_envs=4", "train.learning_starts=64", "agent.batch_size=16",
+              "agent.replay.buffer_size=400", "agent.dqn.q.hidden=[16]"}},
         Case{"sac",
              "fetch_reach_sac",
-             {"train.lanes=2", "env.task.max_steps=10", "train.warmup_steps=200", "train.updates_per_step=0.1",
+             {"train.num_envs=2", "env.task.max_steps=10", "train.learning_starts=200", "train.updates_per_step=0.1",
               "agent.batch_size=16", "agent.sac.pi.hidden=[16]", "agent.sac.q.hidden=[16]"}},
-        Case{"hiro", "point_reach_hiro", {"train.lanes=2", "env.task.max_steps=10", "train.warmup_steps=100"}}),
+        Case{"hiro", "point_reach_hiro", {"train.num_envs=2", "env.task.max_steps=10", "train.learning_starts=100"}}),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace

@@ -48,11 +48,11 @@ TEST(Aliases, OfStableBaselines3SetWhatTheyMean) {
           {"n_envs=4", "train.learning_starts=1_000", "agent.buffer_size=1e5", "gradient_steps=2", "learning_rate=0.01",
            "batch_size=64", "agent.sac.tau=0.5", "agent.gamma=0.9", "total_timesteps=2e4"});
   const Experiment e = make_experiment(values);
-  EXPECT_EQ(e.train.lanes, 4);
-  EXPECT_EQ(e.train.warmup_steps, 1000);
+  EXPECT_EQ(e.train.num_envs, 4);
+  EXPECT_EQ(e.train.learning_starts, 1000);
   EXPECT_EQ(e.train.updates_per_step, 0.5) << "two after a step of four environments";
   EXPECT_EQ(e.train.total_steps, 20'000);
-  EXPECT_EQ(value_of(e, "agent.replay.capacity"), "100000");
+  EXPECT_EQ(value_of(e, "agent.replay.buffer_size"), "100000");
   EXPECT_EQ(value_of(e, "agent.batch_size"), "64");
   for (const char* path : {"agent.sac.pi_adam.lr", "agent.sac.q_adam.lr", "agent.sac.alpha_adam.lr"})
     EXPECT_EQ(value_of(e, path), "0.01") << path;
@@ -68,12 +68,12 @@ TEST(Aliases, StandInFilesAndGiveWayToTheCommandLine) {
       "name = \"mine\"\nnum_envs = 2\n[env]\nname = \"Pendulum-v1\"\n[agent]\nalgorithm = \"td3\"\n"
       "learning_rate = 0.002\nbuffer_size = 5_000\n";
   const Experiment e = from_text(text);
-  EXPECT_EQ(e.train.lanes, 2);
+  EXPECT_EQ(e.train.num_envs, 2);
   EXPECT_EQ(value_of(e, "agent.td3.q_adam.lr"), "0.002");
-  EXPECT_EQ(value_of(e, "agent.replay.capacity"), "5000");
+  EXPECT_EQ(value_of(e, "agent.replay.buffer_size"), "5000");
   TomlValues values = TomlValues::from_text(text, "mine.toml");
-  set_all(values, {"train.lanes=3"});
-  EXPECT_EQ(make_experiment(values).train.lanes, 3);
+  set_all(values, {"train.num_envs=3"});
+  EXPECT_EQ(make_experiment(values).train.num_envs, 3);
 }
 
 TEST(Aliases, RefuseBothNamesAndWhatTheyCannotMean) {
@@ -87,8 +87,8 @@ TEST(Aliases, RefuseBothNamesAndWhatTheyCannotMean) {
     }
     return "accepted";
   };
-  EXPECT_THAT(message({"n_envs=4", "train.lanes=2"}),
-              HasSubstr("n_envs is another name of train.lanes, which is set too"));
+  EXPECT_THAT(message({"n_envs=4", "train.num_envs=2"}),
+              HasSubstr("n_envs is another name of train.num_envs, which is set too"));
   EXPECT_THAT(message({"gradient_steps=often"}), HasSubstr("gradient_steps = "));
   EXPECT_THAT(message({"agent.n_env=4"}), HasSubstr("agent.n_env"));
 }
@@ -255,8 +255,9 @@ TEST(Experiment, SuggestsTheNearestName) {
 }
 
 TEST(Experiment, RefusesZeroAndNegativeSizes) {
-  for (const char* field : {"env.bits", "agent.batch_size", "agent.replay.capacity", "train.lanes", "train.threads",
-                            "train.total_steps", "train.eval_every", "train.eval_episodes", "agent.her.k"}) {
+  for (const char* field :
+       {"env.bits", "agent.batch_size", "agent.replay.buffer_size", "train.num_envs", "train.threads",
+        "train.total_steps", "train.eval_every", "train.eval_episodes", "agent.her.k"}) {
     EXPECT_THAT(refusal({std::string(field) + "=0"}), HasSubstr(std::string(field) + " = 0 lies outside"));
     EXPECT_THAT(refusal({std::string(field) + "=-1"}), HasSubstr(std::string(field) + " = -1 lies outside"));
   }
@@ -264,15 +265,15 @@ TEST(Experiment, RefusesZeroAndNegativeSizes) {
 }
 
 TEST(Experiment, ChecksRelationsBetweenFields) {
-  EXPECT_THAT(refusal({"agent.batch_size=5000", "agent.replay.capacity=4000"}),
-              HasSubstr("agent.batch_size = 5000 is larger than agent.replay.capacity = 4000"));
-  EXPECT_THAT(refusal({"agent.replay.capacity=500"}),
+  EXPECT_THAT(refusal({"agent.batch_size=5000", "agent.replay.buffer_size=4000"}),
+              HasSubstr("agent.batch_size = 5000 is larger than agent.replay.buffer_size = 4000"));
+  EXPECT_THAT(refusal({"agent.replay.buffer_size=500"}),
               HasSubstr("holds no whole episode of 40 steps; expected at least 2560"));
   EXPECT_THAT(refusal({"train.updates_per_step=1"}), HasSubstr("expected one of them to be 0"));
   EXPECT_THAT(refusal({"train.cycle_updates=0"}), HasSubstr("expected both to be positive, or both 0"));
   EXPECT_THAT(
       refusal({"train.cycle_episodes=0", "train.cycle_updates=0", "train.updates_per_step=1"}),
-      HasSubstr("lets learning start before the first episode ends; expected at least lanes x max_steps = 64 x 40"));
+      HasSubstr("lets learning start before the first episode ends; expected at least num_envs x max_steps = 64 x 40"));
   EXPECT_THAT(refusal({"env.name=Pendulum-v1", "env.bits=3"}), HasSubstr("env.bits: no such field"));
 }
 
@@ -290,19 +291,20 @@ TEST(TrainingCheck, RefusesWhatCannotLearnWhatItIsFor) {
     return testing::PrintToString(check_training(with(name, set)).problems);
   };
   // 64 lanes, 40 steps: two episodes of each are 5,120 transitions.
-  EXPECT_THAT(problems("bit_flip_her", {"agent.replay.capacity=5119"}),
-              HasSubstr("agent.replay.capacity = 5119 over 64 lanes is 79 transitions each, less than two episodes of "
+  EXPECT_THAT(problems("bit_flip_her", {"agent.replay.buffer_size=5119"}),
+              HasSubstr("agent.replay.buffer_size = 5119 over 64 parallel environments is 79 transitions each, less "
+                        "than two episodes of "
                         "40 steps: HER replays finished episodes, and the running one would overwrite the only "
                         "finished one; expected at least 5120"));
-  EXPECT_EQ(problems("bit_flip_her", {"agent.replay.capacity=5120"}), "{}");
-  EXPECT_EQ(problems("bit_flip_her", {"agent.replay.capacity=2560", "agent.her.strategy=none"}), "{}");
+  EXPECT_EQ(problems("bit_flip_her", {"agent.replay.buffer_size=5120"}), "{}");
+  EXPECT_EQ(problems("bit_flip_her", {"agent.replay.buffer_size=2560", "agent.her.strategy=none"}), "{}");
 
-  EXPECT_THAT(problems("fetch_reach_ddpg", {"env.task.reward=arrival"}),
+  EXPECT_THAT(problems("fetch_reach_ddpg", {"env.task.reward=reach_bonus"}),
               HasSubstr("clip_targets = true clips targets to [-1/(1 - gamma), 0] = [-50, 0], the returns of rewards "
                         "from -1 to 0, but FetchReach-v4 gives reward 1 at the goal; expected false"));
   EXPECT_THAT(problems("pendulum_td3", {"agent.td3.clip_targets=true"}),
               HasSubstr("but Pendulum-v1 has no goals and other rewards; expected false"));
-  EXPECT_EQ(problems("fetch_reach_ddpg", {"env.task.reward=arrival", "agent.ddpg.clip_targets=false"}), "{}");
+  EXPECT_EQ(problems("fetch_reach_ddpg", {"env.task.reward=reach_bonus", "agent.ddpg.clip_targets=false"}), "{}");
 
   const std::vector<std::string> longer = {"agent.hiro.c=101", "agent.hiro.short_segments=drop"};
   EXPECT_THAT(
@@ -311,21 +313,22 @@ TEST(TrainingCheck, RefusesWhatCannotLearnWhatItIsFor) {
                 "\\\"drop\\\" leaves the high level nothing to learn from; expected a smaller c, or \\\"keep\\\""));
   EXPECT_EQ(problems("point_reach_hiro", {"env.task.max_steps=101", longer[0], longer[1]}), "{}");
   EXPECT_EQ(problems("point_reach_hiro", {"env.task.max_steps=100", longer[0]}), "{}");
-  EXPECT_THAT(problems("point_reach_hiro", {"agent.hiro.high.capacity=20", "agent.hiro.high.batch_size=21"}),
-              HasSubstr("agent.hiro.high.batch_size = 21 is larger than agent.hiro.high.capacity = 20"));
+  EXPECT_THAT(problems("point_reach_hiro", {"agent.hiro.high.buffer_size=20", "agent.hiro.high.batch_size=21"}),
+              HasSubstr("agent.hiro.high.batch_size = 21 is larger than agent.hiro.high.buffer_size = 20"));
 }
 
 TEST(TrainingCheck, WarnsOfRunsThatLearnNothing) {
   const auto warnings = [](const std::string& name, const std::vector<std::string>& set) {
     return testing::PrintToString(check_training(with(name, set)).warnings);
   };
-  EXPECT_THAT(warnings("fetch_reach_sac", {"train.total_steps=500"}),
-              HasSubstr("train.total_steps = 500 ends the run before learning starts, after train.warmup_steps = 500: "
-                        "nothing is learned"));
+  EXPECT_THAT(
+      warnings("fetch_reach_sac", {"train.total_steps=500"}),
+      HasSubstr("train.total_steps = 500 ends the run before learning starts, after train.learning_starts = 500: "
+                "nothing is learned"));
   EXPECT_EQ(warnings("fetch_reach_sac", {"train.total_steps=502", "train.stop_success=0"}), "{}");
   EXPECT_THAT(warnings("fetch_reach_sac", {"train.total_steps=501"}),
               HasSubstr("train.updates_per_step = 0.5 makes no update due in the run's 1 transitions after "
-                        "train.warmup_steps = 500: nothing is learned"));
+                        "train.learning_starts = 500: nothing is learned"));
   EXPECT_THAT(warnings("fetch_reach_sac", {"train.updates_per_step=0"}),
               HasSubstr("train.updates_per_step = 0 and train.cycle_episodes = 0: nothing is learned"));
   EXPECT_THAT(warnings("bit_flip_her", {"train.total_episodes=63"}),
@@ -345,8 +348,8 @@ TEST(TrainingCheck, WarnsOfRunsThatLearnNothing) {
   EXPECT_EQ(warnings("fetch_reach_hiro", {"agent.hiro.low.ddpg.tau=0"}), "{}") << "its learner is another";
   EXPECT_THAT(warnings("bit_flip_her", {"agent.dqn.target_every=1000000000"}),
               HasSubstr("agent.dqn.target_every = 1000000000 is more than the run's "));
-  EXPECT_THAT(warnings("pendulum_td3", {"train.total_steps=320", "train.warmup_steps=300", "train.updates_per_step=1",
-                                        "agent.td3.policy_delay=1000"}),
+  EXPECT_THAT(warnings("pendulum_td3", {"train.total_steps=320", "train.learning_starts=300",
+                                        "train.updates_per_step=1", "agent.td3.policy_delay=1000"}),
               HasSubstr("agent.td3.policy_delay = 1000 is more than the run's 20 updates: the policy never moves"));
   EXPECT_THAT(warnings("fetch_reach_hiro", {"agent.hiro.high.learner=\"td3\"", "agent.hiro.high.updates=0.0001",
                                             "agent.hiro.high.td3.policy_delay=1000"}),
@@ -366,26 +369,27 @@ TEST(TrainingMemory, CountsBuffersEnvironmentsAndRecorder) {
   };
   const std::uint64_t usual = bytes({});
   // 40 bits: 40 + 40 observed, 1 action, 40 desired, 40 achieved, 1 reward, and the header.
-  EXPECT_NEAR(static_cast<double>(bytes({"agent.replay.capacity=3000000"}) - usual), 2e6 * (162 * 4 + 16), 1e6);
-  EXPECT_GE(bytes({"train.record=train", "train.lanes=128", "train.eval_episodes=1"}) -
-                bytes({"train.lanes=128", "train.eval_episodes=1"}),
+  EXPECT_NEAR(static_cast<double>(bytes({"agent.replay.buffer_size=3000000"}) - usual), 2e6 * (162 * 4 + 16), 1e6);
+  EXPECT_GE(bytes({"train.record=train", "train.num_envs=128", "train.eval_episodes=1"}) -
+                bytes({"train.num_envs=128", "train.eval_episodes=1"}),
             128u * 40 * (40 + 2 * 40 + 5) * sizeof(float));
-  EXPECT_GE(bytes({"train.lanes=1"}, true) - bytes({"train.lanes=1"}), 1'000'000u * 660) << "the checkpoint is read";
+  EXPECT_GE(bytes({"train.num_envs=1"}, true) - bytes({"train.num_envs=1"}), 1'000'000u * 660)
+      << "the checkpoint is read";
   EXPECT_GE(bytes({"agent.dqn.q.hidden=[50000, 50000]"}), 2'500'000'000u * 5 * sizeof(float));
   // Outputs and gradients of two layers, for every transition of the batch.
   EXPECT_GE(bytes({"agent.batch_size=100000", "agent.dqn.q.hidden=[500, 500]"}) -
                 bytes({"agent.batch_size=1", "agent.dqn.q.hidden=[500, 500]"}),
             99'999u * 1000 * 2 * sizeof(float));
   [[maybe_unused]] const auto of_simulators = [](const std::string& lanes) {
-    return training_memory(with("fetch_reach_ddpg",
-                                {"train.lanes=" + lanes, "agent.her.strategy=none", "agent.replay.capacity=10000000"}),
+    return training_memory(with("fetch_reach_ddpg", {"train.num_envs=" + lanes, "agent.her.strategy=none",
+                                                     "agent.replay.buffer_size=10000000"}),
                            false)
         .bytes();
   };
 #ifndef __SANITIZE_ADDRESS__  // whose allocator does not count
   EXPECT_GE(of_simulators("65536") - of_simulators("1"), 65'000u * 10'000);
 #endif
-  const Experiment e = with("bit_flip_her", {"agent.replay.capacity=150000000"});
+  const Experiment e = with("bit_flip_her", {"agent.replay.buffer_size=150000000"});
   EXPECT_NO_THROW(check_memory(e, false, {200'000'000'000, "available memory"}));
   try {
     check_memory(e, false, {16'000'000'000, "available memory"});
@@ -417,7 +421,7 @@ TEST(Experiment, HasTheSameIdentityWhateverChangesNoResult) {
     EXPECT_EQ(with("bit_flip_her", {set}).identity(), identity) << set;
   for (const char* set :
        {"seed=2", "env.bits=9", "agent.dqn.gamma=0.9", "agent.her.k=3", "train.total_steps=5000",
-        "train.eval_every=777", "train.lanes=32", "train.precision=bfloat16", "train.final_eval_episodes=7"})
+        "train.eval_every=777", "train.num_envs=32", "train.precision=bfloat16", "train.final_eval_episodes=7"})
     EXPECT_NE(with("bit_flip_her", {set}).identity(), identity) << set;
 }
 

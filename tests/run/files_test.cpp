@@ -44,7 +44,8 @@ class Files : public testing::Test {
 };
 
 constexpr char kTiny[] =
-    "train bit_flip_her --quiet --set env.bits=4 --set train.lanes=4 --set agent.dqn.q.hidden=[16] --steps 640 --set "
+    "train bit_flip_her --quiet --set env.bits=4 --set train.num_envs=4 --set agent.dqn.q.hidden=[16] --steps 640 "
+    "--set "
     "train.eval_every=640 --set train.eval_episodes=5 --set train.final_eval_episodes=5 --set train.stop_success=0 ";
 
 TEST_F(Files, OutputGoesIntoPipesAndThroughLinks) {

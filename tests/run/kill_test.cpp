@@ -57,11 +57,11 @@ class Killed : public testing::Test {
 
   Words training(const std::string& out, const Words& more = {}) const {
     Words words = {"train", "bit_flip_her", "--quiet", "--steps", "3000", "--out", (here_ / out).string()};
-    for (const char* s :
-         {"env.bits=6", "train.lanes=4", "train.warmup_steps=40", "train.eval_every=500", "train.eval_episodes=10",
-          "train.final_eval_episodes=20", "train.stop_success=0", "train.checkpoint_every=300", "agent.batch_size=16",
-          "agent.replay.capacity=2000", "agent.dqn.q.hidden=[16]", "train.total_episodes=0", "train.cycle_episodes=0",
-          "train.cycle_updates=0", "train.updates_per_step=0.25", "train.record=all"})
+    for (const char* s : {"env.bits=6", "train.num_envs=4", "train.learning_starts=40", "train.eval_every=500",
+                          "train.eval_episodes=10", "train.final_eval_episodes=20", "train.stop_success=0",
+                          "train.checkpoint_every=300", "agent.batch_size=16", "agent.replay.buffer_size=2000",
+                          "agent.dqn.q.hidden=[16]", "train.total_episodes=0", "train.cycle_episodes=0",
+                          "train.cycle_updates=0", "train.updates_per_step=0.25", "train.record=all"})
       words.insert(words.end(), {"--set", s});
     words.insert(words.end(), more.begin(), more.end());
     return words;

@@ -24,9 +24,9 @@ void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 const char kCommon[] = R"(
 name = "test"
 [train]
-lanes = 3
+num_envs = 3
 total_steps = 150
-warmup_steps = 30
+learning_starts = 30
 updates_per_step = 0.4
 eval_every = 40
 eval_episodes = 4
@@ -40,7 +40,7 @@ bits = 6
 [agent]
 algorithm = "dqn"
 batch_size = 8
-replay.capacity = 60
+replay.buffer_size = 60
 her.strategy = "future"
 normalizer.enabled = true
 dqn.q.hidden = [8]
@@ -55,7 +55,7 @@ bits = 6
 [agent]
 algorithm = "dqn"
 batch_size = 8
-replay.capacity = 60
+replay.buffer_size = 60
 dqn.q.hidden = [8]
 )"},
     {"ddpg", R"([env]
@@ -92,13 +92,13 @@ algorithm = "hiro"
 hiro.c = 5
 hiro.learning_starts = 40
 hiro.next_subgoal = "decision"
-hiro.low_relabelled = 0.3
+hiro.low_relabeled = 0.3
 hiro.subgoal = { dims = [0, 1], limits = [1, 1] }
 hiro.intrinsic.reached = 0.3
 hiro.intrinsic.at_subgoal = "end_segment"
 hiro.pretraining.episodes = 2
-hiro.low = { batch_size = 8, capacity = 90, td3.pi.hidden = [8], td3.q.hidden = [8] }
-hiro.high = { batch_size = 4, capacity = 12, updates = 0.5, learner = "sac", sac.pi.hidden = [8], sac.q.hidden = [8] }
+hiro.low = { batch_size = 8, buffer_size = 90, td3.pi.hidden = [8], td3.q.hidden = [8] }
+hiro.high = { batch_size = 4, buffer_size = 12, updates = 0.5, learner = "sac", sac.pi.hidden = [8], sac.q.hidden = [8] }
 )"},
     {"hiro_warmup", R"(overlap = true
 [env]
@@ -108,8 +108,8 @@ algorithm = "hiro"
 hiro.c = 7
 hiro.learning_starts = 0
 hiro.subgoal = { dims = [0, 1, 2], limits = [1, 1, 2] }
-hiro.low = { batch_size = 8, capacity = 1000, learner = "ddpg", ddpg.pi.hidden = [8], ddpg.q.hidden = [8] }
-hiro.high = { batch_size = 4, capacity = 12, td3.pi.hidden = [8], td3.q.hidden = [8] }
+hiro.low = { batch_size = 8, buffer_size = 1000, learner = "ddpg", ddpg.pi.hidden = [8], ddpg.q.hidden = [8] }
+hiro.high = { batch_size = 4, buffer_size = 12, td3.pi.hidden = [8], td3.q.hidden = [8] }
 )"},
     {"sac_fetch", R"([env]
 name = "FetchPickAndPlace-v4"
@@ -145,9 +145,9 @@ struct Session {
   Session(const std::string& toml, std::uint64_t seed)
       : experiment(make_experiment(TomlValues::from_text(toml, "test"))),
         rng(seed),
-        env(experiment.env_factory(), experiment.train.lanes, rng.stream("train")),
+        env(experiment.env_factory(), experiment.train.num_envs, rng.stream("train")),
         eval_env(experiment.env_factory(), 2, rng.stream("eval")),
-        agent(experiment.make_agent(env.spec(), experiment.train.lanes, rng.stream("agent"))),
+        agent(experiment.make_agent(env.spec(), experiment.train.num_envs, rng.stream("agent"))),
         run{.agent = *agent, .env = env, .eval_env = eval_env, .rng = Rng(7).stream("run"), .callbacks = {&callback}} {
     callback.evaluation = [this](const TrainProgress& p, const Evaluation& e, const Metrics& metrics) {
       Row row = {static_cast<double>(p.step),

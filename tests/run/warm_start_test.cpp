@@ -23,7 +23,7 @@ name = "test"
 name = "PointReach-v0"
 [train]
 total_steps = 20
-warmup_steps = 0
+learning_starts = 0
 updates_per_step = 0.1
 eval_every = 10
 eval_episodes = 1
@@ -44,8 +44,8 @@ const char kHiro[] = R"(algorithm = "hiro"
 hiro.c = 5
 hiro.learning_starts = 0
 hiro.subgoal = { dims = [0, 1], limits = [1, 1] }
-hiro.low = { batch_size = 4, capacity = 200, learner = "sac", sac.pi.hidden = [8], sac.q.hidden = [8] }
-hiro.high = { batch_size = 4, capacity = 20, td3.pi.hidden = [8], td3.q.hidden = [8] }
+hiro.low = { batch_size = 4, buffer_size = 200, learner = "sac", sac.pi.hidden = [8], sac.q.hidden = [8] }
+hiro.high = { batch_size = 4, buffer_size = 20, td3.pi.hidden = [8], td3.q.hidden = [8] }
 )";
 
 std::unique_ptr<Agent> make_agent(const Experiment& e, std::uint64_t seed) {

@@ -289,7 +289,7 @@ TEST(Identity, OfAnotherTaskIsToldInBothValues) {
     return message_of<DatasetMismatch>([&] { expect_same_task(dir / name, spec, config); });
   };
   const std::string config = "[env]\nname = \"Script-v0\"\nreward = \"own\"\nbits = 4\n";
-  write_as("same.h5", spec, config + "[train]\nlanes = 3\n");
+  write_as("same.h5", spec, config + "[train]\nnum_envs = 3\n");
   EXPECT_EQ(refusal("same.h5", config), "");
   EXPECT_EQ(refusal("same.h5", ""), "");
   EXPECT_THAT(

@@ -50,7 +50,7 @@ class Resize final : public FitPointReach {
   void visit(const FieldInfo& info, int& value) override {
     FitPointReach::visit(info, value);
     if (info.name == "batch_size") value = batch_size_;
-    if (info.name == "capacity") value = 1000;
+    if (info.name == "buffer_size") value = 1000;
   }
   void visit(const FieldInfo& info, std::vector<int>& value) override {
     FitPointReach::visit(info, value);

@@ -159,7 +159,7 @@ struct Harness {
 TrainConfig config() {
   TrainConfig c;
   c.total_steps = 40;
-  c.warmup_steps = 0;
+  c.learning_starts = 0;
   c.eval_every = 1000;
   c.eval_episodes = 3;
   return c;
@@ -215,7 +215,7 @@ TEST(Trainer, GoesOnFromDueUpdatesThatWereSavedWithRoundingErrors) {
 TEST(Trainer, WarmsUpWithRandomActionsAndWithoutUpdates) {
   Harness h(4, 2, false);
   TrainConfig c = config();
-  c.warmup_steps = 20;
+  c.learning_starts = 20;
   train(h.run, c);
   EXPECT_EQ(h.agent.update_at.front(), 22);
   EXPECT_EQ(h.run.progress().updates, 20);
@@ -447,17 +447,17 @@ TEST(Trainer, DoesNotLearnFromUnstableSteps) {
                                 "algorithm = \"hiro\"\nhiro.c = 4\nhiro.learning_starts = 20\nhiro.next_subgoal = "
                                 "\"decision\"\nhiro.subgoal = { dims = [0, 1], limits = [1, 1] }"}) {
     SCOPED_TRACE(algorithm);
-    const Experiment e =
-        make_experiment(TomlValues::from_text(std::string("name = \"test\"\n[train]\nlanes = 2\nwarmup_steps = 200\n"
-                                                          "[env]\nname = \"PointReach-v0\"\n[agent]\n") +
-                                                  algorithm,
-                                              "test"));
+    const Experiment e = make_experiment(
+        TomlValues::from_text(std::string("name = \"test\"\n[train]\nnum_envs = 2\nlearning_starts = 200\n"
+                                          "[env]\nname = \"PointReach-v0\"\n[agent]\n") +
+                                  algorithm,
+                              "test"));
     VectorEnv env(fragile(20), 2, Rng(1)), eval_env(fragile(0), 2, Rng(2));
     const std::unique_ptr<Agent> agent = e.make_agent(env.spec(), 2, Rng(4));
     goalpost::Run run{.agent = *agent, .env = env, .eval_env = eval_env, .rng = Rng(3)};
     TrainConfig c = config();
     c.total_steps = 400;
-    c.warmup_steps = 50;
+    c.learning_starts = 50;
     c.updates_per_step = 0.1;
     EXPECT_EQ(train(run, c), TrainEnd::budget);
     EXPECT_EQ(run.progress().unstable_episodes, 4);
@@ -579,7 +579,7 @@ TEST(Evaluate, TellsSuccessAtTheEndFromSuccessAtAnyStep) {
 TEST(Evaluate, CountsTheKindsOfEpisodesApart) {
   // An agent that stands still reaches the first way-point alone, which is where it stands.
   FixedAgent agent;
-  const GoalTaskConfig c{.offset = {0.08, 0}, .reward = TaskReward::arrival, .max_steps = 3, .waypoints = 2};
+  const GoalTaskConfig c{.offset = {0.08, 0}, .reward = TaskReward::reach_bonus, .max_steps = 3, .waypoints = 2};
   VectorEnv env(with_goal_task(make_point_reach, c, Rng(1)), 5, Rng(1));
   const Evaluation e = evaluate(agent, env, 21, Rng(5));
   ASSERT_EQ(e.kinds.size(), 2u);
