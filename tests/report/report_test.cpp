@@ -539,6 +539,41 @@ TEST(Report, ReadsRecordedResultsLikeRuns) {
   EXPECT_THAT(message_of<UsageError>([&] { find_runs({top}); }), HasSubstr("not a summary of"));
 }
 
+TEST(Report, TakesRecordedSettingsUnderTheNamesOfEarlierVersions) {
+  const TemporaryDirectory here;
+  const std::vector<std::string> set = {"env.bits=9", "train.num_envs=32"};
+  make_run(here / "runs/1", set, 1, 0.5);
+  record(summarize(find_runs({here / "runs/1"})), here / "results");
+  const std::filesystem::path top = here / "results/bit_flip_her", file = top / "summary.json";
+  const std::string present = "env.bits=9,train.num_envs=32", former = "env.bits=9,train.lanes=32";
+  std::string summary = content(file);
+  ASSERT_NE(summary.find(present), summary.npos);
+  summary.replace(summary.find(present), present.size(), former);
+  set_content(file, summary);
+  std::filesystem::rename(top / present, top / former);
+
+  const std::vector<FinishedRun> recorded = find_runs({here / "results"}), run = find_runs({here / "runs"});
+  ASSERT_EQ(recorded.size(), 1u);
+  EXPECT_EQ(find_runs({top / former}).size(), 1u);
+  EXPECT_EQ(recorded[0].experiment.settings(), run[0].experiment.settings());
+  EXPECT_EQ(recorded[0].variant, run[0].variant);
+  EXPECT_EQ(recorded[0].changes.back().path, "train.num_envs");
+  EXPECT_EQ(summarize(recorded)[0].setting(), former) << "shown as it was recorded";
+
+  // A seed more belongs to the same setting, and is recorded beside the first.
+  make_run(here / "runs/2", set, 2, 1);
+  const std::vector<FinishedRun> both = find_runs({here / "results", here / "runs/2"});
+  ASSERT_EQ(summarize(both).size(), 1u);
+  EXPECT_EQ(summarize(both)[0].runs.size(), 2u);
+  record(summarize(find_runs({here / "runs/2"})), here / "results");
+  const nlohmann::json j = nlohmann::json::parse(content(file));
+  ASSERT_EQ(j.at("settings").size(), 1u);
+  EXPECT_EQ(j.at("settings")[0].at("variant"), former);
+  EXPECT_EQ(j.at("settings")[0].at("seeds").size(), 2u);
+  EXPECT_TRUE(std::filesystem::exists(top / former / "seed_2.csv"));
+  EXPECT_FALSE(std::filesystem::exists(top / present));
+}
+
 // The statistics of kept results do not move under them.
 TEST(Report, RecordedResultsHaveTheRecordedStatistics) {
   const std::vector<FinishedRun> runs = find_runs({results_directory()});

@@ -45,8 +45,8 @@ class Files : public testing::Test {
 
 constexpr char kTiny[] =
     "train bit_flip_her --quiet --set env.bits=4 --set train.num_envs=4 --set agent.dqn.q.hidden=[16] --steps 640 "
-    "--set "
-    "train.eval_every=640 --set train.eval_episodes=5 --set train.final_eval_episodes=5 --set train.stop_success=0 ";
+    "--set train.eval_every=640 --set train.eval_episodes=5 --set train.final_eval_episodes=5 --set "
+    "train.stop_success=0 ";
 
 TEST_F(Files, OutputGoesIntoPipesAndThroughLinks) {
   ASSERT_EQ(run("rollout BitFlip-v0 --random --out plain.csv").status, 0);
@@ -118,6 +118,31 @@ TEST_F(Files, ADatasetOfAnotherTaskIsRefused) {
   ASSERT_EQ(run("rollout FetchReachDense-v4 --random --record d.h5 --out d.csv").status, 0);
   expect_refusal("dataset check d.h5 --env FetchReach-v4",
                  "the environment is FetchReachDense-v4 there, but FetchReach-v4 here");
+}
+
+TEST_F(Files, RunDirectoriesOfEarlierVersionsGoOnUnderThePresentNamesOfSettings) {
+  ASSERT_EQ(run(std::string(kTiny) + "--out r").status, 0);
+  std::string config = content(here_ / "r/config.toml");
+  const auto rename = [&](const std::string& from, const std::string& to) {
+    ASSERT_NE(config.find(from), config.npos) << from;
+    config.replace(config.find(from), from.size(), to);
+  };
+  rename("num_envs", "lanes");
+  rename("learning_starts", "warmup_steps");
+  rename("buffer_size", "capacity");
+  rename("max_redraws", "redraw_reached");
+  set_content(here_ / "r/config.toml", config);
+  EXPECT_EQ(run("evaluate r --episodes 3").err.find("is now"), std::string::npos);
+  Outcome o = run("train --quiet --resume r --set train.total_steps=1280");
+  EXPECT_EQ(o.status, 0) << o.err;
+  EXPECT_EQ(o.err.find("is now"), std::string::npos) << o.err;
+  EXPECT_EQ(read_csv(here_ / "r/eval.csv").column("step").back(), 1280);
+  expect_refusal("train --resume r --set train.lanes=8 --set train.total_steps=1920", "train.num_envs is 4 in");
+  o = run(std::string(kTiny) + "--set train.lanes=8 --out s");
+  EXPECT_EQ(o.status, 2) << "both names";
+  o = run("describe bit_flip_her --set train.lanes=8");
+  EXPECT_THAT(o.err, HasSubstr("goalpost: train.lanes is now train.num_envs (--set train.lanes=8)"));
+  EXPECT_EQ(o.out.find("lanes"), std::string::npos);
 }
 
 TEST_F(Files, DatasetsAreFilteredAndMerged) {

@@ -315,6 +315,17 @@ TEST(Identity, OfAnotherTaskIsToldInBothValues) {
               HasSubstr("Other-v0 there"));
 }
 
+TEST(Identity, TakesFormerNamesOfSettingsForThePresentOnes) {
+  const auto differences = [](const std::string& there, const std::string& here) {
+    return setting_differences("e.h5", "PointReach-v0", "[env.task]\nreward = \"" + there + "\"\n",
+                               "[env.task]\nreward = \"" + here + "\"\n");
+  };
+  EXPECT_THAT(differences("arrival", "reach_bonus"), testing::IsEmpty());
+  EXPECT_THAT(differences("own", "environment"), testing::IsEmpty());
+  EXPECT_THAT(differences("own", "reach_bonus"),
+              testing::ElementsAre("env.task.reward is \"environment\" there, but \"reach_bonus\" here"));
+}
+
 TEST(Minari, HasARowOfInformationForEveryObservationAndNoSeeds) {
   const TemporaryDirectory dir;
   const EpisodeBlock block = scripted(discrete_spec(), 60);
