@@ -68,7 +68,7 @@ Outcome HerSampler::outcome_with(ConstVectorRef goal, ReplayBuffer::Slot slot) c
   const Scalar reward =
       failed && !c_.relabel_failures ? buffer_.reward(slot) : goal_.reward(achieved, goal, goal_.radius);
   if (failed || !goal_.ends_at_goal || !c_.recompute_end) return {reward, buffer_.ends(slot)};
-  return {reward, goal_.reached(achieved, goal) || buffer_.cut(slot)};
+  return {reward, goal_.reached(achieved, goal) || buffer_.timeout_as_terminal(slot)};
 }
 
 // Replay (s_t‖g', a_t, r', s_{t+1}‖g') with r' = r(achieved after the step, g')                        Algorithm 1

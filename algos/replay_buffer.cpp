@@ -63,7 +63,7 @@ void ReplayBuffer::store(const StepBatch& step, Index column, int i) {
   header(slot) = {.since_begin = static_cast<std::int32_t>(lane.added - lane.episode_begin),
                   .until_end = 0,
                   .terminated = step.terminated[column],
-                  .cut = c_.time_limit_ends && step.truncated[column],
+                  .timeout_as_terminal = c_.time_limit_ends && step.truncated[column],
                   .failed = step.failed[column]};
   std::copy_n(step.before.obs.col(column).data(), obs_dim_, part(slot, 0));
   std::copy_n(step.after.obs.col(column).data(), obs_dim_, part(slot, after_at_));
@@ -113,7 +113,7 @@ void ReplayBuffer::copy(Slot slot, Index j, Batch& out) const {
   std::copy_n(from + desired_at_, goal_dim_, s2 + obs_dim_);
   std::copy_n(from + action_at_, action_dim_, out.a.col(j).data());
   out.r(0, j) = from[reward_at_];
-  out.discount(0, j) = h.terminated | h.cut ? 0 : out.gamma;
+  out.discount(0, j) = h.terminated | h.timeout_as_terminal ? 0 : out.gamma;
 }
 
 // Sampling trusts the stored records, so records from a file are checked.
@@ -121,7 +121,8 @@ void ReplayBuffer::check_records(int i) const {
   const Lane& lane = lanes_[i];
   for (Index t = oldest(lane); t < lane.added; ++t) {
     const Header& h = header({i, t});
-    if (h.terminated <= 1 && h.cut <= 1 && h.failed <= 1 && !ConstVectorMap(part({i, t}, 0), reward_at_ + 1).hasNaN())
+    if (h.terminated <= 1 && h.timeout_as_terminal <= 1 && h.failed <= 1 &&
+        !ConstVectorMap(part({i, t}, 0), reward_at_ + 1).hasNaN())
       continue;
     throw std::runtime_error(detail::concatenate("ReplayBuffer: transition ", t, " of lane ", i,
                                                  " was saved with NaN, or with flags that are neither 0 nor 1"));

@@ -88,7 +88,7 @@ class ReplayBuffer {
   ConstVectorMap obs_after(Slot slot) const { return {part(slot, after_at_), obs_dim_}; }  ///< [obs]
   Scalar reward(Slot slot) const { return *part(slot, reward_at_); }
   /// Whether the task ended with the transition; with ReplayConfig::time_limit_ends also whether time ran out.
-  bool ends(Slot slot) const { return (header(slot).terminated | header(slot).cut) != 0; }
+  bool ends(Slot slot) const { return (header(slot).terminated | header(slot).timeout_as_terminal) != 0; }
   int n_step() const { return c_.n_step; }
   /// Stored transitions of the slot's episode from the slot on.
   Index steps_from(Slot slot) const {
@@ -100,7 +100,7 @@ class ReplayBuffer {
   /// [goal] the desired goal
   ConstVectorMap desired(Slot slot) const { return {part(slot, desired_at_), goal_dim_}; }
   /// Whether the time limit makes the transition an end, whatever the goal; only with ReplayConfig::time_limit_ends.
-  bool cut(Slot slot) const { return header(slot).cut != 0; }
+  bool timeout_as_terminal(Slot slot) const { return header(slot).timeout_as_terminal != 0; }
   bool failed(Slot slot) const { return header(slot).failed != 0; }  ///< ended by a failure, whatever the goal
   /// Prefetches a transition into the cache: a cache miss costs more than the copy.
   void prefetch(Slot slot) const {
@@ -121,7 +121,7 @@ class ReplayBuffer {
   // One record per transition: the header, then obs, after, action, desired, achieved after and reward.
   struct Header {
     std::int32_t since_begin, until_end;  // transitions from the episode's first, and to one past its last; 0: runs
-    std::uint8_t terminated, cut, failed, unused = 0;  // no padding: states are compared by their bytes
+    std::uint8_t terminated, timeout_as_terminal, failed, unused = 0;  // no padding: states are compared by their bytes
   };
   static_assert(std::has_unique_object_representations_v<Header>);
   std::byte* at(Slot slot) const {

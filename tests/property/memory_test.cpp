@@ -208,7 +208,7 @@ RC_GTEST_PROP(ReplayProperty, HoldsTheLastTransitionsOfEveryEnvironmentAndTheWho
       RC_ASSERT(Vector(buffer->achieved_after(slot)) == w.after());
       RC_ASSERT(Vector(buffer->desired(slot)) == w.desired());
       RC_ASSERT(buffer->failed(slot) == w.failed);
-      RC_ASSERT(buffer->cut(slot) == (w.truncated && world.config.time_limit_ends));
+      RC_ASSERT(buffer->timeout_as_terminal(slot) == (w.truncated && world.config.time_limit_ends));
       RC_ASSERT(buffer->episode_begin(slot) == w.begin);
       RC_ASSERT(buffer->episode_end(slot) == w.end);
     }
