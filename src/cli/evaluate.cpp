@@ -79,9 +79,9 @@ int evaluate(const EvaluateOptions& o) {
   const EvaluationIntervals intervals = evaluation_intervals(e);
   if (o.as_json) {
     const auto pair = [](const Interval& i) { return nlohmann::ordered_json{i.low, i.high}; };  // NaN: null
-    nlohmann::ordered_json j = {{"experiment", name},     {"env", env.spec().name}, {"seed", o.seed},
-                                {"episodes", e.episodes}, {"success", e.success},   {"success_any", e.success_any},
-                                {"return", e.reward},     {"length", e.length},     {"kinds", to_json(e.kinds)}};
+    nlohmann::ordered_json j = {{"experiment", name},      {"env", env.spec().name}, {"seed", o.seed},
+                                {"episodes", e.episodes},  {"success", e.success},   {"success_any", e.success_any},
+                                {"return", e.mean_return}, {"length", e.length},     {"kinds", to_json(e.kinds)}};
     j["interval"] = {{"success", pair(intervals.success)},
                      {"success_any", pair(intervals.success_any)},
                      {"return", pair(intervals.reward)},
@@ -98,7 +98,8 @@ int evaluate(const EvaluateOptions& o) {
         "{} episodes of {} (seed {}): success at the last step {:.4f}{}, at any step {:.4f}{}, return {:.3f}{}, length "
         "{:.1f}{}\n",
         e.episodes, env.spec().name, o.seed, e.success, range(intervals.success, 4), e.success_any,
-        range(intervals.success_any, 4), e.reward, range(intervals.reward, 3), e.length, range(intervals.length, 1));
+        range(intervals.success_any, 4), e.mean_return, range(intervals.reward, 3), e.length,
+        range(intervals.length, 1));
     if (step) fmt::print("  by the policy after {} environment steps of training\n", *step);
     for (const Evaluation::Kind& k : e.kinds)
       fmt::print("  {:<22} {} episodes{}\n", k.name, k.episodes,

@@ -44,7 +44,7 @@ void print_result(const RunResult& r, const std::filesystem::path& directory) {
   fmt::print(
       "success {:.3f}, at any step {:.3f}, return {:.2f}, length {:.1f} over {} episodes, after {} steps and {} "
       "updates ({}); saved in {}\nnext: `goalpost evaluate {}`, or `goalpost report {} --out DIR` for a page\n",
-      r.final.success, r.final.success_any, r.final.reward, r.final.length, r.final.episodes, r.progress.step,
+      r.final.success, r.final.success_any, r.final.mean_return, r.final.length, r.final.episodes, r.progress.step,
       r.progress.updates, r.end == "success" ? "stopped at train.stop_success" : "all steps done", where, where, where);
 }
 

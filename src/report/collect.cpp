@@ -178,7 +178,7 @@ void read_recorded(const std::filesystem::path& top, const std::function<bool(co
       r.final = {.episodes = seed.at("episodes_evaluated"),
                  .success = seed.at("success"),
                  .success_any = seed.at("success_any"),
-                 .reward = seed.at("return"),
+                 .mean_return = seed.at("return"),
                  .length = seed.at("length"),
                  .kinds = kinds_of(seed)};
       return run;

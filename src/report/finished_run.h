@@ -36,7 +36,7 @@ struct FinishedRun {
 
   /// What is measured: the final success, or the final mean return where the experiment's file expects one.
   bool measures_return() const { return experiment.measures_return(); }
-  double measured() const { return measures_return() ? result.final.reward : result.final.success; }
+  double measured() const { return measures_return() ? result.final.mean_return : result.final.success; }
 };
 
 }  // namespace goalpost

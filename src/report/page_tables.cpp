@@ -77,7 +77,7 @@ std::string final_table(const EnvGroup& env_group, bool single_seeds) {
               : "",
           mean_over(m, [](const RunResult& r) { return r.final.success; }),
           mean_over(m, [](const RunResult& r) { return r.final.success_any; }),
-          mean_over(m, [](const RunResult& r) { return r.final.reward; }),
+          mean_over(m, [](const RunResult& r) { return r.final.mean_return; }),
           mean_over(m, [](const RunResult& r) { return r.final.length; }),
           thousands(mean_over(m, [](const RunResult& r) { return static_cast<double>(r.progress.step); })),
           thousands(mean_over(m, [](const RunResult& r) { return static_cast<double>(r.progress.updates); })),
@@ -104,7 +104,7 @@ std::string seeds_table(const EnvGroup& env_group) {
             "<td class=n>{:.2f}</td><td class=n>{:.1f}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{}</td>"
             "<td>{}</td><td>{}</td><td>{}</td></tr>\n",
             escaped(run->experiment.name), escaped(m.summary->setting()), r.seed, r.final.success, r.final.success_any,
-            r.final.reward, r.final.length, thousands(static_cast<double>(r.progress.step)),
+            r.final.mean_return, r.final.length, thousands(static_cast<double>(r.progress.step)),
             thousands(static_cast<double>(r.progress.updates)), format_duration(r.progress.wall_seconds),
             r.end == "success" ? "train.stop_success" : "all steps done", escaped(r.revision), escaped(r.cpu));
       }

@@ -36,7 +36,7 @@ ordered_json summary_json(const Summary& s) {
     seeds.push_back({{"seed", r.seed},
                      {"success", r.final.success},
                      {"success_any", r.final.success_any},
-                     {"return", r.final.reward},
+                     {"return", r.final.mean_return},
                      {"length", r.final.length},
                      {"kinds", to_json(r.final.kinds)},
                      {"episodes_evaluated", r.final.episodes},

@@ -36,7 +36,7 @@ void CurveRecorder::write(const TrainProgress& p, const Evaluation& e, const Met
                                             {"wall_seconds", p.wall_seconds, ""},
                                             {"success", e.success, "eval/success_rate"},
                                             {"success_any", e.success_any, "eval/success_any_rate"},
-                                            {"return", e.reward, "eval/mean_reward"},
+                                            {"return", e.mean_return, "eval/mean_reward"},
                                             {"length", e.length, "eval/mean_ep_length"}};
   std::deque<std::string> names;
   for (const Evaluation::Kind& k : e.kinds)
@@ -50,7 +50,7 @@ void CurveRecorder::write(const TrainProgress& p, const Evaluation& e, const Met
   if (p.episodes > 0) {
     row.push_back({"success", p.success, "rollout/success_rate"});
     row.push_back({"success_any", p.success_any, "rollout/success_any_rate"});
-    row.push_back({"return", p.reward, "rollout/ep_rew_mean"});
+    row.push_back({"return", p.mean_return, "rollout/ep_rew_mean"});
     row.push_back({"length", p.length, "rollout/ep_len_mean"});
   }
   if (p.unstable_episodes > 0)

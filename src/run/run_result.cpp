@@ -41,7 +41,7 @@ nlohmann::ordered_json to_json(const RunResult& r) {
            {{"episodes", r.final.episodes},
             {"success", r.final.success},
             {"success_any", r.final.success_any},
-            {"return", r.final.reward},
+            {"return", r.final.mean_return},
             {"length", r.final.length},
             {"kinds", to_json(r.final.kinds)},
             {"unstable", r.final.unstable}}},
@@ -69,7 +69,7 @@ std::optional<RunResult> read_result(const std::filesystem::path& directory) {
     r.final = {.episodes = f.at("episodes"),
                .success = f.at("success"),
                .success_any = f.at("success_any"),
-               .reward = f.at("return"),
+               .mean_return = f.at("return"),
                .length = f.at("length")};
     r.final.kinds = kinds_of(f);
     r.final.unstable = f.value("unstable", 0);

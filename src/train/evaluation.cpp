@@ -71,7 +71,7 @@ Evaluation evaluate(Agent& agent, VectorEnv& env, int episodes, Rng rng, const s
     total.episodes += static_cast<int>(chain.episodes);
     total.success += chain.success;
     total.success_any += chain.success_any;
-    total.reward += chain.reward;
+    total.mean_return += chain.reward;
     total.length += chain.length;
   }
   // Divided by the number: times its inverse, 49 successes of 49 would be less than 1. A chain that breaks counts as a
@@ -81,7 +81,7 @@ Evaluation evaluate(Agent& agent, VectorEnv& env, int episodes, Rng rng, const s
   const double count = std::max(total.episodes, 1);
   total.success /= places;
   total.success_any /= places;
-  total.reward /= count;
+  total.mean_return /= count;
   total.length /= count;
   for (Evaluation::Kind& kind : total.kinds) kind.success /= static_cast<double>(kind.episodes);
   return total;

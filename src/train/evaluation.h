@@ -22,7 +22,7 @@ struct Evaluation {
   /// break count as failures.
   double success = 0;
   double success_any = 0;  ///< the same share with a success at any step
-  double reward = 0;       ///< mean undiscounted return
+  double mean_return = 0;  ///< undiscounted
   double length = 0;       ///< mean number of steps
   /// One of EnvSpec::kinds.
   struct Kind {

@@ -27,7 +27,7 @@ void TrainProgress::visit_state(StateVisitor& v) {
   v.visit("wall_seconds", wall_seconds);
   v.visit("success", success);
   v.visit("success_any", success_any);
-  v.visit("reward", reward);
+  v.visit("reward", mean_return);  // the name in checkpoints
   v.visit("length", length);
   if (v.count("unstable_episodes", unstable_episodes != 0) > 0)
     v.visit("unstable_episodes", unstable_episodes);
@@ -74,7 +74,7 @@ void RecentEpisodes::write(TrainProgress& p) const {
   const double count = static_cast<double>(std::max<std::size_t>(n, 1));  // n * (1 / n) may be less than 1
   p.success = sum[0] / count;
   p.success_any = sum[1] / count;
-  p.reward = sum[2] / count;
+  p.mean_return = sum[2] / count;
   p.length = sum[3] / count;
 }
 

@@ -29,8 +29,8 @@ struct TrainProgress {
   std::int64_t episodes = 0;  ///< finished
   std::int64_t updates = 0;
   double wall_seconds = 0;
-  double success = 0, success_any = 0, reward = 0, length = 0;  ///< means of the last 100 training episodes
-  std::int64_t unstable_episodes = 0;                           ///< of training, that an unstable simulation has cut
+  double success = 0, success_any = 0, mean_return = 0, length = 0;  ///< means of the last 100 training episodes
+  std::int64_t unstable_episodes = 0;  ///< of training, that an unstable simulation has cut
   PhaseSeconds phases = {};
   void visit_state(StateVisitor& v);
 };

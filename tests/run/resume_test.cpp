@@ -155,11 +155,11 @@ struct Session {
                  static_cast<double>(p.updates),
                  p.success,
                  p.success_any,
-                 p.reward,
+                 p.mean_return,
                  p.length,
                  e.success,
                  e.success_any,
-                 e.reward,
+                 e.mean_return,
                  e.length};
       for (const Metrics::Slot& m : metrics) row.push_back(m.mean());
       rows.push_back(std::move(row));

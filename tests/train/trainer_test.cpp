@@ -352,7 +352,7 @@ TEST(Trainer, TellsTheMeansOverTheLastHundredEpisodes) {
     recent.write(p);
     const int n = std::min(i, 100);
     const double mean = i - (n - 1) / 2.0;  // of the last n numbers up to i
-    ASSERT_NEAR(p.reward, -mean, 1e-9) << i;
+    ASSERT_NEAR(p.mean_return, -mean, 1e-9) << i;
     ASSERT_NEAR(p.length, 2 * mean, 1e-9) << i;
     ASSERT_NEAR(p.success, std::max(0, std::min(i - 30, 100)) / static_cast<double>(n), 1e-9) << i;
     ASSERT_NEAR(p.success_any, 1, 1e-9) << i;
@@ -363,7 +363,7 @@ TEST(Trainer, AnEpisodesReturnAndLengthAreItsOwn) {
   Harness h(4, 2, false);
   train(h.run, config());
   EXPECT_NEAR(h.run.progress().length, 4, 1e-9);
-  EXPECT_GE(h.run.progress().reward, -4);
+  EXPECT_GE(h.run.progress().mean_return, -4);
 }
 
 TEST(Trainer, StopsEarlyHoweverManyEpisodesAnEvaluationHas) {
@@ -547,7 +547,7 @@ TEST(Evaluate, CountsExactlyTheEpisodesAskedFor) {
   EXPECT_EQ(e.episodes, 10);
   EXPECT_EQ(e.success, 1);
   EXPECT_EQ(e.success_any, 1);
-  EXPECT_EQ(e.reward, 0);
+  EXPECT_EQ(e.mean_return, 0);
   EXPECT_EQ(e.length, 1);
 }
 
@@ -563,8 +563,8 @@ TEST(Evaluate, TellsTheMeansOfWholeEpisodes) {
   VectorEnv env(bits(4, false), 3, Rng(1));
   const Evaluation e = evaluate(agent, env, 9, Rng(5));
   EXPECT_EQ(e.length, 4);
-  EXPECT_GE(e.reward, -4);
-  EXPECT_LE(e.reward, -2);  // of four steps at most two lie on the goal
+  EXPECT_GE(e.mean_return, -4);
+  EXPECT_LE(e.mean_return, -2);  // of four steps at most two lie on the goal
 }
 
 TEST(Evaluate, TellsSuccessAtTheEndFromSuccessAtAnyStep) {
@@ -634,7 +634,7 @@ TEST(RecentEpisodes, GivePerfectEpisodesOneForAnyNumber) {
     recent.write(p);
     ASSERT_EQ(p.success, 1) << n;
     ASSERT_EQ(p.success_any, 1) << n;
-    ASSERT_EQ(p.reward, 1) << n;
+    ASSERT_EQ(p.mean_return, 1) << n;
   }
 }
 
@@ -647,8 +647,8 @@ TEST(Evaluate, GivesIntervalsOfItsMeans) {
   const Interval wilson = wilson_interval(std::llround(e.success * 200), 200);
   EXPECT_NEAR(i.success.low, wilson.low, 1e-12);
   EXPECT_NEAR(i.success.high, wilson.high, 1e-12);
-  EXPECT_LT(i.reward.low, e.reward);
-  EXPECT_GT(i.reward.high, e.reward);
+  EXPECT_LT(i.reward.low, e.mean_return);
+  EXPECT_GT(i.reward.high, e.mean_return);
   // Five episodes of a chain are one trial.
   const EvaluationIntervals c = evaluation_intervals(evaluate(agent, chains, 100, Rng(5)));
   EXPECT_NEAR(c.success.low, wilson_interval(8, 20).low, 1e-12);
@@ -667,7 +667,7 @@ TEST(Evaluate, RepeatsItselfForOneSeed) {
   FixedAgent agent;
   VectorEnv one(bits(6), 7, Rng(1)), other(bits(6), 7, Rng(99), 2);
   const Evaluation a = evaluate(agent, one, 50, Rng(5)), b = evaluate(agent, other, 50, Rng(5));
-  EXPECT_EQ(a.reward, b.reward);
+  EXPECT_EQ(a.mean_return, b.mean_return);
   EXPECT_EQ(a.length, b.length);
 }
 
