@@ -42,8 +42,8 @@ class Env {
   /// @param action in the environment's unit, inside its range. @alloc none
   virtual StepResult step(ActionRef action) = 0;
   virtual void observe(ObsOut out) const = 0;  ///< @alloc none
-  /// Which of spec().kinds the episode is.
-  virtual std::size_t kind() const { return 0; }
+  /// Which of spec().categories the episode is.
+  virtual std::size_t category() const { return 0; }
   /// Everything that step depends on: after it is restored, step gives the same bits again.
   virtual void visit_state(StateVisitor& v) = 0;
 

@@ -24,10 +24,10 @@ EnvSpec make_spec(EnvSpec spec, const GoalTaskConfig& c) {
     spec.goal.ends_at_goal = true;
   }
   const int links = c.waypoints > 0 ? c.waypoints : c.subtasks;
-  if (links > 1) spec.kinds.clear();  // an episode's kind is its place in the chain
+  if (links > 1) spec.categories.clear();  // an episode's category is its place in the chain
   spec.chain = std::max(links, 1);
   for (int i = 1; i <= links && links > 1; ++i)
-    spec.kinds.push_back(detail::concatenate(c.waypoints > 0 ? "waypoint_" : "subtask_", i));
+    spec.categories.push_back(detail::concatenate(c.waypoints > 0 ? "waypoint_" : "subtask_", i));
   return spec;
 }
 
@@ -77,7 +77,7 @@ class GoalTask : public Env {
     return result;
   }
 
-  std::size_t kind() const override { return waypoints_ > 1 || subtasks_ > 1 ? link_ : env_->kind(); }
+  std::size_t category() const override { return waypoints_ > 1 || subtasks_ > 1 ? link_ : env_->category(); }
 
   void observe(ObsOut out) const override {
     out.obs = obs_;

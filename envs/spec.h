@@ -40,8 +40,8 @@ struct EnvSpec {
   int max_steps = 0;  ///< time limit, applied by VectorEnv
   /// Whether steps may fail (StepResult::failed), so that episodes may end at any time.
   bool can_fail = false;
-  /// Kinds of episode whose success evaluations tell apart, e.g. one per goal; empty: all are of one kind.
-  std::vector<std::string> kinds = {};
+  /// Categories of episodes whose success evaluations tell apart, e.g. one per goal; empty: no such categories.
+  std::vector<std::string> categories = {};
   Script script = nullptr;  ///< a reference policy, which solves the task if possible; nullptr: none
   /// Maximum number of episodes between two resets of the world; more than 1: chains of sub-tasks (envs/goal_task.h).
   int chain = 1;

@@ -33,7 +33,7 @@ VectorEnv::VectorEnv(const EnvFactory& make, int lanes, Rng rng, int threads) : 
   const std::size_t n = envs_.size();
   steps_.assign(n, 0);
   first_.assign(n, 1);
-  kinds_.assign(n, 0);
+  categories_.assign(n, 0);
   chain_ended_.assign(n, 0);
   instability_.resize(n);
   obs_ = make_obs(s, lanes);
@@ -146,7 +146,7 @@ void VectorEnv::step_lane(Index lane) {
   step_.unstable[lane] = 0;
   const auto step = [&](Env& env) {
     const EnvSpec& s = env.spec();
-    kinds_[lane] = env.kind();
+    categories_[lane] = env.category();
     const StepResult result = env.step(unit_action_.col(lane));
     env.observe(column(step_.after, lane));
     if (!std::isfinite(result.reward) || !step_.after.obs.col(lane).allFinite() ||

@@ -41,8 +41,8 @@ class VectorEnv {
   void cut_unstable_episodes() { cut_unstable_ = true; }
   /// Why the lane's last unstable step was one: a sentence that names seed, lane and step.
   const std::string& instability(std::size_t lane) const { return instability_[lane]; }
-  /// [N] Env::kind of the episodes that the last step belonged to.
-  const std::vector<std::size_t>& kinds() const { return kinds_; }
+  /// [N] Env::category of the episodes that the last step belonged to.
+  const std::vector<std::size_t>& categories() const { return categories_; }
   /// [N] 1 where the last step ended an episode that is the last of its chain (Env::chain_goes_on).
   const std::vector<std::uint8_t>& chain_ended() const { return chain_ended_; }
   /// [act x N]: the actions of the last step in the environment's unit.
@@ -70,7 +70,7 @@ class VectorEnv {
   std::vector<Rng> rngs_;
   std::vector<std::uint64_t> steps_;  // of the running episode, per lane
   std::vector<std::uint8_t> first_;
-  std::vector<std::size_t> kinds_;
+  std::vector<std::size_t> categories_;
   std::vector<std::uint8_t> chain_ended_;
   bool cut_unstable_ = false;
   std::vector<std::string> instability_;

@@ -83,8 +83,8 @@ Scalar sparse(ConstVectorRef achieved, ConstVectorRef desired, Scalar radius) {
   return (achieved - desired).squaredNorm() < radius * radius ? Scalar(0) : Scalar(-1);
 }
 
-// An episode's kind is its goal, where that is one of the four.
-std::vector<std::string> kinds(const RaceCarConfig& c) {
+// An episode's category is its goal, where that is one of the four.
+std::vector<std::string> categories(const RaceCarConfig& c) {
   if (c.goals != RaceCarGoals::four || c.goal_x || c.goal_y) return {};
   std::vector<std::string> names;
   for (const auto& [x, y] : kGoals) names.push_back(detail::concatenate("goal_", x, "_", y));
@@ -102,7 +102,7 @@ EnvSpec make_spec(const char* name, const RaceCarConfig& c) {
           .goal = {.dim = 2, .radius = Scalar(c.goal_radius), .ends_at_goal = true, .reward = &sparse},
           .max_steps = std::max(1, static_cast<int>(std::lround(c.time_limit / dt))),
           .can_fail = true,
-          .kinds = kinds(c),
+          .categories = categories(c),
           .script = &race_car_script,
           .dt = dt};
 }
@@ -142,8 +142,8 @@ class RaceCar final : public Env, public Drawable {
     goal_ = {c_.goal_x.value_or(drawn.x()), c_.goal_y.value_or(drawn.y())};
   }
 
-  std::size_t kind() const override {
-    for (std::size_t i = 0; i < spec_.kinds.size(); ++i)
+  std::size_t category() const override {
+    for (std::size_t i = 0; i < spec_.categories.size(); ++i)
       if (goal_ == Vector2d::Map(kGoals[i].data())) return i;
     return 0;
   }

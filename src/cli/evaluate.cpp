@@ -81,7 +81,7 @@ int evaluate(const EvaluateOptions& o) {
     const auto pair = [](const Interval& i) { return nlohmann::ordered_json{i.low, i.high}; };  // NaN: null
     nlohmann::ordered_json j = {{"experiment", name},      {"env", env.spec().name}, {"seed", o.seed},
                                 {"episodes", e.episodes},  {"success", e.success},   {"success_any", e.success_any},
-                                {"return", e.mean_return}, {"length", e.length},     {"kinds", to_json(e.kinds)}};
+                                {"return", e.mean_return}, {"length", e.length},     {"kinds", to_json(e.categories)}};
     j["interval"] = {{"success", pair(intervals.success)},
                      {"success_any", pair(intervals.success_any)},
                      {"return", pair(intervals.reward)},
@@ -101,7 +101,7 @@ int evaluate(const EvaluateOptions& o) {
         range(intervals.success_any, 4), e.mean_return, range(intervals.reward, 3), e.length,
         range(intervals.length, 1));
     if (step) fmt::print("  by the policy after {} environment steps of training\n", *step);
-    for (const Evaluation::Kind& k : e.kinds)
+    for (const Evaluation::Category& k : e.categories)
       fmt::print("  {:<22} {} episodes{}\n", k.name, k.episodes,
                  k.episodes > 0 ? fmt::format(": success {:.4f}", k.success) : "");
   }

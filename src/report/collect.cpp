@@ -58,7 +58,7 @@ void check_result(const FinishedRun& run) {
   check("success", e.success, 0, 1);
   check("success_any", e.success_any, 0, 1);
   check("length", e.length, 0, kMost);
-  for (const Evaluation::Kind& kind : e.kinds) {
+  for (const Evaluation::Category& kind : e.categories) {
     check(fmt::format("the number of episodes of {}", kind.name), kind.episodes, 0, kMost);
     if (!std::isnan(kind.success)) check(fmt::format("success of {}", kind.name), kind.success, 0, 1);
   }
@@ -180,7 +180,7 @@ void read_recorded(const std::filesystem::path& top, const std::function<bool(co
                  .success_any = seed.at("success_any"),
                  .mean_return = seed.at("return"),
                  .length = seed.at("length"),
-                 .kinds = kinds_of(seed)};
+                 .categories = categories_of(seed)};
       return run;
     };
     for (const ordered_json& setting : summary.at("settings"))

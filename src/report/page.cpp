@@ -153,7 +153,7 @@ void add_env_group(Page& page, const EnvGroup& env_group) {
                       single));
   }
   page.add(seeds_table(env_group));
-  page.add(kinds_table(env_group));
+  page.add(categories_table(env_group));
   page.add(settings_table(env_group));
   for (const Panel& panel : panels)
     if (panel.title.empty()) page.add(pooled_table(env_group, panel));

@@ -117,15 +117,15 @@ std::string seeds_table(const EnvGroup& env_group) {
       rows);
 }
 
-std::string kinds_table(const EnvGroup& env_group) {
+std::string categories_table(const EnvGroup& env_group) {
   std::string rows;
   for (const MethodRuns& m : env_group.method_runs) {
     const FinishedRun& first = *m.summary->runs.front();
-    for (const Evaluation::Kind& kind : first.result.final.kinds) {
+    for (const Evaluation::Category& kind : first.result.final.categories) {
       int seeds = 0, episodes = 0;
       double mean = 0, lowest = std::numeric_limits<double>::infinity();
       for (const FinishedRun* run : m.summary->runs)
-        for (const Evaluation::Kind& k : run->result.final.kinds) {
+        for (const Evaluation::Category& k : run->result.final.categories) {
           if (k.name != kind.name || k.episodes == 0) continue;
           ++seeds;
           episodes += k.episodes;
@@ -142,8 +142,8 @@ std::string kinds_table(const EnvGroup& env_group) {
   }
   if (rows.empty()) return "";
   return fmt::format(
-      "<details><summary>Success by kind of episode</summary><div class=table><table>\n<tr><th>experiment</th>"
-      "<th>setting</th><th>kind</th><th>seeds</th><th>episodes</th><th>success, mean over seeds</th>"
+      "<details><summary>Success by category of episode</summary><div class=table><table>\n<tr><th>experiment</th>"
+      "<th>setting</th><th>category</th><th>seeds</th><th>episodes</th><th>success, mean over seeds</th>"
       "<th>lowest seed</th></tr>\n{}</table></div></details>\n",
       rows);
 }

@@ -18,8 +18,8 @@ std::string escaped(std::string_view text);
 std::string final_table(const EnvGroup& env_group, bool single_seeds);
 /// The final evaluation of every seed.
 std::string seeds_table(const EnvGroup& env_group);
-/// Success by kind of episode (EnvSpec::kinds); nothing if no environment tells kinds apart.
-std::string kinds_table(const EnvGroup& env_group);
+/// Success by category of episode (EnvSpec::categories); nothing if no environment tells categories apart.
+std::string categories_table(const EnvGroup& env_group);
 /// Success rates of several tasks are on one scale and can be pooled; returns are not.
 std::string pooled_table(const EnvGroup& env_group, const Panel& panel);
 /// What the sources of the experiments claim, and what is expected here. Empty if no experiment names a source.

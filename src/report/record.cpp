@@ -38,7 +38,7 @@ ordered_json summary_json(const Summary& s) {
                      {"success_any", r.final.success_any},
                      {"return", r.final.mean_return},
                      {"length", r.final.length},
-                     {"kinds", to_json(r.final.kinds)},
+                     {"kinds", to_json(r.final.categories)},
                      {"episodes_evaluated", r.final.episodes},
                      {"steps", r.progress.step},
                      {"episodes", r.progress.episodes},

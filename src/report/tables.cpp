@@ -126,7 +126,7 @@ void renew_tables() {
 
 std::string page_table(const std::vector<std::string>& experiments) {
   std::string text =
-      "| experiment | what it is | seeds | env steps | IQM [95 % interval] | lowest seed | lowest seed by kind |\n"
+      "| experiment | what it is | seeds | env steps | IQM [95 % interval] | lowest seed | lowest seed by category |\n"
       "|---|---|---|---|---|---|---|\n";
   for (const std::string& name : experiments) {
     const std::filesystem::path file = results_directory() / name / "summary.json";
@@ -138,16 +138,16 @@ std::string page_table(const std::vector<std::string>& experiments) {
     for (const ordered_json& s : summary.at("settings")) {
       const std::string measure = s.at("measure"), variant = s.at("variant");
       double lowest = std::numeric_limits<double>::infinity();
-      std::vector<Evaluation::Kind> kinds;  // with the success of the lowest seed
+      std::vector<Evaluation::Category> kinds;  // with the success of the lowest seed
       for (const ordered_json& seed : s.at("seeds")) {
         lowest = std::min(lowest, seed.at(measure).get<double>());
-        const std::vector<Evaluation::Kind> of_seed = kinds_of(seed);
+        const std::vector<Evaluation::Category> of_seed = categories_of(seed);
         if (kinds.empty()) kinds = of_seed;
         for (std::size_t i = 0; i < std::min(kinds.size(), of_seed.size()); ++i)
           kinds[i].success = std::fmin(kinds[i].success, of_seed[i].success);
       }
       std::string by_kind;
-      for (const Evaluation::Kind& k : kinds)
+      for (const Evaluation::Category& k : kinds)
         by_kind += fmt::format("{}{} {}", by_kind.empty() ? "" : ", ", k.name,
                                std::isnan(k.success) ? "none" : fmt::format("{:.2f}", k.success));
       text += fmt::format("| [`{0}`]({0}.toml){1} | {2} | {3} | {4} | {5} | {6:.3f} | {7} |\n", name,

@@ -39,7 +39,7 @@ void CurveRecorder::write(const TrainProgress& p, const Evaluation& e, const Met
                                             {"return", e.mean_return, "eval/mean_reward"},
                                             {"length", e.length, "eval/mean_ep_length"}};
   std::deque<std::string> names;
-  for (const Evaluation::Kind& k : e.kinds)
+  for (const Evaluation::Category& k : e.categories)
     evaluation.push_back(
         {names.emplace_back("success_" + k.name), k.success, names.emplace_back("eval/success_rate_" + k.name)});
   if (e.unstable > 0)

@@ -12,15 +12,15 @@
 
 namespace goalpost {
 
-nlohmann::ordered_json to_json(const std::vector<Evaluation::Kind>& kinds) {
+nlohmann::ordered_json to_json(const std::vector<Evaluation::Category>& kinds) {
   nlohmann::ordered_json j = nlohmann::ordered_json::object();
-  for (const Evaluation::Kind& k : kinds)
+  for (const Evaluation::Category& k : kinds)
     j[k.name] = {{"episodes", k.episodes}, {"success", k.success}};  // NaN is written as null
   return j;
 }
 
-std::vector<Evaluation::Kind> kinds_of(const nlohmann::ordered_json& evaluation) {
-  std::vector<Evaluation::Kind> kinds;
+std::vector<Evaluation::Category> categories_of(const nlohmann::ordered_json& evaluation) {
+  std::vector<Evaluation::Category> kinds;
   if (!evaluation.contains("kinds")) return kinds;
   for (const auto& [name, kind] : evaluation.at("kinds").items())
     kinds.push_back({.name = name,
@@ -43,7 +43,7 @@ nlohmann::ordered_json to_json(const RunResult& r) {
             {"success_any", r.final.success_any},
             {"return", r.final.mean_return},
             {"length", r.final.length},
-            {"kinds", to_json(r.final.kinds)},
+            {"kinds", to_json(r.final.categories)},
             {"unstable", r.final.unstable}}},
           {"revision", r.revision},
           {"cpu", r.cpu},
@@ -71,7 +71,7 @@ std::optional<RunResult> read_result(const std::filesystem::path& directory) {
                .success_any = f.at("success_any"),
                .mean_return = f.at("return"),
                .length = f.at("length")};
-    r.final.kinds = kinds_of(f);
+    r.final.categories = categories_of(f);
     r.final.unstable = f.value("unstable", 0);
     r.revision = j.at("revision");
     r.cpu = j.at("cpu");

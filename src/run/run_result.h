@@ -30,9 +30,9 @@ nlohmann::ordered_json to_json(const RunResult& result);
 std::optional<RunResult> read_result(const std::filesystem::path& directory);
 
 /// {"goal_3_3": {"episodes": 100, "success": 1.0}, ...}
-nlohmann::ordered_json to_json(const std::vector<Evaluation::Kind>& kinds);
+nlohmann::ordered_json to_json(const std::vector<Evaluation::Category>& kinds);
 /// What an evaluation holds as "kinds"; none if it was written before there were any.
 /// @throws nlohmann::json::exception for what to_json does not write
-std::vector<Evaluation::Kind> kinds_of(const nlohmann::ordered_json& evaluation);
+std::vector<Evaluation::Category> categories_of(const nlohmann::ordered_json& evaluation);
 
 }  // namespace goalpost

@@ -29,7 +29,7 @@ Evaluation evaluate(Agent& agent, VectorEnv& env, int episodes, Rng rng, const s
   EpisodeSums sums(env.lanes());
   std::vector<Evaluation::Chain> running(lanes);
   Evaluation total;
-  for (const std::string& kind : env.spec().kinds) total.kinds.push_back({.name = kind});
+  for (const std::string& kind : env.spec().categories) total.categories.push_back({.name = kind});
   Matrix action(env.spec().action.dim, env.lanes());
   env.cut_unstable_episodes();
   env.reset(rng);
@@ -47,8 +47,8 @@ Evaluation evaluate(Agent& agent, VectorEnv& env, int episodes, Rng rng, const s
         sums.add(step, i);
       }
       if (!step.ended(i)) continue;
-      if (!total.kinds.empty()) {
-        Evaluation::Kind& kind = total.kinds[env.kinds()[i]];
+      if (!total.categories.empty()) {
+        Evaluation::Category& kind = total.categories[env.categories()[i]];
         kind.episodes += 1;
         kind.success += step.success[i];
       }
@@ -83,7 +83,7 @@ Evaluation evaluate(Agent& agent, VectorEnv& env, int episodes, Rng rng, const s
   total.success_any /= places;
   total.mean_return /= count;
   total.length /= count;
-  for (Evaluation::Kind& kind : total.kinds) kind.success /= static_cast<double>(kind.episodes);
+  for (Evaluation::Category& kind : total.categories) kind.success /= static_cast<double>(kind.episodes);
   return total;
 }
 

@@ -24,13 +24,13 @@ struct Evaluation {
   double success_any = 0;  ///< the same share with a success at any step
   double mean_return = 0;  ///< undiscounted
   double length = 0;       ///< mean number of steps
-  /// One of EnvSpec::kinds.
-  struct Kind {
+  /// One of EnvSpec::categories.
+  struct Category {
     std::string name;
     int episodes = 0;
     double success = 0;  ///< share of these episodes; NaN if there were none
   };
-  std::vector<Kind> kinds = {};
+  std::vector<Category> categories = {};
   /// Sums over each chain of episodes: what is independent of each other. Without chains of sub-tasks, an episode.
   struct Chain {
     double episodes = 0, success = 0, success_any = 0, reward = 0, length = 0;

@@ -189,11 +189,11 @@ TEST_F(Program, TellsTheKindsOfEpisodesApart) {
   EXPECT_EQ(curve.column("success_waypoint_2").size(), curve.rows());
   const std::optional<RunResult> result = read_result(here_ / "r");
   ASSERT_TRUE(result);
-  ASSERT_EQ(result->final.kinds.size(), 2u);
-  EXPECT_EQ(result->final.kinds[0].name, "waypoint_1");
-  EXPECT_EQ(result->final.kinds[0].episodes, 15);  // chains of at most two
-  EXPECT_EQ(result->final.kinds[0].episodes + result->final.kinds[1].episodes, result->final.episodes);
-  EXPECT_GT(result->final.kinds[0].episodes, 0);
+  ASSERT_EQ(result->final.categories.size(), 2u);
+  EXPECT_EQ(result->final.categories[0].name, "waypoint_1");
+  EXPECT_EQ(result->final.categories[0].episodes, 15);  // chains of at most two
+  EXPECT_EQ(result->final.categories[0].episodes + result->final.categories[1].episodes, result->final.episodes);
+  EXPECT_GT(result->final.categories[0].episodes, 0);
   const nlohmann::json j = nlohmann::json::parse(run("evaluate r --episodes 20 --json").out);
   EXPECT_GT(j.at("kinds").at("waypoint_1").at("episodes"), 0);
   EXPECT_THAT(run("evaluate r --episodes 20").out, HasSubstr("waypoint_1"));

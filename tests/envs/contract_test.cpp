@@ -238,10 +238,10 @@ TEST_P(Contract, AnEpisodesKindIsOneOfThoseNamedAndStays) {
   Rng rng(1);
   for (int e = 0; e < 5; ++e) {
     env->reset(rng);
-    const std::size_t kind = env->kind();
-    EXPECT_LT(kind, std::max<std::size_t>(env->spec().kinds.size(), 1));
+    const std::size_t kind = env->category();
+    EXPECT_LT(kind, std::max<std::size_t>(env->spec().categories.size(), 1));
     env->step(random_action(env->spec().action, rng));
-    EXPECT_EQ(env->kind(), kind);
+    EXPECT_EQ(env->category(), kind);
   }
 }
 

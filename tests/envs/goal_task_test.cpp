@@ -128,7 +128,7 @@ Matrix push(const ObsBatch& o) { return (3 * (o.desired - o.achieved) - 2 * o.ob
 TEST(GoalTaskChain, WalksOverWaypointsAndCountsEach) {
   const GoalTaskConfig c{.offset = {0.8, -0.4}, .reward = TaskReward::reach_bonus, .max_steps = 60, .waypoints = 4};
   VectorEnv env(with_goal_task(make_point_reach, c, Rng(1)), 1, Rng(2));
-  EXPECT_EQ(env.spec().kinds, (std::vector<std::string>{"waypoint_1", "waypoint_2", "waypoint_3", "waypoint_4"}));
+  EXPECT_EQ(env.spec().categories, (std::vector<std::string>{"waypoint_1", "waypoint_2", "waypoint_3", "waypoint_4"}));
   const Vector way = matrix({{0.8}, {-0.4}});
   std::vector<int> reached(4);
   for (int chain = 0; chain < 3; ++chain) {
@@ -142,7 +142,7 @@ TEST(GoalTaskChain, WalksOverWaypointsAndCountsEach) {
         const StepBatch& step = env.step(push(env.obs()));
         EXPECT_EQ(step.after.desired.col(0), goal) << "the goal changes before the episode has ended";
         EXPECT_EQ(step.terminated[0], step.success[0]);
-        EXPECT_EQ(env.kinds()[0], static_cast<std::size_t>(j));
+        EXPECT_EQ(env.categories()[0], static_cast<std::size_t>(j));
         ended = step.ended(0);
         if (!ended) continue;
         reached[static_cast<std::size_t>(j)] += step.success[0];

@@ -332,15 +332,15 @@ TEST(RaceCar, GoalsAreDrawnAsAskedFor) {
     const auto found = std::find(goals.begin(), goals.end(), goal(*four));
     ASSERT_NE(found, goals.end());
     ++counts[static_cast<std::size_t>(found - goals.begin())];
-    ASSERT_EQ(four->kind(), static_cast<std::size_t>(found - goals.begin()));
+    ASSERT_EQ(four->category(), static_cast<std::size_t>(found - goals.begin()));
   }
-  EXPECT_EQ(four->spec().kinds, (std::vector<std::string>{"goal_3_3", "goal_9_5", "goal_11_7", "goal_14.5_7.5"}));
+  EXPECT_EQ(four->spec().categories, (std::vector<std::string>{"goal_3_3", "goal_9_5", "goal_11_7", "goal_14.5_7.5"}));
   for (const int n : counts) EXPECT_NEAR(n, 100, 35);
 
   RaceCarConfig c = race_car_v1();
   c.goals = RaceCarGoals::centre_line;
   const std::unique_ptr<Env> line = make_v1(c);
-  EXPECT_TRUE(line->spec().kinds.empty());
+  EXPECT_TRUE(line->spec().categories.empty());
   double furthest = 0;
   for (int e = 0; e < 400; ++e) {
     line->reset(rng);

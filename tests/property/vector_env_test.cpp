@@ -58,7 +58,7 @@ class Planned final : public Env {
     out.achieved(0) = Scalar(steps_);
     out.desired(0) = anew_ ? Scalar(-2) : Scalar(-1);  // how the episode was begun
   }
-  std::size_t kind() const override { return episode_ % 2; }
+  std::size_t category() const override { return episode_ % 2; }
   void visit_state(StateVisitor& v) override {
     v.visit("episode", episode_);
     v.visit("steps", steps_);
@@ -172,7 +172,7 @@ RC_GTEST_PROP(VectorEnvProperty, CountsStepsEndsAndRestartsAsAModelDoes, ()) {
       RC_ASSERT(bool(step.success[at]) == (over && !plan.failed));
       RC_ASSERT(bool(step.failed[at]) == (over && plan.failed));
       RC_ASSERT(step.ended(at) == (over || m.steps == plans.max_steps));
-      RC_ASSERT(env->kinds()[at] == m.episode % 2);
+      RC_ASSERT(env->categories()[at] == m.episode % 2);
       if (!step.ended(at)) continue;
       ended[at].push_back(m.episode);
       m.begin(false);

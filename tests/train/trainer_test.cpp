@@ -582,12 +582,12 @@ TEST(Evaluate, CountsTheKindsOfEpisodesApart) {
   const GoalTaskConfig c{.offset = {0.08, 0}, .reward = TaskReward::reach_bonus, .max_steps = 3, .waypoints = 2};
   VectorEnv env(with_goal_task(make_point_reach, c, Rng(1)), 5, Rng(1));
   const Evaluation e = evaluate(agent, env, 21, Rng(5));
-  ASSERT_EQ(e.kinds.size(), 2u);
-  EXPECT_EQ(e.kinds[0].name, "waypoint_1");
-  EXPECT_EQ(e.kinds[0].episodes, 11);  // chains of two: 11 hold at least 21 episodes
-  EXPECT_EQ(e.kinds[1].episodes, 11);
-  EXPECT_EQ(e.kinds[0].success, 1);
-  EXPECT_EQ(e.kinds[1].success, 0);
+  ASSERT_EQ(e.categories.size(), 2u);
+  EXPECT_EQ(e.categories[0].name, "waypoint_1");
+  EXPECT_EQ(e.categories[0].episodes, 11);  // chains of two: 11 hold at least 21 episodes
+  EXPECT_EQ(e.categories[1].episodes, 11);
+  EXPECT_EQ(e.categories[0].success, 1);
+  EXPECT_EQ(e.categories[1].success, 0);
   EXPECT_EQ(e.success, 0.5);
 }
 
@@ -605,12 +605,12 @@ TEST(Evaluate, OfChainsDoesNotDependOnEpisodesOrEnvironments) {
       EXPECT_EQ(a.success, 0.4);  // of five 1 m of a 2 m corridor
       EXPECT_EQ(b.episodes, 3 * chains);
       EXPECT_EQ(b.success, 0.4);  // the third is missed, and the chain is broken: the last two are never tried
-      ASSERT_EQ(a.kinds.size(), 5u);
-      ASSERT_EQ(b.kinds.size(), 5u);
+      ASSERT_EQ(a.categories.size(), 5u);
+      ASSERT_EQ(b.categories.size(), 5u);
       for (std::size_t i = 0; i < 5; ++i) {
-        EXPECT_EQ(a.kinds[i].episodes, chains);
-        EXPECT_EQ(a.kinds[i].success, i < 2 ? 1 : 0);
-        EXPECT_EQ(b.kinds[i].episodes, i < 3 ? chains : 0);
+        EXPECT_EQ(a.categories[i].episodes, chains);
+        EXPECT_EQ(a.categories[i].success, i < 2 ? 1 : 0);
+        EXPECT_EQ(b.categories[i].episodes, i < 3 ? chains : 0);
       }
     }
 }
