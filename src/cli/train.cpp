@@ -85,7 +85,7 @@ RunOptions run_options(bool quiet) {
 }
 
 struct TrainOptions {
-  std::string what, env, seed, steps, threads, film_every, out, resumed;
+  std::string what, env, seed, steps, threads, video_every, out, resumed;
   std::vector<std::string> set;
   int jobs = 0;
   bool her = false, no_her = false, any_build = false, quiet = false;
@@ -218,8 +218,8 @@ void add_train_command(CLI::App& app, int& status) {
       ->transform(integer(0, 1024));
   train_command->add_option("--steps", o->steps, "transitions; short for --set train.total_steps=N");
   train_command->add_option("--threads", o->threads, "for environments and updates; short for --set train.threads=T");
-  train_command->add_option("--video-every,--film-every", o->film_every,
-                            "transitions between two videos of an episode; short for --set train.film_every=N");
+  train_command->add_option("--video-every,--film-every", o->video_every,
+                            "transitions between two videos of an episode; short for --set train.video_every=N");
   train_command
       ->add_option(
           "--out", o->out,
@@ -237,7 +237,7 @@ void add_train_command(CLI::App& app, int& status) {
     outlive_readers();
     if (!o->steps.empty()) o->set.push_back("train.total_steps=" + o->steps);
     if (!o->threads.empty()) o->set.push_back("train.threads=" + o->threads);
-    if (!o->film_every.empty()) o->set.push_back("train.film_every=" + o->film_every);
+    if (!o->video_every.empty()) o->set.push_back("train.video_every=" + o->video_every);
     status = o->resumed.empty() ? train(*o) : resume(*o);
   });
 }

@@ -29,9 +29,9 @@ RunParts::RunParts(Experiment& e, const RunOptions& run_options)
       run{.agent = *agent, .env = env, .eval_env = eval_env, .rng = rng.stream("run"), .stop = options.stop} {
   set_compute_threads(e.train.threads);
   set_precision(e.train.precision);
-  if (e.train.film_every > 0)
+  if (e.train.video_every > 0)
     videos =
-        std::make_unique<VideoCallback>(make_eval_env, *agent, e.train.film_every, rng.stream("film"), options.stop);
+        std::make_unique<VideoCallback>(make_eval_env, *agent, e.train.video_every, rng.stream("film"), options.stop);
 }
 
 void RunParts::record_in(const std::filesystem::path& directory) {

@@ -25,7 +25,7 @@ VideoCallback::VideoCallback(const EnvFactory& make_env, Agent& agent, std::int6
       env_(make_env, 1, rng),
       recorder_(env_.spec(), {}, 1) {
   if (const std::string problem = drawing_problem(env_.lane(0)); !problem.empty())
-    throw UsageError(fmt::format("train.film_every = {}, but {}; expected 0", every, problem));
+    throw UsageError(fmt::format("train.video_every = {}, but {}; expected 0", every, problem));
 }
 
 void VideoCallback::record_in(const std::filesystem::path& run_directory, std::int64_t begin) {

@@ -1,4 +1,4 @@
-// Renders an evaluation episode every train.film_every transitions: films/step_<n>.mp4.
+// Renders an evaluation episode every train.video_every transitions: videos/step_<n>.mp4.
 #pragma once
 
 #include <cstdint>

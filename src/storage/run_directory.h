@@ -8,7 +8,7 @@
 //   events.out.tfevents.*   the same for TensorBoard
 //   policy.h5     the latest policy, saved at evaluations, checkpoints and every exit; needs no other file
 //   episodes.h5   recorded episodes, with train.record; during the run in part files in episodes/
-//   films/        step_<n>.mp4: an evaluation episode of the policy after n transitions, with train.film_every
+//   videos/        step_<n>.mp4: an evaluation episode of the policy after n transitions, with train.video_every
 //   checkpoint.h5 everything that the rest of the run depends on; checkpoint_<step>.h5 are older ones
 //   result.json   written at the end: why training ended, and the final evaluation
 //   result_<n>.json   the result after n transitions of a finished run that was continued
@@ -24,7 +24,7 @@ inline constexpr char kEvalCurve[] = "eval.csv";
 inline constexpr char kPolicyFile[] = "policy.h5";
 inline constexpr char kEpisodeFile[] = "episodes.h5";
 inline constexpr char kEpisodeParts[] = "episodes";  ///< a directory
-inline constexpr char kVideos[] = "films";           ///< a directory
+inline constexpr char kVideos[] = "videos";           ///< a directory
 inline constexpr char kCheckpointFile[] = "checkpoint.h5";
 inline constexpr char kOlderCheckpoint[] = "checkpoint_";  ///< and step and ".h5"
 inline constexpr char kResultFile[] = "result.json";

@@ -39,7 +39,7 @@ struct TrainConfig {
   RecordMode record = RecordMode::none;
   bool record_compressed = false;
   bool histograms = false;
-  std::int64_t film_every = 0;
+  std::int64_t video_every = 0;
 };
 constexpr auto fields(const TrainConfig*) {
   return std::tuple{
@@ -109,10 +109,11 @@ constexpr auto fields(const TrainConfig*) {
             "sub-goals")
           .without_effect()
           .changeable_on_resume(),
-      field("film_every", &TrainConfig::film_every,
-            "transitions between two videos of an evaluation episode, films/step_<n>.mp4, made after the next "
+      field("video_every", &TrainConfig::video_every,
+            "transitions between two videos of an evaluation episode, videos/step_<n>.mp4, made after the next "
             "evaluation; 0: none. Results do not depend on it",
             0, 1e15)
+          .formerly("film_every")
           .without_effect()
           .changeable_on_resume(),
   };

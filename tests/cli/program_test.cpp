@@ -909,7 +909,7 @@ TEST_F(Program, RecordsFurtherVideosWhenItIsResumed) {
       "--set train.eval_episodes=2 --set train.final_eval_episodes=2 --set train.updates_per_step=0 --quiet ";
   const auto videos = [&] {
     std::vector<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator(here_ / "r/films"))
+    for (const auto& entry : std::filesystem::directory_iterator(here_ / "r/videos"))
       names.push_back(entry.path().filename());
     std::sort(names.begin(), names.end());
     return names;
@@ -917,7 +917,7 @@ TEST_F(Program, RecordsFurtherVideosWhenItIsResumed) {
   const Outcome o = run(training + "--steps 300 --video-every 200 --out r");
   ASSERT_EQ(o.status, 0) << o.err;
   EXPECT_THAT(videos(), testing::ElementsAre("step_0.mp4", "step_200.mp4"));
-  std::filesystem::remove(here_ / "r/films/step_0.mp4");
+  std::filesystem::remove(here_ / "r/videos/step_0.mp4");
   ASSERT_EQ(run("train --quiet --resume r --set train.total_steps=500").status, 0);
   EXPECT_THAT(videos(), testing::ElementsAre("step_200.mp4", "step_400.mp4"));
 }
@@ -928,7 +928,7 @@ TEST_F(Program, SaysWhichLibraryRenderingNeeds) {
       "rendering needs the graphics library libNowhere.so, which cannot be loaded; on Debian "
       "`apt-get install libosmesa6` installs it";
   expect_refusal("render BitFlip-v0 --random --out a.mp4", sentence);
-  expect_refusal("train bit_flip_her --film-every 1000", sentence);
+  expect_refusal("train bit_flip_her --video-every 1000", sentence);
   EXPECT_EQ(run("rollout BitFlip-v0 --random --out steps.csv").status, 0);
   ASSERT_EQ(::unsetenv("GOALPOST_OSMESA"), 0);
   ASSERT_EQ(::setenv("GOALPOST_GRAPHICS", "vulkan", 1), 0);

@@ -187,7 +187,7 @@ TEST(VideoRecorder, RefusesAnEnvironmentThatIsNotDrawable) {
 
   const std::unique_ptr<Agent> agent = make_random_policy(env.spec(), Rng(5));
   const std::string problem = message_of<UsageError>([&] { VideoCallback(undrawn, *agent, 100, Rng(5), {}); });
-  EXPECT_EQ(problem, "train.film_every = 100, but " + std::string(sentence) + "; expected 0");
+  EXPECT_EQ(problem, "train.video_every = 100, but " + std::string(sentence) + "; expected 0");
 }
 
 TEST(ActionSource, HasTheSubgoalsOfAnAgentThatSetsThem) {
@@ -218,13 +218,13 @@ class TrainingWithVideos : public testing::TestWithParam<Case> {};
 
 TEST_P(TrainingWithVideos, HasTheBitsOfTrainingWithoutVideos) {
   const TemporaryDirectory here;
-  const auto train = [&](const char* directory, int film_every) {
+  const auto train = [&](const char* directory, int video_every) {
     TomlValues values = load_experiment(GetParam().experiment);
     for (const std::string& s : GetParam().set) values.set(s);
     for (const char* s : {"train.eval_every=100", "train.eval_episodes=3", "train.final_eval_episodes=3",
                           "train.total_steps=400", "train.stop_success=0"})
       values.set(s);
-    values.set("train.film_every=" + std::to_string(film_every));
+    values.set("train.video_every=" + std::to_string(video_every));
     Experiment e = make_experiment(values);
     ASSERT_TRUE(train_in_directory(e, here / directory));
   };
@@ -237,14 +237,14 @@ TEST_P(TrainingWithVideos, HasTheBitsOfTrainingWithoutVideos) {
     EXPECT_EQ(a.column(name), b.column(name)) << name;
   }
   EXPECT_TRUE(content(here / "without/policy.h5") == content(here / "with/policy.h5"));
-  EXPECT_FALSE(std::filesystem::exists(here / "without/films"));
+  EXPECT_FALSE(std::filesystem::exists(here / "without/videos"));
   int videos = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(here / "with/films")) {
+  for (const auto& entry : std::filesystem::directory_iterator(here / "with/videos")) {
     EXPECT_GT(read_video(entry.path()).frames, 2) << entry.path();
     ++videos;
   }
   EXPECT_EQ(videos, 3);
-  EXPECT_TRUE(std::filesystem::exists(here / "with/films/step_0.mp4"));
+  EXPECT_TRUE(std::filesystem::exists(here / "with/videos/step_0.mp4"));
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -142,7 +142,7 @@ TEST(Report, PoolsSeedsWhateverChangesNoResult) {
   const std::vector<std::string> sets = {
       "train.record=all",         "train.record_compressed=true",  "train.checkpoint_every=320",
       "train.checkpoints_kept=9", "train.checkpoint_replay=false", "train.threads=2",
-      "train.film_every=9",       "train.histograms=true",         "label=mine",
+      "train.video_every=9",       "train.histograms=true",         "label=mine",
       "description=mine"};
   for (std::size_t i = 0; i < sets.size(); ++i)
     make_run(here / std::to_string(i), {"env.bits=9", sets[i]}, static_cast<int>(i), 1);

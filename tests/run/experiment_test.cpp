@@ -416,7 +416,7 @@ TEST(Experiment, HasTheSameIdentityWhateverChangesNoResult) {
   EXPECT_EQ(identity.size(), 16u);
   for (const char* set :
        {"train.threads=3", "train.record=all", "train.record_compressed=true", "train.checkpoint_every=320",
-        "train.checkpoints_kept=7", "train.checkpoint_replay=false", "train.histograms=true", "train.film_every=5",
+        "train.checkpoints_kept=7", "train.checkpoint_replay=false", "train.histograms=true", "train.video_every=5",
         "name=other", "label=other", "description=other", "source.claim=other", "source.expected_success=0.5"})
     EXPECT_EQ(with("bit_flip_her", {set}).identity(), identity) << set;
   for (const char* set :
