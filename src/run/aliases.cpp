@@ -82,14 +82,15 @@ std::map<std::string, std::vector<std::string>> names_for(const std::string& alg
 }
 
 // Stable-Baselines3 counts gradient steps after a step of all environments, and -1 means as many as there are.
-double updates_per_step(const TomlValues& values, const TomlValues::Value& steps) {
+double updates_per_step(const TomlValues& values, const TomlValues& whole, const TomlValues::Value& steps) {
   const std::int64_t* n = std::get_if<std::int64_t>(&steps.value);
   if (n == nullptr || *n < -1)
     throw UsageError(
         fmt::format("gradient_steps = {}; expected an integer, at least -1 ({})", show(steps), steps.origin));
   if (*n == -1) return 1;
-  const TomlValues::Value* lanes = values.find("train.num_envs");
-  const std::int64_t* envs = lanes == nullptr ? nullptr : std::get_if<std::int64_t>(&lanes->value);
+  const TomlValues::Value* own = values.find("train.num_envs");
+  const TomlValues::Value* num_envs = own != nullptr ? own : whole.find("train.num_envs");
+  const std::int64_t* envs = num_envs == nullptr ? nullptr : std::get_if<std::int64_t>(&num_envs->value);
   return static_cast<double>(*n) / static_cast<double>(envs == nullptr || *envs < 1 ? 1 : *envs);
 }
 
@@ -108,8 +109,8 @@ std::vector<std::string> resolve_former_names(TomlValues& values, const TomlValu
   return notes;
 }
 
-std::vector<std::string> resolve_aliases(TomlValues& values) {
-  const std::string algorithm = algorithm_of(values);
+std::vector<std::string> resolve_aliases(TomlValues& values, const TomlValues& whole) {
+  const std::string algorithm = algorithm_of(whole);
   const std::set<std::string> own_settings = algorithm.empty() ? std::set<std::string>() : settings_of(algorithm);
   const auto names = names_for(algorithm);
   std::vector<std::string> notes;
@@ -128,7 +129,7 @@ std::vector<std::string> resolve_aliases(TomlValues& values) {
     const TomlValues::Value value = *values.find(path);
     values.erase(path);
     const bool steps = name == "gradient_steps";
-    const double updates = steps ? updates_per_step(values, value) : 0;
+    const double updates = steps ? updates_per_step(values, whole, value) : 0;
     for (const std::string& own : found->second) {
       const TomlValues::Value* there = values.find(own);
       if (there != nullptr && is_set_by_hand(*there) == is_set_by_hand(value))

@@ -17,7 +17,8 @@ std::vector<std::string> resolve_former_names(TomlValues& values, const TomlValu
 /// Replaces other libraries' names by goalpost's: n_envs, num_envs, total_timesteps, learning_starts, buffer_size,
 /// batch_size, gradient_steps, tau, gamma, learning_rate; each at the top level, or below train, agent or the
 /// algorithm. Returns a sentence for each, "learning_rate = 0.001 sets agent.sac.pi_adam.lr, ...".
+/// @param whole as above; gradient_steps depends on its number of environments
 /// @throws UsageError if a setting is given under both names
-std::vector<std::string> resolve_aliases(TomlValues& values);
+std::vector<std::string> resolve_aliases(TomlValues& values, const TomlValues& whole);
 
 }  // namespace goalpost

@@ -325,10 +325,12 @@ std::filesystem::path file_of(const std::string& name_or_file) {
   return experiment_directory() / (name_or_file + ".toml");
 }
 
-// In a file that a run has written former names need no note.
-void rename(TomlValues& values, const TomlValues& whole) {
+// Replaces former and other names, with notes, except on former names in a file that a run has written.
+// @param whole the values that name the environment and the algorithm
+void resolve(TomlValues& values, const TomlValues& whole) {
   const std::vector<std::string> notes = resolve_former_names(values, whole);
   if (values.find("build.revision") == nullptr) tell(notes);
+  tell(resolve_aliases(values, whole));
 }
 
 // @param extending the files that lead here
@@ -340,7 +342,7 @@ TomlValues load_extended(const std::filesystem::path& file, std::vector<std::fil
   TomlValues values = TomlValues::from_file(file);
   const TomlValues::Value* extends = values.find("extends");
   if (extends == nullptr) {
-    rename(values, values);
+    resolve(values, values);
     return values;
   }
   const std::string* base = std::get_if<std::string>(&extends->value);
@@ -364,27 +366,22 @@ TomlValues load_extended(const std::filesystem::path& file, std::vector<std::fil
   };
   TomlValues whole = all;
   put_over_base(whole);
-  rename(values, whole);
+  resolve(values, whole);  // before it meets the base, which has the present names
   put_over_base(all);
   return all;
-}
-
-void resolve(TomlValues& values) {
-  tell(resolve_former_names(values, values));
-  tell(resolve_aliases(values));
 }
 
 }  // namespace
 
 TomlValues load_experiment(const std::string& name_or_file) {
   TomlValues values = load_extended(file_of(name_or_file), {});
-  resolve(values);
+  resolve(values, values);  // names in a base whose algorithm only the extending file says
   return values;
 }
 
 void set_all(TomlValues& values, const std::vector<std::string>& set) {
   for (const std::string& s : set) values.set(s);
-  resolve(values);
+  resolve(values, values);
 }
 
 }  // namespace goalpost
