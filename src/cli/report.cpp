@@ -1,19 +1,25 @@
-// goalpost report: summarizes finished runs over their seeds, as a table and as a page.
+// goalpost report: summarizes runs over their seeds, as a table and as a page.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/pdf_options.h"
+#include "core/check.h"
 #include "core/data_path.h"
+#include "report/baseline.h"
 #include "report/collect.h"
-#include "report/finished_run.h"
 #include "report/group.h"
+#include "report/learning_speed.h"
+#include "report/measured_run.h"
 #include "report/page.h"
 #include "report/record.h"
 #include "report/tables.h"
@@ -21,49 +27,79 @@
 namespace goalpost {
 namespace {
 
-int report(const std::vector<std::string>& directories, const std::string& out, bool recorded) {
-  if (recorded) writable_source_directory();
+struct ReportOptions {
+  std::vector<std::string> directories;
+  std::string out, baseline;
+  std::optional<double> threshold;
+  bool recorded = false;
+  PdfOptions pdf;
+};
+
+int report(const ReportOptions& o) {
+  if (o.recorded) writable_source_directory();
+  const PageOptions page{.threshold = o.threshold, .baseline = o.baseline, .pdf = o.pdf.format()};
+  std::vector<std::filesystem::path> directories(o.directories.begin(), o.directories.end());
+  if (std::filesystem::is_directory(o.baseline)) directories.push_back(o.baseline);
   std::vector<std::string> unreadable;
-  const std::vector<FinishedRun> runs = find_runs({directories.begin(), directories.end()}, &unreadable);
+  std::vector<MeasuredRun> unfinished;
+  const std::vector<MeasuredRun> runs = find_runs(directories, &unreadable, &unfinished);
   for (const std::string& sentence : unreadable) fmt::print(stderr, "goalpost: {}; left out\n", sentence);
-  if (runs.empty()) return 1;
-  const std::vector<Summary> summaries = summarize(runs);
-  fmt::print("{}", summary_table(summaries));
-  if (recorded) {
+  if (runs.empty() && unfinished.empty()) return 1;
+  if (runs.empty() && o.recorded)
+    throw UsageError("report --record: there are only unfinished runs; expected finished ones");
+  std::vector<Summary> summaries = summarize(runs);
+  check_threshold(summaries, o.threshold);
+  const std::vector<const Summary*> baseline =
+      o.baseline.empty() ? std::vector<const Summary*>() : baseline_of(summaries, o.baseline);
+  if (!summaries.empty()) {
+    fmt::print("{}", summary_table(summaries));
+    fmt::print("\n{}", learning_table(summaries, o.threshold));
+  }
+  if (!o.baseline.empty()) fmt::print("\n{}", baseline_table(compare_with_baseline(summaries, baseline), o.baseline));
+  if (!unfinished.empty()) fmt::print("{}unfinished, in no table:\n", summaries.empty() ? "" : "\n");
+  for (const MeasuredRun& run : unfinished) fmt::print("{}: {}\n", run.directory.string(), state_text(run));
+  const bool met =
+      std::all_of(summaries.begin(), summaries.end(), [](const Summary& s) { return s.meets_expectation; });
+  if (o.recorded) {
     const bool all_recorded =
-        std::all_of(runs.begin(), runs.end(), [](const FinishedRun& run) { return run.recorded; });
+        std::all_of(runs.begin(), runs.end(), [](const MeasuredRun& run) { return run.recorded; });
     if (!all_recorded) record(summaries);  // otherwise only the documents' tables are made anew
     renew_tables();
     fmt::print("{} {}\n", all_recorded ? "tables renewed from" : "recorded in", results_directory().string());
   }
-  if (!out.empty()) fmt::print("page: {}\n", write_report_page(summaries, out).string());
-  const bool met =
-      std::all_of(summaries.begin(), summaries.end(), [](const Summary& s) { return s.meets_expectation; });
+  if (!o.out.empty()) {
+    const std::vector<Summary> of_unfinished = summarize(unfinished);
+    summaries.insert(summaries.end(), of_unfinished.begin(), of_unfinished.end());
+    fmt::print("page: {}\n", write_report_page(summaries, o.out, page).string());
+  }
   return met && unreadable.empty() ? 0 : 1;
 }
-
-struct ReportOptions {
-  std::vector<std::string> directories;
-  std::string out;
-  bool recorded = false;
-};
 
 }  // namespace
 
 void add_report_command(CLI::App& app, int& status) {
-  CLI::App* report_command = app.add_subcommand("report", "summarize finished runs over their seeds");
+  CLI::App* report_command = app.add_subcommand("report", "summarize runs over their seeds");
   const auto o = std::make_shared<ReportOptions>();
   report_command->add_option("runs", o->directories, "run directories or recorded results, or directories above them")
       ->required();
-  report_command->add_option("--out", o->out,
-                             "directory: also write a page with curves and comparisons, index.html, in place of an "
-                             "earlier page");
+  CLI::Option* out =
+      report_command->add_option("--out", o->out,
+                                 "directory: also write a page with curves and comparisons, index.html, in place of an "
+                                 "earlier page");
+  report_command->add_option("--baseline", o->baseline,
+                             "directory of runs, or source revision: compare all other settings with these runs");
+  report_command
+      ->add_option("--threshold", o->threshold,
+                   "count the environment steps until an evaluation reaches this success or return; default: "
+                   "success 0.9, or the return that the experiment expects")
+      ->transform(number());
+  o->pdf.add_to(*report_command)->needs(out);
   report_command->add_flag("--record", o->recorded,
                            "also write src/experiments/results and the documents' tables; of recorded results: the "
                            "tables only");
   report_command->callback([o, &status] {
     expect_directory(o->out);
-    status = report(o->directories, o->out, o->recorded);
+    status = report(*o);
   });
 }
 

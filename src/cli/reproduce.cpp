@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <iterator>
+#include <set>
 #include <string_view>
 
 #include "cli/interrupt.h"
@@ -53,15 +55,19 @@ void check_set(const FigureConfig& figure, const ReproduceOptions& o) {
 }
 
 std::vector<Task> make_tasks(const FigureConfig& figure, const ReproduceOptions& o, const std::filesystem::path& out) {
-  std::vector<int> values = !o.values.empty() ? o.values : o.quick ? figure.quick_values : figure.values;
-  std::sort(values.rbegin(), values.rend());  // the longest first, so that no long run is left for the end
+  std::vector<std::string> values = !o.values.empty() ? o.values : o.quick ? figure.quick_values : figure.values;
+  // The longest first, so that no long run is left for the end: larger numbers are taken to be.
+  std::stable_sort(values.begin(), values.end(), [](const std::string& a, const std::string& b) {
+    return std::atof(a.c_str()) > std::atof(b.c_str());
+  });
   if (figure.key.empty()) {
     if (!o.values.empty())
       throw UsageError(fmt::format("--values: {} compares experiments and has no setting to vary", o.figure));
-    values = {0};
+    values = {""};
   }
   std::vector<Task> tasks;
-  for (const int value : values) {
+  std::set<std::string> configs;
+  for (const std::string& value : values) {
     for (const std::string& experiment : figure.experiments) {
       std::string setting;
       std::vector<std::string> set;
@@ -71,8 +77,12 @@ std::vector<Task> make_tasks(const FigureConfig& figure, const ReproduceOptions&
       TomlValues all = load_experiment(experiment);
       set_all(all, set);
       const std::string config = make_experiment(all).to_toml();  // throws before any work if a setting is wrong
+      if (!configs.insert(config).second)
+        throw UsageError(fmt::format("{}: the value {} is among others that are the same; expected each once",
+                                     figure.key.empty() ? experiment : figure.key, value));
       for (int seed = 1; seed <= (o.seeds > 0 ? o.seeds : figure.seeds); ++seed)
-        tasks.push_back({experiment, setting, seed, out / experiment / setting / fmt::format("seed_{}", seed), config});
+        tasks.push_back(
+            {experiment, setting, seed, out / experiment / folder(setting) / fmt::format("seed_{}", seed), config});
     }
   }
   return tasks;
@@ -80,11 +90,11 @@ std::vector<Task> make_tasks(const FigureConfig& figure, const ReproduceOptions&
 
 // The finished runs below a directory, of this call or earlier ones, that differ from a task in seed and place on the
 // axis only. For what cannot be read a sentence is printed and added to `unreadable`.
-std::vector<FinishedRun> runs_to_draw(const std::filesystem::path& out, const FigureConfig& figure,
+std::vector<MeasuredRun> runs_to_draw(const std::filesystem::path& out, const FigureConfig& figure,
                                       const std::vector<Task>& tasks, std::vector<std::string>& unreadable) {
-  std::vector<FinishedRun> runs = find_runs({out}, &unreadable);
+  std::vector<MeasuredRun> runs = find_runs({out}, &unreadable);
   for (const std::string& sentence : unreadable) fmt::print(stderr, "{}; left out\n", sentence);
-  std::erase_if(runs, [&](const FinishedRun& run) {
+  std::erase_if(runs, [&](const MeasuredRun& run) {
     std::string problem = "it is of no experiment of this figure";
     for (const Task& task : tasks) {
       if (task.experiment != run.experiment.name) continue;
@@ -130,7 +140,7 @@ int reproduce(const ReproduceOptions& o) {
   if (failed == static_cast<int>(tasks.size())) return 1;
 
   std::vector<std::string> unreadable;
-  const std::vector<FinishedRun> runs = runs_to_draw(out, figure, tasks, unreadable);
+  const std::vector<MeasuredRun> runs = runs_to_draw(out, figure, tasks, unreadable);
   if (runs.empty()) return 1;
   const std::vector<Summary> summaries = summarize(runs);
   const std::vector<MeasuredFigure> figures = figure.measures.empty()
@@ -141,18 +151,18 @@ int reproduce(const ReproduceOptions& o) {
     write_file_atomically(out / (f.plot.name + ".csv"), f.csv);
     plots.push_back(f.plot);
   }
-  const bool drawn = draw(plots, out, "figure");
+  const bool drawn = draw(plots, out, "figure", o.pdf);
 
   fmt::print("{}\n", summary_table(summaries));
-  fmt::print("The paper: {}\n", figure.claim);
-  for (std::size_t i = 0; i < figure.experiments.size() && !figure.key.empty(); ++i)
+  if (!figure.claim.empty()) fmt::print("The paper: {}\n", figure.claim);
+  for (std::size_t i = 0; i < figures[0].solved.size(); ++i)
     fmt::print("{:<24} largest {} solved (success >= 0.99): {} here{}\n", figures[0].labels[i], figure.key,
                figures[0].solved[i] ? fmt::format("{}", *figures[0].solved[i]) : "not measured",
                i < figure.paper_limit.size() ? fmt::format(", {} in the paper", figure.paper_limit[i]) : "");
   for (const Plot& plot : plots) {
     const std::string file = (out / plot.name).string();
     if (drawn)
-      fmt::print("figure: {0}.svg, data: {0}.csv\n", file);
+      fmt::print("figure: {0}.svg{1}, data: {0}.csv\n", file, o.pdf ? fmt::format(", {}.pdf", file) : "");
     else
       fmt::print("data: {}.csv (gnuplot could not draw them, see {})\n", file, (out / "figure.log").string());
   }

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "report/plot.h"
 
 namespace goalpost {
 
@@ -12,10 +15,11 @@ struct ReproduceOptions {
   int seeds = 0;  ///< 0: as the figure says
   int jobs = 0;   ///< processes side by side; 0: one per processor that may be used
   bool quick = false;
-  std::vector<std::string> set;  ///< assignments put over every experiment
-  std::vector<int> values;       ///< instead of the figure's
-  std::filesystem::path out;     ///< empty: runs/reproduce/<figure>, or <figure>-quick
-  bool record = false;           ///< also into src/experiments/results
+  std::vector<std::string> set;     ///< assignments put over every experiment
+  std::vector<std::string> values;  ///< instead of the figure's
+  std::filesystem::path out;        ///< empty: runs/reproduce/<figure>, or <figure>-quick
+  bool record = false;              ///< also into src/experiments/results
+  std::optional<PdfFormat> pdf;     ///< if given, the figures are also drawn as PDF
 };
 
 /// Trains what is missing (finished runs of an earlier call are kept), then draws the figure from all finished runs of

@@ -1,11 +1,15 @@
 // goalpost reproduce: the options of reproduce() in cli/reproduce.h.
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
+#include "cli/pdf_options.h"
 #include "cli/reproduce.h"
+#include "report/group.h"
 
 namespace goalpost {
 
@@ -17,16 +21,23 @@ void add_reproduce_command(CLI::App& app, int& status) {
       ->transform(integer(0, 1000));
   reproduce_command->add_option("--jobs", o->jobs, "runs side by side; 0: one per processor that may be used")
       ->transform(integer(0, 1024));
-  reproduce_command->add_option("--values", o->values, "of the x axis, instead of the figure's, e.g. 10,20")
-      ->delimiter(',')
-      ->transform(integer(1, kMostCount));
+  const auto values = std::make_shared<std::vector<std::string>>();
+  reproduce_command
+      ->add_option("--values", *values,
+                   "of the x axis, instead of the figure's, e.g. 10,20 or 1e-3,3e-4 or [64,64],[256,256]")
+      ->allow_extra_args(false);
   reproduce_command->add_option("--out", o->out,
                                 "directory; finished runs in it are kept. Default: runs/reproduce/<figure>");
   reproduce_command->add_flag("--quick", o->quick, "a subset, in minutes");
   reproduce_command->add_option("--set", o->set, "put key=value over every experiment")->allow_extra_args(false);
   reproduce_command->add_flag("--record", o->record, "also write src/experiments/results and the README's table");
-  reproduce_command->callback([o, &status] {
+  const auto pdf = std::make_shared<PdfOptions>();
+  pdf->add_to(*reproduce_command);
+  reproduce_command->callback([o, pdf, values, &status] {
     expect_directory(o->out.string());
+    o->pdf = pdf->format();
+    for (const std::string& list : *values)
+      for (const std::string& value : split_list(list)) o->values.push_back(value);
     catch_interrupts();
     outlive_readers();
     status = reproduce(*o);

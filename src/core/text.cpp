@@ -30,6 +30,16 @@ std::string format_count(double count) {
   return printed("%.*f%s", digits(), count, kPrefixes[i]);
 }
 
+std::string format_thousands(double count) {
+  const std::string digits = printed("%.0f", count);
+  std::string result;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0 && digits[i - 1] != '-') result += ',';
+    result += digits[i];
+  }
+  return result;
+}
+
 std::string format_duration(double seconds) {
   if (!(seconds >= 0) || seconds > 1e9) return "?";
   const int s = static_cast<int>(seconds);

@@ -8,6 +8,8 @@ namespace goalpost {
 
 /// 999, 5.03k, 42.0k, 420k, 1.00M: three digits from 1000 on.
 std::string format_count(double count);
+/// 1,800,000: a whole number with commas between its thousands.
+std::string format_thousands(double count);
 /// 01:23 or 1:02:03; "?" for what is not known (negative or not finite).
 std::string format_duration(double seconds);
 

@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/text.h"
 #include "report/figure_config.h"
 #include "report/group.h"
 #include "run/build_info.h"
@@ -36,14 +37,14 @@ using nlohmann::ordered_json;
 
 // Calls f with the runs of each key.
 template <class Key, class F>
-void for_groups(std::vector<FinishedRun>& runs, Key key, F f) {
-  std::map<decltype(key(runs.front())), std::vector<FinishedRun*>> groups;
-  for (FinishedRun& run : runs) groups[key(run)].push_back(&run);
+void for_groups(std::vector<MeasuredRun>& runs, Key key, F f) {
+  std::map<decltype(key(runs.front())), std::vector<MeasuredRun*>> groups;
+  for (MeasuredRun& run : runs) groups[key(run)].push_back(&run);
   for (const auto& [ignored, members] : groups) f(members);
 }
 
 // @throws std::runtime_error for a number that no run has
-void check_result(const FinishedRun& run) {
+void check_result(const MeasuredRun& run) {
   constexpr double kMost = std::numeric_limits<double>::max();
   const char* file = run.recorded ? "summary.json" : kResultFile;
   const auto check = [&](const std::string& name, double value, double low, double high) {
@@ -69,15 +70,27 @@ void check_result(const FinishedRun& run) {
 }
 
 // @throws std::runtime_error if the evaluations of a run, or what training has measured, cannot be drawn
-void check_curve(const FinishedRun& run) {
+void check_curve(const MeasuredRun& run) {
   static_cast<void>(has_file(run.curve));
-  const CsvTable curve = read_csv(run.curve);
-  if (curve.rows() == 0) throw std::runtime_error(fmt::format("{} holds no evaluation", run.curve.string()));
-  for (const char* column : {"step", "wall_seconds", run.measures_return() ? "return" : "success"})
-    for (const double x : curve.column(column))
-      if (std::isnan(x))
-        throw std::runtime_error(fmt::format("{}: a number of an evaluation is missing", run.curve.string()));
+  for (const char* x : {"step", "wall_seconds"}) evaluations_of(run, x);
   for (const Measure& m : kMeasures) read_measure(run, m);
+}
+
+bool has_evaluations(const std::filesystem::path& directory) {
+  return has_file(directory / kEvalCurve) && read_csv(directory / kEvalCurve).rows() > 0;
+}
+
+// What a run without a result has done up to its last evaluation.
+RunResult result_up_to_now(const MeasuredRun& run) {
+  RunResult r;
+  r.experiment = run.experiment.name;
+  r.seed = run.experiment.seed;
+  r.revision = run.experiment.build.revision;
+  r.cpu = run.experiment.build.cpu;
+  r.end = is_locked(run.directory) ? "running" : "interrupted";
+  r.progress.step = static_cast<std::int64_t>(evaluations_of(run, "step").x.back());
+  r.progress.wall_seconds = evaluations_of(run, "wall_seconds").x.back();
+  return r;
 }
 
 // Whether a directory holds recorded results, rather than somebody's own summary.json.
@@ -98,7 +111,7 @@ const Measure& find_measure(const std::string& column) {
   throw UsageError(fmt::format("no learning curve shows \"{}\"; expected one of: {}", column, all));
 }
 
-std::vector<double> read_measure(const FinishedRun& run, const Measure& measure) {
+std::vector<double> read_measure(const MeasuredRun& run, const Measure& measure) {
   const CsvTable curve = read_csv(run.curve);
   if (curve.has(measure.column)) return curve.column(measure.column);
   const std::filesystem::path file = run.directory / kTrainCurve;
@@ -115,6 +128,22 @@ std::vector<double> read_measure(const FinishedRun& run, const Measure& measure)
   return values;
 }
 
+Curve evaluations_of(const MeasuredRun& run, const char* x) {
+  Curve curve;
+  try {
+    const CsvTable table = read_csv(run.curve);
+    if (table.rows() == 0) throw UsageError(fmt::format("{} holds no evaluation", run.curve.string()));
+    curve = {table.column(x), table.column(run.measures_return() ? "return" : "success")};
+  } catch (const std::runtime_error& e) {
+    throw UsageError(e.what());
+  }
+  for (const std::vector<double>* numbers : {&curve.x, &curve.y})
+    for (const double number : *numbers)
+      if (std::isnan(number))
+        throw UsageError(fmt::format("{}: a number of an evaluation is missing", run.curve.string()));
+  return curve;
+}
+
 std::string folder(const std::string& variant) {
   std::string name = variant;
   std::replace_if(
@@ -127,7 +156,7 @@ std::filesystem::path place_of(const std::filesystem::path& top, const std::stri
 }
 
 void read_recorded(const std::filesystem::path& top, const std::function<bool(const std::string& variant)>& wanted,
-                   const Guard& guarded, const std::function<void(FinishedRun)>& take) {
+                   const Guard& guarded, const std::function<void(MeasuredRun)>& take) {
   const std::filesystem::path file = top / "summary.json";
   const auto guarded_json = [&](const std::function<void()>& read) {
     guarded(top, [&] {
@@ -145,7 +174,7 @@ void read_recorded(const std::filesystem::path& top, const std::function<bool(co
     const auto run_of = [&](const ordered_json& setting, const ordered_json& seed) {
       const std::string recorded_as = setting.at("variant");
       const std::filesystem::path place = place_of(top, recorded_as);
-      FinishedRun run{.directory = place,
+      MeasuredRun run{.directory = place,
                       .curve = place / fmt::format("seed_{}.csv", seed.at("seed").get<std::int64_t>()),
                       .recorded = true,
                       .experiment = changed_experiment(name, changes_of(recorded_as, {})),
@@ -157,13 +186,13 @@ void read_recorded(const std::filesystem::path& top, const std::function<bool(co
         throw UsageError(fmt::format("{} names {}, which is missing", file.string(), run.curve.string()));
       Experiment& e = run.experiment;
       e.seed = seed.at("seed");
-      e.label = summary.at("label");
       e.source.row = summary.at("row");
       e.source.paper = summary.at("paper");
       e.source.claim = summary.at("claim");
       if (!setting.at("expected").is_null()) run.expected = setting.at("expected").get<double>();
+      const double of_file = e.source.expected_return.value_or(0);
       e.source.expected_return.reset();
-      if (setting.at("measure") == "return") e.source.expected_return = run.expected.value_or(0);
+      if (setting.at("measure") == "return") e.source.expected_return = run.expected.value_or(of_file);
       RunResult& r = run.result;
       r.experiment = name;
       r.seed = e.seed;
@@ -193,32 +222,34 @@ void read_recorded(const std::filesystem::path& top, const std::function<bool(co
   });
 }
 
-std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& directories,
-                                   std::vector<std::string>* unreadable) {
-  std::vector<FinishedRun> runs;
+std::vector<MeasuredRun> find_runs(const std::vector<std::filesystem::path>& directories,
+                                   std::vector<std::string>* unreadable, std::vector<MeasuredRun>* unfinished) {
+  std::vector<MeasuredRun> runs;
   std::set<std::filesystem::path> seen;
   std::vector<std::string> nothing;  // sentences on directories that hold no finished run
   for (const std::filesystem::path& top : directories) {
     if (!std::filesystem::is_directory(top)) throw UsageError(fmt::format("{} is not a directory", top.string()));
     bool found = false;  // what was given twice counts once, but is found
-    const auto take = [&](FinishedRun run) {
+    const auto take = [&](MeasuredRun run) {
       found = true;
-      check_result(run);
+      if (run.finished) check_result(run);
       if (unreadable != nullptr) check_curve(run);
       if (!seen.insert(std::filesystem::canonical(run.curve.parent_path()) / run.curve.filename()).second) return;
       if (!run.recorded) name_variant(run);
       runs.push_back(std::move(run));
     };
     const auto take_run = [&](const std::filesystem::path& directory) {
-      if (!has_file(directory / kConfigFile) || !has_file(directory / kResultFile)) return;
-      const std::optional<RunResult> result = read_result(directory);
-      if (!result) return;
+      if (!has_file(directory / kConfigFile)) return;
+      const std::optional<RunResult> result = has_file(directory / kResultFile) ? read_result(directory) : std::nullopt;
+      if (!result && (unfinished == nullptr || !has_evaluations(directory))) return;
       const TomlValues values = TomlValues::from_file(directory / kConfigFile);
-      FinishedRun run{.directory = directory,
+      MeasuredRun run{.directory = directory,
                       .curve = directory / kEvalCurve,
+                      .finished = result.has_value(),
                       .experiment = make_experiment(values),
-                      .result = *result};
+                      .result = result.value_or(RunResult())};
       run.experiment.build = BuildInfo::recorded(values);
+      if (!result) run.result = result_up_to_now(run);
       take(std::move(run));
     };
     const Guard guarded = [&](const std::filesystem::path& where, const std::function<void()>& read) {
@@ -265,28 +296,32 @@ std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& dir
       const std::filesystem::path whole = std::filesystem::canonical(top);
       take_recorded(whole.parent_path(), whole.filename().string());
     }
-    if (!found) nothing.push_back(fmt::format("{} holds no finished run", top.string()));
+    if (!found)
+      nothing.push_back(fmt::format("{} holds no {}", top.string(),
+                                    unfinished == nullptr ? "finished run" : "run that has been evaluated"));
   }
   if (!nothing.empty() && (unreadable == nullptr || (runs.empty() && unreadable->empty())))
     throw UsageError(nothing.front());
   if (unreadable != nullptr) unreadable->insert(unreadable->end(), nothing.begin(), nothing.end());
-  const auto name = [](const FinishedRun& run) { return run.experiment.name; };
-  for_groups(runs, name, [](const std::vector<FinishedRun*>& same) {
-    std::vector<FinishedRun*> unknown;
+  const auto name = [](const MeasuredRun& run) { return run.experiment.name; };
+  for_groups(runs, name, [](const std::vector<MeasuredRun*>& same) {
+    std::vector<MeasuredRun*> unknown;
     std::copy_if(same.begin(), same.end(), std::back_inserter(unknown),
-                 [](const FinishedRun* run) { return !run->known; });
+                 [](const MeasuredRun* run) { return !run->known; });
     name_variants(unknown);
   });
-  const auto setting = [](const FinishedRun& run) { return std::pair(run.experiment.name, run.variant); };
+  const auto setting = [](const MeasuredRun& run) { return std::pair(run.experiment.name, run.variant); };
   for_groups(runs, setting, name_builds);
-  std::stable_sort(runs.begin(), runs.end(), [](const FinishedRun& a, const FinishedRun& b) {
+  std::stable_sort(runs.begin(), runs.end(), [](const MeasuredRun& a, const MeasuredRun& b) {
     if (a.experiment.name != b.experiment.name) return a.experiment.name < b.experiment.name;
     if (a.variant != b.variant) return natural_less(a.variant, b.variant);
     if (a.build != b.build) return a.build < b.build;
+    if (a.finished != b.finished) return a.finished;
+    if (!a.finished && a.result.end != b.result.end) return a.result.end < b.result.end;
     return a.result.seed < b.result.seed;
   });
   for (std::size_t i = 1; unreadable != nullptr && i < runs.size();) {
-    const FinishedRun &first = runs[i - 1], &again = runs[i];
+    const MeasuredRun &first = runs[i - 1], &again = runs[i];
     if (!same_setting(first, again) || first.result.seed != again.result.seed) {
       ++i;
       continue;
@@ -295,7 +330,23 @@ std::vector<FinishedRun> find_runs(const std::vector<std::filesystem::path>& dir
                                       first.directory.string()));
     runs.erase(runs.begin() + static_cast<std::ptrdiff_t>(i));
   }
+  if (unfinished != nullptr) {
+    const auto first = std::stable_partition(runs.begin(), runs.end(), [](const MeasuredRun& r) { return r.finished; });
+    unfinished->assign(std::make_move_iterator(first), std::make_move_iterator(runs.end()));
+    runs.erase(first, runs.end());
+  }
   return runs;
+}
+
+std::string state_text(const MeasuredRun& run) {
+  const TrainConfig& train = run.experiment.train;
+  const std::string steps = format_thousands(static_cast<double>(run.result.progress.step));
+  if (train.total_episodes > 0)
+    return fmt::format("{}, {} steps; it ends after {} episodes or {} steps", run.result.end, steps,
+                       format_thousands(static_cast<double>(train.total_episodes)),
+                       format_thousands(static_cast<double>(train.total_steps)));
+  return fmt::format("{}, {} of {} steps", run.result.end, steps,
+                     format_thousands(static_cast<double>(train.total_steps)));
 }
 
 }  // namespace goalpost

@@ -15,7 +15,7 @@ std::vector<Comparison> comparisons(const EnvGroup& env_group) {
       methods.push_back(&m);
   const auto find = [&](const std::string& method, const std::string& task) -> const MethodRuns* {
     for (const MethodRuns& m : env_group.method_runs)
-      if (m.method == method && m.task == task && m.seeds() > 1) return &m;
+      if (m.method == method && m.task == task && m.finished() && m.seeds() > 1) return &m;
     return nullptr;
   };
   for (std::size_t i = 0; i < methods.size(); ++i) {

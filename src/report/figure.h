@@ -18,6 +18,7 @@ struct MeasuredFigure {
   std::string csv;                  ///< the data
   std::vector<std::string> labels;  ///< one per experiment of the figure
   /// Per experiment the largest value of the key with success >= 0.99, 0 if no value has; none if nothing was measured.
+  /// Empty where values are no numbers, and for returns and bars.
   std::vector<std::optional<double>> solved;
 };
 /// @param name of the plot and its data

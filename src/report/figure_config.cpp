@@ -4,15 +4,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <variant>
 
 #include "core/check.h"
 #include "core/suggest.h"
 #include "run/aliases.h"
 #include "run/experiment.h"
 #include "storage/config_text.h"
+#include "storage/csv.h"
 #include "storage/file.h"
 #include "storage/toml.h"
 
@@ -42,7 +45,20 @@ std::string present_path(const std::string& path, const std::string& experiment,
 // @throws UsageError, or std::runtime_error for what is no plain file
 FigureConfig read_figure(const std::filesystem::path& file) {
   static_cast<void>(has_file(file));
-  const TomlValues values = TomlValues::from_file(file);
+  TomlValues values = TomlValues::from_file(file);
+  for (const char* key : {"values", "quick_values"}) {  // numbers as texts
+    if (values.find(key) == nullptr) continue;
+    TomlValues::Value value = *values.find(key);
+    std::vector<std::string> texts;
+    if (const auto* integers = std::get_if<std::vector<std::int64_t>>(&value.value))
+      for (const std::int64_t x : *integers) texts.push_back(std::to_string(x));
+    else if (const auto* numbers = std::get_if<std::vector<double>>(&value.value))
+      for (const double x : *numbers) texts.push_back(shortest(x));
+    else
+      continue;
+    value.value = texts;
+    values.put(key, value);
+  }
   FigureConfig figure;
   ConfigReader reader(values);
   visit_fields(figure, reader);

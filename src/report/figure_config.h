@@ -15,10 +15,10 @@ namespace goalpost {
 struct FigureConfig {
   std::string title, claim;
   std::string key, x_label;
-  std::vector<int> values, quick_values;
+  std::vector<std::string> values, quick_values;  ///< as --set takes them: "40", "0.1", "future", "[64, 64]"
   int seeds = 1;
   std::vector<std::string> experiments, quick_set, measures;
-  std::vector<int> paper_limit;
+  std::vector<double> paper_limit;
 };
 constexpr auto fields(const FigureConfig*) {
   return std::tuple{
@@ -27,7 +27,8 @@ constexpr auto fields(const FigureConfig*) {
       field("key", &FigureConfig::key,
             "the setting along the x axis; empty: a bar for each experiment, or its learning curve"),
       field("x_label", &FigureConfig::x_label, "of the x axis"),
-      field("values", &FigureConfig::values, "of the setting"),
+      field("values", &FigureConfig::values,
+            "of the setting: numbers, or texts as --set takes them, a list too: \"[64, 64]\""),
       field("quick_values", &FigureConfig::quick_values, "of the setting with --quick"),
       field("seeds", &FigureConfig::seeds, "runs per point, seeds 1, 2, ...", 1, 1000),
       field("experiments", &FigureConfig::experiments, "one curve each"),

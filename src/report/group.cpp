@@ -23,7 +23,7 @@
 namespace goalpost {
 namespace {
 
-// A setting's TOML text as a variant has it (FinishedRun::variant).
+// A setting's TOML text as a variant has it (MeasuredRun::variant).
 std::string variant_value(const std::string& toml) {
   if (toml.empty()) return "none";
   if (toml.front() != '"') return toml;
@@ -40,26 +40,26 @@ std::string variant_value(const std::string& toml) {
   return plain && read(text) == text ? text : toml;
 }
 
-void add_change(FinishedRun& run, const std::string& path, const std::string& toml, bool axis) {
+void add_change(MeasuredRun& run, const std::string& path, const std::string& toml, bool axis) {
   const std::string value = variant_value(toml);
   run.variant += fmt::format("{}{}={}", run.variant.empty() ? "" : ",", path, value);
   run.changes.push_back({path, value, axis});
 }
 
-bool same_build(const FinishedRun& a, const FinishedRun& b) {
+bool same_build(const MeasuredRun& a, const MeasuredRun& b) {
   return (a.recorded && b.recorded) || build_differences(build_of(a), build_of(b)).empty();
 }
 
 }  // namespace
 
-std::vector<Change> changes_of(const std::string& variant, const std::set<std::string>& axes) {
-  std::vector<Change> changes;
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> parts;
   int depth = 0;
   bool quoted = false, escaped = false;
   std::size_t begin = 0;
-  for (std::size_t i = 0; i <= variant.size(); ++i) {
-    if (i < variant.size()) {
-      const char c = variant[i];
+  for (std::size_t i = 0; i <= text.size(); ++i) {
+    if (i < text.size()) {
+      const char c = text[i];
       if (escaped)
         escaped = false;
       else if (quoted && c == '\\')
@@ -70,9 +70,15 @@ std::vector<Change> changes_of(const std::string& variant, const std::set<std::s
         depth += c == '[' ? 1 : c == ']' ? -1 : 0;
       if (c != ',' || depth > 0 || quoted) continue;
     }
-    const std::string one = variant.substr(begin, i - begin);
+    if (i > begin) parts.push_back(text.substr(begin, i - begin));
     begin = i + 1;
-    if (one.empty()) continue;
+  }
+  return parts;
+}
+
+std::vector<Change> changes_of(const std::string& variant, const std::set<std::string>& axes) {
+  std::vector<Change> changes;
+  for (const std::string& one : split_list(variant)) {
     const std::size_t equals = one.find('=');
     if (equals == one.npos) throw UsageError(fmt::format("\"{}\" is no setting; expected key=value", one));
     const std::string path = one.substr(0, equals);
@@ -99,7 +105,7 @@ Experiment changed_experiment(const std::string& name, const std::vector<Change>
   return make_experiment(values);
 }
 
-void name_variant(FinishedRun& run) {
+void name_variant(MeasuredRun& run) {
   const std::string& experiment = run.experiment.name;
   const std::vector<std::string> names = experiment_names();
   run.known = std::find(names.begin(), names.end(), experiment) != names.end();
@@ -118,17 +124,17 @@ void name_variant(FinishedRun& run) {
   }
 }
 
-void name_variants(const std::vector<FinishedRun*>& runs) {
+void name_variants(const std::vector<MeasuredRun*>& runs) {
   using Values = std::map<std::string, std::set<std::string>>;
   Values all;
   std::map<std::string, Values> by_kind;  // of environment and algorithm
-  const auto kind_of = [](const FinishedRun& run) { return run.experiment.env_name + "\n" + run.experiment.algorithm; };
-  for (const FinishedRun* run : runs)
+  const auto kind_of = [](const MeasuredRun& run) { return run.experiment.env_name + "\n" + run.experiment.algorithm; };
+  for (const MeasuredRun* run : runs)
     for (const auto& [path, value] : run->experiment.settings()) {
       all[path].insert(value);
       by_kind[kind_of(*run)][path].insert(value);
     }
-  for (FinishedRun* run : runs)
+  for (MeasuredRun* run : runs)
     for (const FieldText& f : describe_fields([&](ConfigVisitor& v) { run->experiment.visit(v); })) {
       if (!f.affects_results || f.path == "seed") continue;
       const bool kind = f.path == "env.name" || f.path == "agent.algorithm";
@@ -136,37 +142,37 @@ void name_variants(const std::vector<FinishedRun*>& runs) {
     }
 }
 
-BuildInfo build_of(const FinishedRun& run) {
+BuildInfo build_of(const MeasuredRun& run) {
   BuildInfo build = run.recorded ? BuildInfo() : run.experiment.build;
   if (!run.result.revision.empty()) build.revision = run.result.revision;
   if (!run.result.cpu.empty()) build.cpu = run.result.cpu;
   return build;
 }
 
-void name_builds(const std::vector<FinishedRun*>& runs) {
-  std::vector<std::vector<FinishedRun*>> builds;
-  for (FinishedRun* run : runs) {
-    auto it = std::find_if(builds.begin(), builds.end(), [&](const std::vector<FinishedRun*>& members) {
-      return std::all_of(members.begin(), members.end(), [&](const FinishedRun* m) { return same_build(*m, *run); });
+void name_builds(const std::vector<MeasuredRun*>& runs) {
+  std::vector<std::vector<MeasuredRun*>> builds;
+  for (MeasuredRun* run : runs) {
+    auto it = std::find_if(builds.begin(), builds.end(), [&](const std::vector<MeasuredRun*>& members) {
+      return std::all_of(members.begin(), members.end(), [&](const MeasuredRun* m) { return same_build(*m, *run); });
     });
     (it == builds.end() ? builds.emplace_back() : *it).push_back(run);
   }
   if (builds.size() < 2) return;
-  for (const std::vector<FinishedRun*>& members : builds) {
+  for (const std::vector<MeasuredRun*>& members : builds) {
     std::map<std::string, std::string> what;  // in which it differs from others
-    for (const std::vector<FinishedRun*>& others : builds)
-      for (const FinishedRun* other : others)
+    for (const std::vector<MeasuredRun*>& others : builds)
+      for (const MeasuredRun* other : others)
         for (const BuildDifference& d : build_differences(build_of(*members.front()), build_of(*other)))
           what[d.what] = d.a.empty() ? "never" : d.a;
     std::string text = members.front()->recorded ? "recorded" : "";
     for (const auto& [name, value] : what) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, value);
-    for (FinishedRun* run : members) run->build = text;
+    for (MeasuredRun* run : members) run->build = text;
   }
   // Groups are told apart by their texts; what is unknown in one may leave two alike.
   std::map<std::string, int> times;
-  for (const std::vector<FinishedRun*>& members : builds)
+  for (const std::vector<MeasuredRun*>& members : builds)
     if (const int n = ++times[members.front()->build]; n > 1)
-      for (FinishedRun* run : members) run->build += fmt::format(" ({})", n);
+      for (MeasuredRun* run : members) run->build += fmt::format(" ({})", n);
 }
 
 bool natural_less(const std::string& a, const std::string& b) {
@@ -187,8 +193,9 @@ bool natural_less(const std::string& a, const std::string& b) {
   return a.size() - i < b.size() - j;
 }
 
-bool same_setting(const FinishedRun& a, const FinishedRun& b) {
-  return a.experiment.name == b.experiment.name && a.variant == b.variant && a.build == b.build;
+bool same_setting(const MeasuredRun& a, const MeasuredRun& b) {
+  return a.experiment.name == b.experiment.name && a.variant == b.variant && a.build == b.build &&
+         a.finished == b.finished && (a.finished || a.result.end == b.result.end);
 }
 
 std::string Summary::setting() const {
@@ -200,12 +207,17 @@ std::string Summary::setting() const {
 void compute(Summary& s) {
   s.steps = 0;
   std::vector<double> values;
-  for (const FinishedRun* run : s.runs) {
+  for (const MeasuredRun* run : s.runs) {
     values.push_back(run->measured());
     s.steps += static_cast<double>(run->result.progress.step) / static_cast<double>(s.runs.size());
   }
+  if (!s.finished()) {
+    s.value = s.low = s.high = std::nan("");
+    s.meets_expectation = true;
+    return;
+  }
   s.value = interquartile_mean(values);
-  const FinishedRun& first = *s.runs.front();
+  const MeasuredRun& first = *s.runs.front();
   const int n = first.result.final.episodes;
   s.chained = s.runs.size() == 1 && first.experiment.eval_env_factory()()->spec().chain > 1;
   const Interval interval = s.runs.size() > 1                      ? bootstrap_interval(values, interquartile_mean)
@@ -216,12 +228,15 @@ void compute(Summary& s) {
   s.meets_expectation = !first.expected || reaches(s.value, *first.expected);
 }
 
-std::vector<Summary> summarize(const std::vector<FinishedRun>& runs) {
+std::vector<Summary> summarize(const std::vector<MeasuredRun>& runs) {
   std::vector<Summary> summaries;
-  for (const FinishedRun& run : runs) {
-    if (summaries.empty() || !same_setting(*summaries.back().runs.back(), run))
-      summaries.push_back({run.experiment.name, run.variant, run.build, {}, 0, 0, 0, 0, false});
-    std::vector<const FinishedRun*>& group = summaries.back().runs;
+  for (const MeasuredRun& run : runs) {
+    if (summaries.empty() || !same_setting(*summaries.back().runs.back(), run)) {
+      std::string build = run.build;
+      if (!run.finished) build += (build.empty() ? "" : ", ") + run.result.end;
+      summaries.push_back({run.experiment.name, run.variant, build, {}, 0, 0, 0, 0, false});
+    }
+    std::vector<const MeasuredRun*>& group = summaries.back().runs;
     if (!group.empty() && group.back()->result.seed == run.result.seed)
       throw UsageError(fmt::format("{} and {} are runs of the same setting and seed; expected one of them",
                                    group.back()->directory.string(), run.directory.string()));

@@ -26,15 +26,11 @@ Fields fields_of(const Experiment& experiment) {
   return fields;
 }
 
-bool part_of_task(const std::string& path) {
-  return (path.starts_with("env.") && path != "env.name") || path == "train.eval_env";
-}
-
 bool same(const Change& a, const Change& b) { return a.path == b.path && a.value == b.value; }
 
 // The changes by which a method differs from its experiment: neither places on an axis, nor common to the whole group.
 // Where there is no file of the experiment the environment's settings are no changes, but tasks.
-std::vector<Change> changes_of_method(const FinishedRun& run, const std::vector<Change>& common) {
+std::vector<Change> changes_of_method(const MeasuredRun& run, const std::vector<Change>& common) {
   std::vector<Change> changes;
   for (const Change& c : run.changes)
     if (!on_axis(c) && (run.known || !(part_of_task(c.path) || c.path == "env.name")) &&
@@ -43,29 +39,8 @@ std::vector<Change> changes_of_method(const FinishedRun& run, const std::vector<
   return changes;
 }
 
-// The evaluations of every run. @throws UsageError
-void read_curves(MethodRuns& m, bool returns) {
-  for (const FinishedRun* run : m.summary->runs) {
-    try {
-      const CsvTable table = read_csv(run->curve);
-      const std::vector<double>& y = table.column(returns ? "return" : "success");
-      m.by_step.push_back({table.column("step"), y});
-      m.by_time.push_back({table.column("wall_seconds"), y});
-    } catch (const std::runtime_error& e) {
-      throw UsageError(e.what());
-    }
-    const Curve& steps = m.by_step.back();
-    if (steps.x.empty()) throw UsageError(fmt::format("{} holds no evaluation", run->curve.string()));
-    const auto numbers = [](const std::vector<double>& v) {
-      return std::none_of(v.begin(), v.end(), [](double x) { return std::isnan(x); });
-    };
-    if (!numbers(steps.x) || !numbers(steps.y) || !numbers(m.by_time.back().x))
-      throw UsageError(fmt::format("{}: a number of an evaluation is missing", run->curve.string()));
-  }
-}
-
 MethodRuns method_runs_of(const Summary& summary, const EnvGroup& env_group) {
-  const FinishedRun& first = *summary.runs.front();
+  const MeasuredRun& first = *summary.runs.front();
   std::string changes, label;
   for (const Change& c : changes_of_method(first, env_group.common)) {
     const char* comma = changes.empty() ? "" : ", ";
@@ -84,7 +59,10 @@ MethodRuns method_runs_of(const Summary& summary, const EnvGroup& env_group) {
                .changed = !changes.empty() && first.known,
                .by_step = {},
                .by_time = {}};
-  read_curves(m, env_group.returns);
+  for (const MeasuredRun* run : summary.runs) {
+    m.by_step.push_back(evaluations_of(*run, "step"));
+    m.by_time.push_back(evaluations_of(*run, "wall_seconds"));
+  }
   return m;
 }
 
@@ -123,6 +101,10 @@ void tell_labels_apart(EnvGroup& env_group) {
 
 }  // namespace
 
+bool part_of_task(const std::string& path) {
+  return (path.starts_with("env.") && path != "env.name") || path == "train.eval_env";
+}
+
 bool on_axis(const Change& c) {
   return c.axis || std::any_of(figures().begin(), figures().end(),
                                [&](const auto& figure) { return figure.second.key == c.path; });
@@ -130,7 +112,7 @@ bool on_axis(const Change& c) {
 
 std::vector<Curve> curves_of(const MethodRuns& m, const Measure& measure) {
   std::vector<Curve> curves;
-  for (const FinishedRun* run : m.summary->runs) {
+  for (const MeasuredRun* run : m.summary->runs) {
     try {
       const std::vector<double> steps = read_csv(run->curve).column("step"), values = read_measure(*run, measure);
       Curve curve;
@@ -148,7 +130,7 @@ std::vector<Curve> curves_of(const MethodRuns& m, const Measure& measure) {
   return curves;
 }
 
-Fields fields_without_changes(const FinishedRun& run, const std::vector<Change>& common) {
+Fields fields_without_changes(const MeasuredRun& run, const std::vector<Change>& common) {
   Fields fields = fields_of(run.experiment);
   const std::vector<Change> changes = changes_of_method(run, common);
   if (changes.empty() || !run.known) return fields;
@@ -161,7 +143,7 @@ std::vector<EnvGroup> env_groups_of(const std::vector<Summary>& summaries) {
   std::vector<EnvGroup> env_groups;
   std::vector<std::vector<const Summary*>> members;
   for (const Summary& s : summaries) {
-    const FinishedRun& first = *s.runs.front();
+    const MeasuredRun& first = *s.runs.front();
     std::size_t i = 0;
     while (i < env_groups.size() &&
            (env_groups[i].env != first.experiment.env_name || env_groups[i].returns != first.measures_return()))
@@ -227,7 +209,7 @@ std::vector<Panel> panels_of(const EnvGroup& env_group) {
 
 bool many_seeds(const EnvGroup& env_group) {
   return std::any_of(env_group.method_runs.begin(), env_group.method_runs.end(),
-                     [](const MethodRuns& m) { return m.seeds() > 1; });
+                     [](const MethodRuns& m) { return m.finished() && m.seeds() > 1; });
 }
 
 std::vector<const MethodRuns*> shown(const EnvGroup& env_group, const Panel& panel, const std::string& task) {
@@ -235,7 +217,7 @@ std::vector<const MethodRuns*> shown(const EnvGroup& env_group, const Panel& pan
   bool new_here = false;  // more than what is there to compare with
   for (const std::string& method : panel.methods)
     for (const MethodRuns& m : env_group.method_runs)
-      if (m.method == method && m.task == task && (m.seeds() > 1 || !many_seeds(env_group))) {
+      if (m.method == method && m.task == task && (m.seeds() > 1 || !m.finished() || !many_seeds(env_group))) {
         method_runs.push_back(&m);
         new_here |= panel.title.empty() || m.changed;
       }

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "report/collect.h"
-#include "report/finished_run.h"
 #include "report/group.h"
+#include "report/measured_run.h"
 #include "report/statistics.h"
 
 namespace goalpost {
@@ -23,11 +23,12 @@ struct MethodRuns {
   bool changed;        ///< the method differs from its experiment's file
   std::vector<Curve> by_step, by_time;
 
-  const FinishedRun& first() const { return *summary->runs.front(); }
+  const MeasuredRun& first() const { return *summary->runs.front(); }
+  bool finished() const { return summary->finished(); }
   std::size_t seeds() const { return summary->runs.size(); }
   std::vector<double> values() const {
     std::vector<double> v;
-    for (const FinishedRun* run : summary->runs) v.push_back(run->measured());
+    for (const MeasuredRun* run : summary->runs) v.push_back(run->measured());
     return v;
   }
 };
@@ -55,12 +56,17 @@ std::vector<EnvGroup> env_groups_of(const std::vector<Summary>& summaries);
 /// The experiments as they are, then for each what was changed in it, beside it.
 std::vector<Panel> panels_of(const EnvGroup& env_group);
 
-/// Whether any setting was run with several seeds.
+/// Whether any setting has several finished seeds.
 bool many_seeds(const EnvGroup& env_group);
 
-/// The runs of a panel's methods on a task, in the panel's order. Where settings were run with several seeds, those
-/// with a single one are left to the tables: they are points of a figure, and no measurement of their own.
+/// The runs of a panel's methods on a task, in the panel's order, unfinished ones too. Where settings were run with
+/// several seeds, finished ones with a single seed are left to the tables: they are points of a figure, and no
+/// measurement of their own.
 std::vector<const MethodRuns*> shown(const EnvGroup& env_group, const Panel& panel, const std::string& task);
+
+/// Whether a setting is one of the environment in training or evaluation: runs with different values are different
+/// tasks.
+bool part_of_task(const std::string& path);
 
 /// Whether a setting lies along the x axis of a figure: its values are tasks, not changes of a method.
 bool on_axis(const Change& change);
@@ -72,6 +78,6 @@ std::vector<Curve> curves_of(const MethodRuns& m, const Measure& measure);
 using Fields = std::map<std::string, std::string>;  ///< values by path
 /// The settings of a run that may affect its result, with what sets the method apart from its experiment taken back.
 /// @param common changes that all runs have, which stay
-Fields fields_without_changes(const FinishedRun& run, const std::vector<Change>& common);
+Fields fields_without_changes(const MeasuredRun& run, const std::vector<Change>& common);
 
 }  // namespace goalpost

@@ -17,11 +17,12 @@
 
 #include "core/check.h"
 #include "core/data_path.h"
+#include "report/baseline.h"
 #include "report/collect.h"
 #include "report/comparison.h"
 #include "report/figure.h"
 #include "report/figure_config.h"
-#include "report/finished_run.h"
+#include "report/measured_run.h"
 #include "report/method_runs.h"
 #include "report/page_figures.h"
 #include "report/page_tables.h"
@@ -65,13 +66,20 @@ class Page {
     parts_.emplace_back();
     figures_.push_back({parts_.size() - 1, std::move(figure)});
   }
-  std::string finish(const std::filesystem::path& directory) {
+  /// A heading with an entry in the list of contents.
+  void add_heading(int level, const std::string& text) {
+    const std::string id = fmt::format("s{}", ++headings_);
+    add(fmt::format("<h{0} id={1}>{2}</h{0}>\n", level, id, escaped(text)));
+    contents_ += fmt::format("<li class=l{}><a href=\"#{}\">{}</a></li>\n", level, id, escaped(text));
+  }
+  const std::string& contents() const { return contents_; }
+  std::string finish(const std::filesystem::path& directory, const std::optional<PdfFormat>& pdf) {
     std::vector<Plot> plots;
     for (const auto& [part, figure] : figures_) {
       write_file_atomically(directory / (figure.plot.name + ".csv"), figure.csv);
       plots.push_back(figure.plot);
     }
-    if (!draw(plots, directory, "figures"))
+    if (!draw(plots, directory, "figures", pdf))
       throw UsageError(
           fmt::format("gnuplot could not draw the figures; {} says why", (directory / "figures.log").string()));
     for (const auto& [part, figure] : figures_) {
@@ -79,10 +87,11 @@ class Page {
       svg.erase(0, svg.find("<svg"));
       const std::string& name = figure.plot.name;
       parts_[part] = fmt::format(
-          "<figure style=\"max-width: {0}px\">\n{1}\n<figcaption>{2} <span class=\"links\"><a download=\"{3}.csv\" "
-          "href=\"{4}\">data</a> · <a href=\"{3}.svg\">svg</a> · <a href=\"{3}.png\">png</a></span></figcaption>\n"
-          "</figure>\n",
-          figure.plot.width + 100, svg, figure.caption, name, data_link(figure.csv));
+          "<figure style=\"max-width: {0}px\">\n<div class=scroll><div style=\"min-width: {1}px\">{2}</div></div>\n"
+          "<figcaption>{3} <span class=\"links\"><a download=\"{4}.csv\" href=\"{5}\">data</a> · <a "
+          "href=\"{4}.svg\">svg</a> · <a href=\"{4}.png\">png</a>{6}</span></figcaption>\n</figure>\n",
+          figure.plot.width + 100, figure.plot.width * 9 / 10, svg, figure.caption, name, data_link(figure.csv),
+          pdf ? fmt::format(" · <a href=\"{}.pdf\">pdf</a>", name) : "");
     }
     std::string text;
     for (const std::string& part : parts_) text += part;
@@ -93,6 +102,8 @@ class Page {
   std::vector<std::string> parts_;
   std::vector<std::pair<std::size_t, Figure>> figures_;
   std::set<std::string> names_;
+  std::string contents_;
+  int headings_ = 0;
 };
 
 // The figures of papers of which the report holds at least two points, all with the same changes besides.
@@ -103,7 +114,8 @@ void add_paper_figures(Page& page, const std::vector<Summary>& summaries) {
     std::set<std::string> places;
     std::optional<std::string> besides;
     for (const Summary& s : summaries) {
-      if (std::find(config.experiments.begin(), config.experiments.end(), s.experiment) == config.experiments.end())
+      if (!s.finished() ||
+          std::find(config.experiments.begin(), config.experiments.end(), s.experiment) == config.experiments.end())
         continue;
       std::string place = config.key.empty() ? s.experiment : "", rest;
       for (const Change& c : s.runs.front()->changes)
@@ -118,19 +130,19 @@ void add_paper_figures(Page& page, const std::vector<Summary>& summaries) {
     MeasuredFigure m = measured_figure(config, points, "figure_" + name);
     std::string caption = fmt::format("Figure <code>{}</code> of <code>goalpost reproduce</code>. The paper: {}.", name,
                                       escaped(config.claim));
-    for (std::size_t i = 0; i < config.experiments.size() && !config.key.empty(); ++i)
+    for (std::size_t i = 0; i < m.solved.size(); ++i)
       if (m.solved[i].value_or(0) > 0)
         caption += fmt::format(
             " {}: largest {} solved (success at least 0.99) {}{}.", escaped(m.labels[i]), config.key, *m.solved[i],
             i < config.paper_limit.size() ? fmt::format(", in the paper {}", config.paper_limit[i]) : "");
-    page.add(fmt::format("<h2>{}</h2>\n", escaped(config.title)));
+    page.add_heading(2, config.title);
     m.plot.title.clear();
     page.add(Figure{m.plot, m.csv, caption});
   }
 }
 
-void add_env_group(Page& page, const EnvGroup& env_group) {
-  page.add(fmt::format("<h2>{}: {}</h2>\n", escaped(env_group.env), env_group.measure()));
+void add_env_group(Page& page, const EnvGroup& env_group, const PageOptions& options) {
+  page.add_heading(2, fmt::format("{}: {}", env_group.env, env_group.measure()));
   if (!env_group.common.empty()) {
     std::string text;
     for (const Change& c : env_group.common)
@@ -140,7 +152,9 @@ void add_env_group(Page& page, const EnvGroup& env_group) {
   page.add(sources_table(env_group));
   const std::vector<Panel> panels = panels_of(env_group);
   const std::string name = env_group.env + (env_group.returns ? "_return" : "");
-  page.add("<h3>Final performance</h3>\n");
+  const bool any_finished = std::any_of(env_group.method_runs.begin(), env_group.method_runs.end(),
+                                        [](const MethodRuns& m) { return m.finished(); });
+  if (any_finished) page.add_heading(3, "Final performance");
   for (std::size_t i = 0; i < panels.size(); ++i)
     page.add(final_figure(env_group, panels[i], panels.size() > 1 ? fmt::format("{}_{}", name, i + 1) : name));
   page.add(final_table(env_group, false));
@@ -157,11 +171,15 @@ void add_env_group(Page& page, const EnvGroup& env_group) {
   page.add(settings_table(env_group));
   for (const Panel& panel : panels)
     if (panel.title.empty()) page.add(pooled_table(env_group, panel));
+  if (any_finished) {
+    page.add_heading(3, "Learning speed");
+    page.add(speed_table(env_group, options.threshold));
+  }
   if (const std::vector<Comparison> pairs = comparisons(env_group); !pairs.empty()) {
-    page.add("<h3>Probability of improvement</h3>\n");
+    page.add_heading(3, "Probability of improvement");
     page.add(improvement_figure(pairs, name));
   }
-  page.add("<h3>Learning curves</h3>\n");
+  page.add_heading(3, "Learning curves");
   for (const Panel& panel : panels) {
     bool headed = panel.title.empty();
     for (const std::string& task : env_group.tasks) {
@@ -202,7 +220,7 @@ std::string filled(const std::string& text, const std::map<std::string, std::str
 }
 
 std::string html(const std::string& page_html, const std::vector<Summary>& summaries,
-                 const std::filesystem::path& directory) {
+                 const std::filesystem::path& directory, const PageOptions& options) {
   const std::vector<EnvGroup> env_groups = env_groups_of(summaries);
   Page page;
   std::size_t runs = 0;
@@ -211,22 +229,35 @@ std::string html(const std::string& page_html, const std::vector<Summary>& summa
     runs += s.runs.size();
     experiments.insert(s.experiment);
   }
+  if (const std::string unfinished = unfinished_table(summaries); !unfinished.empty()) {
+    page.add_heading(2, "Unfinished runs");
+    page.add(unfinished);
+  }
+  if (!options.baseline.empty()) {
+    page.add_heading(2, fmt::format("Compared with the baseline {}", options.baseline));
+    page.add(improvements_table(compare_with_baseline(summaries, baseline_of(summaries, options.baseline))));
+  }
   add_paper_figures(page, summaries);
-  for (const EnvGroup& env_group : env_groups) add_env_group(page, env_group);
+  for (const EnvGroup& env_group : env_groups) add_env_group(page, env_group, options);
+  page.add_heading(2, "Revision and processor");
   page.add(builds_table(summaries));
-  std::string content = page.finish(directory);
+  page.add_heading(2, "How the numbers are made");
+  std::string content = page.finish(directory, options.pdf);
   content.pop_back();  // the page ends the line
   return filled(page_html, {{"generator", kGenerator},
                             {"runs", plural(runs, "run")},
                             {"settings", plural(summaries.size(), "setting")},
                             {"experiments", plural(experiments.size(), "experiment")},
                             {"revision", escaped(BuildInfo::current().revision)},
+                            {"contents", page.contents()},
                             {"content", content}});
 }
 
 }  // namespace
 
-std::filesystem::path write_report_page(const std::vector<Summary>& summaries, const std::filesystem::path& directory) {
+std::filesystem::path write_report_page(const std::vector<Summary>& summaries, const std::filesystem::path& directory,
+                                        const PageOptions& options) {
+  if (options.pdf) expect_pdf_terminal();
   if (!gnuplot_is_installed())
     throw UsageError("report --out: gnuplot, which draws the figures, is not installed (Debian: gnuplot-nox)");
   const std::string page_html = read_file(data_path(kPageHtml));
@@ -235,7 +266,7 @@ std::filesystem::path write_report_page(const std::vector<Summary>& summaries, c
     std::filesystem::create_directories(directory);
     if (std::filesystem::exists(index) && read_file(index).find(kGenerator) == std::string::npos)
       throw UsageError(fmt::format("{} exists and is no report; it is left alone", index.string()));
-    write_file_atomically(index, html(page_html, summaries, directory));
+    write_file_atomically(index, html(page_html, summaries, directory, options));
   } catch (const std::system_error& e) {
     if (is_of_machine(e)) throw;
     throw UsageError(fmt::format("report --out {}: {}", directory.string(), e.what()));

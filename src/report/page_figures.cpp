@@ -11,22 +11,12 @@
 #include <set>
 #include <utility>
 
-#include "report/finished_run.h"
+#include "report/measured_run.h"
 #include "report/statistics.h"
 #include "storage/csv.h"
 
 namespace goalpost {
 namespace {
-
-// Cells have no quotes, and so no commas and line ends.
-std::string csv_cell(std::string text) {
-  for (char& c : text) {
-    if (c == ',') c = ';';
-    if (c == '"') c = '\'';
-    if (std::iscntrl(static_cast<unsigned char>(c))) c = ' ';
-  }
-  return text;
-}
 
 // Empty for NaN: gnuplot draws nothing there.
 std::string csv_number(double value) { return std::isnan(value) ? "" : shortest(value); }
@@ -195,6 +185,15 @@ Figure curves_figure(const LearningCurves& drawn, const std::string& name, const
 
 }  // namespace
 
+std::string csv_cell(std::string text) {
+  for (char& c : text) {
+    if (c == ',') c = ';';
+    if (c == '"') c = '\'';
+    if (std::iscntrl(static_cast<unsigned char>(c))) c = ' ';
+  }
+  return text;
+}
+
 std::string plural(std::size_t n, std::string_view what) { return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s"); }
 
 Figure learning_figure(const EnvGroup& env_group, const Panel& panel, const std::vector<const MethodRuns*>& method_runs,
@@ -271,9 +270,10 @@ Figure final_figure(const EnvGroup& env_group, const Panel& panel, const std::st
   bool expected = false;
   for (const std::string& task : env_group.tasks) {
     for (const MethodRuns* m : shown(env_group, panel, task)) {
+      if (!m->finished()) continue;
       const std::string head = fmt::format("{},{},{}", row, csv_cell(task), csv_cell(m->method));
       const auto& runs = m->summary->runs;
-      for (const FinishedRun* run : runs)
+      for (const MeasuredRun* run : runs)
         f.csv += fmt::format("{},{},{},,,\n", head, run->result.seed, shortest(run->measured()));
       f.csv += fmt::format("{},IQM,{},{},{},{}\n", head, shortest(m->summary->value), csv_number(m->summary->low),
                            csv_number(m->summary->high), m->first().expected ? shortest(*m->first().expected) : "");

@@ -32,6 +32,9 @@ Figure seeds_figure(const EnvGroup& env_group, const Panel& panel, const std::ve
 Figure final_figure(const EnvGroup& env_group, const Panel& panel, const std::string& name);
 Figure improvement_figure(const std::vector<Comparison>& comparisons, const std::string& name);
 
+/// A text as a cell of a data file: cells have no quotes, and so no commas and line ends.
+std::string csv_cell(std::string text);
+
 /// "1 seed", "2 seeds"
 std::string plural(std::size_t n, std::string_view what);
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <map>
@@ -11,7 +12,9 @@
 #include <utility>
 
 #include "core/text.h"
-#include "report/finished_run.h"
+#include "report/collect.h"
+#include "report/learning_speed.h"
+#include "report/measured_run.h"
 #include "report/page_figures.h"
 #include "report/statistics.h"
 #include "run/experiment.h"
@@ -21,22 +24,11 @@
 namespace goalpost {
 namespace {
 
-// 1,800,000
-std::string thousands(double count) {
-  const std::string digits = fmt::format("{:.0f}", count);
-  std::string result;
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % 3 == 0 && digits[i - 1] != '-') result += ',';
-    result += digits[i];
-  }
-  return result;
-}
-
 int digits(const EnvGroup& env_group) { return env_group.returns ? 2 : 3; }
 
 double mean_over(const MethodRuns& m, double (*value)(const RunResult&)) {
   double sum = 0;
-  for (const FinishedRun* run : m.summary->runs) sum += value(run->result);
+  for (const MeasuredRun* run : m.summary->runs) sum += value(run->result);
   return sum / static_cast<double>(m.seeds());
 }
 
@@ -63,9 +55,9 @@ std::string final_table(const EnvGroup& env_group, bool single_seeds) {
   std::string rows;
   for (const std::string& task : env_group.tasks) {
     for (const MethodRuns& m : env_group.method_runs) {
-      if (m.task != task || (many_seeds(env_group) && (m.seeds() == 1) != single_seeds)) continue;
+      if (!m.finished() || m.task != task || (many_seeds(env_group) && (m.seeds() == 1) != single_seeds)) continue;
       const Summary& s = *m.summary;
-      const FinishedRun& first = m.first();
+      const MeasuredRun& first = m.first();
       rows += fmt::format(
           "<tr><td><code>{}</code></td><td>{}</td><td>{}</td><td class=n>{}</td><td class=n>{} {}</td>"
           "<td>{}</td><td class=n>{:.3f}</td><td class=n>{:.3f}</td><td class=n>{:.2f}</td><td class=n>{:.1f}</td>"
@@ -79,8 +71,8 @@ std::string final_table(const EnvGroup& env_group, bool single_seeds) {
           mean_over(m, [](const RunResult& r) { return r.final.success_any; }),
           mean_over(m, [](const RunResult& r) { return r.final.mean_return; }),
           mean_over(m, [](const RunResult& r) { return r.final.length; }),
-          thousands(mean_over(m, [](const RunResult& r) { return static_cast<double>(r.progress.step); })),
-          thousands(mean_over(m, [](const RunResult& r) { return static_cast<double>(r.progress.updates); })),
+          format_thousands(mean_over(m, [](const RunResult& r) { return static_cast<double>(r.progress.step); })),
+          format_thousands(mean_over(m, [](const RunResult& r) { return static_cast<double>(r.progress.updates); })),
           format_duration(mean_over(m, [](const RunResult& r) { return r.progress.wall_seconds; })));
     }
   }
@@ -96,19 +88,20 @@ std::string seeds_table(const EnvGroup& env_group) {
   std::string rows;
   for (const std::string& task : env_group.tasks)
     for (const MethodRuns& m : env_group.method_runs) {
-      if (m.task != task) continue;
-      for (const FinishedRun* run : m.summary->runs) {
+      if (!m.finished() || m.task != task) continue;
+      for (const MeasuredRun* run : m.summary->runs) {
         const RunResult& r = run->result;
         rows += fmt::format(
             "<tr><td><code>{}</code></td><td>{}</td><td class=n>{}</td><td class=n>{:.3f}</td><td class=n>{:.3f}</td>"
             "<td class=n>{:.2f}</td><td class=n>{:.1f}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{}</td>"
             "<td>{}</td><td>{}</td><td>{}</td></tr>\n",
             escaped(run->experiment.name), escaped(m.summary->setting()), r.seed, r.final.success, r.final.success_any,
-            r.final.mean_return, r.final.length, thousands(static_cast<double>(r.progress.step)),
-            thousands(static_cast<double>(r.progress.updates)), format_duration(r.progress.wall_seconds),
+            r.final.mean_return, r.final.length, format_thousands(static_cast<double>(r.progress.step)),
+            format_thousands(static_cast<double>(r.progress.updates)), format_duration(r.progress.wall_seconds),
             r.end == "success" ? "train.stop_success" : "all steps done", escaped(r.revision), escaped(r.cpu));
       }
     }
+  if (rows.empty()) return "";
   return fmt::format(
       "<details><summary>Every seed</summary><div class=table><table>\n<tr><th>experiment</th><th>setting</th>"
       "<th>seed</th><th>success, last step</th><th>success, any step</th><th>return</th><th>length</th>"
@@ -120,11 +113,11 @@ std::string seeds_table(const EnvGroup& env_group) {
 std::string categories_table(const EnvGroup& env_group) {
   std::string rows;
   for (const MethodRuns& m : env_group.method_runs) {
-    const FinishedRun& first = *m.summary->runs.front();
+    const MeasuredRun& first = *m.summary->runs.front();
     for (const Evaluation::Category& kind : first.result.final.categories) {
       int seeds = 0, episodes = 0;
       double mean = 0, lowest = std::numeric_limits<double>::infinity();
-      for (const FinishedRun* run : m.summary->runs)
+      for (const MeasuredRun* run : m.summary->runs)
         for (const Evaluation::Category& k : run->result.final.categories) {
           if (k.name != kind.name || k.episodes == 0) continue;
           ++seeds;
@@ -155,7 +148,7 @@ std::string pooled_table(const EnvGroup& env_group, const Panel& panel) {
     std::string label;
     std::size_t runs = 0;
     for (const MethodRuns& m : env_group.method_runs)
-      if (m.method == method && m.seeds() > 1) {
+      if (m.method == method && m.finished() && m.seeds() > 1) {
         tasks.push_back(m.values());
         label = m.label;
         runs += m.seeds();
@@ -180,12 +173,12 @@ std::string sources_table(const EnvGroup& env_group) {
   std::set<std::string> told;
   for (const MethodRuns& m : env_group.method_runs) {
     if (!told.insert(m.summary->experiment).second) continue;
-    const FinishedRun& first = m.first();
+    const MeasuredRun& first = m.first();
     const SourceConfig& source = first.experiment.source;
     if (source.paper.empty() && source.claim.empty()) continue;
     std::size_t met = 0, expected = 0;
     for (const MethodRuns& other : env_group.method_runs)
-      if (other.summary->experiment == m.summary->experiment && other.first().expected) {
+      if (other.finished() && other.summary->experiment == m.summary->experiment && other.first().expected) {
         ++expected;
         met += other.summary->meets_expectation ? 1 : 0;
       }
@@ -245,7 +238,7 @@ std::string settings_table(const EnvGroup& env_group) {
 std::string builds_table(const std::vector<Summary>& summaries) {
   std::map<std::pair<std::string, std::string>, std::map<std::string, std::size_t>> runs;
   for (const Summary& s : summaries)
-    for (const FinishedRun* run : s.runs) ++runs[{run->result.revision, run->result.cpu}][s.experiment];
+    for (const MeasuredRun* run : s.runs) ++runs[{run->result.revision, run->result.cpu}][s.experiment];
   std::string rows;
   for (const auto& [build, experiments] : runs) {
     std::string names;
@@ -254,9 +247,62 @@ std::string builds_table(const std::vector<Summary>& summaries) {
     rows += fmt::format("<tr><td><code>{}</code></td><td>{}</td><td>{}</td></tr>\n", escaped(build.first),
                         escaped(build.second), names);
   }
-  return "<h2>Revision and processor</h2>\n<div "
-         "class=table><table>\n<tr><th>revision</th><th>processor</th><th>runs</th></tr>\n" +
-         rows + "</table></div>\n";
+  return "<div class=table><table>\n<tr><th>revision</th><th>processor</th><th>runs</th></tr>\n" + rows +
+         "</table></div>\n";
+}
+
+std::string speed_table(const EnvGroup& env_group, std::optional<double> threshold) {
+  std::string rows;
+  for (const std::string& task : env_group.tasks)
+    for (const MethodRuns& m : env_group.method_runs) {
+      if (!m.finished() || m.task != task) continue;
+      const LearningSpeed s = learning_speed(*m.summary, threshold);
+      rows += fmt::format(
+          "<tr><td><code>{}</code></td><td>{}</td><td>{}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{} "
+          "{}</td><td class=n>{:.{}f} {}</td></tr>\n",
+          escaped(m.summary->experiment), escaped(m.label), escaped(task), threshold_text(*m.summary, s),
+          s.threshold ? fmt::format("{} of {}", s.reached, plural(m.seeds(), "seed")) : "-", steps_text(s.steps),
+          steps_interval_text(s.steps_low, s.steps_high), s.area, digits(env_group),
+          interval_text(s.area_low, s.area_high, digits(env_group)));
+    }
+  return fmt::format(
+      "<div class=table><table>\n<tr><th>experiment</th><th>method or change</th><th>task</th><th>threshold</th>"
+      "<th>reached by</th><th>env steps to it: IQM [95 %]</th><th>area under the curve: IQM [95 %]</th></tr>\n{}"
+      "</table></div>\n",
+      rows);
+}
+
+std::string improvements_table(const std::vector<BaselineComparison>& comparisons) {
+  if (comparisons.empty()) return "<p>No other run is of a task of the baseline.</p>\n";
+  std::string rows;
+  for (const BaselineComparison& c : comparisons)
+    rows += fmt::format(
+        "<tr><td><code>{}</code></td><td>{}</td><td><code>{}</code></td><td>{}</td><td>{}</td><td class=n>{:+.3f} "
+        "{}</td><td class=n>{} {}</td></tr>\n",
+        escaped(c.of->experiment), escaped(c.of->setting()), escaped(c.baseline->experiment),
+        escaped(c.baseline->setting()), c.quantity, c.difference, interval_text(c.interval.low, c.interval.high, 3),
+        std::isnan(c.probability) ? "-" : fmt::format("{:.2f}", c.probability),
+        std::isnan(c.probability) ? "" : interval_text(c.probability_interval.low, c.probability_interval.high, 2));
+  return fmt::format(
+      "<div class=table><table>\n<tr><th>experiment</th><th>setting</th><th>baseline</th><th>its setting</th>"
+      "<th>quantity</th><th>difference of the IQM [95 %]</th><th>probability of improvement [95 %]</th></tr>\n{}"
+      "</table></div>\n",
+      rows);
+}
+
+std::string unfinished_table(const std::vector<Summary>& summaries) {
+  std::string rows;
+  for (const Summary& s : summaries)
+    for (const MeasuredRun* run : s.runs)
+      if (!run->finished)
+        rows += fmt::format("<tr><td><code>{}</code></td><td>{}</td><td class=n>{}</td><td>{}</td><td>{}</td></tr>\n",
+                            escaped(s.experiment), escaped(s.setting()), run->result.seed, state_text(*run),
+                            escaped(run->directory.string()));
+  if (rows.empty()) return "";
+  return fmt::format(
+      "<div class=table><table>\n<tr><th>experiment</th><th>setting</th><th>seed</th><th>state</th><th>directory</th>"
+      "</tr>\n{}</table></div>\n",
+      rows);
 }
 
 std::string carried_note(const std::vector<const MethodRuns*>& method_runs) {
@@ -273,14 +319,14 @@ std::string carried_note(const std::vector<const MethodRuns*>& method_runs) {
     }
     const auto stopped =
         static_cast<std::size_t>(std::count_if(m->summary->runs.begin(), m->summary->runs.end(),
-                                               [](const FinishedRun* run) { return run->result.end == "success"; }));
+                                               [](const MeasuredRun* run) { return run->result.end == "success"; }));
     if (stopped == 0 && first == last && same_steps) continue;
     text += fmt::format("<li>{}: ", escaped(m->label));
     if (stopped > 0)
       text += fmt::format("{} of {} ended early at train.stop_success", stopped, plural(m->seeds(), "seed"));
     if (first != last)
       text += fmt::format("{}last evaluations at {} to {} steps, carried forward until the last one",
-                          stopped > 0 ? ", " : "", thousands(first), thousands(last));
+                          stopped > 0 ? ", " : "", format_thousands(first), format_thousands(last));
     if (!same_steps)
       text += fmt::format("{}evaluated at different steps, the last value holds until the next",
                           stopped > 0 || first != last ? "; " : "");

@@ -11,6 +11,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "core/check.h"
 #include "storage/file.h"
 
 namespace goalpost {
@@ -22,6 +23,9 @@ constexpr std::array kStyles = {
     CurveStyle{"#c29a1c", "(20,6)", 11}, CurveStyle{"#d1495b", "(6,6)", 4},
     CurveStyle{"#6f8f2f", "(3,8)", 6},   CurveStyle{"#8a8a8a", "(16,4,3,4,3,4)", 8},
 };
+
+constexpr double kPixelsPerInch = 96;
+constexpr double kPointsPerLine = 6;  // lines and marks grow with the font; pdfcairo's are thin ones, for 6 points
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
   for (std::size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size()) text.replace(at, from.size(), to);
@@ -81,7 +85,16 @@ bool gnuplot_is_installed() {
   return false;
 }
 
-bool draw(std::span<const Plot> plots, const std::filesystem::path& directory, const std::string& script) {
+void expect_pdf_terminal() {
+  if (!gnuplot_is_installed())
+    throw UsageError("--pdf: gnuplot, which draws the figures, is not installed (Debian: gnuplot-nox)");
+  if (std::system("env -u GNUTERM gnuplot -d -e 'set terminal pdfcairo' >/dev/null 2>&1") != 0)
+    throw UsageError(
+        "--pdf: this gnuplot was built without its terminal pdfcairo; expected one with it (Debian: gnuplot-nox)");
+}
+
+bool draw(std::span<const Plot> plots, const std::filesystem::path& directory, const std::string& script,
+          const std::optional<PdfFormat>& pdf) {
   std::string text;
   for (const Plot& p : plots) {
     text += fmt::format(
@@ -94,6 +107,13 @@ bool draw(std::span<const Plot> plots, const std::filesystem::path& directory, c
         "set terminal pngcairo noenhanced size {4},{5} font 'sans,9' fontscale 1.5 linewidth 1.5 pointscale 1.5\n"
         "set output '{2}.png'\n{3}",
         p.width, p.height, p.name, p.drawing, p.width * 3 / 2, p.height * 3 / 2);
+    if (!pdf) continue;
+    const double width = pdf->width > 0 ? pdf->width : p.width / kPixelsPerInch;
+    text += fmt::format(
+        "set terminal pdfcairo noenhanced color size {0:.4f}in,{1:.4f}in font {2} fontscale 1 linewidth {3:.3f} "
+        "pointscale {3:.3f}\nset output '{4}.pdf'\n{5}",
+        width, width * p.height / p.width, gnuplot_string(fmt::format("{},{:g}", pdf->font, pdf->size)),
+        pdf->size / kPointsPerLine, p.name, p.drawing);
   }
   write_file_atomically(directory / (script + ".gp"), text);
   // Neither the user's settings (-d: no ~/.gnuplot) nor variables decide what is drawn.

@@ -1,8 +1,10 @@
 // Figures drawn by gnuplot: the one place that calls it. Each becomes an SVG, whose text and axes take the color of
-// the text around it, or of the reader's light or dark scheme where it stands alone, and a PNG on white.
+// the text around it, or of the reader's light or dark scheme where it stands alone, a PNG on white and, for papers, a
+// PDF.
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +18,13 @@ struct Plot {
   std::string settings = {};  ///< gnuplot's commands before the drawing
   std::string drawing = {};   ///< the plot command
   int width = 640, height = 420;
+};
+
+/// How figures are drawn as PDF, for papers.
+struct PdfFormat {
+  double width = 0;  ///< inches of every figure; 0: each has its own. The height is in proportion
+  std::string font = "sans";
+  double size = 9;  ///< of the font, in points
 };
 
 /// A text as gnuplot's string; control characters, which a string cannot hold, become blanks.
@@ -33,9 +42,13 @@ CurveStyle curve_style(std::size_t i);
 std::string line_style(std::size_t i);
 
 bool gnuplot_is_installed();
+/// @throws UsageError unless gnuplot is installed and has its terminal pdfcairo
+void expect_pdf_terminal();
 
 /// Draws into the directory, with <script>.gp and gnuplot's <script>.log beside the figures. Returns whether all were
-/// drawn. @throws std::runtime_error if gnuplot cannot be run, or not be waited for
-bool draw(std::span<const Plot> plots, const std::filesystem::path& directory, const std::string& script);
+/// drawn. @param pdf if given, every figure is drawn as <name>.pdf, too
+/// @throws std::runtime_error if gnuplot cannot be run, or not be waited for
+bool draw(std::span<const Plot> plots, const std::filesystem::path& directory, const std::string& script,
+          const std::optional<PdfFormat>& pdf = std::nullopt);
 
 }  // namespace goalpost

@@ -31,7 +31,7 @@ using nlohmann::ordered_json;
 
 ordered_json summary_json(const Summary& s) {
   ordered_json seeds = ordered_json::array();
-  for (const FinishedRun* run : s.runs) {
+  for (const MeasuredRun* run : s.runs) {
     const RunResult& r = run->result;
     seeds.push_back({{"seed", r.seed},
                      {"success", r.final.success},
@@ -49,7 +49,7 @@ ordered_json summary_json(const Summary& s) {
                      {"cpu", r.cpu},
                      {"identity", r.identity}});
   }
-  const FinishedRun& first = *s.runs.front();
+  const MeasuredRun& first = *s.runs.front();
   return {{"variant", s.variant},
           {"measure", first.measures_return() ? "return" : "success"},
           {"expected", first.expected ? ordered_json(*first.expected) : ordered_json()},
@@ -59,7 +59,7 @@ ordered_json summary_json(const Summary& s) {
 }
 
 // Column by column what is kept of a run: its evaluations, and what training has measured up to each of them.
-std::string recorded_curve(const FinishedRun& run) {
+std::string recorded_curve(const MeasuredRun& run) {
   const CsvTable curve = read_csv(run.curve);
   std::vector<std::string> names = {"step", "wall_seconds", "success", "success_any", "return"};
   std::vector<std::vector<double>> columns;
@@ -84,7 +84,7 @@ std::string recorded_curve(const FinishedRun& run) {
 }
 
 // @throws UsageError if a run's variant is not read back to the run's settings
-void check_reads_back(const FinishedRun& run) {
+void check_reads_back(const MeasuredRun& run) {
   std::vector<std::string> problems;
   try {
     problems = differences(run.experiment, run.directory.string(),
@@ -113,7 +113,7 @@ void record(const std::vector<Summary>& summaries, const std::filesystem::path& 
                       s.runs.front()->directory.string(), s.experiment, experiment_directory().string()));
   }
   for (const Summary& s : summaries)
-    for (const FinishedRun* run : s.runs)
+    for (const MeasuredRun* run : s.runs)
       if (run->recorded)
         throw UsageError(
             fmt::format("{} is recorded already; --record takes run directories", run->directory.string()));
@@ -127,7 +127,7 @@ void record(const std::vector<Summary>& summaries, const std::filesystem::path& 
       throw UsageError(fmt::format("{} would hold two settings, \"{}\" and \"{}\"; expected only one of them",
                                    place->first.string(), place->second, variant));
   };
-  std::vector<std::vector<FinishedRun>> earlier(summaries.size());  // of the settings that are recorded again
+  std::vector<std::vector<MeasuredRun>> earlier(summaries.size());  // of the settings that are recorded again
   std::vector<std::string> recorded_as(summaries.size());           // their variants: those of earlier ones stay
   for (std::size_t i = 0; i < summaries.size(); ++i) {
     const Summary& s = summaries[i];
@@ -148,13 +148,13 @@ void record(const std::vector<Summary>& summaries, const std::filesystem::path& 
     };
     read_recorded(
         top, wanted, [](const std::filesystem::path&, const std::function<void()>& read) { read(); },
-        [&](FinishedRun run) { earlier[i].push_back(std::move(run)); });
+        [&](MeasuredRun run) { earlier[i].push_back(std::move(run)); });
   }
   for (std::size_t i = 0; i < summaries.size(); ++i) {
     const Summary& s = summaries[i];
     const std::filesystem::path top = directory / s.experiment, place = place_of(top, recorded_as[i]);
     std::filesystem::create_directories(place);
-    for (const FinishedRun* run : s.runs)
+    for (const MeasuredRun* run : s.runs)
       write_file_atomically(place / fmt::format("seed_{}.csv", run->result.seed), recorded_curve(*run));
     // One summary per experiment; settings recorded earlier stay.
     const std::filesystem::path file = top / "summary.json";
@@ -169,16 +169,16 @@ void record(const std::vector<Summary>& summaries, const std::filesystem::path& 
     }
     Summary all = s;
     all.variant = recorded_as[i];
-    for (const FinishedRun& old : earlier[i])
+    for (const MeasuredRun& old : earlier[i])
       if (std::none_of(s.runs.begin(), s.runs.end(),
-                       [&](const FinishedRun* run) { return run->result.seed == old.result.seed; }))
+                       [&](const MeasuredRun* run) { return run->result.seed == old.result.seed; }))
         all.runs.push_back(&old);
-    for (const FinishedRun* old : all.runs)
+    for (const MeasuredRun* old : all.runs)
       if (const auto found = build_differences(build_of(*old), build_of(*s.runs.front())); !found.empty())
         fmt::print(stderr, "goalpost: {} {}: seed {} was recorded with {} {}, now {}; they are summarized together\n",
                    s.experiment, s.variant, old->result.seed, found.front().what, found.front().a, found.front().b);
     std::sort(all.runs.begin(), all.runs.end(),
-              [](const FinishedRun* a, const FinishedRun* b) { return a->result.seed < b->result.seed; });
+              [](const MeasuredRun* a, const MeasuredRun* b) { return a->result.seed < b->result.seed; });
     compute(all);
     settings.push_back(summary_json(all));
     std::sort(settings.begin(), settings.end(), [](const ordered_json& a, const ordered_json& b) {

@@ -137,6 +137,29 @@ Interval probability_of_improvement_interval(const Strata& x, const Strata& y, i
   return stratified_bootstrap_interval(both_of("probability_of_improvement_interval", x, y), improvement, replicates);
 }
 
+Interval difference_interval(std::span<const double> x, std::span<const double> y, int replicates) {
+  return stratified_bootstrap_interval(
+      {{x.begin(), x.end()}, {y.begin(), y.end()}},
+      [](const Strata& sample) { return interquartile_mean(sample[0]) - interquartile_mean(sample[1]); }, replicates);
+}
+
+double first_reaching(const Curve& curve, double threshold) {
+  for (std::size_t i = 0; i < curve.x.size(); ++i)
+    if (reaches(curve.y[i], threshold)) return curve.x[i];
+  return std::numeric_limits<double>::infinity();
+}
+
+double mean_over_x(const Curve& curve, double end) {
+  check_values("mean_over_x", curve.y);
+  if (end <= curve.x.front()) return curve.y.front();
+  double area = 0;
+  for (std::size_t i = 0; i < curve.x.size() && curve.x[i] < end; ++i) {
+    const double next = i + 1 < curve.x.size() ? std::min(curve.x[i + 1], end) : end;
+    area += curve.y[i] * (next - curve.x[i]);
+  }
+  return area / (end - curve.x.front());
+}
+
 std::vector<CurvePoint> interquartile_curve(std::span<const Curve> curves, std::size_t points, int replicates) {
   GP_CHECK(!curves.empty() && points > 1, "interquartile_curve: ", curves.size(), " curves and points = ", points,
            "; expected at least one curve and two points");

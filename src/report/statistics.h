@@ -61,10 +61,23 @@ double probability_of_improvement(const Strata& x, const Strata& y);
 /// Its stratified bootstrap interval: the runs of x and those of y are drawn independently. 2,000 replicates as rliable
 Interval probability_of_improvement_interval(const Strata& x, const Strata& y, int replicates = 2'000);
 
+/// 95 % bootstrap interval of the interquartile mean of x less that of y: the runs of x and those of y are drawn
+/// independently.
+Interval difference_interval(std::span<const double> x, std::span<const double> y, int replicates = 50'000);
+
 /// A quantity of one run as it was measured: x (steps or seconds) increases.
 struct Curve {
   std::vector<double> x, y;
 };
+
+/// The first x at which a curve reaches a threshold; infinity if it never does.
+double first_reaching(const Curve& curve, double threshold);
+/// The mean of a curve over x, from its first x to `end`, as a step function: between two measurements, and after the
+/// last, the value is the one before. Measurements after `end` do not count.
+/// @throws std::invalid_argument for an empty curve
+double mean_over_x(const Curve& curve, double end);
+
+/// A point of the curve over several runs.
 struct CurvePoint {
   double x, value, low, high;  ///< interquartile mean over the curves, with its 95 % bootstrap interval
   int ended;                   ///< curves that ended before x: their last value is carried forward

@@ -79,7 +79,7 @@ std::string summary_table(const std::vector<Summary>& summaries) {
   };
   std::string text = line("experiment", "variant", "seeds", "measured", "95 % interval", "steps", "expected");
   for (const Summary& s : summaries) {
-    const FinishedRun& first = *s.runs.front();
+    const MeasuredRun& first = *s.runs.front();
     text +=
         line(s.experiment, s.setting(), s.runs.size(),
              fmt::format("{} {:.3f}", first.measures_return() ? "return" : "success", s.value),

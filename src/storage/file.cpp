@@ -121,6 +121,8 @@ std::filesystem::path parent_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : ".";
 }
 
+constexpr char kLockFile[] = ".goalpost.lock";  // where the file system has no locks
+
 // Who holds a lock file: host, process, and when the process started, or another one may have its number.
 struct Holder {
   std::string host, process, start;
@@ -237,7 +239,7 @@ DirectoryLock::DirectoryLock(const std::filesystem::path& directory)
   const bool held = errno == EWOULDBLOCK;
   ::close(std::exchange(descriptor_, -1));
   if (held) throw std::runtime_error(fmt::format("another process is at work in {}", directory.string()));
-  const std::filesystem::path file = directory / ".goalpost.lock";
+  const std::filesystem::path file = directory / kLockFile;
   create_lock_file(file, directory);
   file_ = file;
 }
@@ -245,6 +247,16 @@ DirectoryLock::DirectoryLock(const std::filesystem::path& directory)
 DirectoryLock::~DirectoryLock() {
   if (descriptor_ >= 0) ::close(descriptor_);
   if (!file_.empty()) ::unlink(file_.c_str());
+}
+
+bool is_locked(const std::filesystem::path& directory) {
+  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return false;
+  const bool free = ::flock(descriptor, LOCK_SH | LOCK_NB) == 0;
+  const bool held = !free && errno == EWOULDBLOCK;
+  ::close(descriptor);
+  std::error_code ignored;
+  return held || (!free && std::filesystem::exists(directory / kLockFile, ignored));
 }
 
 std::string read_file(const std::filesystem::path& path) {

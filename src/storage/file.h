@@ -57,6 +57,9 @@ class DirectoryLock {
   std::filesystem::path file_;  // empty: the directory itself is locked
 };
 
+/// Whether a process holds the DirectoryLock of a directory: it is at work there.
+bool is_locked(const std::filesystem::path& directory);
+
 /// The whole content. @throws std::system_error with path and reason
 std::string read_file(const std::filesystem::path& path);
 

@@ -679,6 +679,23 @@ TEST_F(Program, ReportsWithoutTheRunsThatCannotBeRead) {
   EXPECT_THAT(nothing.err, HasSubstr("all/bad: "));
 }
 
+TEST_F(Program, ReportsAgainstABaselineAndDrawsPdf) {
+  for (const char* more : {"--out all/a --seed 1", "--out all/b --seed 2", "--out old/a --set agent.her.k=1"})
+    ASSERT_EQ(run(std::string(kShort) + "--quiet " + more).status, 0) << more;
+  const Outcome o = run("report all --baseline old --threshold 0.5 --out page --pdf --width 8cm --font sans,7");
+  EXPECT_EQ(o.status, 0) << o.err;
+  EXPECT_THAT(o.out, testing::AllOf(HasSubstr("success 0.5"), HasSubstr("compared with the baseline old\n")));
+  EXPECT_TRUE(read_file(here_ / "page/steps_BitFlip-v0.pdf").starts_with("%PDF"));
+  expect_refusal("report all --baseline nothing", "neither a directory nor a revision of the runs");
+  expect_refusal("report all --pdf", "--out");
+  expect_refusal("report all --out page --width 8cm", "--pdf");
+  expect_refusal("report all --out page --pdf --width 8", "--width 8; expected a length from 0.5in to 100in");
+  expect_refusal("report all --out page --pdf --font Times,big", "--font Times,big; expected NAME,SIZE");
+  std::filesystem::remove(here_ / "all/b/result.json");
+  EXPECT_THAT(run("report all").out, HasSubstr("unfinished, in no table:\nall/b: interrupted, "));
+  expect_refusal("reproduce bit-flip --values 9,9 --out f", "is among others that are the same");
+}
+
 TEST_F(Program, RecordsExchangesAndReplaysEpisodes) {
   ASSERT_EQ(run("rollout BitFlip-v0 --random --episodes 40 --set env.bits=4 --record e.h5 --out e.csv").status, 0);
   EXPECT_THAT(run("dataset info e.h5").out, HasSubstr("of rollouts 40"));

@@ -18,41 +18,18 @@
 #include "report/page.h"
 #include "report/plot.h"
 #include "report/record.h"
+
 #include "report/tables.h"
 #include "run/experiment.h"
 #include "storage/file.h"
 #include "storage/toml.h"
+#include "support/run_files.h"
 #include "support/temporary_directory.h"
 
 namespace goalpost {
 namespace {
 
 using testing::HasSubstr;
-
-// A finished run as `goalpost train` leaves it, without the training.
-void make_run(const std::filesystem::path& directory, const std::vector<std::string>& set, int seed, double success,
-              const std::string& revision = "abc", const std::string& experiment = "bit_flip_her") {
-  TomlValues values = load_experiment(experiment);
-  for (const std::string& s : set) values.set(s);
-  values.set("seed=" + std::to_string(seed));
-  Experiment e = make_experiment(values);
-  std::filesystem::create_directories(directory);
-  set_content(directory / "config.toml", e.to_toml());
-  set_content(directory / "eval.csv", "step,wall_seconds,success,success_any,return\n0,0.1,0,0,-40\n");
-  const nlohmann::json final = {
-      {"episodes", 1000}, {"success", success}, {"success_any", 1}, {"return", -3}, {"length", 4}};
-  const nlohmann::json result = {{"experiment", "bit_flip_her"},
-                                 {"seed", seed},
-                                 {"end", "success"},
-                                 {"steps", 1000},
-                                 {"episodes", 50},
-                                 {"updates", 40},
-                                 {"wall_seconds", 1.5},
-                                 {"final", final},
-                                 {"revision", revision},
-                                 {"cpu", "x"}};
-  set_content(directory / "result.json", result.dump());
-}
 
 TEST(Report, GroupsRunsOfOneSettingOverTheirSeeds) {
   const TemporaryDirectory here;
@@ -62,7 +39,7 @@ TEST(Report, GroupsRunsOfOneSettingOverTheirSeeds) {
   std::filesystem::create_directories(here / "unfinished");
   set_content(here / "unfinished" / "config.toml", content(here / "b" / "config.toml"));
 
-  const std::vector<FinishedRun> runs = find_runs({here.path()});
+  const std::vector<MeasuredRun> runs = find_runs({here.path()});
   const std::vector<Summary> summaries = summarize(runs);
   ASSERT_EQ(summaries.size(), 2u);
   EXPECT_EQ(summaries[0].variant, "env.bits=9");
@@ -79,7 +56,7 @@ TEST(Report, GroupsRunsOfOneSettingOverTheirSeeds) {
 TEST(Report, SaysWhenAnExpectationIsMissed) {
   const TemporaryDirectory here;
   make_run(here / "a", {"env.bits=9"}, 1, 0.98);
-  const std::vector<FinishedRun> runs = find_runs({here.path()});
+  const std::vector<MeasuredRun> runs = find_runs({here.path()});
   const std::vector<Summary> summaries = summarize(runs);
   EXPECT_FALSE(summaries[0].meets_expectation);
   EXPECT_THAT(summary_table(summaries), HasSubstr(">= 0.99 MISSED"));
@@ -89,7 +66,7 @@ TEST(Report, SaysWhenAnExpectationIsMissed) {
 TEST(Report, MeetsAnExpectationUpToRounding) {
   const TemporaryDirectory here;
   for (int seed = 1; seed <= 3; ++seed) make_run(here / std::to_string(seed), {"env.bits=9"}, seed, 0.99);
-  const std::vector<FinishedRun> runs = find_runs({here.path()});
+  const std::vector<MeasuredRun> runs = find_runs({here.path()});
   const std::vector<Summary> summaries = summarize(runs);
   ASSERT_EQ(summaries.size(), 1u);
   EXPECT_TRUE(summaries[0].meets_expectation);
@@ -107,7 +84,7 @@ TEST(Report, OneSeedHasAnIntervalOnlyWhereItsEpisodesTellOne) {
   make_run(here / "runs/return", {}, 1, 0, "abc", "pendulum_sac");
   make_run(here / "runs/chains", {}, 1, 0.6, "abc", "fetch_reach_reissued");
   make_run(here / "runs/episodes", {"env.bits=9"}, 1, 0.6);
-  const std::vector<FinishedRun> runs = find_runs({here / "runs"});
+  const std::vector<MeasuredRun> runs = find_runs({here / "runs"});
   const std::vector<Summary> summaries = summarize(runs);
   ASSERT_EQ(summaries.size(), 3u);
   for (const Summary& s : summaries) {
@@ -142,11 +119,11 @@ TEST(Report, PoolsSeedsWhateverChangesNoResult) {
   const std::vector<std::string> sets = {
       "train.record=all",         "train.record_compressed=true",  "train.checkpoint_every=320",
       "train.checkpoints_kept=9", "train.checkpoint_replay=false", "train.threads=2",
-      "train.video_every=9",       "train.histograms=true",         "label=mine",
+      "train.video_every=9",      "train.histograms=true",         "label=mine",
       "description=mine"};
   for (std::size_t i = 0; i < sets.size(); ++i)
     make_run(here / std::to_string(i), {"env.bits=9", sets[i]}, static_cast<int>(i), 1);
-  const std::vector<FinishedRun> runs = find_runs({here.path()});
+  const std::vector<MeasuredRun> runs = find_runs({here.path()});
   const std::vector<Summary> summaries = summarize(runs);
   ASSERT_EQ(summaries.size(), 1u) << summary_table(summaries);
   EXPECT_EQ(summaries[0].setting(), "env.bits=9");
@@ -162,7 +139,7 @@ TEST(Report, KeepsRunsOfOtherRevisionsAndBuildsApart) {
   std::string config = content(here / "4/config.toml");
   const std::size_t at = config.find("kernels = \"") + 11;
   set_content(here / "4/config.toml", config.substr(0, at) + "another " + config.substr(at));
-  const std::vector<FinishedRun> runs = find_runs({here.path()});
+  const std::vector<MeasuredRun> runs = find_runs({here.path()});
   const std::vector<Summary> summaries = summarize(runs);
   ASSERT_EQ(summaries.size(), 3u) << summary_table(summaries);
   for (const Summary& s : summaries) {
@@ -187,7 +164,7 @@ TEST(Report, PoolsRunsThatDoNotSayEverythingOfTheirBuild) {
   make_run(here / "2", {"env.bits=9"}, 2, 1);
   const std::string config = content(here / "2/config.toml");
   set_content(here / "2/config.toml", config.substr(0, config.find("[build]")) + "[build]\nrevision = \"abc\"\n");
-  const std::vector<FinishedRun> runs = find_runs({here.path()});
+  const std::vector<MeasuredRun> runs = find_runs({here.path()});
   ASSERT_EQ(summarize(runs).size(), 1u);
 }
 
@@ -203,7 +180,7 @@ TEST(Report, PoolsOnlyEqualSettingsOfExperimentsThatHaveNoFile) {
     make_run(top / "again", set("agent.sac.gamma=0.5"), 9, 1, "abc", "pendulum_sac");
     make_run(top / "td3", set("train.threads=1"), 5, 1, "abc", "pendulum_td3");
     make_run(top / "bits", set("train.threads=1"), 6, 1, "abc", "bit_flip_her");
-    const std::vector<FinishedRun> runs = find_runs({top});
+    const std::vector<MeasuredRun> runs = find_runs({top});
     const std::vector<Summary> summaries = summarize(runs);
     EXPECT_EQ(summaries.size(), 5u) << summary_table(summaries);
     for (const Summary& s : summaries) {
@@ -231,7 +208,7 @@ TEST(Report, GoesOnWithoutTheRunsThatCannotBeRead) {
   std::filesystem::create_directories(here / "recorded");
   set_content(here / "recorded/summary.json", "{\"settings\": 3}");
   std::vector<std::string> unreadable;
-  const std::vector<FinishedRun> runs = find_runs({here.path()}, &unreadable);
+  const std::vector<MeasuredRun> runs = find_runs({here.path()}, &unreadable);
   EXPECT_EQ(runs.size(), 1u);
   ASSERT_EQ(unreadable.size(), 7u);
   for (const char* bad : {"config", "result", "curve", "no_curve", "nan", "training", "recorded"})
@@ -296,7 +273,7 @@ TEST(Report, GoesOnWithoutADirectoryThatMayNotBeRead) {
   EXPECT_THAT(unreadable, testing::ElementsAre((here / "closed").string() + ": cannot be read: Permission denied"));
 }
 
-TEST(Report, ShowsFinishedRunsBesideUnfinishedOnes) {
+TEST(Report, ShowsMeasuredRunsBesideUnfinishedOnes) {
   const TemporaryDirectory here;
   make_run(here / "good", {"env.bits=9"}, 1, 1);
   make_run(here / "unfinished", {"env.bits=9"}, 2, 1);
@@ -315,7 +292,7 @@ TEST(Report, LeavesOutTheSecondRunOfOneSettingAndSeed) {
   make_run(here / "b", {"env.bits=9"}, 1, 0.5);
   make_run(here / "c", {"env.bits=9"}, 2, 1);
   std::vector<std::string> unreadable;
-  const std::vector<FinishedRun> runs = find_runs({here.path()}, &unreadable);
+  const std::vector<MeasuredRun> runs = find_runs({here.path()}, &unreadable);
   ASSERT_EQ(runs.size(), 2u);
   EXPECT_EQ(runs[0].directory, here / "a");
   EXPECT_THAT(unreadable, testing::ElementsAre((here / "b").string() + ": a run of the same setting and seed as " +
@@ -327,14 +304,14 @@ TEST(Report, RefusesTwoRunsOfOneSettingAndSeed) {
   const TemporaryDirectory here;
   make_run(here / "a", {}, 1, 1);
   make_run(here / "b", {}, 1, 1);
-  const std::vector<FinishedRun> runs = find_runs({here.path()});
+  const std::vector<MeasuredRun> runs = find_runs({here.path()});
   EXPECT_THROW(summarize(runs), UsageError);
 }
 
 TEST(Report, RecordsOnlyCommittedCode) {
   const TemporaryDirectory here;
   make_run(here / "a", {}, 1, 1, "abc-dirty");
-  const std::vector<FinishedRun> runs = find_runs({here.path()});
+  const std::vector<MeasuredRun> runs = find_runs({here.path()});
   try {
     record(summarize(runs), here / "results");
     FAIL() << "was recorded";
@@ -346,7 +323,7 @@ TEST(Report, RecordsOnlyCommittedCode) {
 TEST(Report, RecordsEverySettingAndKeepsWhatWasRecordedEarlier) {
   const TemporaryDirectory here;
   const auto record_runs = [&](const std::filesystem::path& directory) {
-    const std::vector<FinishedRun> runs = find_runs({directory});
+    const std::vector<MeasuredRun> runs = find_runs({directory});
     record(summarize(runs), here / "results");
   };
   make_run(here / "first/a", {"env.bits=9"}, 1, 1);
@@ -374,7 +351,7 @@ TEST(Report, RecordsSettingsSoThatTheyReadBack) {
                                         "agent.her.strategy=final"};
   for (std::size_t i = 0; i < set.size(); ++i)
     make_run(here / "runs" / std::to_string(i), {"env.bits=9", set[i]}, 1, 1);
-  const std::vector<FinishedRun> runs = find_runs({here / "runs"});
+  const std::vector<MeasuredRun> runs = find_runs({here / "runs"});
   const std::vector<Summary> summaries = summarize(runs);
   std::vector<std::string> variants;
   for (const Summary& s : summaries) variants.push_back(s.variant);
@@ -383,7 +360,7 @@ TEST(Report, RecordsSettingsSoThatTheyReadBack) {
                                             "env.bits=9," + set[3], "env.bits=9," + set[4], "env.bits=9," + set[5]));
   record(summaries, here / "results");
   std::vector<std::string> unreadable;
-  const std::vector<FinishedRun> recorded = find_runs({here / "results"}, &unreadable);
+  const std::vector<MeasuredRun> recorded = find_runs({here / "results"}, &unreadable);
   EXPECT_THAT(unreadable, testing::IsEmpty());
   ASSERT_EQ(recorded.size(), runs.size());
   for (std::size_t i = 0; i < runs.size(); ++i) {
@@ -395,7 +372,7 @@ TEST(Report, RecordsSettingsSoThatTheyReadBack) {
 TEST(Report, RefusesToRecordWhatDoesNotReadBackBeforeAnythingIsWritten) {
   const TemporaryDirectory here;
   const auto refusal = [&](const char* directory) {
-    std::vector<FinishedRun> runs = find_runs({here / directory});
+    std::vector<MeasuredRun> runs = find_runs({here / directory});
     if (std::string_view(directory) == "text") runs.back().variant = "env.bits=9,train.eval_env=[env.task.max_steps=3]";
     const std::string sentence = message_of<UsageError>([&] { record(summarize(runs), here / "results"); });
     EXPECT_FALSE(std::filesystem::exists(here / "results")) << directory;
@@ -416,7 +393,7 @@ TEST(Report, ARecordedSettingThatCannotBeReadDoesNotHideTheOthers) {
   make_run(here / "runs/a", {"env.bits=9"}, 1, 1);
   make_run(here / "runs/b", {"env.bits=9"}, 2, 1);
   make_run(here / "runs/c", {"env.bits=10"}, 1, 1);
-  const std::vector<FinishedRun> runs = find_runs({here / "runs"});
+  const std::vector<MeasuredRun> runs = find_runs({here / "runs"});
   record(summarize(runs), here / "results");
   const std::filesystem::path file = here / "results/bit_flip_her/summary.json";
   nlohmann::ordered_json summary = nlohmann::ordered_json::parse(content(file));
@@ -439,7 +416,7 @@ TEST(Report, KeepsTheSeedsThatWereRecordedEarlier) {
        {std::tuple{"first/a", 2, 0.5}, {"first/b", 1, 0.0}, {"second/a", 3, 1.0}, {"second/b", 1, 1.0}})
     make_run(here / directory, {"env.bits=9"}, seed, success);
   for (const char* directory : {"first", "second"}) {
-    const std::vector<FinishedRun> runs = find_runs({here / directory});
+    const std::vector<MeasuredRun> runs = find_runs({here / directory});
     record(summarize(runs), here / "results");
   }
   const nlohmann::json summary = nlohmann::json::parse(content(here / "results/bit_flip_her/summary.json"));
@@ -458,13 +435,13 @@ TEST(Report, RecordsWhatTrainingHasMeasured) {
   set_content(here / "run/eval.csv",
               "step,wall_seconds,success,success_any,return\n0,0.1,0,0,-40\n50,1,0,0,-30\n100,2,1,1,-20\n");
   set_content(here / "run/train.csv", "step,lo_reward,success,return\n0,,,\n50,-1.5,0.25,-9\n75,-1,1,-8\n");
-  const std::vector<FinishedRun> runs = find_runs({here / "run"});
+  const std::vector<MeasuredRun> runs = find_runs({here / "run"});
   record(summarize(runs), here / "results");
   EXPECT_EQ(content(here / "results/bit_flip_her/env.bits=9/seed_1.csv"),
             "step,wall_seconds,success,success_any,return,train_success,train_return,lo_reward\n0,0.1,0,0,-40,,,\n"
             "50,1.0,0,0,-30,0.25,-9,-1.5\n100,2.0,1,1,-20,,,\n");
-  const std::vector<FinishedRun> recorded = find_runs({here / "results"});
-  for (const FinishedRun* run : std::array<const FinishedRun*, 2>{&runs.front(), &recorded.front()}) {
+  const std::vector<MeasuredRun> recorded = find_runs({here / "results"});
+  for (const MeasuredRun* run : std::array<const MeasuredRun*, 2>{&runs.front(), &recorded.front()}) {
     const std::vector<double> reward = read_measure(*run, find_measure("lo_reward"));
     ASSERT_EQ(reward.size(), 3u);
     EXPECT_TRUE(std::isnan(reward[0]));
@@ -485,7 +462,7 @@ TEST(Report, DrawsLearningCurvesOfSeveralMeasures) {
     set_content(run / "train.csv", "step,lo_reward\n0,\n50,-" + std::to_string(seed) + "\n");
   }
   make_run(here / "runs" / "without", {"env.bits=9", "agent.her.strategy=final"}, 1, 1);
-  const std::vector<FinishedRun> runs = find_runs({here / "runs"});
+  const std::vector<MeasuredRun> runs = find_runs({here / "runs"});
   FigureConfig config;
   config.title = "T";
   config.measures = {"return", "lo_reward"};
@@ -505,25 +482,16 @@ TEST(Report, SaysWhereNothingIsFinished) {
   EXPECT_THROW(find_runs({here / "nowhere"}), UsageError);
 }
 
-// Puts a run's evaluations in the place of the one that make_run has written.
-void set_curve(const std::filesystem::path& directory, const std::vector<std::array<double, 3>>& rows) {
-  std::string text = "step,wall_seconds,success,success_any,return\n";
-  for (const auto& [step, seconds, success] : rows)
-    text += std::to_string(static_cast<int>(step)) + "," + std::to_string(seconds) + "," + std::to_string(success) +
-            ",1,-3\n";
-  set_content(directory / "eval.csv", text);
-}
-
 TEST(Report, ReadsRecordedResultsLikeRuns) {
   const TemporaryDirectory here;
   for (int seed = 1; seed <= 3; ++seed)
     make_run(here / "runs" / std::to_string(seed), {"env.bits=9"}, seed, 0.3 * seed);
   make_run(here / "runs" / "b", {"env.bits=10", "agent.dqn.q.hidden=[64,64]", "agent.her.strategy=final"}, 1, 0.5);
-  const std::vector<FinishedRun> runs = find_runs({here / "runs"});
+  const std::vector<MeasuredRun> runs = find_runs({here / "runs"});
   record(summarize(runs), here / "results");
 
   const std::filesystem::path top = here / "results/bit_flip_her";
-  const std::vector<FinishedRun> recorded = find_runs({top, top / "env.bits=9"});  // one of them twice
+  const std::vector<MeasuredRun> recorded = find_runs({top, top / "env.bits=9"});  // one of them twice
   EXPECT_EQ(summary_table(summarize(recorded)), summary_table(summarize(runs)));
   ASSERT_EQ(recorded.size(), 4u);
   EXPECT_TRUE(recorded.front().recorded);
@@ -552,7 +520,7 @@ TEST(Report, TakesRecordedSettingsUnderTheNamesOfEarlierVersions) {
   set_content(file, summary);
   std::filesystem::rename(top / present, top / former);
 
-  const std::vector<FinishedRun> recorded = find_runs({here / "results"}), run = find_runs({here / "runs"});
+  const std::vector<MeasuredRun> recorded = find_runs({here / "results"}), run = find_runs({here / "runs"});
   ASSERT_EQ(recorded.size(), 1u);
   EXPECT_EQ(find_runs({top / former}).size(), 1u);
   EXPECT_EQ(recorded[0].experiment.settings(), run[0].experiment.settings());
@@ -562,7 +530,7 @@ TEST(Report, TakesRecordedSettingsUnderTheNamesOfEarlierVersions) {
 
   // A seed more belongs to the same setting, and is recorded beside the first.
   make_run(here / "runs/2", set, 2, 1);
-  const std::vector<FinishedRun> both = find_runs({here / "results", here / "runs/2"});
+  const std::vector<MeasuredRun> both = find_runs({here / "results", here / "runs/2"});
   ASSERT_EQ(summarize(both).size(), 1u);
   EXPECT_EQ(summarize(both)[0].runs.size(), 2u);
   record(summarize(find_runs({here / "runs/2"})), here / "results");
@@ -576,7 +544,7 @@ TEST(Report, TakesRecordedSettingsUnderTheNamesOfEarlierVersions) {
 
 // The statistics of kept results do not move under them.
 TEST(Report, RecordedResultsHaveTheRecordedStatistics) {
-  const std::vector<FinishedRun> runs = find_runs({results_directory()});
+  const std::vector<MeasuredRun> runs = find_runs({results_directory()});
   std::map<std::string, nlohmann::json> files;
   std::size_t settings = 0;
   for (const Summary& s : summarize(runs)) {
@@ -617,7 +585,7 @@ TEST(ReportPage, HoldsEverythingItShows) {
     set_curve(here / "runs" / ("other" + s), {{0, 0, 0}, {100, 1, 0.25}, {100. + 50 * seed, 2, 1}});
     set_kind(here / "runs" / ("other" + s), "far away", 7 * (seed - 1), 0.5 * (seed - 1));  // the first run had none
   }
-  const std::vector<FinishedRun> runs = find_runs({here / "runs"});
+  const std::vector<MeasuredRun> runs = find_runs({here / "runs"});
   const std::filesystem::path out = here / "it's a report", index = write_report_page(summarize(runs), out);
   EXPECT_EQ(index, out / "index.html");
   const std::string page = content(index);
@@ -655,7 +623,7 @@ TEST(ReportPage, DrawsLabelsWithLineEndsAndQuotes) {
   make_run(here / "runs/a", {"env.bits=9", R"(label="two\nlines\t'\u001b")"}, 1, 1);
   make_run(here / "runs/b", {"env.bits=9", R"(train.eval_env=["env.bits=9", "env.task.max_steps=3"])"}, 1, 1);
   make_run(here / "runs/c", {R"(name="un\nknown")"}, 1, 1);
-  const std::vector<FinishedRun> runs = find_runs({here / "runs"});
+  const std::vector<MeasuredRun> runs = find_runs({here / "runs"});
   const std::string page = content(write_report_page(summarize(runs), here / "page"));
   EXPECT_THAT(page, HasSubstr("two lines "));
   EXPECT_EQ(gnuplot_string("a\nb\x7f'"), "'a b '''");
@@ -664,7 +632,7 @@ TEST(ReportPage, DrawsLabelsWithLineEndsAndQuotes) {
 TEST(ReportPage, SaysWhyItCannotBeWritten) {
   const TemporaryDirectory here;
   make_run(here / "run", {"env.bits=9"}, 1, 1);
-  const std::vector<FinishedRun> runs = find_runs({here / "run"});
+  const std::vector<MeasuredRun> runs = find_runs({here / "run"});
   const std::vector<Summary> summaries = summarize(runs);
   const auto message = [&](const std::filesystem::path& out) {
     return message_of<UsageError>([&] { write_report_page(summaries, out); });

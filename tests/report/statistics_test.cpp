@@ -161,6 +161,33 @@ TEST(Statistics, RefuseEmptyListsAndNaN) {
   EXPECT_THROW(wilson_interval(3, 2), std::invalid_argument);
 }
 
+TEST(Statistics, IntervalOfADifferenceDrawsBothSides) {
+  const Values x = {1, 1, 1}, y = {0, 0, 0}, z = {0, 0.5, 1};
+  const Interval sure = difference_interval(x, y), open = difference_interval(x, z),
+                 mirrored = difference_interval(z, x);
+  EXPECT_EQ(sure.low, 1);
+  EXPECT_EQ(sure.high, 1);
+  EXPECT_LT(open.low, open.high);
+  EXPECT_EQ(open.low, 0);
+  EXPECT_NEAR(open.high, -mirrored.low, 0.05);
+}
+
+TEST(Statistics, ACurveReachesAThresholdAtItsFirstMeasurementThere) {
+  const Curve curve = {{0, 10, 20, 30}, {0, 0.9, 0.5, 1}};
+  EXPECT_EQ(first_reaching(curve, 0.9), 10);
+  EXPECT_EQ(first_reaching(curve, 0.95), 30);
+  EXPECT_EQ(first_reaching(curve, 2), std::numeric_limits<double>::infinity());
+}
+
+TEST(Statistics, TheMeanOfACurveHoldsValuesUntilTheNext) {
+  const Curve curve = {{10, 20, 40}, {1, 0, 0.5}};
+  EXPECT_EQ(mean_over_x(curve, 40), 1 / 3.);
+  EXPECT_EQ(mean_over_x(curve, 70), (10 + 15) / 60.);  // the last value is kept
+  EXPECT_EQ(mean_over_x(curve, 30), 0.5);              // what comes later does not count
+  EXPECT_EQ(mean_over_x(curve, 10), 1);
+  EXPECT_THROW(mean_over_x({}, 10), std::invalid_argument);
+}
+
 TEST(Statistics, IntervalsOfAMeanAreStudents) {
   // t(4 degrees) = 2.776445; mean 3, s = sqrt(2.5), n = 5
   const std::vector<double> values = {1, 2, 3, 4, 5}, ones(5, 1);

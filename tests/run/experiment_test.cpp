@@ -203,8 +203,8 @@ TEST(Experiment, EveryFigureUsesKnownExperiments) {
     }
     for (const std::string& experiment : figure.experiments) {
       EXPECT_NO_THROW(with(experiment, {})) << experiment;
-      for (const int value : figure.values)
-        EXPECT_NO_THROW(with(experiment, {figure.key + "=" + std::to_string(value)})) << experiment << value;
+      for (const std::string& value : figure.values)
+        EXPECT_NO_THROW(with(experiment, {figure.key + "=" + value})) << experiment << value;
     }
   }
 }

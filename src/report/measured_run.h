@@ -1,4 +1,4 @@
-// A finished run as reports take it: its configuration, its result, and what sets it apart.
+// A run as reports take it: its configuration, its result, and what sets it apart.
 #pragma once
 
 #include <filesystem>
@@ -17,12 +17,15 @@ struct Change {
   bool axis;
 };
 
-/// A finished run, or a recorded one, and what sets it apart: from its experiment's file, or if there is no such file
-/// from other runs of the same name.
-struct FinishedRun {
+/// A run, finished or not, or a recorded one, and what sets it apart: from its experiment's file, or if there is no
+/// such file from other runs of the same name.
+struct MeasuredRun {
   std::filesystem::path directory;
   std::filesystem::path curve;  ///< the CSV file of its evaluations
   bool recorded = false;        ///< read from src/experiments/results: there is no run directory
+  /// Otherwise the result has the steps up to now, `end` is "running" or "interrupted", and there is no final
+  /// evaluation.
+  bool finished = true;
   Experiment experiment;
   RunResult result;
   std::vector<Change> changes = {};

@@ -1,0 +1,135 @@
+// Finding the baseline and what can be compared with it.
+#include "report/baseline.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <system_error>
+
+#include "core/check.h"
+#include "report/learning_speed.h"
+#include "report/method_runs.h"
+
+namespace goalpost {
+namespace {
+
+bool lies_below(const std::filesystem::path& directory, const std::filesystem::path& top) {
+  const std::filesystem::path way =
+      std::filesystem::weakly_canonical(directory).lexically_relative(std::filesystem::weakly_canonical(top));
+  return !way.empty() && *way.begin() != "..";
+}
+
+// What two settings must share to be compared.
+std::map<std::string, std::string> task_of(const Summary& summary) {
+  const MeasuredRun& run = *summary.runs.front();
+  std::map<std::string, std::string> task = run.experiment.settings();
+  std::erase_if(task, [](const auto& setting) { return !part_of_task(setting.first); });
+  task["env.name"] = run.experiment.env_name;
+  task["measure"] = run.measures_return() ? "return" : "success";
+  return task;
+}
+
+BaselineComparison compared(const Summary& x, const Summary& y, const std::string& quantity,
+                            const std::vector<double>& of_x, const std::vector<double>& of_y) {
+  const double unknown = std::nan("");
+  BaselineComparison c{.of = &x,
+                       .baseline = &y,
+                       .quantity = quantity,
+                       .difference = interquartile_mean(of_x) - interquartile_mean(of_y),
+                       .interval = {unknown, unknown},
+                       .probability = unknown,
+                       .probability_interval = {unknown, unknown}};
+  if (of_x.size() > 1 && of_y.size() > 1) {
+    c.interval = difference_interval(of_x, of_y);
+    c.probability = probability_of_improvement({of_x}, {of_y});
+    c.probability_interval = probability_of_improvement_interval({of_x}, {of_y});
+  }
+  return c;
+}
+
+std::vector<double> measured(const Summary& summary) {
+  std::vector<double> values;
+  for (const MeasuredRun* run : summary.runs) values.push_back(run->measured());
+  return values;
+}
+
+}  // namespace
+
+std::vector<const Summary*> baseline_of(const std::vector<Summary>& summaries, const std::string& baseline) {
+  const bool is_directory = std::filesystem::is_directory(baseline);
+  std::set<std::string> all, fitting;  // revisions
+  for (const Summary& s : summaries)
+    for (const MeasuredRun* run : s.runs) {
+      all.insert(run->result.revision);
+      if (run->result.revision.starts_with(baseline)) fitting.insert(run->result.revision);
+    }
+  if (fitting.contains(baseline)) fitting = {baseline};
+  if (!is_directory && fitting.empty())
+    throw UsageError(fmt::format("--baseline {}: neither a directory nor a revision of the runs; their revisions: {}",
+                                 baseline, fmt::join(all, ", ")));
+  if (!is_directory && fitting.size() > 1)
+    throw UsageError(
+        fmt::format("--baseline {}: the runs have several revisions that begin so: {}; expected more characters",
+                    baseline, fmt::join(fitting, ", ")));
+  std::vector<const Summary*> result;
+  for (const Summary& s : summaries)
+    if (std::any_of(s.runs.begin(), s.runs.end(), [&](const MeasuredRun* run) {
+          return is_directory ? lies_below(run->directory, baseline) : fitting.contains(run->result.revision);
+        }))
+      result.push_back(&s);
+  if (result.empty()) throw UsageError(fmt::format("--baseline {}: no finished run lies below it", baseline));
+  return result;
+}
+
+std::vector<BaselineComparison> compare_with_baseline(const std::vector<Summary>& summaries,
+                                                      const std::vector<const Summary*>& baseline) {
+  std::vector<BaselineComparison> comparisons;
+  std::map<const Summary*, std::map<std::string, std::string>> tasks;
+  for (const Summary* b : baseline) tasks[b] = task_of(*b);
+  for (const Summary& s : summaries) {
+    if (!s.finished() || std::find(baseline.begin(), baseline.end(), &s) != baseline.end()) continue;
+    const std::map<std::string, std::string> task = task_of(s);
+    std::vector<const Summary*> equal, same_task;
+    for (const Summary* b : baseline) {
+      if (!b->finished()) continue;
+      if (b->experiment == s.experiment && b->variant == s.variant) equal.push_back(b);
+      if (tasks[b] == task) same_task.push_back(b);
+    }
+    for (const Summary* b : equal.empty() ? same_task : equal) {
+      comparisons.push_back(
+          compared(s, *b, s.runs.front()->measures_return() ? "return" : "success", measured(s), measured(*b)));
+      comparisons.push_back(compared(s, *b, "area", learning_speed(s, {}).areas, learning_speed(*b, {}).areas));
+    }
+  }
+  return comparisons;
+}
+
+std::string baseline_table(const std::vector<BaselineComparison>& comparisons, const std::string& baseline) {
+  if (comparisons.empty())
+    return fmt::format("compared with the baseline {}: no other run is of a task of the baseline\n", baseline);
+  const auto full_name = [](const Summary& s) {
+    const std::string setting = s.setting();
+    return s.experiment + (setting.empty() ? "" : " " + setting);
+  };
+  std::size_t x = 7, y = 8;  // the widths of the columns
+  for (const BaselineComparison& c : comparisons) {
+    x = std::max(x, full_name(*c.of).size());
+    y = std::max(y, full_name(*c.baseline).size());
+  }
+  std::string text = fmt::format("compared with the baseline {}\n", baseline);
+  text += fmt::format("{:<{}} {:<{}} {:>7} {:>10} {:>20} {:>14} {:>20}\n", "setting", x, "baseline", y, "",
+                      "difference", "95 % interval", "P(improvement)", "95 % interval");
+  for (const BaselineComparison& c : comparisons)
+    text += fmt::format("{:<{}} {:<{}} {:>7} {:>+10.3f} {:>20} {:>14} {:>20}\n", full_name(*c.of), x,
+                        full_name(*c.baseline), y, c.quantity, c.difference,
+                        interval_text(c.interval.low, c.interval.high, 3),
+                        std::isnan(c.probability) ? "-" : fmt::format("{:.2f}", c.probability),
+                        interval_text(c.probability_interval.low, c.probability_interval.high, 2));
+  return text;
+}
+
+}  // namespace goalpost
