@@ -554,7 +554,7 @@ TEST(Report, RecordedResultsHaveTheRecordedStatistics) {
       settings += file.at("settings").size();
     }
     for (const nlohmann::json& one : file.at("settings")) {
-      if (one.at("variant") != s.variant) continue;
+      if (one.at("variant") != s.setting()) continue;
       EXPECT_EQ(one.at("interquartile_mean"), s.value) << s.experiment << " " << s.variant;
       --settings;
       const nlohmann::json& interval = one.at("interval_95");
