@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/matrix.h"
-#include "envs/space.h"
+#include "envs/spec.h"
 
 namespace goalpost {
 

@@ -25,6 +25,7 @@
 #include "core/check.h"
 #include "run/build_info.h"
 #include "run/resume.h"
+#include "run/run_parts.h"
 #include "run/run_result.h"
 #include "storage/config_text.h"
 #include "storage/csv.h"
@@ -106,8 +107,9 @@ std::string difference(const Experiment& there, const std::string& where, const 
       differences(there, where, wanted, "the run that is wanted", [](const FieldText& f) { return f.affects_results; });
   if (!found.empty()) return found.front();
   for (const auto& [what, a, b] : build_differences(there.build, wanted.build))
-    return what == "resumed" ? fmt::format("it was resumed {}", a)
-                             : fmt::format("its {} is {}, but {} in this program", what, a, b);
+    return what == "resumed"  ? fmt::format("it was resumed {}", a)
+           : what == "inputs" ? fmt::format("it began with {}, but the files have changed: {}", a, b)
+                              : fmt::format("its {} is {}, but {} in this program", what, a, b);
   return "";
 }
 
@@ -131,7 +133,7 @@ bool finished_earlier(Task& task, const char* purpose) {
   if (!std::filesystem::exists(directory) || std::filesystem::is_empty(directory)) return false;
   const std::string advice = "; expected another --out, or that you move it away";
   const std::filesystem::path file = directory / kConfigFile;
-  const Experiment wanted = experiment_of(task);
+  Experiment wanted = experiment_of(task);
   try {
     const DirectoryLock lock(directory);
     for (const char* name : {kConfigFile, kResultFile, kEvalCurve}) static_cast<void>(has_file(directory / name));
@@ -142,6 +144,11 @@ bool finished_earlier(Task& task, const char* purpose) {
     const TomlValues values = TomlValues::from_file(file);
     Experiment there = make_experiment(values);
     there.build = BuildInfo::recorded(values);
+    if (!there.build.inputs.empty()) try {
+        wanted.build.inputs = inputs_of(wanted);
+      } catch (const std::exception& e) {
+        fmt::print(stderr, "{}: {}; the files that it began with are not compared\n", directory.string(), e.what());
+      }
     if (const std::string problem = difference(there, file.string(), wanted); !problem.empty())
       throw UsageError(problem);
     if (const std::string unknown = unknown_of(there.build); !unknown.empty())

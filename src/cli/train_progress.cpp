@@ -42,7 +42,7 @@ void TrainProgressBar::show(const TrainProgress& p) {
   };
   const std::string updates = fmt::format("{}update/s", rate(p.updates, begin_.updates));
   const std::string steps = fmt::format("{}step/s, {}step", rate(p.step, begin_.step), format_count(double(p.step)));
-  const std::string training = fmt::format("training {}", evaluation_text(e_, p.success, p.reward));
+  const std::string training = fmt::format("training {}", evaluation_text(e_, p.success, p.mean_return));
   bar_.update(by_episodes_ ? p.episodes : p.step, by_episodes_ ? fmt::format("{}, {}, {}", updates, steps, training)
                                                                : fmt::format("{}, {}", updates, training));
 }
@@ -66,7 +66,7 @@ void TrainProgressBar::on_evaluation_step(const StepBatch& step, std::size_t lan
 }
 
 void TrainProgressBar::on_evaluation(const TrainProgress&, const Evaluation& e, const Metrics&) {
-  bar_.set_result(evaluation_text(e_, e.success, e.reward));
+  bar_.set_result(evaluation_text(e_, e.success, e.mean_return));
 }
 
 }  // namespace goalpost

@@ -8,8 +8,8 @@
 
 namespace goalpost {
 
-/// Replaces former names of settings and of their values by the present ones, also in train.eval_env. Returns a sentence
-/// for each.
+/// Replaces former names of settings and of their values by the present ones, also in train.eval_env. Returns a
+/// sentence for each.
 /// @param whole the values that name the environment and the algorithm: the same, or those that `values` change
 /// @throws UsageError as rename_former
 std::vector<std::string> resolve_former_names(TomlValues& values, const TomlValues& whole);

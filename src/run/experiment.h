@@ -75,8 +75,8 @@ struct Experiment {
   }
 };
 
-/// Makes an experiment from TOML values and checks it: types, ranges, unknown keys, and relations between fields. Former
-/// names of settings are accepted without a note: files of earlier versions have them.
+/// Makes an experiment from TOML values and checks it: types, ranges, unknown keys, and relations between fields.
+/// Former names of settings are accepted without a note: files of earlier versions have them.
 /// @throws UsageError with all problems, one per line
 Experiment make_experiment(const TomlValues& values);
 

@@ -40,6 +40,13 @@ void RunParts::record_in(const std::filesystem::path& directory) {
   run.callbacks.push_back(episodes.get());
 }
 
+namespace {
+
+// What a dataset adds to BuildInfo::inputs.
+std::string dataset_input(const std::string& dataset) { return "agent.replay.dataset " + dataset_digest(dataset); }
+
+}  // namespace
+
 void check_before_training(const Experiment& e, bool resumed) {
   const TrainingCheck check = check_training(e);
   if (!resumed && !check.problems.empty()) throw UsageError(fmt::format("{}", fmt::join(check.problems, "\n")));
@@ -61,7 +68,7 @@ std::optional<std::string> fill_memory(RunParts& parts) {
     if (parts.env.spec().can_fail && dataset_identity(c->replay.dataset).guesses_failures)
       fmt::print(stderr, "goalpost: agent.replay.dataset: {}: {}\n", c->replay.dataset, kGuessedFailures);
     if (c->replay.dataset_check) expect_same_task(c->replay.dataset, parts.env.spec(), parts.experiment.to_toml());
-    return "agent.replay.dataset " + dataset_digest(c->replay.dataset);
+    return dataset_input(c->replay.dataset);
   } catch (const DatasetMismatch& e) {
     throw UsageError(fmt::format("agent.replay.dataset: {} (agent.replay.dataset_check=false accepts it)", e.what()));
   } catch (const std::runtime_error& e) {
@@ -71,12 +78,21 @@ std::optional<std::string> fill_memory(RunParts& parts) {
 }
 
 bool begin_agent(RunParts& parts) {
-  std::vector<std::string> inputs = load_warm_starts(*parts.agent, parts.experiment);
+  load_warm_starts(*parts.agent, parts.experiment);
+  std::vector<std::string> inputs = warm_start_digests(*parts.agent);
   const std::optional<std::string> dataset = fill_memory(parts);
   if (!dataset) return false;
   if (!dataset->empty()) inputs.push_back(*dataset);
   parts.experiment.build.inputs = fmt::format("{}", fmt::join(inputs, ", "));
   return true;
+}
+
+std::string inputs_of(const Experiment& e) {
+  const std::unique_ptr<Agent> agent = e.make_agent(e.env_factory()()->spec(), 0, Rng(0));
+  std::vector<std::string> inputs = warm_start_digests(*agent);
+  const OffPolicyConfig* c = find_algorithm(e.algorithm).off_policy(*e.agent_settings);
+  if (c != nullptr && !c->replay.dataset.empty()) inputs.push_back(dataset_input(c->replay.dataset));
+  return fmt::format("{}", fmt::join(inputs, ", "));
 }
 
 std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, std::optional<RunResult> earlier) {

@@ -48,6 +48,9 @@ std::optional<std::string> fill_memory(RunParts& parts);
 /// interrupted.
 bool begin_agent(RunParts& parts);
 
+/// BuildInfo::inputs that a new run of the experiment would have. @throws std::runtime_error if a file cannot be read
+std::string inputs_of(const Experiment& e);
+
 /// Trains from the run's current step to its end, then does the final evaluation. Returns nothing if interrupted.
 /// @param earlier the result of the finished run that is continued
 std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log,

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "autodiff/gemm.h"
@@ -15,6 +16,8 @@
 
 namespace goalpost {
 namespace {
+
+constexpr std::string_view kSeed = "{seed}";  // in a path, stands for the run's seed
 
 // Full names of what is visited.
 class NamedVisitor : public StateVisitor {
@@ -106,24 +109,30 @@ void load(const WarmStart& wanted, const Experiment& experiment, const std::stri
 
 }  // namespace
 
-std::vector<std::string> load_warm_starts(Agent& agent, const Experiment& experiment) {
-  std::vector<std::string> inputs;
+void load_warm_starts(Agent& agent, const Experiment& experiment) {
   for (const WarmStart& wanted : agent.warm_starts()) {
     std::string directory = wanted.run;
-    const std::size_t at = directory.find("{seed}");
-    if (at != std::string::npos) directory.replace(at, 6, std::to_string(experiment.seed));
+    const std::size_t at = directory.find(kSeed);
+    if (at != std::string::npos) directory.replace(at, kSeed.size(), std::to_string(experiment.seed));
     try {
       load(wanted, experiment, directory);
-      const std::filesystem::path path(directory);
-      const std::filesystem::path file = std::filesystem::is_directory(path) ? path / kPolicyFile : path;
-      // If each seed has its own policy, it differs between seeds like their random numbers.
-      if (at == std::string::npos) inputs.push_back(fmt::format("{} {}", wanted.setting, content_digest({file})));
     } catch (const std::exception& e) {
       throw UsageError(fmt::format("{} = \"{}\": {}", wanted.setting, directory, e.what()));
     }
   }
   set_precision(experiment.train.precision);  // load_run has set that of the other run
-  return inputs;
+}
+
+std::vector<std::string> warm_start_digests(Agent& agent) {
+  std::vector<std::string> digests;
+  for (const WarmStart& wanted : agent.warm_starts()) {
+    // If each seed has its own policy, it differs between seeds like their random numbers.
+    if (wanted.run.find(kSeed) != std::string::npos) continue;
+    const std::filesystem::path path(wanted.run);
+    const std::filesystem::path file = std::filesystem::is_directory(path) ? path / kPolicyFile : path;
+    digests.push_back(fmt::format("{} {}", wanted.setting, content_digest({file})));
+  }
+  return digests;
 }
 
 }  // namespace goalpost

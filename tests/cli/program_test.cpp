@@ -1112,6 +1112,15 @@ TEST_F(Program, TellsRunsOfOtherDatasetsApart) {
   EXPECT_EQ(identity("a"), identity("same"));
   EXPECT_NE(identity("a"), identity("b"));
   EXPECT_THAT(content(here_ / "a/config.toml"), HasSubstr("inputs = \"agent.replay.dataset "));
+  // A run that is reused began with the dataset as it is now, unless the dataset is gone.
+  const std::string reuse = training + "many --seed 1-2 --jobs 1";
+  ASSERT_EQ(run(reuse).status, 0);
+  EXPECT_THAT(run(reuse).err, HasSubstr("2 runs, 2 of them finished earlier"));
+  std::filesystem::rename(here_ / "e.h5", here_ / "f.h5");
+  EXPECT_THAT(run(reuse).err, testing::AllOf(HasSubstr("e.h5"), HasSubstr("2 runs, 2 of them finished earlier")));
+  ASSERT_EQ(run(rollout + "--seed 3 --record e.h5 --out e.csv").status, 0);
+  expect_refusal(reuse, "it began with agent.replay.dataset ");
+  std::filesystem::rename(here_ / "f.h5", here_ / "e.h5");
   // The memory that a checkpoint lacks would be filled from another dataset.
   const std::string on = "train --quiet --set train.total_steps=1280 --resume ";
   expect_refusal(on + "a", "the dataset as it is now; --any-build resumes anyway");
