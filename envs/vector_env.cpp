@@ -63,7 +63,7 @@ void VectorEnv::reset() {
 template <class F>
 void VectorEnv::in_lane(Index lane, F f) {
   const auto told = [&](const char* what) {
-    return detail::concatenate(what, " (seed ", rngs_[lane].seed(), ", lane ", lane, ", step ", steps_[lane],
+    return detail::concatenate(what, " (seed ", rngs_[lane].seed(), ", env ", lane, ", step ", steps_[lane],
                                " of its episode)");
   };
   try {

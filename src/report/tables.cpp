@@ -151,7 +151,7 @@ std::string page_table(const std::vector<std::string>& experiments) {
         by_kind += fmt::format("{}{} {}", by_kind.empty() ? "" : ", ", k.name,
                                std::isnan(k.success) ? "none" : fmt::format("{:.2f}", k.success));
       text += fmt::format("| [`{0}`]({0}.toml){1} | {2} | {3} | {4} | {5} | {6:.3f} | {7} |\n", name,
-                          variant.empty() ? "" : " with `" + variant + "`", summary.at("label").get<std::string>(),
+                          variant.empty() ? "" : " with `" + variant + "`", make_experiment(load_experiment(name)).label,
                           s.at("seeds").size(), short_count(mean_steps(s)), measured_text(s), lowest, by_kind);
     }
   }
@@ -172,7 +172,7 @@ std::string short_table(const std::vector<std::string>& settings) {
       for (const ordered_json& s : summary.at("settings"))
         if (s.at("variant") == variant)
           row = fmt::format("| [`{0}`](src/experiments/{0}.toml){1} | {2} | {3} | {4} {5} | {6} | {7} |\n", name,
-                            variant.empty() ? "" : ", `" + variant + "`", summary.at("label").get<std::string>(),
+                            variant.empty() ? "" : ", `" + variant + "`", make_experiment(load_experiment(name)).label,
                             s.at("seeds").size(), s.at("measure").get<std::string>(), measured_text(s),
                             short_count(mean_steps(s)), summary.at("claim").get<std::string>());
     }

@@ -1118,7 +1118,7 @@ TEST_F(Program, TellsRunsOfOtherDatasetsApart) {
   EXPECT_THAT(run(reuse).err, HasSubstr("2 runs, 2 of them finished earlier"));
   std::filesystem::rename(here_ / "e.h5", here_ / "f.h5");
   EXPECT_THAT(run(reuse).err, testing::AllOf(HasSubstr("e.h5"), HasSubstr("2 runs, 2 of them finished earlier")));
-  ASSERT_EQ(run(rollout + "--seed 3 --record e.h5 --out e.csv").status, 0);
+  ASSERT_EQ(run(rollout + "--seed 3 --record e.h5 --out g.csv").status, 0);
   expect_refusal(reuse, "it began with agent.replay.dataset ");
   std::filesystem::rename(here_ / "f.h5", here_ / "e.h5");
   // The memory that a checkpoint lacks would be filled from another dataset.

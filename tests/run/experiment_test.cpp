@@ -130,12 +130,12 @@ TEST(Extends, OtherAndFormerNamesGoOverTheBasesOwn) {
   const TemporaryDirectory here;
   set_content(here / "child.toml",
               "extends = \"fetch_reach_sac\"\nname = \"child\"\nn_envs = 4\ngradient_steps = 2\nlearning_rate = 0.5\n"
-              "buffer_size = 5_000\n[train]\nwarmup_steps = 70\n");
+              "buffer_size = 5_000\n[train]\nwarmup_steps = 300\n");
   const std::map<std::string, std::string> settings =
       make_experiment(load_experiment((here / "child.toml").string())).settings();
   EXPECT_EQ(settings.at("train.num_envs"), "4");
   EXPECT_EQ(settings.at("train.updates_per_step"), "0.5");
-  EXPECT_EQ(settings.at("train.learning_starts"), "70");
+  EXPECT_EQ(settings.at("train.learning_starts"), "300");
   EXPECT_EQ(settings.at("agent.replay.buffer_size"), "5000");
   EXPECT_EQ(settings.at("agent.sac.pi_adam.lr"), "0.5");
   EXPECT_EQ(settings.at("agent.sac.alpha_adam.lr"), "0.5");
