@@ -34,7 +34,6 @@
 #include "storage/toml.h"
 #include "train/config.h"
 
-extern char** environ;
 
 namespace goalpost {
 namespace {
