@@ -23,7 +23,7 @@ std::string evaluation_text(const Experiment& e, double success, double mean_ret
 TrainProgressBar::TrainProgressBar(const Experiment& e, const TrainProgress& begin)
     : e_(e),
       begin_(begin),
-      by_episodes_(e.train.total_episodes > 0),
+      by_episodes_(e.ends_by_episodes()),
       bar_("", by_episodes_ ? e.train.total_episodes : e.train.total_steps, by_episodes_ ? "episode" : "step",
            {.first = by_episodes_ ? begin.episodes : begin.step}) {
   bar_.line(fmt::format("training {}, seed {}", e.name, e.seed));

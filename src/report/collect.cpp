@@ -139,8 +139,16 @@ Curve evaluations_of(const MeasuredRun& run, const char* x) {
   }
   for (const std::vector<double>* numbers : {&curve.x, &curve.y})
     for (const double number : *numbers)
-      if (std::isnan(number))
-        throw UsageError(fmt::format("{}: a number of an evaluation is missing", run.curve.string()));
+      if (!std::isfinite(number))
+        throw UsageError(fmt::format("{}: a number of an evaluation is missing or not finite", run.curve.string()));
+  for (std::size_t i = 0; i < curve.x.size(); ++i) {
+    if (curve.x[i] < (i == 0 ? 0 : curve.x[i - 1]))
+      throw UsageError(fmt::format("{}: {} = {} after {}; expected numbers from 0 on that do not fall",
+                                   run.curve.string(), x, shortest(curve.x[i]), i == 0 ? 0 : curve.x[i - 1]));
+    if (!run.measures_return() && (curve.y[i] < 0 || curve.y[i] > 1))
+      throw UsageError(
+          fmt::format("{}: success = {}; expected a number from 0 to 1", run.curve.string(), shortest(curve.y[i])));
+  }
   return curve;
 }
 

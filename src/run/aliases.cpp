@@ -104,7 +104,7 @@ std::vector<std::string> resolve_former_names(TomlValues& values, const TomlValu
   TomlValues::Value renamed = *eval_env;
   if (auto* assignments = std::get_if<std::vector<std::string>>(&renamed.value))
     for (std::string& assignment : *assignments)
-      for (std::string& note : rename_former(assignment, fields)) notes.push_back(std::move(note));
+      for (std::string& note : rename_former(assignment, fields, eval_env->origin)) notes.push_back(std::move(note));
   values.put("train.eval_env", renamed);
   return notes;
 }

@@ -70,8 +70,9 @@ void CurveRecorder::write(const TrainProgress& p, const Evaluation& e, const Met
     if (group == "train" || group == "rollout") name = name.substr(slash + 1);
     row.push_back({names.emplace_back(name), m.mean(), m.name()});
   }
-  for (const PhaseColumn& c : kPhaseColumns)
-    row.push_back({c.name, p.phases.*c.seconds - last_.phases.*c.seconds, c.tag});
+  if (p.step > last_.step || p.step == 0)  // a run that was resumed for its evaluation has spent them elsewhere
+    for (const PhaseColumn& c : kPhaseColumns)
+      row.push_back({c.name, p.phases.*c.seconds - last_.phases.*c.seconds, c.tag});
   log_.write("train", p.step, row);
   last_ = p;
 }

@@ -204,6 +204,11 @@ void Experiment::visit(ConfigVisitor& v) {
            [&] { visit_fields(build, v); });
 }
 
+bool Experiment::ends_by_episodes() const {
+  return train.total_episodes > 0 && static_cast<double>(train.total_episodes) * env_factory()()->spec().max_steps <=
+                                         static_cast<double>(train.total_steps);
+}
+
 EnvFactory Experiment::eval_env_factory() const {
   const EnvEntry& entry = find_environment(env_name);
   const std::unique_ptr<Settings> settings = env_settings->clone();

@@ -62,6 +62,8 @@ struct Experiment {
   std::string identity() const;
   /// Every setting that affects results, including the seed, as TOML text by path.
   std::map<std::string, std::string> settings() const;
+  /// Whether train.total_episodes ends a run before train.total_steps does, if episodes have their full length.
+  bool ends_by_episodes() const;
   /// Whether its runs are judged by their mean return, which its source expects, and not by success.
   bool measures_return() const { return source.expected_return.has_value(); }
   EnvFactory env_factory() const {

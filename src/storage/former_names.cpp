@@ -34,12 +34,17 @@ std::vector<std::string> rename_former(TomlValues& values, const std::vector<Fie
   return notes;
 }
 
-std::vector<std::string> rename_former(std::string& assignment, const std::vector<FieldText>& fields) {
+std::vector<std::string> rename_former(std::string& assignment, const std::vector<FieldText>& fields,
+                                       const std::string& origin) {
   TomlValues values;
   try {
     values.set(assignment);
   } catch (const UsageError&) {
     return {};
+  }
+  if (!origin.empty()) {
+    const auto [path, value] = *values.all().begin();
+    values.put(path, {value.value, origin});
   }
   const TomlValues::Value before = values.all().begin()->second;
   std::vector<std::string> notes = rename_former(values, fields);

@@ -14,7 +14,9 @@ namespace goalpost {
 /// @throws UsageError if a field has both of its names in one place
 std::vector<std::string> rename_former(TomlValues& values, const std::vector<FieldText>& fields);
 
-/// The same in an assignment "path=value"; what is none stays as it is.
-std::vector<std::string> rename_former(std::string& assignment, const std::vector<FieldText>& fields);
+/// The same in an assignment "path=value"; any other text is left as it is.
+/// @param origin where the assignment is written; empty: on the command line
+std::vector<std::string> rename_former(std::string& assignment, const std::vector<FieldText>& fields,
+                                       const std::string& origin = "");
 
 }  // namespace goalpost

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -1118,6 +1119,9 @@ TEST_F(Program, TellsRunsOfOtherDatasetsApart) {
   EXPECT_THAT(run(reuse).err, HasSubstr("2 runs, 2 of them finished earlier"));
   std::filesystem::rename(here_ / "e.h5", here_ / "f.h5");
   EXPECT_THAT(run(reuse).err, testing::AllOf(HasSubstr("e.h5"), HasSubstr("2 runs, 2 of them finished earlier")));
+  ASSERT_EQ(::mkfifo((here_ / "e.h5").c_str(), 0666), 0);
+  EXPECT_THAT(run(reuse).err, testing::AllOf(HasSubstr("e.h5"), HasSubstr("2 runs, 2 of them finished earlier")));
+  std::filesystem::remove(here_ / "e.h5");
   ASSERT_EQ(run(rollout + "--seed 3 --record e.h5 --out g.csv").status, 0);
   expect_refusal(reuse, "it began with agent.replay.dataset ");
   std::filesystem::rename(here_ / "f.h5", here_ / "e.h5");

@@ -654,6 +654,11 @@ TEST(ReportPage, SaysWhyItCannotBeWritten) {
   EXPECT_THAT(message(here / "out"), HasSubstr("eval.csv:2"));
   set_content(here / "run/eval.csv", "step,wall_seconds,success,success_any,return\n0,0,,1,-3\n");
   EXPECT_THAT(message(here / "out"), HasSubstr("eval.csv: a number of an evaluation is missing"));
+  for (const char* rows :
+       {"0,0,inf,1,-3\n", "0,0,7,1,-3\n", "0,0,-0.5,1,-3\n", "-5,0,1,1,-3\n", "9,0,1,1,-3\n8,1,1,1,-3\n"}) {
+    set_content(here / "run/eval.csv", std::string("step,wall_seconds,success,success_any,return\n") + rows);
+    EXPECT_THAT(message(here / "out"), HasSubstr("eval.csv: ")) << rows;
+  }
 }
 
 TEST(Report, TheTablesOfTheDocumentsAreTheRecordedOnes) {

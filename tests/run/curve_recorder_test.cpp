@@ -43,6 +43,19 @@ TEST(CurveRecorder, WritesTheSecondsOfEachPhaseSinceTheRowBefore) {
   EXPECT_FALSE(read_csv(here / "r/eval.csv").has("seconds_act"));
 }
 
+// The steps before the row were another process's.
+TEST(CurveRecorder, LeavesThemOutOfARunThatWasResumedForItsEvaluation) {
+  const TemporaryDirectory here;
+  {
+    RunLog log(here / "r", "");
+    CurveRecorder curves(log, progress(100, {}));
+    curves.write(progress(100, {.sample = 0.1, .evaluate = 0.5}), {}, {});
+    curves.write(progress(200, {.sample = 0.3, .evaluate = 0.75}), {}, {});
+  }
+  EXPECT_THAT(read_csv(here / "r/train.csv").column("seconds_evaluate"),
+              ElementsAre(NanSensitiveDoubleEq(kNone), 0.25));
+}
+
 // train.csv as it was before its rows had seconds.
 TEST(CurveRecorder, GoesOnInATableWithoutThem) {
   const TemporaryDirectory here;

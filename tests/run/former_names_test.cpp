@@ -120,7 +120,7 @@ TEST(FormerSettings, OfAUserAreNoted) {
   EXPECT_THAT(told([&] { values = load_experiment(file); }),
               AllOf(HasSubstr("goalpost: train.lanes is now train.num_envs (mine.toml:7)\n"),
                     HasSubstr("env.task.reward = \"arrival\" is now \"reach_bonus\" (mine.toml:5)\n"),
-                    HasSubstr("env.task.reward = \"own\" is now \"environment\"")));
+                    HasSubstr("env.task.reward = \"own\" is now \"environment\" (mine.toml:9)")));
   EXPECT_EQ(make_experiment(values).settings(), of(kPresent).settings());
   EXPECT_EQ(told([&] { set_all(values, {"train.lanes=3"}); }),
             "goalpost: train.lanes is now train.num_envs (--set train.lanes=3)\n");
