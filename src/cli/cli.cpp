@@ -66,7 +66,7 @@ std::string parse_problem(CLI::App& app, const CLI::ParseError& e, int argc, cha
 // Parses the words and runs the sub-command that they name.
 int parse_and_run(int argc, char** argv) {
   expect_no_empty_words(argc, argv);
-  CLI::App app("goalpost: goal-conditioned and hierarchical reinforcement learning, reproducibly.");
+  CLI::App app("goalpost: goal-conditioned and hierarchical reinforcement learning, reproducibly.", "goalpost");
   app.require_subcommand(1);
   app.set_version_flag("--version", BuildInfo::current().revision);
   app.option_defaults()->always_capture_default();

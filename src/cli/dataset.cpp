@@ -127,11 +127,11 @@ void add_dataset_command(CLI::App& app, int& status) {
   CLI::App* dataset_command =
       app.add_subcommand("dataset", "look at, repair, filter, merge and exchange recorded episodes");
   const auto o = std::make_shared<DatasetOptions>();
-  dataset_command->add_option("action", o->action, "info, check, repair, filter, merge, export or import")
+  dataset_command->add_option("ACTION", o->action, "info, check, repair, filter, merge, export or import")
       ->required()
       ->check(CLI::IsMember(std::vector<std::string>(std::begin(kDatasetActions), std::end(kDatasetActions))));
   dataset_command
-      ->add_option("path", o->paths,
+      ->add_option("PATH", o->paths,
                    "file of episodes, or run directory; merge: several; import: a Minari or D4RL dataset; check: "
                    "any of these, a policy or a checkpoint")
       ->required();

@@ -115,7 +115,7 @@ void add_evaluate_command(CLI::App& app, int& status) {
       app.add_subcommand("evaluate", "measure a trained policy, without exploration: means with their 95 % intervals");
   const auto o = std::make_shared<EvaluateOptions>();
   evaluate_command
-      ->add_option("run", o->what,
+      ->add_option("RUN", o->what,
                    "run directory or policy.h5; with --random or --scripted a name of `goalpost list envs`")
       ->required();
   CLI::Option* random_option = evaluate_command->add_flag("--random", o->random, "uniform random actions instead");

@@ -34,7 +34,6 @@
 #include "storage/toml.h"
 #include "train/config.h"
 
-
 namespace goalpost {
 namespace {
 

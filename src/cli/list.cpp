@@ -51,7 +51,7 @@ int list(const std::string& what) {
 void add_list_command(CLI::App& app, int& status) {
   CLI::App* list_command = app.add_subcommand("list", "what there is, a line each");
   const auto name = std::make_shared<std::string>();
-  list_command->add_option("what", *name, "envs, algos, experiments or figures; all if left out")
+  list_command->add_option("WHAT", *name, "envs, algos, experiments or figures; all if left out")
       ->check(CLI::IsMember({"envs", "algos", "experiments", "figures"}))
       ->default_str("");
   list_command->callback([name, &status] { status = list(*name); });

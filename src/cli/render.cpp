@@ -168,7 +168,7 @@ void add_render_command(CLI::App& app, int& status) {
       app.add_subcommand("render", "render a trained policy, or an environment, to a video or an image");
   const auto o = std::make_shared<RenderCommandOptions>();
   RenderOptions& p = o->render;
-  render_command->add_option("what", p.what, "run directory or policy.h5, or a name of `goalpost list envs`")
+  render_command->add_option("WHAT", p.what, "run directory or policy.h5, or a name of `goalpost list envs`")
       ->required();
   render_command->add_option("--out", p.out, "the video (.mp4), or its last frame (.png); must be new")->required();
   CLI::Option* given = render_command->add_option(

@@ -16,7 +16,7 @@ namespace goalpost {
 void add_reproduce_command(CLI::App& app, int& status) {
   CLI::App* reproduce_command = app.add_subcommand("reproduce", "all runs of a paper's figure, then the figure");
   const auto o = std::make_shared<ReproduceOptions>();
-  reproduce_command->add_option("figure", o->figure, "a name of `goalpost list figures`, or a TOML file")->required();
+  reproduce_command->add_option("FIGURE", o->figure, "a name of `goalpost list figures`, or a TOML file")->required();
   reproduce_command->add_option("--seeds", o->seeds, "runs per point; 0: as the figure says")
       ->transform(integer(0, 1000));
   reproduce_command->add_option("--jobs", o->jobs, "runs side by side; 0: one per processor that may be used")

@@ -13,7 +13,7 @@ namespace goalpost {
 void add_rollout_command(CLI::App& app, int& status) {
   CLI::App* rollout_command = app.add_subcommand("rollout", "step an environment and write a row per step");
   const auto o = std::make_shared<RolloutOptions>();
-  rollout_command->add_option("env", o->env,
+  rollout_command->add_option("ENV", o->env,
                               "a name of `goalpost list envs`; with --policy another one than it was trained in, with "
                               "its default settings");
   CLI::Option_group* source = rollout_command->add_option_group("actions", "where actions come from: one of");

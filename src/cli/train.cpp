@@ -197,10 +197,10 @@ void add_train_command(CLI::App& app, int& status) {
       app.add_subcommand("train", "train an experiment, or an algorithm on an environment; several seeds at once");
   const auto o = std::make_shared<TrainOptions>();
   CLI::Option* what =
-      train_command->add_option("experiment", o->what,
-                                "a name of `goalpost list experiments`, a TOML file, or with an environment "
-                                "behind it an algorithm");
-  train_command->add_option("env", o->env, "a name of `goalpost list envs`, for an algorithm");
+      train_command->add_option("EXPERIMENT|ALGORITHM", o->what,
+                                "a name of `goalpost list experiments` or a TOML file; before an environment an "
+                                "algorithm of `goalpost list algos`");
+  train_command->add_option("ENVIRONMENT", o->env, "a name of `goalpost list envs`, for an algorithm");
   CLI::Option* resume_option =
       train_command->add_option("--resume", o->resumed, "run directory: go on from its checkpoint, to the same bits")
           ->excludes(what);

@@ -237,8 +237,10 @@ TEST_F(Program, RefusesWhatItDoesNotKnow) {
                  "no command is called \"trian\"; did you mean train?\nUsage: goalpost [OPTIONS] SUBCOMMAND\n");
   expect_refusal("trian", "`goalpost --help` shows");
   expect_refusal("", "`goalpost --help` shows");
-  expect_refusal("train --sed 1", "--sed\nUsage: goalpost train [OPTIONS] [experiment] [env]\n`goalpost train --help`");
-  expect_refusal("evaluate", "run is required\nUsage: goalpost evaluate [OPTIONS] run\n");
+  expect_refusal(
+      "train --sed 1",
+      "--sed\nUsage: goalpost train [OPTIONS] [EXPERIMENT|ALGORITHM] [ENVIRONMENT]\n`goalpost train --help`");
+  expect_refusal("evaluate", "RUN is required\nUsage: goalpost evaluate [OPTIONS] RUN\n");
   expect_refusal("train bit_flp_her", "did you mean bit_flip_her?");
   expect_refusal("train bit_flip_her --set env.name=BitFlop-v0", "did you mean BitFlip-v0?");
   expect_refusal("train bit_flip_her --set agent.her.stratgy=final", "did you mean strategy?");
