@@ -179,7 +179,7 @@ void add_render_command(CLI::App& app, int& status) {
       ->excludes(at_random);
   render_command->add_option("--episodes", p.episodes, "how many; 0: one per tile")->transform(integer(0, kMostCount));
   render_command->add_option("--tile", p.tiles, "episodes side by side")->transform(integer(1, 100));
-  render_command->add_option("--seed", p.seed, "of resets and random actions, as of rollout")
+  render_command->add_option("--seed", p.seed, "random seed of resets and random actions, as of rollout")
       ->transform(integer(0, kMostSeed));
   render_command->add_option("--step", p.step, "of an image: the frame after this many steps")
       ->transform(integer(0, kMostCount));

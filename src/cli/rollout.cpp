@@ -23,8 +23,10 @@ void add_rollout_command(CLI::App& app, int& status) {
   source->add_flag("--random", o->random, "uniform random actions");
   source->add_flag("--scripted", o->scripted, "the task's hand-written policy");
   source->require_option(1);
-  rollout_command->add_option("--episodes", o->episodes, "unless actions are given")->transform(integer(1, kMostCount));
-  rollout_command->add_option("--seed", o->seed, "of resets and random actions")->transform(integer(0, kMostSeed));
+  rollout_command->add_option("--episodes", o->episodes, "number of episodes; not with --actions")
+      ->transform(integer(1, kMostCount));
+  rollout_command->add_option("--seed", o->seed, "random seed of resets and random actions")
+      ->transform(integer(0, kMostSeed));
   rollout_command->add_option("--state", o->state,
                               "CSV file: a header and one row, the simulator state to start from (qpos0.., qvel0..)");
   rollout_command->add_flag("--with-state", o->with_state, "also write the simulator state after each step");
