@@ -36,7 +36,7 @@ struct DdpgConfig {
 constexpr auto fields(const DdpgConfig*) {
   return std::tuple{
       field("gamma", &DdpgConfig::gamma, "discount per step", 0, 1, "Lillicrap et al. 2016, section 7"),
-      field("tau", &DdpgConfig::tau, "step of the target networks towards the online ones; 1 copies", 0, 1,
+      field("tau", &DdpgConfig::tau, "soft-update coefficient of the target networks; 1 copies", 0, 1,
             "Lillicrap et al. 2016, section 7"),
       field("target_every", &DdpgConfig::target_every, "updates between two updates of the target networks", 1, 1e9,
             "Lillicrap et al. 2016, Algorithm 1"),

@@ -49,7 +49,7 @@ constexpr auto fields(const DqnConfig*) {
             0, 1e9, "Mnih et al. 2015, Methods: error clipping"),
       field("clip_targets", &DqnConfig::clip_targets,
             "clip targets to [-1/(1-gamma), 0], the returns of rewards in [-1, 0]", "Andrychowicz et al. 2017, App. A"),
-      field("tau", &DqnConfig::tau, "step of the target network towards the online one; 1 copies", 0, 1,
+      field("tau", &DqnConfig::tau, "soft-update coefficient of the target network; 1 copies", 0, 1,
             "Mnih et al. 2015, Algorithm 1"),
       field("target_every", &DqnConfig::target_every, "updates between two updates of the target network", 1, 1e9,
             "Mnih et al. 2015, Ext. Data Table 1"),

@@ -35,7 +35,7 @@ struct SacConfig {
 constexpr auto fields(const SacConfig*) {
   return std::tuple{
       field("gamma", &SacConfig::gamma, "discount per step", 0, 1, "Haarnoja et al. 2018b, Table 1"),
-      field("tau", &SacConfig::tau, "step of the target networks towards the online ones, per update", 0, 1,
+      field("tau", &SacConfig::tau, "soft-update coefficient of the target networks", 0, 1,
             "Haarnoja et al. 2018b, Table 1"),
       field("learn_alpha", &SacConfig::learn_alpha, "learn the temperature; otherwise it stays at initial_alpha",
             "Haarnoja et al. 2018b, section 5"),

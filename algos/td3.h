@@ -64,7 +64,7 @@ struct Td3Config {
 constexpr auto fields(const Td3Config*) {
   return std::tuple{
       field("gamma", &Td3Config::gamma, "discount per step", 0, 1, "Fujimoto et al. 2018, Algorithm 1"),
-      field("tau", &Td3Config::tau, "step of the target networks towards the online ones, per policy update", 0, 1,
+      field("tau", &Td3Config::tau, "soft-update coefficient of the target networks, per policy update", 0, 1,
             "Fujimoto et al. 2018, 6.1"),
       flat(&Td3Config::robotics),
       field("exploration_noise", &Td3Config::exploration_noise,

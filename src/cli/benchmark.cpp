@@ -36,7 +36,7 @@ int benchmark(const std::string& filter) {
 void add_benchmark_command(CLI::App& app, int& status) {
   CLI::App* benchmark_command = app.add_subcommand("benchmark", "time the components");
   const auto filter = std::make_shared<std::string>();
-  benchmark_command->add_option("filter", *filter, "regular expression; all if left out")->default_str("");
+  benchmark_command->add_option("FILTER", *filter, "regular expression; all if left out")->default_str("");
   benchmark_command->callback([filter, &status] { status = benchmark(*filter); });
 }
 

@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <new>
 #include <stdexcept>
@@ -45,19 +47,50 @@ void open_standard_descriptors() {
 }
 
 // "Usage: goalpost dataset [OPTIONS] action paths...": of the sub-command that was typed. Then where to read on.
-std::string usage(const CLI::App& app) {
+// @param list_commands a line for each sub-command, too
+std::string usage(const CLI::App& app, bool list_commands) {
   const CLI::App* typed = &app;
   std::string words = "goalpost";
   while (!typed->get_subcommands().empty()) {
     typed = typed->get_subcommands().front();
     words += " " + typed->get_name();
   }
-  return fmt::format("{}`{} --help` shows what is possible", CLI::Formatter().make_usage(typed, words), words);
+  std::string commands;
+  if (list_commands)
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+      commands += fmt::format("  {:<10} {}\n", command->get_name(), command->get_description());
+  return fmt::format("{}{}`{} --help` shows what is possible", CLI::Formatter().make_usage(typed, words), commands,
+                     words);
 }
 
-// What parsing says, but a word that is no sub-command is named.
+// Empty, or a sentence on the first word that is none of a command's options.
+std::string option_problem(const CLI::App& command, int argc, char** argv) {
+  std::vector<std::string> names;
+  const auto add_options = [&](const CLI::App& app) {
+    for (const CLI::Option* option : app.get_options())
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  };
+  add_options(command);
+  for (const CLI::App* group : command.get_subcommands([](const CLI::App* app) { return app->get_name().empty(); }))
+    add_options(*group);
+  for (int i = 1; i < argc; ++i) {
+    const std::string word(argv[i], std::strcspn(argv[i], "="));
+    if (word.starts_with("--") && word != "--" && std::find(names.begin(), names.end(), word) == names.end())
+      return fmt::format("no option is called {}{}", word, did_you_mean(word, {names.begin(), names.end()}));
+  }
+  return "";
+}
+
+// What parsing says, but a word that is no sub-command, or no option, is named, with the nearest one.
 std::string parse_problem(CLI::App& app, const CLI::ParseError& e, int argc, char** argv) {
-  if (!app.get_subcommands().empty() || argc < 2 || *argv[1] == '-') return e.what();
+  const bool typed = !app.get_subcommands().empty();
+  if (!typed && argc < 2) return "expected a command";
+  if (typed || *argv[1] == '-') {
+    const bool unexpected = !typed || dynamic_cast<const CLI::ExtrasError*>(&e) != nullptr;
+    const std::string problem =
+        unexpected ? option_problem(typed ? *app.get_subcommands().front() : app, argc, argv) : "";
+    return problem.empty() ? e.what() : problem;
+  }
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
   return fmt::format("no command is called \"{}\"{}", argv[1], did_you_mean(argv[1], {names.begin(), names.end()}));
@@ -66,7 +99,7 @@ std::string parse_problem(CLI::App& app, const CLI::ParseError& e, int argc, cha
 // Parses the words and runs the sub-command that they name.
 int parse_and_run(int argc, char** argv) {
   expect_no_empty_words(argc, argv);
-  CLI::App app("goalpost: goal-conditioned and hierarchical reinforcement learning, reproducibly.");
+  CLI::App app("goalpost: goal-conditioned and hierarchical reinforcement learning, reproducibly.", "goalpost");
   app.require_subcommand(1);
   app.set_version_flag("--version", BuildInfo::current().revision);
   app.option_defaults()->always_capture_default();
@@ -88,7 +121,7 @@ int parse_and_run(int argc, char** argv) {
   } catch (const CLI::Success& e) {
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
-    print_error(fmt::format("goalpost: {}\n{}", parse_problem(app, e, argc, argv), usage(app)));
+    print_error(fmt::format("goalpost: {}\n{}", parse_problem(app, e, argc, argv), usage(app, argc < 2)));
     return 2;
   }
   return status;

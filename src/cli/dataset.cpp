@@ -29,6 +29,7 @@
 #include "storage/dataset_summary.h"
 #include "storage/episode_format.h"
 #include "storage/file.h"
+#include "storage/run_directory.h"
 
 namespace goalpost {
 namespace {
@@ -50,6 +51,15 @@ int dataset_info(const std::filesystem::path& path) {
              static_cast<double>(s.steps) / episodes, s.mean_return, static_cast<double>(s.successes) / episodes);
   if (!h.has_failed) fmt::print("  {}\n", kGuessedFailures);
   return 0;
+}
+
+// @throws UsageError for a run directory without recorded episodes
+void expect_episodes(const std::filesystem::path& path) {
+  if (std::filesystem::is_regular_file(path / kConfigFile) && !std::filesystem::exists(episode_file(path)) &&
+      !std::filesystem::exists(episode_parts(path)))
+    throw UsageError(
+        fmt::format("{} holds no recorded episodes; training with --set train.record=train, eval or all records them",
+                    path.string()));
 }
 
 struct DatasetOptions {
@@ -79,7 +89,10 @@ int dataset(DatasetOptions o) {
     if (value.empty()) throw UsageError(fmt::format("dataset {}: {} is missing", o.action, option));
   };
   for (const std::string& path : o.paths)
-    if (!std::filesystem::exists(path)) throw UsageError(fmt::format("{}: there is no such file", path));
+    if (!std::filesystem::exists(path))
+      throw UsageError(fmt::format("{}: there is no such file", path));
+    else if (o.action != "check")
+      expect_episodes(path);
   if (o.action != "merge" && o.paths.size() > 1)
     throw UsageError(fmt::format("dataset {}: {} paths; expected one (merge takes several)", o.action, o.paths.size()));
   const std::string& path = o.paths.front();
@@ -127,16 +140,17 @@ void add_dataset_command(CLI::App& app, int& status) {
   CLI::App* dataset_command =
       app.add_subcommand("dataset", "look at, repair, filter, merge and exchange recorded episodes");
   const auto o = std::make_shared<DatasetOptions>();
-  dataset_command->add_option("action", o->action, "info, check, repair, filter, merge, export or import")
+  dataset_command->add_option("ACTION", o->action, "info, check, repair, filter, merge, export or import")
       ->required()
       ->check(CLI::IsMember(std::vector<std::string>(std::begin(kDatasetActions), std::end(kDatasetActions))));
   dataset_command
-      ->add_option("path", o->paths,
+      ->add_option("PATH", o->paths,
                    "file of episodes, or run directory; merge: several; import: a Minari or D4RL dataset; check: "
                    "any of these, a policy or a checkpoint")
       ->required();
   dataset_command->add_option("--out", o->out, "what repair, filter, merge, export and import write; must be new");
-  dataset_command->add_option("--format", o->format, "of an export")->check(CLI::IsMember({"minari", "d4rl"}));
+  dataset_command->add_option("--format", o->format, "file format that export writes")
+      ->check(CLI::IsMember({"minari", "d4rl"}));
   dataset_command->add_option("--env", o->env,
                               "the environment that the episodes are of: for an import, to check a Minari or D4RL "
                               "dataset, or to check that a file of episodes is of this one");
@@ -157,7 +171,8 @@ void add_dataset_command(CLI::App& app, int& status) {
       ->check(number());
   filter_option("--max-return", o->filter.max_return, "only episodes with at most this undiscounted return")
       ->check(number());
-  filter_option("--first", o->filter.first, "at most so many of those left")->transform(integer(1, kMostCount));
+  filter_option("--first", o->filter.first, "at most this many of the episodes left")
+      ->transform(integer(1, kMostCount));
   filter_option("--steps", o->steps, "only episodes that ended at these transitions of the run, A-B, both included");
   dataset_command->callback([o, filters, &status] {
     for (const CLI::Option* option : filters)

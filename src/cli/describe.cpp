@@ -92,8 +92,8 @@ void add_describe_command(CLI::App& app, int& status) {
   CLI::App* describe_command =
       app.add_subcommand("describe", "every setting of an environment, algorithm, experiment or figure");
   const auto o = std::make_shared<DescribeOptions>();
-  describe_command->add_option("name", o->name, "its name, or a TOML file")->required();
-  describe_command->add_option("--set", o->set, "put key=value over the file")->allow_extra_args(false);
+  describe_command->add_option("NAME", o->name, "its name, or a TOML file")->required();
+  describe_command->add_option("--set", o->set, "override a setting: key=value")->allow_extra_args(false);
   describe_command->callback([o, &status] { status = describe(o->name, o->set); });
 }
 

@@ -115,17 +115,18 @@ void add_evaluate_command(CLI::App& app, int& status) {
       app.add_subcommand("evaluate", "measure a trained policy, without exploration: means with their 95 % intervals");
   const auto o = std::make_shared<EvaluateOptions>();
   evaluate_command
-      ->add_option("run", o->what,
+      ->add_option("RUN", o->what,
                    "run directory or policy.h5; with --random or --scripted a name of `goalpost list envs`")
       ->required();
   CLI::Option* random_option = evaluate_command->add_flag("--random", o->random, "uniform random actions instead");
   evaluate_command->add_flag("--scripted", o->scripted, "the task's hand-written policy instead")
       ->excludes(random_option);
   evaluate_command
-      ->add_option("--episodes", o->episodes,
-                   "how many; chains of sub-tasks are run whole, so there may be more, or fewer where chains break")
+      ->add_option(
+          "--episodes", o->episodes,
+          "number of episodes; chains of sub-tasks are run whole, so there may be more, or fewer where chains break")
       ->transform(integer(1, kMostCount));
-  evaluate_command->add_option("--seed", o->seed, "of starts and goals")->transform(integer(0, kMostSeed));
+  evaluate_command->add_option("--seed", o->seed, "random seed of starts and goals")->transform(integer(0, kMostSeed));
   evaluate_command->add_flag("--json", o->as_json, "print one JSON object");
   evaluate_command->add_option("--env", o->env,
                                "another environment for the policy, with its default settings: one with the same "

@@ -34,7 +34,6 @@
 #include "storage/toml.h"
 #include "train/config.h"
 
-
 namespace goalpost {
 namespace {
 
@@ -101,9 +100,9 @@ struct Job {
 };
 
 // Empty, or what sets a run apart from the one that a task wants.
-std::string difference(const Experiment& there, const std::string& where, const Experiment& wanted) {
-  const auto found =
-      differences(there, where, wanted, "the run that is wanted", [](const FieldText& f) { return f.affects_results; });
+std::string difference(const Experiment& there, const Experiment& wanted) {
+  const auto found = differences(there, "the existing run", wanted, "this command",
+                                 [](const FieldText& f) { return f.affects_results; });
   if (!found.empty()) return found.front();
   for (const auto& [what, a, b] : build_differences(there.build, wanted.build))
     return what == "resumed"  ? fmt::format("it was resumed {}", a)
@@ -130,7 +129,7 @@ Experiment experiment_of(const Task& task) {
 bool finished_earlier(Task& task, const char* purpose) {
   const std::filesystem::path& directory = task.directory;
   if (!std::filesystem::exists(directory) || std::filesystem::is_empty(directory)) return false;
-  const std::string advice = "; expected another --out, or that you move it away";
+  const std::string advice = "; choose another --out or move the directory";
   const std::filesystem::path file = directory / kConfigFile;
   Experiment wanted = experiment_of(task);
   try {
@@ -148,8 +147,7 @@ bool finished_earlier(Task& task, const char* purpose) {
       } catch (const std::exception& e) {
         fmt::print(stderr, "{}: {}; the files that it began with are not compared\n", directory.string(), e.what());
       }
-    if (const std::string problem = difference(there, file.string(), wanted); !problem.empty())
-      throw UsageError(problem);
+    if (const std::string problem = difference(there, wanted); !problem.empty()) throw UsageError(problem);
     if (const std::string unknown = unknown_of(there.build); !unknown.empty())
       fmt::print(stderr, "{}: of an earlier version, which did not note its build's {}; not compared\n",
                  directory.string(), unknown);
@@ -159,7 +157,7 @@ bool finished_earlier(Task& task, const char* purpose) {
     throw UsageError(fmt::format("{} cannot be used for {}: {}{}", directory.string(), purpose, e.what(), advice));
   }
   task.resume = true;
-  fmt::print(stderr, "{}: left unfinished earlier; going on\n", directory.string());
+  fmt::print(stderr, "{}: unfinished; it continues\n", directory.string());
   return false;
 }
 
@@ -203,9 +201,9 @@ int run_tasks(const std::vector<Task>& tasks, int jobs, bool quiet) {
     if (it == running.end()) continue;
     const Task& task = *it->second.task;
     running.erase(it);
-    ++done;
     const bool succeeded = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     const std::optional<RunResult> r = succeeded ? read_result(task.directory) : std::nullopt;
+    if (r || !interrupted()) ++done;  // one that was interrupted is not done
     if (r) {
       if (!task.keep_checkpoints) remove_checkpoints(task.directory);
       bar.line(fmt::format("{}{}{} seed {}: success {:.3f} ({} episodes) after {} steps, {} updates, {:.1f} s",

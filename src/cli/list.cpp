@@ -1,4 +1,4 @@
-// goalpost list: what there is, a line each.
+// goalpost list: environments, algorithms, experiments and figures, a line each.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -49,9 +49,9 @@ int list(const std::string& what) {
 }  // namespace
 
 void add_list_command(CLI::App& app, int& status) {
-  CLI::App* list_command = app.add_subcommand("list", "what there is, a line each");
+  CLI::App* list_command = app.add_subcommand("list", "list environments, algorithms, experiments and figures");
   const auto name = std::make_shared<std::string>();
-  list_command->add_option("what", *name, "envs, algos, experiments or figures; all if left out")
+  list_command->add_option("WHAT", *name, "envs, algos, experiments or figures; all if left out")
       ->check(CLI::IsMember({"envs", "algos", "experiments", "figures"}))
       ->default_str("");
   list_command->callback([name, &status] { status = list(*name); });

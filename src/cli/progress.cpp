@@ -67,12 +67,19 @@ std::string head(const ProgressState& s) {
   return fmt::format("{}{}{}{}", s.result, s.result.empty() ? "" : " ", s.name, s.name.empty() ? "" : ": ");
 }
 
+// "5.03kstep/s"; below one per second "12.3s/run", as tqdm.
+std::string rate_text(const ProgressState& s) {
+  if (s.rate <= 0) return fmt::format("?{}/s", s.unit);
+  return s.rate < 1 ? fmt::format("{}s/{}", format_count(1 / s.rate), s.unit)
+                    : fmt::format("{}{}/s", format_count(s.rate), s.unit);
+}
+
 // Times, rate and further numbers, the most important first.
 std::vector<std::string> details(const ProgressState& s) {
   const double left = static_cast<double>(std::max<std::int64_t>(s.total - s.done, 0));
   const double seconds_left = left == 0 ? 0 : s.rate > 0 ? left / s.rate : -1;
   std::vector<std::string> list = {fmt::format("{}<{}", format_duration(s.elapsed_s), format_duration(seconds_left)),
-                                   fmt::format("{}{}/s", s.rate > 0 ? format_count(s.rate) : "?", s.unit)};
+                                   rate_text(s)};
   for (std::string_view rest = s.postfix; !rest.empty();) {
     const std::size_t end = rest.find(", ");
     list.emplace_back(rest.substr(0, end));
@@ -195,8 +202,10 @@ bool Progress::is_due(Clock::time_point now) {
   return true;
 }
 
-// An exponentially weighted mean of steps over one of seconds. Their common bias at the start cancels.
+// An exponentially weighted mean of steps over one of seconds. Their common bias at the start cancels. An interval ends
+// with a step, as in tqdm: while a slow one is under way, rate and estimate stay.
 void Progress::measure(Clock::time_point now) {
+  if (done_ == measured_) return;
   const double seconds = std::chrono::duration<double>(now - last_).count();
   const double steps = static_cast<double>(done_ - measured_);
   smooth_steps_ += kSmoothing * (steps - smooth_steps_);

@@ -168,7 +168,7 @@ void add_render_command(CLI::App& app, int& status) {
       app.add_subcommand("render", "render a trained policy, or an environment, to a video or an image");
   const auto o = std::make_shared<RenderCommandOptions>();
   RenderOptions& p = o->render;
-  render_command->add_option("what", p.what, "run directory or policy.h5, or a name of `goalpost list envs`")
+  render_command->add_option("WHAT", p.what, "run directory or policy.h5, or a name of `goalpost list envs`")
       ->required();
   render_command->add_option("--out", p.out, "the video (.mp4), or its last frame (.png); must be new")->required();
   CLI::Option* given = render_command->add_option(
@@ -179,7 +179,7 @@ void add_render_command(CLI::App& app, int& status) {
       ->excludes(at_random);
   render_command->add_option("--episodes", p.episodes, "how many; 0: one per tile")->transform(integer(0, kMostCount));
   render_command->add_option("--tile", p.tiles, "episodes side by side")->transform(integer(1, 100));
-  render_command->add_option("--seed", p.seed, "of resets and random actions, as of rollout")
+  render_command->add_option("--seed", p.seed, "random seed of resets and random actions, as of rollout")
       ->transform(integer(0, kMostSeed));
   render_command->add_option("--step", p.step, "of an image: the frame after this many steps")
       ->transform(integer(0, kMostCount));

@@ -80,7 +80,7 @@ int report(const ReportOptions& o) {
 void add_report_command(CLI::App& app, int& status) {
   CLI::App* report_command = app.add_subcommand("report", "summarize runs over their seeds");
   const auto o = std::make_shared<ReportOptions>();
-  report_command->add_option("runs", o->directories, "run directories or recorded results, or directories above them")
+  report_command->add_option("RUNS", o->directories, "run directories or recorded results, or directories above them")
       ->required();
   CLI::Option* out =
       report_command->add_option("--out", o->out,

@@ -130,11 +130,11 @@ int reproduce(const ReproduceOptions& o) {
     std::filesystem::create_directories(task.directory.parent_path());
     write_file_atomically(task.config_file(), task.config);
   }
-  fmt::print(stderr, "{}: {} runs, {} of them finished earlier, {} side by side, in {}\n", figure.title, tasks.size(),
+  fmt::print(stderr, "{}: {} runs, {} already finished, {} in parallel, in {}\n", figure.title, tasks.size(),
              tasks.size() - missing.size(), jobs, out.string());
   const int failed = missing.empty() ? 0 : run_tasks(missing, jobs);
   if (interrupted()) {
-    print_error("interrupted; the same command goes on with the runs that are missing");
+    print_error("interrupted; run the same command again to continue the unfinished runs");
     return interrupt_status();
   }
   if (failed == static_cast<int>(tasks.size())) return 1;

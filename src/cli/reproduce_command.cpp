@@ -16,20 +16,21 @@ namespace goalpost {
 void add_reproduce_command(CLI::App& app, int& status) {
   CLI::App* reproduce_command = app.add_subcommand("reproduce", "all runs of a paper's figure, then the figure");
   const auto o = std::make_shared<ReproduceOptions>();
-  reproduce_command->add_option("figure", o->figure, "a name of `goalpost list figures`, or a TOML file")->required();
+  reproduce_command->add_option("FIGURE", o->figure, "a name of `goalpost list figures`, or a TOML file")->required();
   reproduce_command->add_option("--seeds", o->seeds, "runs per point; 0: as the figure says")
       ->transform(integer(0, 1000));
-  reproduce_command->add_option("--jobs", o->jobs, "runs side by side; 0: one per processor that may be used")
+  reproduce_command->add_option("--jobs", o->jobs, "runs in parallel; 0: one per processor that may be used")
       ->transform(integer(0, 1024));
   const auto values = std::make_shared<std::vector<std::string>>();
   reproduce_command
       ->add_option("--values", *values,
-                   "of the x axis, instead of the figure's, e.g. 10,20 or 1e-3,3e-4 or [64,64],[256,256]")
+                   "values on the x axis instead of the figure's, e.g. 10,20 or 1e-3,3e-4 or [64,64],[256,256]")
       ->allow_extra_args(false);
   reproduce_command->add_option("--out", o->out,
                                 "directory; finished runs in it are kept. Default: runs/reproduce/<figure>");
-  reproduce_command->add_flag("--quick", o->quick, "a subset, in minutes");
-  reproduce_command->add_option("--set", o->set, "put key=value over every experiment")->allow_extra_args(false);
+  reproduce_command->add_flag("--quick", o->quick, "train a small part of the runs, in minutes");
+  reproduce_command->add_option("--set", o->set, "override a setting of every experiment: key=value")
+      ->allow_extra_args(false);
   reproduce_command->add_flag("--record", o->record, "also write src/experiments/results and the README's table");
   const auto pdf = std::make_shared<PdfOptions>();
   pdf->add_to(*reproduce_command);

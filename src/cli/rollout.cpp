@@ -13,7 +13,7 @@ namespace goalpost {
 void add_rollout_command(CLI::App& app, int& status) {
   CLI::App* rollout_command = app.add_subcommand("rollout", "step an environment and write a row per step");
   const auto o = std::make_shared<RolloutOptions>();
-  rollout_command->add_option("env", o->env,
+  rollout_command->add_option("ENV", o->env,
                               "a name of `goalpost list envs`; with --policy another one than it was trained in, with "
                               "its default settings");
   CLI::Option_group* source = rollout_command->add_option_group("actions", "where actions come from: one of");
@@ -23,8 +23,10 @@ void add_rollout_command(CLI::App& app, int& status) {
   source->add_flag("--random", o->random, "uniform random actions");
   source->add_flag("--scripted", o->scripted, "the task's hand-written policy");
   source->require_option(1);
-  rollout_command->add_option("--episodes", o->episodes, "unless actions are given")->transform(integer(1, kMostCount));
-  rollout_command->add_option("--seed", o->seed, "of resets and random actions")->transform(integer(0, kMostSeed));
+  rollout_command->add_option("--episodes", o->episodes, "number of episodes; not with --actions")
+      ->transform(integer(1, kMostCount));
+  rollout_command->add_option("--seed", o->seed, "random seed of resets and random actions")
+      ->transform(integer(0, kMostSeed));
   rollout_command->add_option("--state", o->state,
                               "CSV file: a header and one row, the simulator state to start from (qpos0.., qvel0..)");
   rollout_command->add_flag("--with-state", o->with_state, "also write the simulator state after each step");

@@ -12,6 +12,7 @@
 #include <system_error>
 #include <vector>
 
+#include "algos/registry.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/jobs.h"
@@ -22,6 +23,7 @@
 #include "core/number.h"
 #include "core/processors.h"
 #include "core/text.h"
+#include "envs/registry.h"
 #include "report/collect.h"
 #include "report/group.h"
 #include "report/tables.h"
@@ -53,8 +55,8 @@ int tell(const std::optional<RunResult>& r, const std::filesystem::path& directo
     if (!std::filesystem::exists(directory / kConfigFile))
       print_error("interrupted before the first step: nothing was written, and the same command begins anew");
     else if (can_be_resumed(directory))
-      print_error(fmt::format("interrupted; what was saved until now is in {0}; `goalpost train --resume {0}` goes on",
-                              directory.string()));
+      print_error(
+          fmt::format("interrupted; saved in {0}. Continue with `goalpost train --resume {0}`", directory.string()));
     else
       fmt::print(stderr,
                  "interrupted; its curves and its policy as of now are in {0}. It cannot go on: it was trained without "
@@ -115,7 +117,37 @@ std::vector<std::int64_t> parse_seeds(const std::string& text) {
   return seeds;
 }
 
-TomlValues load(const TrainOptions& o) {
+// @throws UsageError for names that are known, but that do not belong where they stand
+void check_names(const TrainOptions& o) {
+  const auto is_in = [](const auto& entries, const std::string& name) {
+    return std::any_of(entries.begin(), entries.end(), [&](const auto& entry) { return entry.name == name; });
+  };
+  const bool algorithm = is_in(algorithms(), o.what), environment = is_in(environments(), o.what);
+  if (o.env.empty() && algorithm)
+    throw UsageError(fmt::format(
+        "train: {0} is an algorithm; expected an environment after it, `goalpost train {0} ENVIRONMENT` (`goalpost "
+        "list envs` shows them all)",
+        o.what));
+  if (o.env.empty() && environment)
+    throw UsageError(fmt::format(
+        "train: {0} is an environment; expected an algorithm before it, `goalpost train ALGORITHM {0}` (`goalpost list "
+        "algos` shows them all)",
+        o.what));
+  if (o.env.empty()) return;
+  if (environment && is_in(algorithms(), o.env))
+    throw UsageError(
+        fmt::format("train: the algorithm stands before the environment: `goalpost train {} {}`", o.env, o.what));
+  const std::vector<std::string> experiments = experiment_names();
+  if (o.what.ends_with(".toml") || std::find(experiments.begin(), experiments.end(), o.what) != experiments.end())
+    throw UsageError(fmt::format(
+        "train: {0} is an experiment, which names its own environment; expected `goalpost train {0}`, or an algorithm "
+        "before {1}",
+        o.what, o.env));
+}
+
+// @param note set to what an algorithm's run on an environment begins with; empty for an experiment
+TomlValues load(const TrainOptions& o, std::string& note) {
+  check_names(o);
   if (o.env.empty()) {
     if (o.her || o.no_her)
       throw UsageError(
@@ -125,7 +157,7 @@ TomlValues load(const TrainOptions& o) {
   }
   PairExperiment pair =
       pair_experiment(o.what, o.env, o.her || o.no_her ? std::optional(o.her) : std::optional<bool>());
-  if (!o.quiet) print_error(fmt::format("goalpost: {}", pair.note));
+  note = pair.note;
   return std::move(pair.values);
 }
 
@@ -151,11 +183,11 @@ int train_seeds(const TrainOptions& o, const TomlValues& values, const std::stri
     if (!finished_earlier(task, "this run")) missing.push_back(task);
   if (!missing.empty()) write_file_atomically(missing.front().config_file(), missing.front().config);
   const int jobs = o.jobs > 0 ? o.jobs : usable_processors();
-  fmt::print(stderr, "{}: {} runs, {} of them finished earlier, {} side by side, in {}\n", e.name, tasks.size(),
+  fmt::print(stderr, "{}: {} runs, {} already finished, {} in parallel, in {}\n", e.name, tasks.size(),
              tasks.size() - missing.size(), jobs, top.string());
   const int failed = missing.empty() ? 0 : run_tasks(missing, jobs, o.quiet);
   if (interrupted()) {
-    print_error("interrupted; the same command goes on with the runs that are missing");
+    print_error("interrupted; run the same command again to continue the unfinished runs");
     return interrupt_status();
   }
   std::vector<std::filesystem::path> finished;
@@ -167,7 +199,8 @@ int train_seeds(const TrainOptions& o, const TomlValues& values, const std::stri
 }
 
 int train(const TrainOptions& o) {
-  TomlValues values = load(o);
+  std::string note;
+  TomlValues values = load(o, note);
   const Experiment plain = make_experiment(values);
   set_all(values, o.set);
   const bool several = o.seed.find_first_of(",-", 1) != o.seed.npos && !exact_integer(o.seed);
@@ -175,6 +208,7 @@ int train(const TrainOptions& o) {
   if (seeds.size() == 1) set_all(values, {fmt::format("seed={}", seeds.front())});
   if (!several && !o.seed.empty()) set_all(values, {"seed=" + o.seed});
   Experiment e = make_experiment(values);
+  if (!o.quiet && !note.empty()) print_error(fmt::format("goalpost: {}", note));
   const std::string changed = changed_settings(e, plain);
   if (seeds.size() > 1) return train_seeds(o, values, changed, seeds);
   const std::filesystem::path directory = o.out.empty() ? default_directory(e, changed) : std::filesystem::path(o.out);
@@ -197,12 +231,15 @@ void add_train_command(CLI::App& app, int& status) {
       app.add_subcommand("train", "train an experiment, or an algorithm on an environment; several seeds at once");
   const auto o = std::make_shared<TrainOptions>();
   CLI::Option* what =
-      train_command->add_option("experiment", o->what,
-                                "a name of `goalpost list experiments`, a TOML file, or with an environment "
-                                "behind it an algorithm");
-  train_command->add_option("env", o->env, "a name of `goalpost list envs`, for an algorithm");
+      train_command->add_option("EXPERIMENT|ALGORITHM", o->what,
+                                "a name of `goalpost list experiments` or a TOML file; before an environment an "
+                                "algorithm of `goalpost list algos`");
+  train_command->add_option("ENVIRONMENT", o->env, "a name of `goalpost list envs`, for an algorithm");
   CLI::Option* resume_option =
-      train_command->add_option("--resume", o->resumed, "run directory: go on from its checkpoint, to the same bits")
+      train_command
+          ->add_option("--resume", o->resumed,
+                       "run directory: continue this run from its checkpoint; the results equal those of an "
+                       "uninterrupted run")
           ->excludes(what);
   CLI::Option* her =
       train_command->add_flag("--her", o->her,
@@ -211,10 +248,9 @@ void add_train_command(CLI::App& app, int& status) {
   train_command->add_flag("--no-her", o->no_her, "do not relabel transitions")->excludes(her);
   train_command->add_flag("--any-build", o->any_build, "resume with another revision, compiler or processor too")
       ->needs(resume_option);
-  train_command->add_option("--seed", o->seed,
-                            "of all random numbers; of several runs a range or a list, 1-5 or 1,4,7");
+  train_command->add_option("--seed", o->seed, "random seed; a range or list, 1-5 or 1,4,7, trains several runs");
   train_command
-      ->add_option("--jobs", o->jobs, "runs side by side, of several seeds; 0: one per processor that may be used")
+      ->add_option("--jobs", o->jobs, "runs in parallel, of several seeds; 0: one per processor that may be used")
       ->transform(integer(0, 1024));
   train_command->add_option("--steps", o->steps, "transitions; short for --set train.total_steps=N");
   train_command->add_option("--threads", o->threads, "for environments and updates; short for --set train.threads=T");
@@ -226,7 +262,8 @@ void add_train_command(CLI::App& app, int& status) {
           "run directory, or that of all seeds; must be new. Default: runs/<experiment>/seed_<seed>, with changed "
           "settings in between")
       ->excludes(resume_option);
-  train_command->add_option("--set", o->set, "put key=value over the file, e.g. env.bits=40")->allow_extra_args(false);
+  train_command->add_option("--set", o->set, "override a setting: key=value, e.g. env.bits=40")
+      ->allow_extra_args(false);
   train_command->add_flag("--quiet", o->quiet, "no progress");
   train_command->callback([o, &status] {
     if (o->what.empty() && o->resumed.empty())

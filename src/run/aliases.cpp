@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -65,7 +66,9 @@ std::map<std::string, std::vector<std::string>> names_for(const std::string& alg
                                                            {"num_envs", {"train.num_envs"}},
                                                            {"total_timesteps", {"train.total_steps"}},
                                                            {"learning_starts", {"train.learning_starts"}},
-                                                           {"gradient_steps", {"train.updates_per_step"}}};
+                                                           {"gradient_steps", {"train.updates_per_step"}},
+                                                           {"eval_freq", {"train.eval_every"}},
+                                                           {"n_eval_episodes", {"train.eval_episodes"}}};
   if (algorithm.empty()) return names;
   const std::set<std::string> settings = settings_of(algorithm);
   const auto add = [&](const char* name, const std::string& path) {
@@ -79,6 +82,38 @@ std::map<std::string, std::vector<std::string>> names_for(const std::string& alg
   for (const char* optimizer : {"pi_adam", "q_adam", "alpha_adam", "adam", "rmsprop"})
     add("learning_rate", learner + optimizer + ".lr");
   return names;
+}
+
+// A setting of Stable-Baselines3 that none of goalpost equals, and the nearest ones; "*" is the algorithm.
+struct UnequalName {
+  const char* name;
+  std::vector<const char*> nearest;
+  const char* remark;
+};
+
+// Empty, or which settings to set instead, as far as the algorithm has them.
+std::string advice_on(std::string_view name, const std::string& algorithm, const std::set<std::string>& settings) {
+  static const UnequalName kNames[] = {
+      {"net_arch", {"agent.*.pi.hidden", "agent.*.q.hidden"}, ""},
+      {"policy_kwargs", {"agent.*.pi.hidden", "agent.*.pi.activation", "agent.*.q.hidden", "agent.*.q.activation"}, ""},
+      {"exploration_fraction", {"agent.*.epsilon.steps"}, ", the transitions until epsilon reaches its end"},
+      {"target_update_interval", {"agent.*.target_every"}, ", which counts updates"},
+      {"ent_coef", {"agent.*.learn_alpha", "agent.*.initial_alpha"}, ""},
+      {"train_freq", {"train.updates_per_step", "train.cycle_episodes"}, ""},
+  };
+  for (const UnequalName& n : kNames) {
+    if (name != n.name) continue;
+    std::vector<std::string> nearest;
+    for (std::string path : n.nearest) {
+      if (const std::size_t star = path.find('*'); star != path.npos) path.replace(star, 1, algorithm);
+      if (path.starts_with("train.") || settings.contains(path)) nearest.push_back(path);
+    }
+    if (nearest.empty()) return "";
+    const std::string last = nearest.back();
+    nearest.pop_back();
+    return fmt::format("set {}{}{}{}", fmt::join(nearest, ", "), nearest.empty() ? "" : " and ", last, n.remark);
+  }
+  return "";
 }
 
 // Stable-Baselines3 counts gradient steps after a step of all environments, and -1 means as many as there are.
@@ -122,8 +157,11 @@ std::vector<std::string> resolve_aliases(TomlValues& values, const TomlValues& w
     const std::size_t dot = path.rfind('.');
     const std::string table = dot == path.npos ? "" : path.substr(0, dot), name = path.substr(dot + 1);
     if (!table.empty() && table != "train" && table != "agent" && table != "agent.replay" &&
-        table != "agent." + algorithm)
+        table != "agent." + algorithm && table != "policy_kwargs")
       continue;
+    if (const std::string advice = advice_on(name, algorithm, own_settings);
+        !advice.empty() && !own_settings.contains(path))
+      throw UsageError(fmt::format("{}: {} ({})", path, advice, values.find(path)->origin));
     const auto found = names.find(name);
     if (found == names.end() || own_settings.contains(path) || found->second.front() == path) continue;
     const TomlValues::Value value = *values.find(path);

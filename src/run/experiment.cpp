@@ -80,6 +80,7 @@ void put_over(EnvSettings& settings, const EnvEntry& entry, const std::vector<st
   for (const std::string& s : set) values.set(s);
   rename_former(values, fields_of(settings));
   ConfigReader reader(values);
+  reader.name_owner("env", std::string(entry.name));
   in_table(reader, "env", "", [&] { settings.visit(reader); });
   const std::vector<std::string> problems = reader.problems();
   if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "\n")));
@@ -186,10 +187,10 @@ void check_name(const Experiment& e, ConfigReader& reader) {
 }  // namespace
 
 void Experiment::visit(ConfigVisitor& v) {
-  v.visit(remark("name", "of the experiment; runs go to runs/<name>/seed_<seed>"), name);
-  v.visit(remark("label", "of the method in figures and tables"), label);
-  v.visit(remark("description", "of what the experiment shows"), description);
-  v.visit({"seed", "of all random numbers of the run", "", 0, 9e15}, seed);
+  v.visit(remark("name", "name of the experiment; runs go to runs/<name>/seed_<seed>"), name);
+  v.visit(remark("label", "name of the method in figures and tables"), label);
+  v.visit(remark("description", "what the experiment shows"), description);
+  v.visit({"seed", "seed of all random numbers of the run", "", 0, 9e15}, seed);
   in_table(v, remark("source", "the published result"), [&] { visit_fields(source, v); });
   in_table(v, "env", "the environment", [&] {
     v.visit(info("name", "`goalpost list envs` lists them"), env_name);
@@ -258,6 +259,8 @@ Experiment make_experiment(const TomlValues& given) {
   e.env_settings = env.settings();
   e.agent_settings = algorithm.settings();
   ConfigReader reader(values);
+  reader.name_owner("env", std::string(env.name));
+  reader.name_owner("agent", std::string(algorithm.name));
   e.visit(reader);
   check_name(e, reader);
   if (reader.problems().empty()) check_relations(e, reader);

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -75,6 +77,20 @@ std::string misfit(const ordered_json& inputs, const ordered_json& action, const
                        actions_here.at("low").dump(), actions_here.at("high").dump(), action.at("low").dump(),
                        action.at("high").dump());
   return "";
+}
+
+// "; expected one of the runs in it: seed_1, seed_2", or nothing if a directory holds none.
+std::string runs_inside(const std::filesystem::path& directory) {
+  constexpr std::size_t kMost = 8;
+  std::vector<std::string> names;
+  if (std::filesystem::is_directory(directory))
+    for (const auto& entry : std::filesystem::directory_iterator(directory))
+      if (std::filesystem::is_regular_file(entry.path() / kPolicyFile)) names.push_back(entry.path().filename());
+  if (names.empty()) return "";
+  std::sort(names.begin(), names.end());
+  const bool more = names.size() > kMost;
+  if (more) names.resize(kMost);
+  return fmt::format("; expected one of the runs in it: {}{}", fmt::join(names, ", "), more ? ", ..." : "");
 }
 
 class FiniteVisitor final : public StateVisitor {
@@ -152,14 +168,16 @@ LoadedRun load_run(const std::filesystem::path& path, const std::vector<std::str
           fmt::format("--set {}: of a trained policy only settings of its environment can be changed; "
                       "expected env.<setting>=<value>",
                       change));
+  if (path.extension() == ".toml")
+    throw UsageError(fmt::format("{} is a configuration; expected a run directory or policy.h5", path.string()));
   const bool alone = std::filesystem::is_regular_file(path);
   const std::filesystem::path directory = alone ? path.parent_path() : path, config = directory / kConfigFile,
                               file = alone ? path : path / kPolicyFile;
   expect_no_stream(file);
   if (!std::filesystem::is_regular_file(file)) {
     if (!std::filesystem::is_regular_file(config))
-      throw UsageError(fmt::format("{} is not a run directory: it holds no {}", path.string(),
-                                   std::filesystem::is_directory(path) ? kPolicyFile : kConfigFile));
+      throw UsageError(fmt::format("{} is not a run directory: it holds no {}{}", path.string(),
+                                   std::filesystem::is_directory(path) ? kPolicyFile : kConfigFile, runs_inside(path)));
     throw UsageError(fmt::format("{} holds no policy.h5: the run ended before its first evaluation", path.string()));
   }
   try {

@@ -233,7 +233,7 @@ bool can_be_resumed(const std::filesystem::path& directory) {
 std::string resume_problem(const std::filesystem::path& directory, const Experiment& experiment) {
   try {
     Experiment there = load_config(directory, {});
-    const auto found = differences(there, (directory / kConfigFile).string(), experiment, "the run that is wanted",
+    const auto found = differences(there, "the existing run", experiment, "this command",
                                    [](const FieldText& f) { return f.affects_results || !f.changeable; });
     if (!found.empty()) return found.front();
     const std::filesystem::path file = CheckpointSeries::newest(directory);

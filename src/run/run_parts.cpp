@@ -143,7 +143,7 @@ std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, std::opt
     files.save_for_final_evaluation();
     print_error(
         fmt::format("goalpost: training is done and saved; its final evaluation was interrupted after {} of {} "
-                    "episodes, and is all that is left to do",
+                    "episodes; only the final evaluation remains",
                     result.final.episodes, c.final_eval_episodes));
     return std::nullopt;
   }

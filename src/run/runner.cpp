@@ -3,16 +3,42 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 #include <functional>
 #include <map>
 #include <string>
 
+#include "core/check.h"
 #include "run/curve_recorder.h"
+#include "run/resume.h"
 #include "run/run_parts.h"
 #include "storage/file.h"
+#include "storage/run_directory.h"
 #include "storage/run_log.h"
 
 namespace goalpost {
+namespace {
+
+// Whether a directory holds a run that has begun, has not finished, and can be resumed.
+bool is_unfinished(const std::filesystem::path& directory) {
+  try {
+    return std::filesystem::is_regular_file(directory / kConfigFile) &&
+           !std::filesystem::exists(directory / kResultFile) && can_be_resumed(directory);
+  } catch (const std::exception&) {  // no run's files
+    return false;
+  }
+}
+
+// @throws UsageError that says how to continue it
+void expect_not_unfinished(const std::filesystem::path& directory) {
+  if (is_unfinished(directory))
+    throw UsageError(fmt::format(
+        "run directory {0} holds an unfinished run: `goalpost train --resume {0}` continues it; for a new run choose "
+        "another --out",
+        directory.string()));
+}
+
+}  // namespace
 
 std::string changed_settings(const Experiment& e, const Experiment& plain) {
   constexpr std::size_t kMost = 160;  // bytes; directories hold 255
@@ -41,6 +67,7 @@ std::filesystem::path default_directory(const Experiment& e, const std::string& 
 
 std::optional<RunResult> train_in_directory(Experiment& e, const std::filesystem::path& directory,
                                             const RunOptions& options) {
+  expect_not_unfinished(directory);
   RunLog::check_unused(directory);
   check_before_training(e, false);
   RunParts parts(e, options);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
@@ -99,6 +100,9 @@ void ConfigReader::read_integer(const FieldInfo& info, T& out) {
   std::optional<std::int64_t> number = integer_of(*v);
   if (const double* real = std::get_if<double>(&v->value); real && !number && std::trunc(*real) == *real)
     return beyond(info, *v);
+  const std::string* text = std::get_if<std::string>(&v->value);
+  if (text != nullptr && !text->empty() && std::isdigit(static_cast<unsigned char>(text->front())))  // 1M, 10k
+    return wrong_type(info, *v, "an integer, e.g. 1_000_000 or 1e6");
   if (!number) return wrong_type(info, *v, "an integer");
   if (!in_range(info, static_cast<double>(*number), *v)) return;
   if (*number < std::numeric_limits<T>::min() || *number > std::numeric_limits<T>::max())
@@ -229,7 +233,11 @@ std::vector<std::string> ConfigReader::problems() {
     }
     std::string hint = !same_leaf.empty() ? fmt::format("; did you mean {}?", same_leaf) : did_you_mean(leaf, siblings);
     if (hint.empty()) hint = did_you_mean(path, paths);
-    all.push_back(fmt::format("{}: no such field ({}){}", path, value.origin, hint));
+    const auto owner = std::find_if(owners_.begin(), owners_.end(),
+                                    [&](const auto& entry) { return path.starts_with(entry.first + "."); });
+    all.push_back(owner == owners_.end()
+                      ? fmt::format("{}: no such setting ({}){}", path, value.origin, hint)
+                      : fmt::format("{} has no setting {} ({}){}", owner->second, path, value.origin, hint));
   }
   return all;
 }

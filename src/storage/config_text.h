@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/config.h"
@@ -33,6 +34,8 @@ class ConfigReader final : public ConfigVisitor {
   void enter(const FieldInfo& info) override;
   void leave() override { tables_.pop_back(); }
 
+  /// For messages: whose settings a table holds, e.g. the environment's name for "env".
+  void name_owner(std::string table, std::string owner) { owners_.emplace_back(std::move(table), std::move(owner)); }
   /// A problem that a check of several fields found; the path's origin is added to the sentence.
   void report(const std::string& path, const std::string& sentence);
   /// All problems so far, including keys that no visited field has, in the order of the file.
@@ -53,6 +56,7 @@ class ConfigReader final : public ConfigVisitor {
   std::vector<std::string> tables_;
   std::vector<std::string> known_;  // every path visited
   std::vector<std::string> problems_;
+  std::vector<std::pair<std::string, std::string>> owners_;  // of tables
 };
 
 /// One field as shown by `goalpost describe` and hyper-parameter logs; value is empty for an unset number.

@@ -6,7 +6,9 @@
 #include <toml++/toml.h>
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <functional>
 #include <sstream>
@@ -94,9 +96,12 @@ TomlValues TomlValues::from_text(std::string_view text, const std::string& name)
 }
 
 TomlValues TomlValues::from_file(const std::filesystem::path& file) {
+  errno = 0;
   std::ifstream in(file, std::ios::binary);
   std::ostringstream text;
-  if (!in || !(text << in.rdbuf())) throw UsageError(fmt::format("cannot read the configuration {}", file.string()));
+  if (!in || !(text << in.rdbuf()))
+    throw UsageError(fmt::format("cannot read the configuration {}: {}", file.string(),
+                                 errno == 0 ? "the file is empty" : std::strerror(errno)));
   return from_text(text.str(), file.filename().string());
 }
 

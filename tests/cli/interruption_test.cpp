@@ -108,7 +108,7 @@ TEST_F(Interruption, SavesAndTellsASchedulerToStartAgain) {
       for (int i = 0; i < 3; ++i) kill(child, SIGTERM);
     if (const int status = wait_for(child); status != 0) {  // 0: it was done before
       EXPECT_EQ(status, expected);
-      EXPECT_THAT(errors(), HasSubstr("--resume r` goes on"));
+      EXPECT_THAT(errors(), HasSubstr("Continue with `goalpost train --resume r`"));
       EXPECT_EQ(run("train --quiet --resume r").status, 0);
     }
     EXPECT_EQ(curve("r"), curve("whole"));
@@ -297,7 +297,8 @@ TEST_F(Interruption, OfTheFinalEvaluationKeepsTheTraining) {
     kill(child, signal);
     EXPECT_EQ(wait_for(child), status);
     EXPECT_THAT(errors(), AllOf(HasSubstr("training is done and saved; its final evaluation was interrupted after "),
-                                HasSubstr(fmt::format("--resume {}` goes on", name))));
+                                HasSubstr("episodes; only the final evaluation remains"),
+                                HasSubstr(fmt::format("Continue with `goalpost train --resume {}`", name))));
     const std::string before = curve(name), acts = run("evaluate --json --episodes 40 " + name).out;
     ASSERT_EQ(run("train --quiet --resume " + name + " --set train.final_eval_episodes=20").status, 0) << errors();
     EXPECT_EQ(curve(name), before);

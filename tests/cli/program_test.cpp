@@ -237,9 +237,15 @@ TEST_F(Program, RefusesWhatItDoesNotKnow) {
   expect_refusal("trian",
                  "no command is called \"trian\"; did you mean train?\nUsage: goalpost [OPTIONS] SUBCOMMAND\n");
   expect_refusal("trian", "`goalpost --help` shows");
+  expect_refusal("", "goalpost: expected a command\nUsage: goalpost [OPTIONS] SUBCOMMAND\n  list ");
+  expect_refusal("", "\n  train      train an experiment");
   expect_refusal("", "`goalpost --help` shows");
-  expect_refusal("train --sed 1", "--sed\nUsage: goalpost train [OPTIONS] [experiment] [env]\n`goalpost train --help`");
-  expect_refusal("evaluate", "run is required\nUsage: goalpost evaluate [OPTIONS] run\n");
+  expect_refusal("--versio", "goalpost: no option is called --versio; did you mean --version?\n");
+  expect_refusal("rollout BitFlip-v0 --policy r --sed 1", "no option is called --sed; did you mean --seed?\n");
+  expect_refusal("train --sed 1",
+                 "no option is called --sed; did you mean --seed?\nUsage: goalpost train [OPTIONS] "
+                 "[EXPERIMENT|ALGORITHM] [ENVIRONMENT]\n`goalpost train --help`");
+  expect_refusal("evaluate", "RUN is required\nUsage: goalpost evaluate [OPTIONS] RUN\n");
   expect_refusal("train bit_flp_her", "did you mean bit_flip_her?");
   expect_refusal("train bit_flip_her --set env.name=BitFlop-v0", "did you mean BitFlip-v0?");
   expect_refusal("train bit_flip_her --set agent.her.stratgy=final", "did you mean strategy?");
@@ -262,6 +268,38 @@ TEST_F(Program, RefusesWhatItDoesNotKnow) {
   expect_refusal("rollout BitFlip-v0", "actions");
   expect_refusal("rollout FetchReach-v4 --random --set env.object_x=1.3", "expected neither: there is no object");
   expect_refusal("train fetch_reach_fast --set env.object_x=1.3", "expected neither: there is no object");
+}
+
+TEST_F(Program, HelpsWhereAKnownNameStandsInTheWrongPlace) {
+  expect_refusal("train FetchReach-v4 sac",
+                 "the algorithm stands before the environment: `goalpost train sac FetchReach-v4`");
+  expect_refusal("train sac",
+                 "sac is an algorithm; expected an environment after it, `goalpost train sac ENVIRONMENT`");
+  expect_refusal("train FetchReach-v4",
+                 "FetchReach-v4 is an environment; expected an algorithm before it, `goalpost train ALGORITHM "
+                 "FetchReach-v4`");
+  for (const std::string experiment : {"my.toml", "fetch_reach_sac"})
+    expect_refusal("train " + experiment + " FetchReach-v4",
+                   experiment + " is an experiment, which names its own environment; expected `goalpost train " +
+                       experiment + "`, or an algorithm before FetchReach-v4");
+  expect_refusal("train nofile.toml", "cannot read the configuration nofile.toml: No such file or directory");
+  expect_refusal("evaluate my.toml", "my.toml is a configuration; expected a run directory or policy.h5");
+  expect_refusal("train fetch_reach_sac --set env.bits=4", "FetchReach-v4 has no setting env.bits");
+  expect_refusal("train fetch_reach_sac --set train.bits=4", "train.bits: no such setting");
+  for (const char* steps : {"1M", "10k"})
+    expect_refusal(std::string("train bit_flip_her --steps ") + steps, "expected an integer, e.g. 1_000_000 or 1e6");
+  const Outcome o = run("train dqn FetchReach-v4");
+  EXPECT_EQ(o.status, 2);
+  EXPECT_THAT(o.err, testing::AllOf(HasSubstr("needs discrete actions"), testing::Not(HasSubstr("default settings"))));
+}
+
+TEST_F(Program, NamesTheRunsInsideADirectory) {
+  ASSERT_EQ(run(std::string(kShort) + "--quiet --out my/seed_2").status, 0);
+  ASSERT_EQ(run(std::string(kShort) + "--quiet --out my/seed_1").status, 0);
+  expect_refusal("evaluate my",
+                 "my is not a run directory: it holds no policy.h5; expected one of the runs in it: seed_1, seed_2");
+  expect_refusal("dataset info my/seed_1",
+                 "my/seed_1 holds no recorded episodes; training with --set train.record=train, eval or all");
 }
 
 TEST_F(Program, NamesAllProblemsOfAConfigurationAtOnce) {
@@ -309,8 +347,7 @@ TEST_F(Program, AnInterruptKeepsEverythingSavedSoFar) {
   waitpid(child, &status, 0);
   ASSERT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), 130);
-  EXPECT_THAT(content(here_ / "err"),
-              HasSubstr("interrupted; what was saved until now is in r; `goalpost train --resume r` goes on"));
+  EXPECT_THAT(content(here_ / "err"), HasSubstr("interrupted; saved in r. Continue with `goalpost train --resume r`"));
   EXPECT_GE(curve(), 3u);
   EXPECT_FALSE(std::filesystem::exists(here_ / "r" / "result.json"));
   EXPECT_EQ(run("evaluate r --episodes 5").status, 0);
@@ -329,6 +366,29 @@ TEST_F(Program, SavesThePolicyOfTheLastStepWhenItIsInterrupted) {
     ASSERT_EQ(o.status, 0) << o.err;
     EXPECT_GT(nlohmann::json::parse(o.out).at("policy_step"), 0) << checkpoints;
   }
+}
+
+TEST_F(Program, AnInterruptOfSeveralRunsCountsOnlyFinishedOnes) {
+  const int status = interrupt_after(
+      "train bit_flip_dqn --steps 100000000 --set train.stop_success=0 --set train.total_episodes=0 --seed 1-3 --jobs "
+      "2 --out many",
+      "many/seed_1/policy.h5");
+  EXPECT_EQ(status, 130);
+  EXPECT_THAT(content(here_ / "err"),
+              testing::AllOf(HasSubstr("runs: 0% 0/3 ["), HasSubstr("run the same command again "
+                                                                    "to continue the unfinished "
+                                                                    "runs")));
+}
+
+TEST_F(Program, SaysHowToContinueAnUnfinishedRun) {
+  const std::string training =
+      "train bit_flip_dqn --quiet --steps 100000000 --set train.stop_success=0 --set train.total_episodes=0 --out r";
+  EXPECT_EQ(interrupt_after(training, "r/policy.h5"), 130);
+  const std::string config = content(here_ / "r/config.toml");
+  expect_refusal(training, "run directory r holds an unfinished run: `goalpost train --resume r` continues it");
+  EXPECT_EQ(content(here_ / "r/config.toml"), config);
+  ASSERT_EQ(run(std::string(kShort) + "--quiet --out whole").status, 0);
+  expect_refusal(std::string(kShort) + "--out whole", "run directory whole is already used");
 }
 
 TEST_F(Program, RollsOutActionsOfAFile) {
@@ -392,7 +452,7 @@ TEST_F(Program, ReproducesAFigureAndGoesOnWithWhatIsMissing) {
   EXPECT_TRUE(std::filesystem::exists(here_ / "f" / "figure.csv"));
   const Outcome second = run(figure);
   EXPECT_EQ(second.status, 0);
-  EXPECT_THAT(second.err, HasSubstr("6 of them finished earlier"));
+  EXPECT_THAT(second.err, HasSubstr("6 already finished"));
   EXPECT_EQ(second.out, first.out);
 
   const Outcome report = run("report f");
@@ -575,11 +635,13 @@ TEST_F(Program, TrainsSeveralSeedsSideBySide) {
     EXPECT_EQ(read_result(here_ / directory)->seed, std::stoi(seed));
     EXPECT_TRUE(std::filesystem::exists(here_ / directory / "checkpoint.h5")) << "it may be trained further";
   }
-  EXPECT_THAT(run(command).err, HasSubstr("3 runs, 3 of them finished earlier"));
+  EXPECT_THAT(run(command).err, HasSubstr("3 runs, 3 already finished"));
   expect_refusal("train bit_flip_her --seed 2-1", "--seed 2-1; expected a seed, a range A-B of at most 1000 or a list");
   expect_refusal("train bit_flip_her --seed 1,1", "--seed 1,1; expected");
-  expect_refusal("train bit_flip_her --set env.bits=4 --set train.total_episodes=30 --seed 1-2 --out many",
-                 "many/seed_1 cannot be used for this run: ");
+  expect_refusal(
+      "train bit_flip_her --set env.bits=4 --set train.total_episodes=30 --seed 1-2 --out many",
+      "many/seed_1 cannot be used for this run: env.bits is 3 in the existing run, but 4 in this command; choose "
+      "another --out or move the directory");
   expect_refusal("train --resume many/seed_1 --jobs 2", "--resume goes on with one run as it is");
 }
 
@@ -1116,11 +1178,11 @@ TEST_F(Program, TellsRunsOfOtherDatasetsApart) {
   // A run that is reused began with the dataset as it is now, unless the dataset is gone.
   const std::string reuse = training + "many --seed 1-2 --jobs 1";
   ASSERT_EQ(run(reuse).status, 0);
-  EXPECT_THAT(run(reuse).err, HasSubstr("2 runs, 2 of them finished earlier"));
+  EXPECT_THAT(run(reuse).err, HasSubstr("2 runs, 2 already finished"));
   std::filesystem::rename(here_ / "e.h5", here_ / "f.h5");
-  EXPECT_THAT(run(reuse).err, testing::AllOf(HasSubstr("e.h5"), HasSubstr("2 runs, 2 of them finished earlier")));
+  EXPECT_THAT(run(reuse).err, testing::AllOf(HasSubstr("e.h5"), HasSubstr("2 runs, 2 already finished")));
   ASSERT_EQ(::mkfifo((here_ / "e.h5").c_str(), 0666), 0);
-  EXPECT_THAT(run(reuse).err, testing::AllOf(HasSubstr("e.h5"), HasSubstr("2 runs, 2 of them finished earlier")));
+  EXPECT_THAT(run(reuse).err, testing::AllOf(HasSubstr("e.h5"), HasSubstr("2 runs, 2 already finished")));
   std::filesystem::remove(here_ / "e.h5");
   ASSERT_EQ(run(rollout + "--seed 3 --record e.h5 --out g.csv").status, 0);
   expect_refusal(reuse, "it began with agent.replay.dataset ");

@@ -6,7 +6,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdlib>
+#include <string>
+#include <vector>
 
 #include "core/text.h"
 #include "support/temporary_directory.h"
@@ -98,6 +101,11 @@ TEST(FormatBar, ShowsStartAndEnd) {
   EXPECT_EQ(format_progress_line(s), "a: 99% 999/1.00k [00:04<00:00, 2.50it/s]");
 }
 
+TEST(FormatBar, ShowsSecondsPerUnitWhereAUnitTakesLonger) {
+  const ProgressState s{.name = "runs", .unit = "run", .done = 3, .total = 6, .elapsed_s = 37, .rate = 1 / 12.34};
+  EXPECT_EQ(format_progress_line(s), "runs: 50% 3/6 [00:37<00:37, 12.3s/run]");
+}
+
 TEST(Progress, WritesALineAtTheEndIfThereIsNoTerminal) {
   const TemporaryDirectory dir;
   const int file = ::open((dir / "log").c_str(), O_RDWR | O_CREAT, 0600);
@@ -183,6 +191,37 @@ TEST(Progress, RedrawsALineOnATerminal) {
   EXPECT_NE(text.find("\r\033[Ksaved\r\n\rtrain: 100%|"), text.npos) << text;
   EXPECT_TRUE(text.ends_with("\033[K\r\n")) << text;
   EXPECT_LE(std::count(text.begin(), text.end(), '\r'), 3 + 2 + 2);
+  ::close(controller);
+}
+
+TEST(Progress, KeepsItsEstimateWhileASlowUnitIsUnderWay) {
+  ASSERT_EQ(::setenv("TERM", "xterm", 1), 0);
+  const int controller = ::posix_openpt(O_RDWR | O_NOCTTY);
+  ASSERT_GE(controller, 0);
+  ASSERT_EQ(::grantpt(controller), 0);
+  ASSERT_EQ(::unlockpt(controller), 0);
+  const int terminal = ::open(::ptsname(controller), O_RDWR | O_NOCTTY);
+  ASSERT_GE(terminal, 0);
+  {
+    Progress progress("runs", 6, "run", {.descriptor = terminal});
+    for (int i = 0; i < 6; ++i) {  // the first three runs end at once, the fourth takes long
+      ::usleep(110'000);
+      progress.update(3);
+    }
+  }
+  ::close(terminal);
+  std::string text;
+  std::array<char, 4096> buffer;
+  for (ssize_t size; (size = ::read(controller, buffer.data(), buffer.size())) > 0;)
+    text.append(buffer.data(), static_cast<std::size_t>(size));
+  std::vector<std::string> rates;
+  for (std::size_t at = text.find("3/6 ["); at != text.npos; at = text.find("3/6 [", at + 1)) {
+    const std::size_t comma = text.find(", ", at);
+    rates.push_back(text.substr(comma, text.find(']', at) - comma));
+  }
+  ASSERT_GE(rates.size(), 4u) << text;
+  rates.pop_back();  // the last is the mean of the whole
+  EXPECT_EQ(rates.back(), rates.front()) << text;
   ::close(controller);
 }
 

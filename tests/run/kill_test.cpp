@@ -199,7 +199,7 @@ TEST_F(Killed, ByCtrlCSavesWhereItStands) {
   kill(child, SIGINT);
   if (const int status = wait_for(child); status != 0) {
     EXPECT_EQ(status, 130);
-    EXPECT_THAT(errors(), HasSubstr("--resume " + (here_ / "cut").string() + "` goes on"));
+    EXPECT_THAT(errors(), HasSubstr("Continue with `goalpost train --resume " + (here_ / "cut").string() + "`"));
     EXPECT_EQ(run({"train", "--quiet", "--resume", (here_ / "cut").string()}), 0) << errors();
   }
   expect_same_run("whole", "cut");

@@ -79,7 +79,7 @@ TEST(FormerNames, OfFieldsAndOfValuesAreReadAsThePresentOnes) {
 
 TEST(FormerNames, AreOfTheirOwnTable) {
   EXPECT_THAT(read("capacity = 7\n[inner]\nlanes = 4\n").problems,
-              ElementsAre(HasSubstr("capacity: no such field"), HasSubstr("inner.lanes: no such field")));
+              ElementsAre(HasSubstr("capacity: no such setting"), HasSubstr("inner.lanes: no such setting")));
 }
 
 TEST(FormerNames, OnTheCommandLineGoOverAFileAndBothNamesInOnePlaceAreRefused) {

@@ -85,7 +85,7 @@ TEST(Toml, ReportsAllProblemsAtOnceWithFileAndLine) {
                   "strategy = \"futur\"; expected one of none, final, future, episode, random; did you mean "
                   "future? (x.toml:3)",
                   "inner.rate = 1.5 lies outside [0, 1] (x.toml:7)",
-                  "inner.cuont: no such field (x.toml:6); did you mean count?"));
+                  "inner.cuont: no such setting (x.toml:6); did you mean count?"));
 }
 
 TEST(Toml, ANumberMayBeLeftOutAndAListMayMixIntegersAndReals) {
@@ -111,7 +111,7 @@ TEST(Toml, ANumberMayBeLeftOutAndAListMayMixIntegersAndReals) {
 }
 
 TEST(Toml, SuggestsAFieldOfAnotherTable) {
-  EXPECT_THAT(problems_of("rate = 0.5\n"), ElementsAre("rate: no such field (x.toml:1); did you mean inner.rate?"));
+  EXPECT_THAT(problems_of("rate = 0.5\n"), ElementsAre("rate: no such setting (x.toml:1); did you mean inner.rate?"));
 }
 
 TEST(Toml, RefusesAValueWhereATableIsExpected) {
