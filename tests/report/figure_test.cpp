@@ -1,5 +1,6 @@
 #include "report/figure.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -12,6 +13,7 @@
 #include "report/figure_config.h"
 #include "report/group.h"
 #include "report/page.h"
+#include "report/page_figures.h"
 #include "report/plot.h"
 #include "support/run_files.h"
 #include "support/temporary_directory.h"
@@ -100,11 +102,53 @@ TEST(Figure, IsDrawnAsPdfWithItsWidthAndFont) {
   ASSERT_TRUE(draw(plots, here.path(), "plots", PdfFormat{.width = 4, .font = "sans", .size = 8}));
   const std::string pdf = content(here / "a.pdf"), script = content(here / "plots.gp");
   EXPECT_TRUE(pdf.starts_with("%PDF"));
-  EXPECT_THAT(script, HasSubstr("set terminal pdfcairo noenhanced color size 4.0000in,2.0000in font 'sans,8' "));
+  EXPECT_THAT(script,
+              HasSubstr("set terminal pdfcairo noenhanced color size 4.0000in,2.0000in font 'sans,8' fontscale 0.75 "))
+      << "gnuplot counts 96 points per inch";
   EXPECT_TRUE(std::filesystem::exists(here / "a.svg"));
   const TemporaryDirectory without;
   ASSERT_TRUE(draw(plots, without.path(), "plots"));
   EXPECT_FALSE(std::filesystem::exists(without / "a.pdf"));
+}
+
+// Text does not shrink with the width: labels are wrapped, and the figure becomes higher.
+TEST(Figure, OfRowsIsAsHighAsItsLabelsNeedInANarrowPdf) {
+  if (!gnuplot_is_installed()) GTEST_SKIP() << "gnuplot is not installed";
+  const TemporaryDirectory here;
+  Comparison c{};
+  c.x = "total_steps=2000, sac.gamma=0.9";
+  c.y = "SAC's \"own\" `settings`";
+  c.probability = 0.6;
+  c.interval = {0.1, 0.8};
+  const Figure figure = improvement_figure({c}, "x");
+  set_content(here / "improvement_x.csv", figure.csv);
+  for (const double width : {2.0, 3.25, 7.0}) {
+    testing::internal::CaptureStderr();
+    ASSERT_TRUE(draw({&figure.plot, 1}, here.path(), "plots", PdfFormat{.width = width, .font = "sans", .size = 8}));
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+    EXPECT_EQ(content(here / "plots.log"), "") << width;
+    const std::string script = content(here / "plots.gp");
+    const std::size_t size = script.find(fmt::format("pdfcairo noenhanced color size {:.4f}in,", width));
+    ASSERT_NE(size, std::string::npos);
+    EXPECT_GT(std::stod(script.substr(script.find(',', size) + 1)), 0.9) << width;
+    const std::string wrapped = "set ytics ('total_steps=2000,'.\"\\n\".'sac.gamma=0.9  over'.\"\\n\".";
+    EXPECT_EQ(script.find(wrapped) != std::string::npos, width == 3.25) << script;
+  }
+}
+
+TEST(Figure, SaysWhereThereIsTooLittleRoom) {
+  if (!gnuplot_is_installed()) GTEST_SKIP() << "gnuplot is not installed";
+  const TemporaryDirectory here;
+  const std::vector<Plot> plots = {{.name = "a", .drawing = "plot x title 'label'\n"},
+                                   {.name = "b",
+                                    .settings = "set title \"a\\nb\\nc\\nd\\ne\\nf\\ng\\nh\\ni\\nj\"\n",
+                                    .drawing = "plot x title 'label'\n"}};
+  testing::internal::CaptureStderr();
+  ASSERT_TRUE(draw(plots, here.path(), "plots", PdfFormat{.width = 2, .font = "sans", .size = 9}));
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            fmt::format("goalpost: {}: gnuplot has too little room for the plot; expected a larger --width, or a "
+                        "smaller font by --font\n",
+                        (here / "b.pdf").string()));
 }
 
 TEST(Figure, SaysWhenGnuplotHasNoPdf) {
