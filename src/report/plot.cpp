@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -178,6 +179,29 @@ bool gnuplot_is_installed() {
     if (std::filesystem::is_regular_file(file, ignored) && ::access(file.c_str(), X_OK) == 0) return true;
   }
   return false;
+}
+
+std::string replacement_of_font(const std::string& font) {
+  std::string family = font.substr(0, font.find(':'));  // "Times:Bold" is a style of Times
+  const auto lower = [](std::string text) {
+    for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return text;
+  };
+  for (const char* generic : {"sans", "serif", "monospace", "mono", "system-ui"})
+    if (lower(family).starts_with(generic)) return "";
+  replace_all(family, "-", "\\-");  // fontconfig: a size follows
+  std::FILE* const pipe = ::popen(("fc-match -f '%{family}\\n' " + shell_quoted(family) + " 2>/dev/null").c_str(), "r");
+  if (pipe == nullptr) return "";
+  std::array<char, 256> line{};
+  const char* const read = std::fgets(line.data(), line.size(), pipe);
+  ::pclose(pipe);
+  std::istringstream names(read == nullptr ? "" : std::string(line.data(), std::strcspn(line.data(), "\n")));
+  std::string first;
+  for (std::string name; std::getline(names, name, ',');) {  // a family has several names
+    if (lower(font).starts_with(lower(name))) return "";     // a style may follow: "DejaVu Sans Bold"
+    if (first.empty()) first = name;
+  }
+  return first;
 }
 
 void expect_pdf_terminal() {

@@ -48,6 +48,10 @@ CurveStyle curve_style(std::size_t i);
 std::string line_style(std::size_t i);
 
 bool gnuplot_is_installed();
+/// The font family that figures get in place of one that is not installed, as fontconfig says. Empty if it is
+/// installed, is a generic name (sans, serif, monospace), or there is no fontconfig.
+std::string replacement_of_font(const std::string& font);
+
 /// @throws UsageError unless gnuplot is installed and has its terminal pdfcairo
 void expect_pdf_terminal();
 

@@ -141,7 +141,7 @@ TEST(Figure, SaysWhereThereIsTooLittleRoom) {
   const TemporaryDirectory here;
   const std::vector<Plot> plots = {{.name = "a", .drawing = "plot x title 'label'\n"},
                                    {.name = "b",
-                                    .settings = "set title \"a\\nb\\nc\\nd\\ne\\nf\\ng\\nh\\ni\\nj\"\n",
+                                    .settings = "set title \"a\\nb\\nc\\nd\\ne\\nf\\ng\\nh\\ni\\nj\\nk\\nl\\nm\\nn\\no\"\n",
                                     .drawing = "plot x title 'label'\n"}};
   testing::internal::CaptureStderr();
   ASSERT_TRUE(draw(plots, here.path(), "plots", PdfFormat{.width = 2, .font = "sans", .size = 9}));
@@ -151,15 +151,37 @@ TEST(Figure, SaysWhereThereIsTooLittleRoom) {
                         (here / "b.pdf").string()));
 }
 
+// A program first in PATH, which is a shell script, as long as this lives.
+class Replaced {
+ public:
+  Replaced(const std::string& program, const std::string& script) {
+    set_content(here_ / program, "#!/bin/sh\n" + script + "\n");
+    std::filesystem::permissions(here_ / program, std::filesystem::perms(0755));
+    ::setenv("PATH", (here_.path().string() + ":" + path_).c_str(), 1);
+  }
+  ~Replaced() { ::setenv("PATH", path_.c_str(), 1); }
+
+ private:
+  TemporaryDirectory here_;
+  std::string path_ = std::getenv("PATH");
+};
+
+TEST(Figure, KnowsAFontThatIsReplaced) {
+  {
+    const Replaced fontconfig("fc-match", "echo 'DejaVu Sans,DejaVu Sans Condensed'");
+    EXPECT_EQ(replacement_of_font("Times"), "DejaVu Sans");
+    EXPECT_EQ(replacement_of_font("it's"), "DejaVu Sans");
+    for (const char* there : {"dejavu sans", "DejaVu Sans Condensed", "DejaVu Sans Bold", "DejaVu Sans:Bold", "serif"})
+      EXPECT_EQ(replacement_of_font(there), "") << there;
+  }
+  const Replaced none("fc-match", "exit 127");
+  EXPECT_EQ(replacement_of_font("Times"), "");
+}
+
 TEST(Figure, SaysWhenGnuplotHasNoPdf) {
-  const TemporaryDirectory here;
-  set_content(here / "gnuplot", "#!/bin/sh\nexit 1\n");
-  std::filesystem::permissions(here / "gnuplot", std::filesystem::perms(0755));
-  const std::string path = std::getenv("PATH");
-  ::setenv("PATH", (here.path().string() + ":" + path).c_str(), 1);
-  const std::string sentence = message_of<UsageError>([] { expect_pdf_terminal(); });
-  ::setenv("PATH", path.c_str(), 1);
-  EXPECT_THAT(sentence, HasSubstr("--pdf: this gnuplot was built without its terminal pdfcairo"));
+  const Replaced gnuplot("gnuplot", "exit 1");
+  EXPECT_THAT(message_of<UsageError>([] { expect_pdf_terminal(); }),
+              HasSubstr("--pdf: this gnuplot was built without its terminal pdfcairo"));
 }
 
 TEST(ReportPage, ListsItsContentsAndScrollsFiguresInTheirBoxes) {
