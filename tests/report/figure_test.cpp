@@ -136,21 +136,6 @@ TEST(Figure, OfRowsIsAsHighAsItsLabelsNeedInANarrowPdf) {
   }
 }
 
-TEST(Figure, SaysWhereThereIsTooLittleRoom) {
-  if (!gnuplot_is_installed()) GTEST_SKIP() << "gnuplot is not installed";
-  const TemporaryDirectory here;
-  const std::vector<Plot> plots = {{.name = "a", .drawing = "plot x title 'label'\n"},
-                                   {.name = "b",
-                                    .settings = "set title \"a\\nb\\nc\\nd\\ne\\nf\\ng\\nh\\ni\\nj\\nk\\nl\\nm\\nn\\no\"\n",
-                                    .drawing = "plot x title 'label'\n"}};
-  testing::internal::CaptureStderr();
-  ASSERT_TRUE(draw(plots, here.path(), "plots", PdfFormat{.width = 2, .font = "sans", .size = 9}));
-  EXPECT_EQ(testing::internal::GetCapturedStderr(),
-            fmt::format("goalpost: {}: gnuplot has too little room for the plot; expected a larger --width, or a "
-                        "smaller font by --font\n",
-                        (here / "b.pdf").string()));
-}
-
 // A program first in PATH, which is a shell script, as long as this lives.
 class Replaced {
  public:
@@ -165,6 +150,23 @@ class Replaced {
   TemporaryDirectory here_;
   std::string path_ = std::getenv("PATH");
 };
+
+TEST(Figure, SaysWhereThereIsTooLittleRoom) {
+  const Replaced gnuplot("gnuplot", R"(
+for name in a b; do echo '<svg></svg>' > $name.svg; done
+line=$(grep -n "b.pdf" plots.gp | cut -d: -f1)
+echo "\"plots.gp\" line $((line + 1)): warning: Terminal canvas area too small to hold plot."
+echo "	    Check plot boundary and font sizes."
+echo "\"plots.gp\" line $((line + 1)): warning: Warning - difficulty fitting plot titles into key")");
+  const TemporaryDirectory here;
+  const std::vector<Plot> plots = {{.name = "a", .drawing = "plot x\n"}, {.name = "b", .drawing = "plot x\n"}};
+  testing::internal::CaptureStderr();
+  ASSERT_TRUE(draw(plots, here.path(), "plots", PdfFormat{.width = 2}));
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            fmt::format("goalpost: {}: gnuplot has too little room for the plot; expected a larger --width, or a "
+                        "smaller font by --font\n",
+                        (here / "b.pdf").string()));
+}
 
 TEST(Figure, KnowsAFontThatIsReplaced) {
   {
