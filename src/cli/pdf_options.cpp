@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstddef>
+#include <cstdio>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -44,7 +45,7 @@ PdfFormat pdf_format(const std::string& width, const std::string& font) {
     if (comma != font.npos) {
       const auto size = number_and_rest(std::string_view(font).substr(comma + 1));
       if (!size || !size->second.empty() || !(size->first >= 3 && size->first <= 100))
-        throw UsageError(fmt::format("--font {}; expected NAME,SIZE with 3 to 100 points, e.g. Times,8", font));
+        throw UsageError(fmt::format("--font {}; expected NAME,SIZE with 3 to 100 points, e.g. serif,8", font));
       format.size = size->first;
     }
   }
@@ -55,7 +56,7 @@ CLI::Option* PdfOptions::add_to(CLI::App& command) {
   CLI::Option* flag = command.add_flag("--pdf", pdf, "also draw every figure as PDF, for papers");
   command.add_option("--width", width, "of the PDF figures, e.g. 3.25in or 8cm; default: as on the screen")
       ->needs(flag);
-  command.add_option("--font", font, "of the PDF figures: NAME,SIZE in points, e.g. Times,8; default: sans,9")
+  command.add_option("--font", font, "of the PDF figures: NAME,SIZE in points, e.g. serif,8; default: sans,9")
       ->needs(flag);
   return flag;
 }
@@ -64,6 +65,9 @@ std::optional<PdfFormat> PdfOptions::format() const {
   if (!pdf) return std::nullopt;
   const PdfFormat format = pdf_format(width, font);
   expect_pdf_terminal();
+  if (const std::string other = replacement_of_font(format.font); !other.empty())
+    fmt::print(stderr, "goalpost: --font {}: the font \"{}\" is not installed; figures have \"{}\"\n", font,
+               format.font, other);
   return format;
 }
 

@@ -20,7 +20,7 @@ struct PdfOptions {
   std::optional<PdfFormat> format() const;
 };
 
-/// "3.25in", "8 cm" or "80mm" in inches, "Times,8" as name and points.
+/// "3.25in", "8 cm" or "80mm" in inches, "serif,8" as name and points.
 /// @throws UsageError
 PdfFormat pdf_format(const std::string& width, const std::string& font);
 

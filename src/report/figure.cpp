@@ -140,14 +140,10 @@ void draw_curves(const FigureConfig& figure, const std::vector<std::string>& lab
 
 // A bar for each experiment, from above to below.
 void draw_bars(const std::vector<std::string>& labels, bool returns, Plot& plot) {
-  std::string tics;
-  for (std::size_t i = 0; i < labels.size(); ++i)
-    tics += fmt::format("{}{} {}", i == 0 ? "" : ", ", gnuplot_string(labels[i]), -static_cast<int>(i));
-  plot.settings = fmt::format(
-      "set xlabel '{}, with the 95 % interval'\n{}set yrange [{}:0.6]\n"
-      "set ytics ({})\nset style fill solid 0.7 noborder\nunset key\n",
-      returns ? "mean return" : "success rate", returns ? "" : "set xrange [0:1.04]\n",
-      0.4 - static_cast<double>(labels.size()), tics);
+  plot.rows = labels;
+  plot.x_label = fmt::format("{}, with the 95 % interval", returns ? "mean return" : "success rate");
+  plot.settings = fmt::format("{}set yrange [{}:0.6]\nset style fill solid 0.7 noborder\nunset key\n",
+                              returns ? "" : "set xrange [0:1.04]\n", 0.4 - static_cast<double>(labels.size()));
   plot.drawing = fmt::format(
       "plot '{0}.csv' every ::1 using 4:(-$2):(0):4:(-$2-0.3):(-$2+0.3) with boxxyerror lc rgb '{1}', "
       "'' every ::1 using 4:(-$2):5:6 with xerrorbars pt 7 ps 0.5 lw 1.5 lc rgb 'black'\n",

@@ -265,7 +265,6 @@ Figure final_figure(const EnvGroup& env_group, const Panel& panel, const std::st
   f.plot.name = slug("final_" + name);
   f.plot.width = 900;
   f.csv = "row,task,method,seed,value,low,high,expected\n";
-  std::string tics;
   int row = 0;
   bool expected = false;
   for (const std::string& task : env_group.tasks) {
@@ -278,16 +277,17 @@ Figure final_figure(const EnvGroup& env_group, const Panel& panel, const std::st
       f.csv += fmt::format("{},IQM,{},{},{},{}\n", head, shortest(m->summary->value), csv_number(m->summary->low),
                            csv_number(m->summary->high), m->first().expected ? shortest(*m->first().expected) : "");
       expected |= m->first().expected.has_value();
-      const std::string label = fmt::format("{}{}{} ({})", shortened(task, 36), task.empty() ? "" : " · ",
-                                            shortened(m->label, 56), plural(runs.size(), "seed"));
-      tics += fmt::format("{}{} {}", row == 0 ? "" : ", ", gnuplot_string(label), -row);
+      f.plot.rows.push_back(fmt::format("{}{}{} ({})", shortened(task, 36), task.empty() ? "" : " · ",
+                                        shortened(m->label, 56), plural(runs.size(), "seed")));
       ++row;
     }
   }
   f.plot.settings = fmt::format(
-      "set xlabel '{} of the final evaluation'\nset yrange [{}:0.7]\nset ytics ({})\nset grid noytics\n"
+      "set yrange [{}:0.7]\nset grid noytics\n"
       "set bmargin 6\nset key at screen 0.01, screen 0.01 left bottom horizontal maxrows 1 Left reverse width -6\n",
-      env_group.measure(), 0.3 - row, tics);
+      0.3 - row);
+  f.plot.x_label = fmt::format("{} of the final evaluation", env_group.measure());
+  f.plot.key_lines = expected ? 3 : 2;
   f.plot.settings += env_group.returns ? "set offsets graph 0.03, graph 0.03, 0, 0\n" : "set xrange [-0.02:1.02]\n";
   f.plot.drawing = fmt::format(
       "plot '{0}.csv' every ::1 using (strcol(4) eq 'IQM' ? NaN : $5):(-$1+0.22) with points pt 6 ps 0.9 lc rgb '{1}' "
@@ -312,20 +312,17 @@ Figure improvement_figure(const std::vector<Comparison>& comparisons, const std:
   f.plot.name = slug("improvement_" + name);
   f.plot.width = 900;
   f.csv = "row,x,y,tasks,runs_x,runs_y,probability,low,high\n";
-  std::string tics;
   for (std::size_t row = 0; row < comparisons.size(); ++row) {
     const Comparison& c = comparisons[row];
     f.csv += fmt::format("{},{},{},{},{},{},{:.6g},{:.6g},{:.6g}\n", row, csv_cell(c.x), csv_cell(c.y), c.tasks,
                          c.runs_x, c.runs_y, c.probability, c.interval.low, c.interval.high);
-    tics += fmt::format("{}{} {}", row == 0 ? "" : ", ",
-                        gnuplot_string(fmt::format("{}  over  {}", shortened(c.x, 52), shortened(c.y, 52))),
-                        -static_cast<int>(row));
+    f.plot.rows.push_back(fmt::format("{}  over  {}", shortened(c.x, 52), shortened(c.y, 52)));
   }
   f.plot.settings = fmt::format(
-      "set xlabel 'probability of improvement'\nset xrange [-0.02:1.02]\n"
-      "set yrange [{0}:0.6]\nset ytics ({1})\nset grid noytics\nunset key\n"
+      "set xrange [-0.02:1.02]\nset yrange [{0}:0.6]\nset grid noytics\nunset key\n"
       "set arrow from 0.5,{0} to 0.5,0.6 nohead dt 2 lc rgb 'black'\n",
-      0.4 - static_cast<double>(comparisons.size()), tics);
+      0.4 - static_cast<double>(comparisons.size()));
+  f.plot.x_label = "probability of improvement";
   f.plot.drawing =
       fmt::format("plot '{}.csv' every ::1 using 7:(-$1):8:9 with xerrorbars pt 7 ps 0.9 lw 2 lc rgb '{}'\n",
                   f.plot.name, curve_style(0).color);

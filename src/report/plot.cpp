@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 
@@ -24,7 +27,8 @@ constexpr std::array kStyles = {
     CurveStyle{"#6f8f2f", "(3,8)", 6},   CurveStyle{"#8a8a8a", "(16,4,3,4,3,4)", 8},
 };
 
-constexpr double kPixelsPerInch = 96;
+constexpr double kPixelsPerInch = 96, kPointsPerInch = 72;
+constexpr double kCharacterWidth = 0.6, kLineHeight = 1.25;  // in units of the font's size, about
 constexpr double kPointsPerLine = 6;  // lines and marks grow with the font; pdfcairo's are thin ones, for 6 points
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
@@ -49,6 +53,98 @@ void adapt(const std::filesystem::path& file, const Plot& plot) {
       svg.find('>', head) + 1,
       "\n<style>svg.plot { color: #222 } @media (prefers-color-scheme: dark) { svg.plot { color: #ddd } }</style>");
   write_file_atomically(file, svg);
+}
+
+// A text in lines of at most so many characters, broken at blanks where there are some.
+std::vector<std::string> wrapped(std::string_view text, std::size_t characters) {
+  std::vector<std::string> lines;
+  for (;;) {
+    std::size_t end = 0, count = 0, blank = 0;
+    const auto inside = [&] { return end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80; };
+    for (; end < text.size() && count < characters; ++count) {
+      if (text[end] == ' ') blank = end;
+      do ++end;
+      while (inside());
+    }
+    if (end < text.size() && text[end] != ' ' && blank > 0) end = blank;
+    lines.emplace_back(text.substr(0, text.find_last_not_of(' ', end == 0 ? 0 : end - 1) + 1));
+    text.remove_prefix(end);
+    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+    if (text.empty()) return lines;
+  }
+}
+
+std::string gnuplot_lines(const std::vector<std::string>& lines) {
+  std::string result;
+  for (const std::string& line : lines) result += (result.empty() ? "" : ".\"\\n\".") + gnuplot_string(line);
+  return result;
+}
+
+// Labels of rows and x axis, where at most so many characters fit into a line of them.
+struct Labels {
+  std::string settings;
+  std::size_t row_lines = 1, x_lines = 1;  // of the longest row, and of the x axis
+};
+Labels labels_of(const Plot& plot, std::size_t row_characters, std::size_t x_characters) {
+  Labels labels;
+  std::string tics;
+  for (std::size_t i = 0; i < plot.rows.size(); ++i) {
+    const std::vector<std::string> lines = wrapped(plot.rows[i], row_characters);
+    labels.row_lines = std::max(labels.row_lines, lines.size());
+    tics += fmt::format("{}{} {}", i == 0 ? "" : ", ", gnuplot_lines(lines), -static_cast<int>(i));
+  }
+  const std::vector<std::string> x = wrapped(plot.x_label, x_characters);
+  labels.x_lines = x.size();
+  labels.settings = fmt::format("set ytics ({})\nset xlabel {}\n", tics, gnuplot_lines(x));
+  return labels;
+}
+
+// The commands that draw a plot as PDF.
+std::string pdf_drawing(const Plot& plot, const PdfFormat& pdf) {
+  const double width = pdf.width > 0 ? pdf.width : plot.width / kPixelsPerInch;
+  double height = width * plot.height / plot.width;
+  std::string settings;
+  if (!plot.rows.empty()) {  // text does not shrink with the width
+    const double characters = width * kPointsPerInch / (kCharacterWidth * pdf.size);
+    const auto part = [&](double share) {
+      return std::max<std::size_t>(4, static_cast<std::size_t>(share * characters));
+    };
+    const Labels labels = labels_of(plot, part(0.42), part(0.5));
+    settings = labels.settings;
+    const double below = 3.0 + static_cast<double>(labels.x_lines) + plot.key_lines;
+    if (plot.key_lines > 0)
+      settings += fmt::format("set bmargin {}\nset key vertical maxrows {} width 0\n", below, plot.key_lines);
+    const double rows = static_cast<double>(plot.rows.size()) * (static_cast<double>(labels.row_lines) + 1);
+    const double above = plot.title.empty() ? 1 : 3;
+    height = std::max(height, (above + rows + below) * kLineHeight * pdf.size / kPointsPerInch);
+  }
+  return fmt::format(
+      // fontscale: gnuplot counts 96 points per inch of the font
+      "{6}set terminal pdfcairo noenhanced color size {0:.4f}in,{1:.4f}in font {2} fontscale {7} linewidth {3:.3f} "
+      "pointscale {3:.3f}\nset output '{4}.pdf'\n{5}",
+      width, height, gnuplot_string(fmt::format("{},{:g}", pdf.font, pdf.size)), pdf.size / kPointsPerLine, plot.name,
+      plot.drawing, settings, kPointsPerInch / kPixelsPerInch);
+}
+
+// Says which figures gnuplot had too little room for. Its warnings have the script's name and line:
+// "figures.gp" line 44: warning: Terminal canvas area too small to hold plot.
+void tell_of_too_little_room(const std::filesystem::path& log, const std::string& script) {
+  std::set<std::string> told;
+  std::istringstream lines(read_file(log));
+  for (std::string line; std::getline(lines, line);) {
+    const bool plot = line.find("canvas area too small") != line.npos;
+    if (!plot && line.find("difficulty fitting plot titles into key") == line.npos) continue;
+    const std::size_t at = line.find("line ");
+    const int number = at == line.npos ? 0 : std::atoi(line.c_str() + at + 5);
+    std::istringstream commands(script);
+    std::string command, file = "a figure";
+    for (int i = 0; i < number && std::getline(commands, command); ++i)
+      if (command.starts_with("set output '")) file = command.substr(12, command.size() - 13);
+    if (!told.insert(file).second) continue;
+    fmt::print(stderr, "goalpost: {}: gnuplot has too little room for {}{}\n", (log.parent_path() / file).string(),
+               plot ? "the plot" : "all entries of its key",
+               file.ends_with(".pdf") ? "; expected a larger --width, or a smaller font by --font" : "");
+  }
 }
 
 std::string shell_quoted(const std::string& text) {
@@ -85,6 +181,29 @@ bool gnuplot_is_installed() {
   return false;
 }
 
+std::string replacement_of_font(const std::string& font) {
+  std::string family = font.substr(0, font.find(':'));  // "Times:Bold" is a style of Times
+  const auto lower = [](std::string text) {
+    for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return text;
+  };
+  for (const char* generic : {"sans", "serif", "monospace", "mono", "system-ui"})
+    if (lower(family).starts_with(generic)) return "";
+  replace_all(family, "-", "\\-");  // fontconfig: a size follows
+  std::FILE* const pipe = ::popen(("fc-match -f '%{family}\\n' " + shell_quoted(family) + " 2>/dev/null").c_str(), "r");
+  if (pipe == nullptr) return "";
+  std::array<char, 256> line{};
+  const char* const read = std::fgets(line.data(), line.size(), pipe);
+  ::pclose(pipe);
+  std::istringstream names(read == nullptr ? "" : std::string(line.data(), std::strcspn(line.data(), "\n")));
+  std::string first;
+  for (std::string name; std::getline(names, name, ',');) {  // a family has several names
+    if (lower(font).starts_with(lower(name))) return "";     // a style may follow: "DejaVu Sans Bold"
+    if (first.empty()) first = name;
+  }
+  return first;
+}
+
 void expect_pdf_terminal() {
   if (!gnuplot_is_installed())
     throw UsageError("--pdf: gnuplot, which draws the figures, is not installed (Debian: gnuplot-nox)");
@@ -102,18 +221,13 @@ bool draw(std::span<const Plot> plots, const std::filesystem::path& directory, c
         "'black'\nset tics nomirror\n");
     if (!p.title.empty()) text += fmt::format("set title {}\n", gnuplot_string(p.title));
     text += p.settings;
+    if (!p.rows.empty()) text += labels_of(p, std::string::npos, std::string::npos).settings;
     text += fmt::format(
         "set terminal svg noenhanced size {0},{1} font 'sans,12'\nset output '{2}.svg'\n{3}"
         "set terminal pngcairo noenhanced size {4},{5} font 'sans,9' fontscale 1.5 linewidth 1.5 pointscale 1.5\n"
         "set output '{2}.png'\n{3}",
         p.width, p.height, p.name, p.drawing, p.width * 3 / 2, p.height * 3 / 2);
-    if (!pdf) continue;
-    const double width = pdf->width > 0 ? pdf->width : p.width / kPixelsPerInch;
-    text += fmt::format(
-        "set terminal pdfcairo noenhanced color size {0:.4f}in,{1:.4f}in font {2} fontscale 1 linewidth {3:.3f} "
-        "pointscale {3:.3f}\nset output '{4}.pdf'\n{5}",
-        width, width * p.height / p.width, gnuplot_string(fmt::format("{},{:g}", pdf->font, pdf->size)),
-        pdf->size / kPointsPerLine, p.name, p.drawing);
+    if (pdf) text += pdf_drawing(p, *pdf);
   }
   write_file_atomically(directory / (script + ".gp"), text);
   // Neither the user's settings (-d: no ~/.gnuplot) nor variables decide what is drawn.
@@ -126,6 +240,7 @@ bool draw(std::span<const Plot> plots, const std::filesystem::path& directory, c
   if (status == -1)
     throw std::runtime_error(fmt::format("gnuplot cannot be run, or not be waited for: {}", std::strerror(errno)));
   if (status != 0) return false;
+  tell_of_too_little_room(directory / (script + ".log"), text);
   for (const Plot& p : plots) adapt(directory / (p.name + ".svg"), p);
   return true;
 }

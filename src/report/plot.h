@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace goalpost {
 
@@ -18,11 +19,16 @@ struct Plot {
   std::string settings = {};  ///< gnuplot's commands before the drawing
   std::string drawing = {};   ///< the plot command
   int width = 640, height = 420;
+  /// Of a plot of rows, which has no labels of its own: those of the rows at y = 0, -1, ..., and the x axis. In a PDF
+  /// they are wrapped, and it is as high as they need, whatever its width.
+  std::vector<std::string> rows = {};
+  std::string x_label = {};
+  int key_lines = 0;  ///< entries of a key below the rows; 0: no key
 };
 
 /// How figures are drawn as PDF, for papers.
 struct PdfFormat {
-  double width = 0;  ///< inches of every figure; 0: each has its own. The height is in proportion
+  double width = 0;  ///< inches of every figure; 0: each has its own. The height is in proportion, or what rows need
   std::string font = "sans";
   double size = 9;  ///< of the font, in points
 };
@@ -42,11 +48,16 @@ CurveStyle curve_style(std::size_t i);
 std::string line_style(std::size_t i);
 
 bool gnuplot_is_installed();
+/// The font family that figures get in place of one that is not installed, as fontconfig says. Empty if it is
+/// installed, is a generic name (sans, serif, monospace), or there is no fontconfig.
+std::string replacement_of_font(const std::string& font);
+
 /// @throws UsageError unless gnuplot is installed and has its terminal pdfcairo
 void expect_pdf_terminal();
 
 /// Draws into the directory, with <script>.gp and gnuplot's <script>.log beside the figures. Returns whether all were
-/// drawn. @param pdf if given, every figure is drawn as <name>.pdf, too
+/// drawn; of those that have too little room for what they show, stderr has a sentence each.
+/// @param pdf if given, every figure is drawn as <name>.pdf, too
 /// @throws std::runtime_error if gnuplot cannot be run, or not be waited for
 bool draw(std::span<const Plot> plots, const std::filesystem::path& directory, const std::string& script,
           const std::optional<PdfFormat>& pdf = std::nullopt);

@@ -341,6 +341,18 @@ void resolve(TomlValues& values, const TomlValues& whole) {
   tell(resolve_aliases(values, whole));
 }
 
+// Removes what a file says of itself and not of those that extend it. What is measured (measures_return) stays.
+void drop_remarks(TomlValues& base, const TomlValues& extending) {
+  const auto in_source = [](const std::string& path) { return path.starts_with("source."); };
+  const bool own_source = std::any_of(extending.all().begin(), extending.all().end(),
+                                      [&](const auto& setting) { return in_source(setting.first); });
+  std::vector<std::string> paths = {"label", "description"};
+  for (const auto& [path, value] : base.all())
+    if (!own_source && in_source(path) && path != "source.expected_return") paths.push_back(path);
+  for (const std::string& path : paths) base.erase(path);
+  base.put("label", *extending.find("name"));
+}
+
 // @param extending the files that lead here
 TomlValues load_extended(const std::filesystem::path& file, std::vector<std::filesystem::path> extending) {
   for (const std::filesystem::path& earlier : extending)
@@ -369,6 +381,7 @@ TomlValues load_extended(const std::filesystem::path& file, std::vector<std::fil
   if (base_file.is_relative()) base_file = file.parent_path() / base_file;
   TomlValues all = load_extended(base_file, std::move(extending));
   values.erase("extends");
+  drop_remarks(all, values);
   const auto put_over_base = [&](TomlValues& base) {
     for (const auto& [path, value] : values.all()) base.put(path, value);
   };

@@ -101,7 +101,9 @@ std::filesystem::path experiment_directory();
 /// Names of all experiments, sorted.
 std::vector<std::string> experiment_names();
 /// The values of an experiment: a name in experiment_directory(), or the path of a TOML file. A file that `extends`
-/// another one, by name or by a path relative to itself, inherits all values that it does not set, except the name.
+/// another one, by name or by a path relative to itself, inherits all values that it does not set, except the name, the
+/// label (which is the name, then) and the description, and except [source] if it sets nothing of that. It keeps
+/// source.expected_return, by which runs are measured.
 /// @throws UsageError for an unknown name, with the nearest known one, or files that extend each other
 TomlValues load_experiment(const std::string& name_or_file);
 /// Changes an experiment's values by assignments "key=value", with goalpost's names or those of run/aliases.h, and a

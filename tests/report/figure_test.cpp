@@ -1,5 +1,6 @@
 #include "report/figure.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -12,6 +13,7 @@
 #include "report/figure_config.h"
 #include "report/group.h"
 #include "report/page.h"
+#include "report/page_figures.h"
 #include "report/plot.h"
 #include "support/run_files.h"
 #include "support/temporary_directory.h"
@@ -100,22 +102,88 @@ TEST(Figure, IsDrawnAsPdfWithItsWidthAndFont) {
   ASSERT_TRUE(draw(plots, here.path(), "plots", PdfFormat{.width = 4, .font = "sans", .size = 8}));
   const std::string pdf = content(here / "a.pdf"), script = content(here / "plots.gp");
   EXPECT_TRUE(pdf.starts_with("%PDF"));
-  EXPECT_THAT(script, HasSubstr("set terminal pdfcairo noenhanced color size 4.0000in,2.0000in font 'sans,8' "));
+  EXPECT_THAT(script,
+              HasSubstr("set terminal pdfcairo noenhanced color size 4.0000in,2.0000in font 'sans,8' fontscale 0.75 "))
+      << "gnuplot counts 96 points per inch";
   EXPECT_TRUE(std::filesystem::exists(here / "a.svg"));
   const TemporaryDirectory without;
   ASSERT_TRUE(draw(plots, without.path(), "plots"));
   EXPECT_FALSE(std::filesystem::exists(without / "a.pdf"));
 }
 
-TEST(Figure, SaysWhenGnuplotHasNoPdf) {
+// Text does not shrink with the width: labels are wrapped, and the figure becomes higher.
+TEST(Figure, OfRowsIsAsHighAsItsLabelsNeedInANarrowPdf) {
+  if (!gnuplot_is_installed()) GTEST_SKIP() << "gnuplot is not installed";
   const TemporaryDirectory here;
-  set_content(here / "gnuplot", "#!/bin/sh\nexit 1\n");
-  std::filesystem::permissions(here / "gnuplot", std::filesystem::perms(0755));
-  const std::string path = std::getenv("PATH");
-  ::setenv("PATH", (here.path().string() + ":" + path).c_str(), 1);
-  const std::string sentence = message_of<UsageError>([] { expect_pdf_terminal(); });
-  ::setenv("PATH", path.c_str(), 1);
-  EXPECT_THAT(sentence, HasSubstr("--pdf: this gnuplot was built without its terminal pdfcairo"));
+  Comparison c{};
+  c.x = "total_steps=2000, sac.gamma=0.9";
+  c.y = "SAC's \"own\" `settings`";
+  c.probability = 0.6;
+  c.interval = {0.1, 0.8};
+  const Figure figure = improvement_figure({c}, "x");
+  set_content(here / "improvement_x.csv", figure.csv);
+  for (const double width : {2.0, 3.25, 7.0}) {
+    testing::internal::CaptureStderr();
+    ASSERT_TRUE(draw({&figure.plot, 1}, here.path(), "plots", PdfFormat{.width = width, .font = "sans", .size = 8}));
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+    EXPECT_EQ(content(here / "plots.log"), "") << width;
+    const std::string script = content(here / "plots.gp");
+    const std::size_t size = script.find(fmt::format("pdfcairo noenhanced color size {:.4f}in,", width));
+    ASSERT_NE(size, std::string::npos);
+    EXPECT_GT(std::stod(script.substr(script.find(',', size) + 1)), 0.9) << width;
+    const std::string wrapped = "set ytics ('total_steps=2000,'.\"\\n\".'sac.gamma=0.9  over'.\"\\n\".";
+    EXPECT_EQ(script.find(wrapped) != std::string::npos, width == 3.25) << script;
+  }
+}
+
+// A program first in PATH, which is a shell script, as long as this lives.
+class Replaced {
+ public:
+  Replaced(const std::string& program, const std::string& script) {
+    set_content(here_ / program, "#!/bin/sh\n" + script + "\n");
+    std::filesystem::permissions(here_ / program, std::filesystem::perms(0755));
+    ::setenv("PATH", (here_.path().string() + ":" + path_).c_str(), 1);
+  }
+  ~Replaced() { ::setenv("PATH", path_.c_str(), 1); }
+
+ private:
+  TemporaryDirectory here_;
+  std::string path_ = std::getenv("PATH");
+};
+
+TEST(Figure, SaysWhereThereIsTooLittleRoom) {
+  const Replaced gnuplot("gnuplot", R"(
+for name in a b; do echo '<svg></svg>' > $name.svg; done
+line=$(grep -n "b.pdf" plots.gp | cut -d: -f1)
+echo "\"plots.gp\" line $((line + 1)): warning: Terminal canvas area too small to hold plot."
+echo "	    Check plot boundary and font sizes."
+echo "\"plots.gp\" line $((line + 1)): warning: Warning - difficulty fitting plot titles into key")");
+  const TemporaryDirectory here;
+  const std::vector<Plot> plots = {{.name = "a", .drawing = "plot x\n"}, {.name = "b", .drawing = "plot x\n"}};
+  testing::internal::CaptureStderr();
+  ASSERT_TRUE(draw(plots, here.path(), "plots", PdfFormat{.width = 2}));
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            fmt::format("goalpost: {}: gnuplot has too little room for the plot; expected a larger --width, or a "
+                        "smaller font by --font\n",
+                        (here / "b.pdf").string()));
+}
+
+TEST(Figure, KnowsAFontThatIsReplaced) {
+  {
+    const Replaced fontconfig("fc-match", "echo 'DejaVu Sans,DejaVu Sans Condensed'");
+    EXPECT_EQ(replacement_of_font("Times"), "DejaVu Sans");
+    EXPECT_EQ(replacement_of_font("it's"), "DejaVu Sans");
+    for (const char* there : {"dejavu sans", "DejaVu Sans Condensed", "DejaVu Sans Bold", "DejaVu Sans:Bold", "serif"})
+      EXPECT_EQ(replacement_of_font(there), "") << there;
+  }
+  const Replaced none("fc-match", "exit 127");
+  EXPECT_EQ(replacement_of_font("Times"), "");
+}
+
+TEST(Figure, SaysWhenGnuplotHasNoPdf) {
+  const Replaced gnuplot("gnuplot", "exit 1");
+  EXPECT_THAT(message_of<UsageError>([] { expect_pdf_terminal(); }),
+              HasSubstr("--pdf: this gnuplot was built without its terminal pdfcairo"));
 }
 
 TEST(ReportPage, ListsItsContentsAndScrollsFiguresInTheirBoxes) {

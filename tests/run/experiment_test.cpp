@@ -153,6 +153,25 @@ TEST(Extends, TakesTheValuesOfAnotherExperimentUnderANameOfItsOwn) {
   EXPECT_THAT(message(file("d.toml", "extends = \"fetch_reach_sac\"\n")), HasSubstr("without a name of its own"));
 }
 
+// What the base says of itself is not true of what changes it.
+TEST(Extends, LeavesOutTheBasesLabelDescriptionAndSource) {
+  const TemporaryDirectory here;
+  const auto extended = [&](const std::string& base, const std::string& more) {
+    set_content(here / "child.toml", "extends = \"" + base + "\"\nname = \"child\"\n" + more);
+    return make_experiment(load_experiment((here / "child.toml").string()));
+  };
+  const Experiment plain = extended("fetch_reach_sac", "");
+  EXPECT_EQ(plain.label, "child");
+  EXPECT_EQ(plain.description + plain.source.paper + plain.source.row + plain.source.claim, "");
+  EXPECT_EQ(plain.source.expected_success, 0);
+  const Experiment own = extended("fetch_reach_sac", "label = \"L\"\ndescription = \"D\"\n[source]\nrow = \"R\"\n");
+  EXPECT_EQ(own.label + own.description + own.source.row, "LDR");
+  EXPECT_EQ(own.source.expected_success, 0.99) << "a [source] of its own goes over the base's";
+  const Experiment returns = extended("pendulum_sac", "");
+  EXPECT_EQ(returns.source.claim, "");
+  EXPECT_TRUE(returns.measures_return());
+}
+
 TEST(Extends, OtherAndFormerNamesGoOverTheBasesOwn) {
   const TemporaryDirectory here;
   set_content(here / "child.toml",
