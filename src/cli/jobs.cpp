@@ -75,7 +75,7 @@ struct Job {
   explicit Job(const Task& t) : task(&t), experiment(experiment_of(t)) {
     name = fmt::format("{}{}{} seed {}", t.experiment, t.setting.empty() ? "" : " ", t.setting, t.seed);
     const TrainConfig& train = experiment.train;
-    by_episodes = train.total_episodes > 0;
+    by_episodes = experiment.ends_by_episodes();
     total = by_episodes ? train.total_episodes : train.total_steps;
   }
   void look() {
