@@ -216,7 +216,7 @@ TEST_F(Program, TrainsTheSamePolicyForAnyNumberOfThreadsAtTheSizesOfExperiments)
   };
   for (const auto& [algorithm, hidden, updates] :
        {Size{"td3", "[256,256]", 12}, Size{"td3", "[300,300]", 12}, Size{"sac", "[512,512,512]", 4}}) {
-    const auto policy = [&](int threads) {
+    const auto policy = [&, algorithm = algorithm, hidden = hidden, updates = updates](int threads) {
       const std::string out = fmt::format("{}_{}_{}", algorithm, hidden, threads);
       const Outcome o = run(fmt::format(
           "train pendulum_{0} --quiet --steps {1} --set train.learning_starts=200 --set train.eval_every={1} --set "
