@@ -150,9 +150,10 @@ std::string page_table(const std::vector<std::string>& experiments) {
       for (const Evaluation::Category& k : kinds)
         by_kind += fmt::format("{}{} {}", by_kind.empty() ? "" : ", ", k.name,
                                std::isnan(k.success) ? "none" : fmt::format("{:.2f}", k.success));
-      text += fmt::format("| [`{0}`]({0}.toml){1} | {2} | {3} | {4} | {5} | {6:.3f} | {7} |\n", name,
-                          variant.empty() ? "" : " with `" + variant + "`", make_experiment(load_experiment(name)).label,
-                          s.at("seeds").size(), short_count(mean_steps(s)), measured_text(s), lowest, by_kind);
+      text +=
+          fmt::format("| [`{0}`]({0}.toml){1} | {2} | {3} | {4} | {5} | {6:.3f} | {7} |\n", name,
+                      variant.empty() ? "" : " with `" + variant + "`", make_experiment(load_experiment(name)).label,
+                      s.at("seeds").size(), short_count(mean_steps(s)), measured_text(s), lowest, by_kind);
     }
   }
   return text;

@@ -69,9 +69,9 @@ TEST(FormerNames, OfFieldsAndOfValuesAreReadAsThePresentOnes) {
   EXPECT_EQ(r.outer.name, "rot") << "a value of another field";
   EXPECT_EQ(r.outer.inner.buffer_size, 7);
   EXPECT_EQ(r.outer.inner.color, Color::blue);
-  EXPECT_THAT(r.notes, ElementsAre("lanes is now num_envs (x.toml:1)",
-                                   "inner.capacity is now inner.buffer_size (x.toml:4)",
-                                   "inner.color = \"blau\" is now \"blue\" (x.toml:5)"));
+  EXPECT_THAT(r.notes,
+              ElementsAre("lanes is now num_envs (x.toml:1)", "inner.capacity is now inner.buffer_size (x.toml:4)",
+                          "inner.color = \"blau\" is now \"blue\" (x.toml:5)"));
   const Read present = read("num_envs = 4\n[inner]\nbuffer_size = 7\ncolor = 'blue'\n");
   EXPECT_THAT(present.notes, ElementsAre());
   EXPECT_EQ(present.outer.inner.color, Color::blue);
