@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdlib>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -137,26 +138,34 @@ TEST(Progress, IsSilentIfAsked) {
   ::close(file);
 }
 
-// What a bar writes to a terminal of its own, with a variable of the environment set.
-std::string on_terminal(const char* variable, const char* value) {
+// What `write` writes to a terminal of its own. @param write is given the terminal's descriptor
+std::string on_terminal(const std::function<void(int terminal)>& write) {
+  EXPECT_EQ(::setenv("TERM", "xterm", 1), 0);
   const int controller = ::posix_openpt(O_RDWR | O_NOCTTY);
+  EXPECT_GE(controller, 0);
   EXPECT_EQ(::grantpt(controller), 0);
   EXPECT_EQ(::unlockpt(controller), 0);
   const int terminal = ::open(::ptsname(controller), O_RDWR | O_NOCTTY);
-  EXPECT_EQ(::setenv("TERM", "xterm", 1), 0);
-  EXPECT_EQ(::setenv(variable, value, 1), 0);
-  {
-    Progress progress("train", 1000, "step", {.descriptor = terminal});
-    progress.update(1000);
-    progress.line("saved");
-  }
-  EXPECT_EQ(::unsetenv(variable), 0);
+  EXPECT_GE(terminal, 0);
+  write(terminal);
   ::close(terminal);
-  std::string text;
+  std::string text;  // one read may give a part; when the other end is closed, the last one fails
   std::array<char, 4096> buffer;
   for (ssize_t size; (size = ::read(controller, buffer.data(), buffer.size())) > 0;)
     text.append(buffer.data(), static_cast<std::size_t>(size));
   ::close(controller);
+  return text;
+}
+
+// What a bar writes there, with a variable of the environment set.
+std::string on_terminal(const char* variable, const char* value) {
+  const std::string text = on_terminal([&](int terminal) {
+    EXPECT_EQ(::setenv(variable, value, 1), 0);
+    Progress progress("train", 1000, "step", {.descriptor = terminal});
+    progress.update(1000);
+    progress.line("saved");
+  });
+  EXPECT_EQ(::unsetenv(variable), 0);
   return text;
 }
 
@@ -170,50 +179,25 @@ TEST(Progress, WritesNoCodesWhereTheyAreNotWanted) {
 }
 
 TEST(Progress, RedrawsALineOnATerminal) {
-  ASSERT_EQ(::setenv("TERM", "xterm", 1), 0);
-  const int controller = ::posix_openpt(O_RDWR | O_NOCTTY);
-  ASSERT_GE(controller, 0);
-  ASSERT_EQ(::grantpt(controller), 0);
-  ASSERT_EQ(::unlockpt(controller), 0);
-  const int terminal = ::open(::ptsname(controller), O_RDWR | O_NOCTTY);
-  ASSERT_GE(terminal, 0);
-  {
+  const std::string text = on_terminal([&](int terminal) {
     Progress progress("train", 1000, "step", {.descriptor = terminal});
     for (int i = 1; i <= 1000; ++i) progress.update(i);  // faster than the bar is drawn
     progress.line("saved");
-  }
-  ::close(terminal);
-  std::string text;  // one read may give a part; when the other end is closed, the last one fails
-  std::array<char, 4096> buffer;
-  for (ssize_t size; (size = ::read(controller, buffer.data(), buffer.size())) > 0;)
-    text.append(buffer.data(), static_cast<std::size_t>(size));
+  });
   EXPECT_TRUE(text.starts_with("\rtrain:   0%|")) << text;
   EXPECT_NE(text.find("\r\033[Ksaved\r\n\rtrain: 100%|"), text.npos) << text;
   EXPECT_TRUE(text.ends_with("\033[K\r\n")) << text;
   EXPECT_LE(std::count(text.begin(), text.end(), '\r'), 3 + 2 + 2);
-  ::close(controller);
 }
 
 TEST(Progress, KeepsItsEstimateWhileASlowUnitIsUnderWay) {
-  ASSERT_EQ(::setenv("TERM", "xterm", 1), 0);
-  const int controller = ::posix_openpt(O_RDWR | O_NOCTTY);
-  ASSERT_GE(controller, 0);
-  ASSERT_EQ(::grantpt(controller), 0);
-  ASSERT_EQ(::unlockpt(controller), 0);
-  const int terminal = ::open(::ptsname(controller), O_RDWR | O_NOCTTY);
-  ASSERT_GE(terminal, 0);
-  {
+  const std::string text = on_terminal([&](int terminal) {
     Progress progress("runs", 6, "run", {.descriptor = terminal});
     for (int i = 0; i < 6; ++i) {  // the first three runs end at once, the fourth takes long
       ::usleep(110'000);
       progress.update(3);
     }
-  }
-  ::close(terminal);
-  std::string text;
-  std::array<char, 4096> buffer;
-  for (ssize_t size; (size = ::read(controller, buffer.data(), buffer.size())) > 0;)
-    text.append(buffer.data(), static_cast<std::size_t>(size));
+  });
   std::vector<std::string> rates;
   for (std::size_t at = text.find("3/6 ["); at != text.npos; at = text.find("3/6 [", at + 1)) {
     const std::size_t comma = text.find(", ", at);
@@ -222,7 +206,6 @@ TEST(Progress, KeepsItsEstimateWhileASlowUnitIsUnderWay) {
   ASSERT_GE(rates.size(), 4u) << text;
   rates.pop_back();  // the last is the mean of the whole
   EXPECT_EQ(rates.back(), rates.front()) << text;
-  ::close(controller);
 }
 
 TEST(Progress, RedrawsALineForEachPartBelow) {
@@ -261,26 +244,14 @@ TEST(Progress, RedrawsALineForEachPartBelow) {
 }
 
 TEST(Progress, ShowsAnEvaluationBelowAndTheResultFirst) {
-  ASSERT_EQ(::setenv("TERM", "xterm", 1), 0);
-  const int controller = ::posix_openpt(O_RDWR | O_NOCTTY);
-  ASSERT_GE(controller, 0);
-  ASSERT_EQ(::grantpt(controller), 0);
-  ASSERT_EQ(::unlockpt(controller), 0);
-  const int terminal = ::open(::ptsname(controller), O_RDWR | O_NOCTTY);
-  ASSERT_GE(terminal, 0);
-  {
+  const std::string text = on_terminal([&](int terminal) {
     Progress progress("", 3, "step", {.vanishes = true, .descriptor = terminal});
     ::usleep(110'000);
     progress.update_part({.name = "evaluating", .unit = "episode", .done = 37, .total = 100});
     progress.set_result("success=0.71");
     ::usleep(110'000);
     progress.update(1);
-  }
-  ::close(terminal);
-  std::string text;
-  std::array<char, 4096> buffer;
-  for (ssize_t size; (size = ::read(controller, buffer.data(), buffer.size())) > 0;)
-    text.append(buffer.data(), static_cast<std::size_t>(size));
+  });
   auto expect_next = [&text, at = std::size_t{0}](std::string_view piece) mutable {
     at = text.find(piece, at);
     EXPECT_NE(at, text.npos) << piece << "\n" << text;
@@ -289,7 +260,6 @@ TEST(Progress, ShowsAnEvaluationBelowAndTheResultFirst) {
        {"\r  0%|", "\r\nevaluating:  37%|", "| 37/100 [", "\033[1A", "\rsuccess=0.71  33%|", "\033[K\033[J"})
     expect_next(piece);
   EXPECT_TRUE(text.ends_with("\r\033[J")) << "the bar is wiped off: " << text;
-  ::close(controller);
 }
 
 TEST(Progress, IgnoresThatItCannotWrite) {
