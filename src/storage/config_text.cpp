@@ -234,7 +234,7 @@ std::vector<std::string> ConfigReader::problems() {
     std::string hint = !same_leaf.empty() ? fmt::format("; did you mean {}?", same_leaf) : did_you_mean(leaf, siblings);
     if (hint.empty()) hint = did_you_mean(path, paths);
     const auto owner = std::find_if(owners_.begin(), owners_.end(),
-                                    [&](const auto& entry) { return path.starts_with(entry.first + "."); });
+                                    [&path = path](const auto& entry) { return path.starts_with(entry.first + "."); });
     all.push_back(owner == owners_.end()
                       ? fmt::format("{}: no such setting ({}){}", path, value.origin, hint)
                       : fmt::format("{} has no setting {} ({}){}", owner->second, path, value.origin, hint));
