@@ -19,6 +19,7 @@
 namespace goalpost {
 namespace {
 
+constexpr int kLogSeconds = 10;     // between two lines where there is no terminal
 constexpr double kSmoothing = 0.3;  // weight of the newest interval in the rate, as tqdm
 
 // 24 where nothing is known.
@@ -166,6 +167,7 @@ void Progress::update(std::int64_t done, std::string_view postfix, std::span<con
 void Progress::update_part(const ProgressState& part) {
   if (finished_ || options_.quiet) return;
   const Clock::time_point now = Clock::now();
+  if (!terminal_ && part.elapsed_s < kLogSeconds) return;  // a log has the whole task's lines
   if (!is_due(now)) return;
   if (!terminal_) return print(format_progress_line(part) + "\n");
   show_parts({&part, 1});
@@ -197,7 +199,7 @@ void Progress::finish() {
 
 // Whether it is time to show something again.
 bool Progress::is_due(Clock::time_point now) {
-  if (now - shown_ < (terminal_ ? std::chrono::milliseconds(100) : std::chrono::seconds(10))) return false;
+  if (now - shown_ < (terminal_ ? std::chrono::milliseconds(100) : std::chrono::seconds(kLogSeconds))) return false;
   shown_ = now;
   return true;
 }

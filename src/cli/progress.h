@@ -46,8 +46,8 @@ class Progress {
   /// Shows `done` of `total`; on a terminal at most every 0.1 s, elsewhere a line at most every 10 s.
   /// @param parts of the work that are under way: a bar each below, on a terminal only
   void update(std::int64_t done, std::string_view postfix = {}, std::span<const ProgressState> parts = {});
-  /// Shows the one part that is under way while `done` stands: a bar below, or a line of its own if there is no
-  /// terminal.
+  /// Shows the one part that is under way while `done` stands: a bar below, or where there is no terminal a line every
+  /// 10 s of the part.
   void update_part(const ProgressState& part);
   /// What is shown as ProgressState::result from the next update on.
   void set_result(std::string_view result) { result_ = result; }

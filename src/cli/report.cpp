@@ -39,10 +39,11 @@ int report(const ReportOptions& o) {
   if (o.recorded) writable_source_directory();
   const PageOptions page{.threshold = o.threshold, .baseline = o.baseline, .pdf = o.pdf.format()};
   std::vector<std::filesystem::path> directories(o.directories.begin(), o.directories.end());
-  if (std::filesystem::is_directory(o.baseline)) directories.push_back(o.baseline);
+  const bool baseline_is_directory = std::filesystem::is_directory(o.baseline);
+  if (baseline_is_directory) directories.push_back(o.baseline);
   std::vector<std::string> unreadable;
   std::vector<MeasuredRun> unfinished;
-  const std::vector<MeasuredRun> runs = find_runs(directories, &unreadable, &unfinished);
+  const std::vector<MeasuredRun> runs = find_runs(directories, &unreadable, &unfinished, baseline_is_directory ? o.baseline : "");
   for (const std::string& sentence : unreadable) fmt::print(stderr, "goalpost: {}; left out\n", sentence);
   if (runs.empty() && unfinished.empty()) return 1;
   if (runs.empty() && o.recorded)

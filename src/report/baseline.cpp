@@ -13,15 +13,10 @@
 #include "core/check.h"
 #include "report/learning_speed.h"
 #include "report/method_runs.h"
+#include "report/text_table.h"
 
 namespace goalpost {
 namespace {
-
-bool lies_below(const std::filesystem::path& directory, const std::filesystem::path& top) {
-  const std::filesystem::path way =
-      std::filesystem::weakly_canonical(directory).lexically_relative(std::filesystem::weakly_canonical(top));
-  return !way.empty() && *way.begin() != "..";
-}
 
 // What two settings must share to be compared.
 std::map<std::string, std::string> task_of(const Summary& summary) {
@@ -68,6 +63,8 @@ std::vector<const Summary*> baseline_of(const std::vector<Summary>& summaries, c
       if (run->result.revision.starts_with(baseline)) fitting.insert(run->result.revision);
     }
   if (fitting.contains(baseline)) fitting = {baseline};
+  if (!is_directory && all.empty())
+    throw UsageError(fmt::format("--baseline {}: no run has finished; expected finished runs", baseline));
   if (!is_directory && fitting.empty())
     throw UsageError(fmt::format("--baseline {}: neither a directory nor a revision of the runs; their revisions: {}",
                                  baseline, fmt::join(all, ", ")));
@@ -78,7 +75,7 @@ std::vector<const Summary*> baseline_of(const std::vector<Summary>& summaries, c
   std::vector<const Summary*> result;
   for (const Summary& s : summaries)
     if (std::any_of(s.runs.begin(), s.runs.end(), [&](const MeasuredRun* run) {
-          return is_directory ? lies_below(run->directory, baseline) : fitting.contains(run->result.revision);
+          return is_directory ? run->baseline : fitting.contains(run->result.revision);
         }))
       result.push_back(&s);
   if (result.empty()) throw UsageError(fmt::format("--baseline {}: no finished run lies below it", baseline));
@@ -115,21 +112,14 @@ std::string baseline_table(const std::vector<BaselineComparison>& comparisons, c
     const std::string setting = s.setting();
     return s.experiment + (setting.empty() ? "" : " " + setting);
   };
-  std::size_t x = 7, y = 8;  // the widths of the columns
-  for (const BaselineComparison& c : comparisons) {
-    x = std::max(x, full_name(*c.of).size());
-    y = std::max(y, full_name(*c.baseline).size());
-  }
-  std::string text = fmt::format("compared with the baseline {}\n", baseline);
-  text += fmt::format("{:<{}} {:<{}} {:>7} {:>10} {:>20} {:>14} {:>20}\n", "setting", x, "baseline", y, "",
-                      "difference", "95 % interval", "P(improvement)", "95 % interval");
+  std::vector<std::vector<std::string>> rows = {
+      {"setting", "baseline", "", "difference", "95 % interval", "P(improvement)", "95 % interval"}};
   for (const BaselineComparison& c : comparisons)
-    text += fmt::format("{:<{}} {:<{}} {:>7} {:>+10.3f} {:>20} {:>14} {:>20}\n", full_name(*c.of), x,
-                        full_name(*c.baseline), y, c.quantity, c.difference,
-                        interval_text(c.interval.low, c.interval.high, 3),
-                        std::isnan(c.probability) ? "-" : fmt::format("{:.2f}", c.probability),
-                        interval_text(c.probability_interval.low, c.probability_interval.high, 2));
-  return text;
+    rows.push_back({full_name(*c.of), full_name(*c.baseline), c.quantity, fmt::format("{:+.3f}", c.difference),
+                    interval_text(c.interval.low, c.interval.high, 3),
+                    std::isnan(c.probability) ? "-" : fmt::format("{:.2f}", c.probability),
+                    interval_text(c.probability_interval.low, c.probability_interval.high, 2)});
+  return fmt::format("compared with the baseline {}\n{}", baseline, text_table(rows, 2));
 }
 
 }  // namespace goalpost

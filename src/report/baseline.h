@@ -21,8 +21,9 @@ struct BaselineComparison {
   Interval probability_interval;
 };
 
-/// The summaries that are the baseline: of runs in or below a directory, or else of a revision or its first characters.
-/// @throws UsageError if there is none, or runs of several revisions begin with these characters
+/// The summaries that are the baseline: of the runs below the directory, which find_runs was given, too, or else of a
+/// revision or its first characters.
+/// @throws UsageError if there is none, no run has finished, or runs of several revisions begin with these characters
 std::vector<const Summary*> baseline_of(const std::vector<Summary>& summaries, const std::string& baseline);
 
 /// Every finished setting outside of the baseline beside that of the baseline with equal settings, or where there is

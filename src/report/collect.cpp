@@ -93,6 +93,12 @@ RunResult result_up_to_now(const MeasuredRun& run) {
   return r;
 }
 
+bool lies_below(const std::filesystem::path& directory, const std::filesystem::path& top) {
+  const std::filesystem::path way =
+      std::filesystem::weakly_canonical(directory).lexically_relative(std::filesystem::weakly_canonical(top));
+  return !way.empty() && *way.begin() != "..";
+}
+
 // Whether a directory holds recorded results, rather than somebody's own summary.json.
 bool is_recorded(const std::filesystem::path& directory) {
   const std::filesystem::path file = directory / "summary.json";
@@ -231,7 +237,8 @@ void read_recorded(const std::filesystem::path& top, const std::function<bool(co
 }
 
 std::vector<MeasuredRun> find_runs(const std::vector<std::filesystem::path>& directories,
-                                   std::vector<std::string>* unreadable, std::vector<MeasuredRun>* unfinished) {
+                                   std::vector<std::string>* unreadable, std::vector<MeasuredRun>* unfinished,
+                                   const std::filesystem::path& baseline) {
   std::vector<MeasuredRun> runs;
   std::set<std::filesystem::path> seen;
   std::vector<std::string> nothing;  // sentences on directories that hold no finished run
@@ -243,6 +250,7 @@ std::vector<MeasuredRun> find_runs(const std::vector<std::filesystem::path>& dir
       if (run.finished) check_result(run);
       if (unreadable != nullptr) check_curve(run);
       if (!seen.insert(std::filesystem::canonical(run.curve.parent_path()) / run.curve.filename()).second) return;
+      run.baseline = !baseline.empty() && lies_below(run.directory, baseline);
       if (!run.recorded) name_variant(run);
       runs.push_back(std::move(run));
     };

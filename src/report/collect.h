@@ -41,11 +41,13 @@ Curve evaluations_of(const MeasuredRun& run, const char* x);
 /// recorded settings and seeds that cannot be read, directories that hold none beside others that do, and every run
 /// after the first of one setting, build and seed
 /// @param unfinished if given, the runs that have evaluations but no result yet are put here, in the same order
+/// @param baseline if given, the runs below this directory are a baseline (MeasuredRun::baseline)
 /// @throws UsageError if a directory is none, or nothing is found or told; without unreadable for what would be left
 /// out
 std::vector<MeasuredRun> find_runs(const std::vector<std::filesystem::path>& directories,
                                    std::vector<std::string>* unreadable = nullptr,
-                                   std::vector<MeasuredRun>* unfinished = nullptr);
+                                   std::vector<MeasuredRun>* unfinished = nullptr,
+                                   const std::filesystem::path& baseline = {});
 /// "running, 40,000 of 100,000 steps"
 std::string state_text(const MeasuredRun& unfinished);
 

@@ -47,7 +47,8 @@ void add_change(MeasuredRun& run, const std::string& path, const std::string& to
 }
 
 bool same_build(const MeasuredRun& a, const MeasuredRun& b) {
-  return (a.recorded && b.recorded) || build_differences(build_of(a), build_of(b)).empty();
+  return a.baseline == b.baseline &&
+         ((a.recorded && b.recorded) || build_differences(build_of(a), build_of(b)).empty());
 }
 
 }  // namespace
@@ -164,7 +165,8 @@ void name_builds(const std::vector<MeasuredRun*>& runs) {
       for (const MeasuredRun* other : others)
         for (const BuildDifference& d : build_differences(build_of(*members.front()), build_of(*other)))
           what[d.what] = d.a.empty() ? "never" : d.a;
-    std::string text = members.front()->recorded ? "recorded" : "";
+    std::string text = members.front()->baseline ? "baseline" : "";
+    if (members.front()->recorded) text += text.empty() ? "recorded" : ", recorded";
     for (const auto& [name, value] : what) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, value);
     for (MeasuredRun* run : members) run->build = text;
   }

@@ -9,6 +9,7 @@
 #include "core/check.h"
 #include "core/text.h"
 #include "report/collect.h"
+#include "report/text_table.h"
 #include "storage/csv.h"
 
 namespace goalpost {
@@ -93,27 +94,16 @@ void check_threshold(const std::vector<Summary>& summaries, std::optional<double
 
 std::string learning_table(const std::vector<Summary>& summaries, std::optional<double> threshold) {
   check_threshold(summaries, threshold);
-  std::size_t name = 10, variant = 7;  // the widths of the columns
-  for (const Summary& s : summaries) {
-    name = std::max(name, s.experiment.size());
-    variant = std::max(variant, s.setting().size());
-  }
-  const auto line = [&](const std::string& experiment, const std::string& setting, const std::string& threshold_column,
-                        const std::string& reached, const std::string& steps, const std::string& steps_interval,
-                        const std::string& area, const std::string& area_interval) {
-    return fmt::format("{:<{}} {:<{}} {:>15} {:>7} {:>11} {:>24} {:>8} {:>20}\n", experiment, name, setting, variant,
-                       threshold_column, reached, steps, steps_interval, area, area_interval);
-  };
-  std::string text =
-      line("experiment", "variant", "threshold", "reached", "after steps", "95 % interval", "area", "95 % interval");
+  std::vector<std::vector<std::string>> rows = {
+      {"experiment", "variant", "threshold", "reached", "after steps", "95 % interval", "area", "95 % interval"}};
   for (const Summary& s : summaries) {
     const LearningSpeed speed = learning_speed(s, threshold);
-    text += line(s.experiment, s.setting(), threshold_text(s, speed),
-                 speed.threshold ? fmt::format("{}/{}", speed.reached, s.runs.size()) : "-", steps_text(speed.steps),
-                 steps_interval_text(speed.steps_low, speed.steps_high), fmt::format("{:.3f}", speed.area),
-                 interval_text(speed.area_low, speed.area_high, 3));
+    rows.push_back({s.experiment, s.setting(), threshold_text(s, speed),
+                    speed.threshold ? fmt::format("{}/{}", speed.reached, s.runs.size()) : "-", steps_text(speed.steps),
+                    steps_interval_text(speed.steps_low, speed.steps_high), fmt::format("{:.3f}", speed.area),
+                    interval_text(speed.area_low, speed.area_high, 3)});
   }
-  return text;
+  return text_table(rows, 2);
 }
 
 }  // namespace goalpost

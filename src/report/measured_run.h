@@ -26,6 +26,7 @@ struct MeasuredRun {
   /// Otherwise the result has the steps up to now, `end` is "running" or "interrupted", and there is no final
   /// evaluation.
   bool finished = true;
+  bool baseline = false;  ///< lies below the directory that others are compared with: never a seed of their setting
   Experiment experiment;
   RunResult result;
   std::vector<Change> changes = {};
@@ -33,8 +34,9 @@ struct MeasuredRun {
   /// is read as the same string without them.
   std::string variant = {};
   std::string recorded_as = {};  ///< the variant as summary.json has it: an earlier version may have named it otherwise
-  std::string build = {};        ///< "revision abc", if runs of this variant are of several builds
-  bool known = true;             ///< its experiment is one of experiment_names()
+  /// "revision abc", if runs of this variant are of several builds; "baseline" for those, if there are others.
+  std::string build = {};
+  bool known = true;                    ///< its experiment is one of experiment_names()
   std::optional<double> expected = {};  ///< of the experiment's file; none if more differs than the place in a figure
 
   /// What is measured: the final success, or the final mean return where the experiment's file expects one.

@@ -17,6 +17,7 @@
 #include "core/data_path.h"
 #include "report/figure_config.h"
 #include "report/record.h"
+#include "report/text_table.h"
 #include "run/experiment.h"
 #include "run/run_result.h"
 #include "storage/file.h"
@@ -66,27 +67,17 @@ double mean_steps(const ordered_json& setting) {
 }  // namespace
 
 std::string summary_table(const std::vector<Summary>& summaries) {
-  std::size_t name = 10, variant = 7;  // the widths of the columns
-  for (const Summary& s : summaries) {
-    name = std::max(name, s.experiment.size());
-    variant = std::max(variant, s.setting().size());
-  }
-  const auto line = [&](const std::string& experiment, const std::string& setting, const auto& seeds,
-                        const std::string& measured, const std::string& interval, const std::string& steps,
-                        const std::string& expected) {
-    return fmt::format("{:<{}} {:<{}} {:>5} {:>15} {:>20} {:>11}  {}\n", experiment, name, setting, variant, seeds,
-                       measured, interval, steps, expected);
-  };
-  std::string text = line("experiment", "variant", "seeds", "measured", "95 % interval", "steps", "expected");
+  std::vector<std::vector<std::string>> rows = {
+      {"experiment", "variant", "seeds", "measured", "95 % interval", "steps", "expected"}};
   for (const Summary& s : summaries) {
     const MeasuredRun& first = *s.runs.front();
-    text +=
-        line(s.experiment, s.setting(), s.runs.size(),
-             fmt::format("{} {:.3f}", first.measures_return() ? "return" : "success", s.value),
-             interval_text(s.low, s.high, 3), fmt::format("{:.0f}", s.steps),
-             first.expected ? fmt::format(">= {} {}", *first.expected, s.meets_expectation ? "met" : "MISSED") : "");
+    rows.push_back(
+        {s.experiment, s.setting(), std::to_string(s.runs.size()),
+         fmt::format("{} {:.3f}", first.measures_return() ? "return" : "success", s.value),
+         interval_text(s.low, s.high, 3), fmt::format("{:.0f}", s.steps),
+         first.expected ? fmt::format(">= {} {}", *first.expected, s.meets_expectation ? "met" : "MISSED") : ""});
   }
-  return text;
+  return text_table(rows, 2);
 }
 
 std::vector<std::filesystem::path> documents_with_tables() {

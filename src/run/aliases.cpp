@@ -116,17 +116,30 @@ std::string advice_on(std::string_view name, const std::string& algorithm, const
   return "";
 }
 
-// Stable-Baselines3 counts gradient steps after a step of all environments, and -1 means as many as there are.
-double updates_per_step(const TomlValues& values, const TomlValues& whole, const TomlValues::Value& steps) {
-  const std::int64_t* n = std::get_if<std::int64_t>(&steps.value);
-  if (n == nullptr || *n < -1)
-    throw UsageError(
-        fmt::format("gradient_steps = {}; expected an integer, at least -1 ({})", show(steps), steps.origin));
-  if (*n == -1) return 1;
+// The number of environments; 1 where it is not known.
+std::int64_t envs_of(const TomlValues& values, const TomlValues& whole) {
   const TomlValues::Value* own = values.find("train.num_envs");
   const TomlValues::Value* num_envs = own != nullptr ? own : whole.find("train.num_envs");
   const std::int64_t* envs = num_envs == nullptr ? nullptr : std::get_if<std::int64_t>(&num_envs->value);
-  return static_cast<double>(*n) / static_cast<double>(envs == nullptr || *envs < 1 ? 1 : *envs);
+  return envs == nullptr || *envs < 1 ? 1 : *envs;
+}
+
+bool counts_steps_of_all(std::string_view name) { return name == "gradient_steps" || name == "eval_freq"; }
+
+// Goalpost's value of one of the names that Stable-Baselines3 counts in steps of all environments together: updates per
+// transition, where -1 means as many as there are, and transitions between evaluations.
+TomlValues::Value value_of(std::string_view name, const TomlValues::Value& value, std::int64_t envs) {
+  const bool updates = name == "gradient_steps";
+  const std::int64_t least = updates ? -1 : 1;
+  const std::int64_t* n = std::get_if<std::int64_t>(&value.value);
+  if (n == nullptr || *n < least)
+    throw UsageError(
+        fmt::format("{} = {}; expected an integer, at least {} ({})", name, show(value), least, value.origin));
+  if (updates) return {*n == -1 ? 1 : static_cast<double>(*n) / static_cast<double>(envs), value.origin};
+  std::int64_t transitions = 0;
+  if (__builtin_mul_overflow(*n, envs, &transitions))
+    throw UsageError(fmt::format("eval_freq = {} steps of {} environments are too many ({})", *n, envs, value.origin));
+  return {transitions, value.origin};
 }
 
 }  // namespace
@@ -149,10 +162,10 @@ std::vector<std::string> resolve_aliases(TomlValues& values, const TomlValues& w
   const std::set<std::string> own_settings = algorithm.empty() ? std::set<std::string>() : settings_of(algorithm);
   const auto names = names_for(algorithm);
   std::vector<std::string> notes;
-  std::vector<std::string> paths;  // gradient_steps last: it needs the number of environments
+  std::vector<std::string> paths;  // those that need the number of environments come last
   for (const auto& [path, value] : values.all()) paths.push_back(path);
   std::stable_partition(paths.begin(), paths.end(),
-                        [](const std::string& p) { return !p.ends_with("gradient_steps"); });
+                        [](const std::string& p) { return !counts_steps_of_all(p.substr(p.rfind('.') + 1)); });
   for (const std::string& path : paths) {
     const std::size_t dot = path.rfind('.');
     const std::string table = dot == path.npos ? "" : path.substr(0, dot), name = path.substr(dot + 1);
@@ -166,18 +179,18 @@ std::vector<std::string> resolve_aliases(TomlValues& values, const TomlValues& w
     if (found == names.end() || own_settings.contains(path) || found->second.front() == path) continue;
     const TomlValues::Value value = *values.find(path);
     values.erase(path);
-    const bool steps = name == "gradient_steps";
-    const double updates = steps ? updates_per_step(values, whole, value) : 0;
+    const bool counted = counts_steps_of_all(name);
+    const TomlValues::Value present = counted ? value_of(name, value, envs_of(values, whole)) : value;
     for (const std::string& own : found->second) {
       const TomlValues::Value* there = values.find(own);
       if (there != nullptr && is_set_by_hand(*there) == is_set_by_hand(value))
         throw UsageError(fmt::format("{} is another name of {}, which is set too ({} and {}); expected one of them",
                                      path, own, value.origin, there->origin));
       if (there != nullptr && is_set_by_hand(*there)) continue;
-      values.put(own, steps ? TomlValues::Value{updates, value.origin} : value);
+      values.put(own, present);
     }
-    notes.push_back(steps ? fmt::format("{} = {} sets train.updates_per_step = {}", path, show(value), updates)
-                          : fmt::format("{} = {} sets {}", path, show(value), fmt::join(found->second, ", ")));
+    notes.push_back(fmt::format("{} = {} sets {}{}", path, show(value), fmt::join(found->second, ", "),
+                                counted ? " = " + show(present) : ""));
   }
   return notes;
 }

@@ -262,6 +262,19 @@ TEST(Progress, ShowsAnEvaluationBelowAndTheResultFirst) {
   EXPECT_TRUE(text.ends_with("\r\033[J")) << "the bar is wiped off: " << text;
 }
 
+TEST(Progress, ALogShowsOnlyLongEvaluations) {
+  const std::string path = testing::TempDir() + "progress.log";
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC, 0600);
+  ASSERT_GE(file, 0);
+  {
+    Progress progress("train", 3, "step", {.vanishes = true, .descriptor = file});
+    progress.update_part({.name = "short", .unit = "episode", .done = 37, .total = 100, .elapsed_s = 9});
+  }
+  EXPECT_EQ(::lseek(file, 0, SEEK_END), 0);
+  ::close(file);
+  ::unlink(path.c_str());
+}
+
 TEST(Progress, IgnoresThatItCannotWrite) {
   const int full = ::open("/dev/full", O_WRONLY);
   Progress progress("train", 10, "step", {.descriptor = full});

@@ -49,8 +49,8 @@ TEST(Baseline, ComparesRunsOfAnotherRevisionWithEqualSettings) {
   EXPECT_EQ(found[1].quantity, "area");
   const std::string table = baseline_table(found, "abc");
   EXPECT_THAT(table, HasSubstr("compared with the baseline abc\n"));
-  EXPECT_THAT(table, HasSubstr("bit_flip_her env.bits=9 [revision def2] "));
-  EXPECT_THAT(table, HasSubstr("success     +0.250"));
+  EXPECT_THAT(table, HasSubstr("bit_flip_her env.bits=9 [revision def2]\n"));
+  EXPECT_THAT(table, HasSubstr("success      +0.250"));
   if (!gnuplot_is_installed()) GTEST_SKIP() << "gnuplot is not installed";
   const std::string page = content(write_report_page(summaries, here / "page", {.baseline = "abc"}));
   EXPECT_THAT(page, HasSubstr(">Compared with the baseline abc</h2>"));
@@ -62,7 +62,7 @@ TEST(Baseline, ComparesOtherSettingsOfTheSameTaskWithADirectory) {
   make_seeds(here / "future", {"env.bits=9"}, {1, 1}, "abc");
   make_seeds(here / "final", {"env.bits=9", "agent.her.strategy=final"}, {0, 0.5}, "abc");
   make_seeds(here / "one", {"env.bits=9", "agent.her.k=9"}, {0.5}, "abc");
-  const std::vector<MeasuredRun> runs = find_runs({here.path()});
+  const std::vector<MeasuredRun> runs = find_runs({here.path()}, nullptr, nullptr, here / "future");
   const std::vector<Summary> summaries = summarize(runs);
   const std::vector<BaselineComparison> found =
       compare_with_baseline(summaries, baseline_of(summaries, (here / "future").string()));
@@ -82,6 +82,25 @@ TEST(Baseline, ComparesOtherSettingsOfTheSameTaskWithADirectory) {
   EXPECT_THAT(baseline_table({}, "x"), HasSubstr("no other run is of a task of the baseline"));
 }
 
+TEST(Baseline, RunsOfADirectoryWithTheSameSettingsBuildAndSeedsStayApart) {
+  const TemporaryDirectory here;
+  make_seeds(here / "old", {"env.bits=9"}, {0, 0.5}, "abc");
+  make_seeds(here / "new", {"env.bits=9"}, {1, 1}, "abc");
+  std::vector<std::string> unreadable;
+  const std::vector<MeasuredRun> runs = find_runs({here / "new", here / "old"}, &unreadable, nullptr, here / "old");
+  EXPECT_THAT(unreadable, testing::IsEmpty());
+  ASSERT_EQ(runs.size(), 4u);
+  const std::vector<Summary> summaries = summarize(runs);
+  ASSERT_EQ(summaries.size(), 2u);
+  const std::vector<const Summary*> baseline = baseline_of(summaries, (here / "old").string());
+  ASSERT_EQ(baseline.size(), 1u);
+  EXPECT_EQ(baseline.front()->build, "baseline");
+  const std::vector<BaselineComparison> found = compare_with_baseline(summaries, baseline);
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].of->build, "");
+  EXPECT_NEAR(found[0].difference, 0.75, 1e-12);
+}
+
 TEST(Baseline, NamesWhatFitsNothingOrSeveralRevisions) {
   const TemporaryDirectory here;
   make_run(here / "runs/a", {"env.bits=9"}, 1, 1, "abc1");
@@ -95,6 +114,7 @@ TEST(Baseline, NamesWhatFitsNothingOrSeveralRevisions) {
   EXPECT_THAT(message("fff"),
               HasSubstr("neither a directory nor a revision of the runs; their revisions: abc1, abc1-dirty"));
   EXPECT_THAT(message("abc"), HasSubstr("several revisions that begin so: abc1, abc1-dirty"));
+  EXPECT_THAT(message_of<UsageError>([] { baseline_of({}, "abc"); }), HasSubstr("no run has finished"));
   EXPECT_THAT(message((here / "empty").string()), HasSubstr("no finished run lies below it"));
   EXPECT_EQ(baseline_of(summaries, "abc1").size(), 1u) << "the whole name is one revision";
 }

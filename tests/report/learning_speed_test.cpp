@@ -44,8 +44,8 @@ TEST(LearningSpeed, CountsStepsToTheThresholdAndTheAreaOverTheBudget) {
   EXPECT_NEAR(s.area, 0.54, 1e-12);
   EXPECT_NEAR(s.area_low, 0.48, 1e-12);
   EXPECT_NEAR(s.area_high, 0.6, 1e-12);
-  EXPECT_THAT(learning_table(summaries, {}), HasSubstr("success 0.9     2/2         300               [200, 400]    "
-                                                       "0.540       [0.480, 0.600]"));
+  EXPECT_THAT(learning_table(summaries, {}),
+              HasSubstr("success 0.9      2/2          300     [200, 400]  0.540  [0.480, 0.600]"));
 
   const LearningSpeed higher = learning_speed(summaries[0], 0.95);
   EXPECT_EQ(higher.steps, 700);
@@ -69,7 +69,7 @@ TEST(LearningSpeed, SaysNeverWhereTheThresholdIsNotReached) {
   EXPECT_TRUE(std::isnan(one.steps_low)) << "one run has no interval";
   EXPECT_TRUE(std::isnan(one.area_low));
   EXPECT_THAT(learning_table(summaries, {}),
-              testing::AllOf(HasSubstr("1/2       never"), HasSubstr("0/1       never")));
+              testing::AllOf(HasSubstr("1/2        never"), HasSubstr("0/1        never")));
 }
 
 TEST(LearningSpeed, BudgetOfEpisodesIsTheirGreatestLength) {

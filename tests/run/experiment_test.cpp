@@ -52,7 +52,7 @@ TEST(Aliases, OfStableBaselines3SetWhatTheyMean) {
   EXPECT_EQ(e.train.learning_starts, 1000);
   EXPECT_EQ(e.train.updates_per_step, 0.5) << "two after a step of four environments";
   EXPECT_EQ(e.train.total_steps, 20'000);
-  EXPECT_EQ(e.train.eval_every, 500);
+  EXPECT_EQ(e.train.eval_every, 2000) << "500 steps of four environments";
   EXPECT_EQ(e.train.eval_episodes, 7);
   EXPECT_EQ(value_of(e, "agent.replay.buffer_size"), "100000");
   EXPECT_EQ(value_of(e, "agent.batch_size"), "64");
@@ -92,6 +92,9 @@ TEST(Aliases, RefuseBothNamesAndWhatTheyCannotMean) {
   EXPECT_THAT(message({"n_envs=4", "train.num_envs=2"}),
               HasSubstr("n_envs is another name of train.num_envs, which is set too"));
   EXPECT_THAT(message({"gradient_steps=often"}), HasSubstr("gradient_steps = "));
+  EXPECT_THAT(message({"gradient_steps=-2"}), HasSubstr("gradient_steps = -2; expected an integer, at least -1"));
+  EXPECT_THAT(message({"eval_freq=0"}), HasSubstr("eval_freq = 0; expected an integer, at least 1"));
+  EXPECT_THAT(message({"n_envs=4", "eval_freq=9223372036854775807"}), HasSubstr("are too many"));
   EXPECT_THAT(message({"agent.n_env=4"}), HasSubstr("agent.n_env"));
 }
 

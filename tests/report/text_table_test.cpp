@@ -1,0 +1,21 @@
+#include "report/text_table.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace goalpost {
+namespace {
+
+TEST(TextTable, AlignsColumnsAndBreaksAfterLongNames) {
+  const std::string name(33, 'x');
+  EXPECT_EQ(text_table({{"name", "of", "n"}, {"a", "bc", "10"}, {name, "", "7"}, {"a", name, "8"}}, 2),
+            "name  of   n\n"
+            "a     bc  10\n" +
+                name + "\n           7\na     " + name + "\n           8\n");
+  EXPECT_EQ(text_table({{"name", "n", "last"}, {"a", "1", ""}}, 1), "name  n  last\na     1\n");
+  EXPECT_EQ(text_table({}, 2), "");
+}
+
+}  // namespace
+}  // namespace goalpost
