@@ -110,6 +110,10 @@ int parse_and_run(int argc, char** argv) {
   add_train_command(app, status);
   add_evaluate_command(app, status);
   add_reproduce_command(app, status);
+  add_plan_command(app, status);
+  add_work_command(app, status);
+  add_status_command(app, status);
+  add_collect_command(app, status);
   add_report_command(app, status);
   add_rollout_command(app, status);
   add_render_command(app, status);

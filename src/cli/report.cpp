@@ -43,7 +43,8 @@ int report(const ReportOptions& o) {
   if (baseline_is_directory) directories.push_back(o.baseline);
   std::vector<std::string> unreadable;
   std::vector<MeasuredRun> unfinished;
-  const std::vector<MeasuredRun> runs = find_runs(directories, &unreadable, &unfinished, baseline_is_directory ? o.baseline : "");
+  const std::vector<MeasuredRun> runs =
+      find_runs(directories, &unreadable, &unfinished, baseline_is_directory ? o.baseline : "");
   for (const std::string& sentence : unreadable) fmt::print(stderr, "goalpost: {}; left out\n", sentence);
   if (runs.empty() && unfinished.empty()) return 1;
   if (runs.empty() && o.recorded)

@@ -15,10 +15,11 @@
 #include "algos/registry.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
-#include "cli/jobs.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/planned_runs.h"
 #include "cli/train_progress.h"
+#include "cli/work.h"
 #include "core/check.h"
 #include "core/number.h"
 #include "core/processors.h"
@@ -29,6 +30,7 @@
 #include "report/tables.h"
 #include "run/experiment.h"
 #include "run/pair.h"
+#include "run/plan.h"
 #include "run/resume.h"
 #include "run/run_result.h"
 #include "run/runner.h"
@@ -93,30 +95,6 @@ struct TrainOptions {
   bool her = false, no_her = false, any_build = false, quiet = false;
 };
 
-// "3", "1-5" or "1,4,7". @throws UsageError
-std::vector<std::int64_t> parse_seeds(const std::string& text) {
-  constexpr std::int64_t kMost = 1000;  // seeds of one command
-  std::vector<std::int64_t> seeds;
-  const auto wrong = [&] {
-    return UsageError(
-        fmt::format("--seed {}; expected a seed, a range A-B of at most {} or a list A,B,...", text, kMost));
-  };
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    const std::string part = text.substr(begin, end - begin);
-    const std::size_t dash = part.find('-', 1);
-    const std::optional<std::int64_t> first = exact_integer(part.substr(0, dash)),
-                                      last = dash == part.npos ? first : exact_integer(part.substr(dash + 1));
-    if (!first || !last || *last < *first || *last - *first >= kMost) throw wrong();
-    for (std::int64_t seed = *first; seed <= *last; ++seed) {
-      if (std::find(seeds.begin(), seeds.end(), seed) != seeds.end()) throw wrong();
-      seeds.push_back(seed);
-    }
-    begin = end + 1;
-  }
-  return seeds;
-}
-
 // @throws UsageError for names that are known, but that do not belong where they stand
 void check_names(const TrainOptions& o) {
   const auto is_in = [](const auto& entries, const std::string& name) {
@@ -167,35 +145,35 @@ int train_seeds(const TrainOptions& o, const TomlValues& values, const std::stri
   const Experiment e = make_experiment(values);
   const std::filesystem::path top =
       o.out.empty() ? default_directory(e, changed).parent_path() : std::filesystem::path(o.out);
-  std::vector<Task> tasks, missing;
+  std::vector<PlannedRun> runs;
   for (const std::int64_t seed : seeds) {
     Experiment one = make_experiment(values);
-    tasks.push_back({.experiment = e.name,
-                     .setting = "",
-                     .seed = seed,
-                     .directory = top / fmt::format("seed_{}", seed),
-                     .config = one.to_toml(),
-                     .keep_checkpoints = true});
+    runs.push_back({.experiment = e.name,
+                    .setting = "",
+                    .seed = seed,
+                    .directory = top / fmt::format("seed_{}", seed),
+                    .config = one.to_toml(),
+                    .keep_checkpoints = true});
   }
   std::filesystem::create_directories(top);
   const DirectoryLock lock(top);
-  for (Task& task : tasks)
-    if (!finished_earlier(task, "this run")) missing.push_back(task);
-  if (!missing.empty()) write_file_atomically(missing.front().config_file(), missing.front().config);
+  int done = 0;
+  for (PlannedRun& run : runs) done += finished_earlier(run, "this run", print_error);
+  if (done < static_cast<int>(runs.size())) write_file_atomically(runs.front().config_file(), runs.front().config);
   const int jobs = o.jobs > 0 ? o.jobs : usable_processors();
-  fmt::print(stderr, "{}: {} runs, {} already finished, {} in parallel, in {}\n", e.name, tasks.size(),
-             tasks.size() - missing.size(), jobs, top.string());
-  const int failed = missing.empty() ? 0 : run_tasks(missing, jobs, o.quiet);
-  if (interrupted()) {
+  fmt::print(stderr, "{}: {} runs, {} already finished, {} in parallel, in {}\n", e.name, runs.size(), done, jobs,
+             top.string());
+  const WorkResult work = work_off(runs, {.jobs = jobs, .retries = true, .quiet = o.quiet});
+  if (work.stopped) {
     print_error("interrupted; run the same command again to continue the unfinished runs");
     return interrupt_status();
   }
   std::vector<std::filesystem::path> finished;
-  for (const Task& task : tasks)
-    if (std::filesystem::exists(task.directory / kResultFile)) finished.push_back(task.directory);
+  for (const PlannedRun& run : runs)
+    if (std::filesystem::exists(run.directory / kResultFile)) finished.push_back(run.directory);
   if (!finished.empty()) fmt::print("{}", summary_table(summarize(find_runs(finished))));
   fmt::print("next: `goalpost report {} --out DIR` for a page\n", top.string());
-  return failed > 0 ? 1 : 0;
+  return work.failed > 0 ? 1 : 0;
 }
 
 int train(const TrainOptions& o) {
@@ -204,7 +182,7 @@ int train(const TrainOptions& o) {
   const Experiment plain = make_experiment(values);
   set_all(values, o.set);
   const bool several = o.seed.find_first_of(",-", 1) != o.seed.npos && !exact_integer(o.seed);
-  const std::vector<std::int64_t> seeds = several ? parse_seeds(o.seed) : std::vector<std::int64_t>();
+  const std::vector<std::int64_t> seeds = several ? parse_seeds("--seed", o.seed) : std::vector<std::int64_t>();
   if (seeds.size() == 1) set_all(values, {fmt::format("seed={}", seeds.front())});
   if (!several && !o.seed.empty()) set_all(values, {"seed=" + o.seed});
   Experiment e = make_experiment(values);

@@ -7,12 +7,11 @@
 
 namespace goalpost {
 
-std::string text_table(const std::vector<std::vector<std::string>>& rows, std::size_t left) {
-  constexpr std::size_t kLongest = 32;
+std::string text_table(const std::vector<std::vector<std::string>>& rows, std::size_t left, std::size_t longest) {
   std::vector<std::size_t> widths(rows.empty() ? 0 : rows.front().size());
   for (const std::vector<std::string>& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i)
-      if (i >= left || row[i].size() <= kLongest) widths[i] = std::max(widths[i], row[i].size());
+      if (i >= left || row[i].size() <= longest) widths[i] = std::max(widths[i], row[i].size());
   std::string text;
   for (const std::vector<std::string>& row : rows) {
     std::string line;

@@ -9,7 +9,7 @@ namespace goalpost {
 
 /// Rows of cells, the first of which is the heading. Columns are as wide as their widest cell, with two spaces between
 /// them; the first `left` begin at their left edge, the others end at their right one. A cell of these first columns
-/// that is longer than 32 characters does not widen its column: what follows stands on the next line.
-std::string text_table(const std::vector<std::vector<std::string>>& rows, std::size_t left);
+/// that is longer than `longest` does not widen its column: what follows stands on the next line.
+std::string text_table(const std::vector<std::vector<std::string>>& rows, std::size_t left, std::size_t longest = 32);
 
 }  // namespace goalpost

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -18,6 +17,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "storage/process_id.h"
 
 namespace goalpost {
 namespace {
@@ -123,45 +123,18 @@ std::filesystem::path parent_of(const std::filesystem::path& path) {
 
 constexpr char kLockFile[] = ".goalpost.lock";  // where the file system has no locks
 
-// Who holds a lock file: host, process, and when the process started, or another one may have its number.
-struct Holder {
-  std::string host, process, start;
-  bool operator==(const Holder&) const = default;
-};
-
-std::string start_of(const std::string& process) {
-  std::ifstream in("/proc/" + process + "/stat");
-  std::string text{std::istreambuf_iterator<char>(in), {}}, boot;
-  std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), boot);
-  // The name in parentheses may hold anything; the start is the 20th word behind it.
-  text.erase(0, text.rfind(')') + 1);
-  for (int i = 0; i < 20; ++i) text.erase(0, std::min(text.find(' ', 1), text.size()));
-  const std::size_t begin = text.find_first_not_of(' ');
-  if (begin == text.npos) return "";
-  return boot + "/" + text.substr(begin, text.find(' ', begin) - begin);
-}
-
-Holder this_process() {
-  std::array<char, 256> host{};
-  if (::gethostname(host.data(), host.size() - 1) != 0) host = {"localhost"};
-  const std::string process = std::to_string(::getpid());
-  return {host.data(), process, start_of(process)};
-}
-
-Holder read_holder(const std::filesystem::path& file) {
+ProcessId read_holder(const std::filesystem::path& file) {
   std::ifstream in(file);
-  Holder h;
-  in >> h.host >> h.process >> h.start;
-  return h;
+  return ProcessId::read(in);
 }
 
 // Creates the lock file. A file of a process of this host that is no more is taken away first.
 void create_lock_file(const std::filesystem::path& file, const std::filesystem::path& directory) {
-  const Holder self = this_process();
+  const ProcessId self = ProcessId::self();
   for (int attempt = 0; attempt < 3; ++attempt) {
     const int descriptor = ::open(file.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
     if (descriptor >= 0) {
-      const std::string text = fmt::format("{} {} {}\n", self.host, self.process, self.start);
+      const std::string text = self.text() + "\n";
       const bool whole = ::write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size());
       const int reason = errno;
       ::close(descriptor);
@@ -171,9 +144,8 @@ void create_lock_file(const std::filesystem::path& file, const std::filesystem::
       throw_errno("write to", file);
     }
     if (errno != EEXIST) throw_errno("create", file);
-    const Holder other = read_holder(file);
-    const bool gone = other.host == self.host && !other.start.empty() && start_of(other.process) != other.start;
-    if (!gone)
+    const ProcessId other = read_holder(file);
+    if (!other.has_ended())
       throw std::runtime_error(fmt::format(
           "another process is at work in {}: process {} of {} ({}; the file system has no locks, so remove this file "
           "if that process is no more)",
@@ -235,8 +207,13 @@ void OutputFile::sync() {
 DirectoryLock::DirectoryLock(const std::filesystem::path& directory)
     : descriptor_(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
   if (descriptor_ < 0) throw_errno("open", directory);
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
-  const bool held = errno == EWOULDBLOCK;
+  // Whoever asks is_locked() holds a lock for an instant.
+  bool held = true;
+  for (int attempt = 0; held && attempt < 20; ++attempt) {
+    if (attempt > 0) ::usleep(5000);
+    if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
+    held = errno == EWOULDBLOCK;
+  }
   ::close(std::exchange(descriptor_, -1));
   if (held) throw std::runtime_error(fmt::format("another process is at work in {}", directory.string()));
   const std::filesystem::path file = directory / kLockFile;

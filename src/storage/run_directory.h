@@ -13,7 +13,8 @@
 //   result.json   written at the end: why training ended, and the final evaluation
 //   result_<n>.json   the result after n transitions of a finished run that was continued
 //
-// A figure has one directory for the runs of a setting, with the setting's configuration as setting.toml.
+// A figure, or any plan (run/plan.h), has one directory for the runs of a setting, with the setting's configuration as
+// setting.toml.
 #pragma once
 
 namespace goalpost {
@@ -30,5 +31,6 @@ inline constexpr char kOlderCheckpoint[] = "checkpoint_";  ///< and step and ".h
 inline constexpr char kResultFile[] = "result.json";
 inline constexpr char kEarlierResult[] = "result_";  ///< and transitions and ".json"
 inline constexpr char kSettingFile[] = "setting.toml";
+inline constexpr char kPlanFile[] = "plan.json";
 
 }  // namespace goalpost

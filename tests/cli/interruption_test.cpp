@@ -19,6 +19,7 @@
 #include "autodiff/gemm.h"
 #include "run/runner.h"
 #include "storage/csv.h"
+#include "support/program.h"
 #include "support/temporary_directory.h"
 
 namespace goalpost {
@@ -34,55 +35,14 @@ constexpr char kTiny[] =
     "--set train.total_episodes=0 ";
 constexpr char kEndless[] = "--steps 1_000_000_000 --set train.checkpoint_every=0 --out r";
 
-class Interruption : public testing::Test {
+class Interruption : public ProgramTest {
  protected:
-  struct Outcome {
-    int status;
-    std::string out, err;
-  };
-  static int status_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status); }
-
-  // @param rest of the shell's command line: redirections
-  Outcome run(const std::string& arguments, const std::string& rest = "> out 2> err") {
-    for (const char* file : {"out", "err"}) set_content(here_ / file, "");
-    const std::string command =
-        "cd '" + here_.path().string() + "' && '" GOALPOST_PROGRAM "' " + arguments + " " + rest;
-    const int status = std::system(("exec bash -c \"" + command + "\"").c_str());
-    return {status_of(status), content(here_ / "out"), content(here_ / "err")};
-  }
-  // The program beside this one, in a session of its own.
-  pid_t start(const std::string& arguments, const std::string& rest = "> out 2> err") {
-    const std::string command =
-        "cd '" + here_.path().string() + "' && exec '" GOALPOST_PROGRAM "' " + arguments + " " + rest;
-    const pid_t child = fork();
-    if (child == 0) {
-      setsid();
-      execl("/bin/bash", "bash", "-c", command.c_str(), static_cast<char*>(nullptr));
-      _exit(127);
-    }
-    return child;
-  }
-  int wait_for(pid_t child) {
-    int status = 0;
-    waitpid(child, &status, 0);
-    return status_of(status);
-  }
-  static bool wait_until(const std::function<bool()>& f) {
-    for (int i = 0; i < 6000 && !f(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    return f();
-  }
   std::size_t rows(const std::string& run) const {
     const std::filesystem::path file = here_ / run / "eval.csv";
     return std::filesystem::exists(file) ? read_csv(file).rows() : 0;
   }
   bool wait_for_rows(const std::string& run, std::size_t n) {
     return wait_until([&] { return rows(run) >= n; });
-  }
-  std::string errors() const { return content(here_ / "err"); }
-  void expect_refusal(const std::string& arguments, const std::string& sentence) {
-    const Outcome o = run(arguments);
-    EXPECT_EQ(o.status, 2) << arguments << "\n" << o.err;
-    EXPECT_THAT(o.err, HasSubstr(sentence)) << arguments;
   }
   std::string curve(const std::string& run) const {  // but for times
     std::string text;
@@ -92,8 +52,6 @@ class Interruption : public testing::Test {
         for (const double value : table.column(name)) text += fmt::format("{} {}\n", name, value);
     return text;
   }
-
-  TemporaryDirectory here_;
 };
 
 TEST_F(Interruption, SavesAndTellsASchedulerToStartAgain) {

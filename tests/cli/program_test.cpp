@@ -492,7 +492,7 @@ TEST_F(Program, ReproducesOnlyWithRunsOfTheSameConfiguration) {
   EXPECT_EQ(again.out, first.out);
   EXPECT_THAT(again.err, HasSubstr("f/mine: "));
   // What the figure sets itself.
-  expect_refusal(figure + "--set seed=9", "--seeds N says how many there are");
+  expect_refusal(figure + "--set seed=9", "--seeds says which seeds there are");
   expect_refusal(figure + "--set env.bits=9", "env.bits is the x axis of bit-flip; --values 9 sets its points");
 }
 
@@ -517,19 +517,18 @@ TEST_F(Program, ReproduceTrainsFromTheConfigurationThatItBeganWith) {
 }
 
 TEST_F(Program, ReproduceCountsARunThatFailedWhateverItLeaves) {
-  // The final evaluation's result is there, but the end of the run cannot be written.
   const Outcome whole =
       run("reproduce bit-flip --quick --values 2 --seeds 1 --jobs 1 --out f --set train.total_episodes=400");
   ASSERT_EQ(whole.status, 0) << whole.err;
   std::filesystem::rename(here_ / "f", here_ / "g");
   std::filesystem::create_directories(here_ / "f/bit_flip_her/env.bits=2");
-  // A directory that a child refuses, with a result in it, appears once the runs have been looked through.
+  // A finished run of another experiment appears once the runs have been looked through.
   const std::string link = (here_ / "f/bit_flip_her/env.bits=2/seed_1").string();
   std::thread other([&] {
     const std::filesystem::path frozen = here_ / "f/bit_flip_her/env.bits=2/setting.toml";
     for (int i = 0; i < 30'000 && !std::filesystem::exists(frozen); ++i)
       std::this_thread::sleep_for(std::chrono::microseconds(200));
-    std::filesystem::create_directory_symlink(here_ / "g/bit_flip_her/env.bits=2/seed_1", link);
+    std::filesystem::create_directory_symlink(here_ / "g/bit_flip_dqn/env.bits=2/seed_1", link);
   });
   const Outcome o =
       run("reproduce bit-flip --quick --values 2 --seeds 1 --jobs 1 --out f --set train.total_episodes=400");

@@ -1,0 +1,121 @@
+// goalpost plan: writes down which runs there are, for `goalpost work`.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstddef>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/planned_runs.h"
+#include "core/check.h"
+#include "report/figure_config.h"
+#include "report/group.h"
+#include "run/build_info.h"
+#include "run/plan.h"
+#include "storage/file.h"
+#include "storage/toml.h"
+
+namespace goalpost {
+namespace {
+
+struct PlanOptions {
+  std::vector<std::string> what, set, values;
+  std::string seeds, out;
+  bool quick = false;
+};
+
+// A figure lists its experiments.
+bool is_figure(const std::string& name) {
+  if (name.ends_with(".toml")) {
+    expect_no_stream(name);
+    return std::filesystem::is_regular_file(name) && TomlValues::from_file(name).find("experiments") != nullptr;
+  }
+  const std::vector<std::string> names = figure_names();
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// "key=a,b" as {"key=a", "key=b"}; brackets and quotes hold lists and texts together.
+std::vector<std::string> assignments_of(const std::string& set) {
+  const std::size_t equals = set.find('=');
+  if (equals == set.npos) return {set};
+  std::vector<std::string> all;
+  for (const std::string& value : split_list(set.substr(equals + 1))) all.push_back(set.substr(0, equals + 1) + value);
+  return all.empty() ? std::vector{set} : all;
+}
+
+std::string name_of(const std::string& what) {
+  return what.ends_with(".toml") ? std::filesystem::path(what).stem().string() : what;
+}
+
+int plan(const PlanOptions& o) {
+  RunRequest request{.seeds = {}, .set = {}, .lists = {}, .values = {}, .quick = o.quick};
+  if (!o.seeds.empty()) request.seeds = parse_seeds("--seeds", o.seeds);
+  for (const std::string& set : o.set) {
+    std::vector<std::string> values = assignments_of(set);
+    if (values.size() == 1)
+      request.set.push_back(values.front());
+    else
+      request.lists.push_back(std::move(values));
+  }
+  for (const std::string& list : o.values)
+    for (const std::string& value : split_list(list)) request.values.push_back(value);
+  const std::filesystem::path out =
+      o.out.empty() ? std::filesystem::path("runs") / "plan" / name_of(o.what.front()) : std::filesystem::path(o.out);
+  Plan plan{.directory = out, .build = BuildInfo::current(), .runs = {}};
+  for (const std::string& what : o.what) {
+    std::vector<PlannedRun> runs =
+        is_figure(what) ? figure_runs(load_figure(what), what, request, out) : experiment_runs(what, request, out);
+    plan.runs.insert(plan.runs.end(), std::make_move_iterator(runs.begin()), std::make_move_iterator(runs.end()));
+  }
+  write_plan(plan, false);
+
+  std::map<std::string, std::set<std::string>> settings;
+  std::set<std::int64_t> seeds;
+  for (const PlannedRun& run : plan.runs) {
+    settings[run.experiment].insert(run.setting);
+    seeds.insert(run.seed);
+  }
+  fmt::print("{}: {} runs, numbers 0 to {}\n", out.string(), plan.runs.size(), plan.runs.size() - 1);
+  for (const auto& [experiment, all] : settings)
+    fmt::print("  {}: {} setting{}, {} seed{}\n", experiment, all.size(), all.size() == 1 ? "" : "s", seeds.size(),
+               seeds.size() == 1 ? "" : "s");
+  fmt::print("next: `goalpost work {0}`, on any machines that share it; `goalpost status {0}` shows how far they are\n",
+             out.string());
+  return 0;
+}
+
+}  // namespace
+
+void add_plan_command(CLI::App& app, int& status) {
+  CLI::App* command = app.add_subcommand("plan", "write down many runs, for `goalpost work` on one or many machines");
+  const auto o = std::make_shared<PlanOptions>();
+  command
+      ->add_option("FIGURE|EXPERIMENT", o->what,
+                   "names of `goalpost list figures` and `goalpost list experiments`, or TOML files")
+      ->required();
+  command->add_option("--seeds", o->seeds,
+                      "a range or list, 1-5 or 1,4,7. Default: as the figure says; of an experiment 1-5");
+  command
+      ->add_option("--set", o->set,
+                   "a setting of every run: key=value; key=a,b tries each value with each one of other lists")
+      ->allow_extra_args(false);
+  command->add_option("--values", o->values, "values on the figure's x axis instead of its own, e.g. 10,20")
+      ->allow_extra_args(false);
+  command->add_flag("--quick", o->quick, "a small part of the figure's runs, in minutes");
+  command->add_option("--out", o->out, "directory of the plan. Default: runs/plan/<the first name>");
+  command->callback([o, &status] {
+    expect_directory(o->out);
+    status = plan(*o);
+  });
+}
+
+}  // namespace goalpost

@@ -1,0 +1,221 @@
+// goalpost status: how far the runs of a plan are.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <ctime>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/output.h"
+#include "cli/train_progress.h"
+#include "core/text.h"
+#include "report/text_table.h"
+#include "run/claim.h"
+#include "run/plan.h"
+#include "run/run_result.h"
+
+namespace goalpost {
+namespace {
+
+struct StatusOptions {
+  std::string directory;
+  bool watch = false, json = false;
+};
+
+// One run as it is now.
+struct Line {
+  const PlannedRun* run;
+  std::string state;  // "done", "running", "failed", "interrupted", "waiting"
+  std::optional<ClaimHolder> holder;
+  RunState progress;
+  std::string reached, failure;
+  double seconds_left = std::nan("");  // of training; NaN: unknown
+};
+
+Line line_of(const PlannedRun& run, ClaimWatch& watch) {
+  const Experiment experiment = experiment_of(run);
+  Line line{.run = &run,
+            .state = "waiting",
+            .holder = holder_of(run.directory),
+            .progress = {},
+            .reached = {},
+            .failure = {}};
+  line.progress = state_of(run, experiment);
+  if (line.holder && watch.is_over(*line.holder)) line.holder.reset();
+  const RunState& p = line.progress;
+  if (p.evaluated) line.reached = evaluation_text(experiment, p.success, p.mean_return);
+  if (p.rate > 0) line.seconds_left = static_cast<double>(std::max<std::int64_t>(p.total - p.done, 0)) / p.rate;
+  if (const std::optional<RunResult> r = read_result(run.directory)) {
+    line.state = "done";
+    line.progress.seconds = r->progress.wall_seconds;
+    line.reached = evaluation_text(experiment, r->final.success, r->final.mean_return);
+    line.seconds_left = 0;
+  } else if (line.holder) {
+    line.state = "running";
+  } else if (const std::optional<std::string> failure = failure_of(run)) {
+    line.state = "failed";
+    line.failure = *failure;
+    line.seconds_left = 0;
+  } else if (p.evaluated) {
+    line.state = "interrupted";
+  }
+  return line;
+}
+
+// A run that has not begun takes as long as the mean of those of its setting, or of its experiment, or of all.
+void estimate(std::vector<Line>& lines) {
+  std::map<std::string, std::pair<double, int>> known;  // seconds and how many
+  const auto names = [](const PlannedRun& run) {
+    return std::vector<std::string>{run.experiment + "\n" + run.setting, run.experiment, ""};
+  };
+  for (const Line& line : lines) {
+    const RunState& p = line.progress;
+    const double whole = line.state == "done" ? p.seconds : p.rate > 0 ? static_cast<double>(p.total) / p.rate : 0;
+    if (whole <= 0) continue;
+    for (const std::string& name : names(*line.run)) {
+      known[name].first += whole;
+      ++known[name].second;
+    }
+  }
+  for (Line& line : lines)
+    for (const std::string& name : names(*line.run))
+      if (const auto mean = known.find(name); std::isnan(line.seconds_left) && mean != known.end())
+        line.seconds_left = mean->second.first / mean->second.second;
+}
+
+// Until all is done, with as many runs side by side as now; NaN if that is not known.
+double seconds_left(const std::vector<Line>& lines) {
+  double sum = 0, longest = 0;
+  std::ptrdiff_t running = 0;
+  for (const Line& line : lines) {
+    sum += line.seconds_left;
+    longest = std::max(longest, line.seconds_left);
+    running += line.state == "running";
+  }
+  if (sum == 0) return 0;
+  return running == 0 ? std::nan("") : std::max(longest, sum / static_cast<double>(running));
+}
+
+std::string time_text(std::int64_t seconds_since_1970) {
+  const std::time_t time = seconds_since_1970;
+  std::tm parts{};
+  ::localtime_r(&time, &parts);
+  char text[32];
+  return std::string(text, std::strftime(text, sizeof text, "%m-%d %H:%M", &parts));
+}
+
+std::string table_of(const Plan& plan, const std::vector<Line>& lines) {
+  std::vector<std::vector<std::string>> rows = {{"run", "", "state", "progress", "reached", "left"}};
+  std::map<std::string, int> counts;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const Line& line = lines[i];
+    const RunState& p = line.progress;
+    ++counts[line.state];
+    const int percent =
+        p.total > 0 ? static_cast<int>(100.0 * static_cast<double>(p.done) / static_cast<double>(p.total)) : 0;
+    const bool known = line.state == "running" || line.state == "interrupted";
+    rows.push_back({std::to_string(i), line.run->name(), line.state,
+                    line.state == "done" ? ""
+                    : p.evaluated        ? fmt::format("{} %", percent)
+                                         : "",
+                    line.reached.empty() ? "-" : line.reached,
+                    known && !std::isnan(line.seconds_left) ? format_duration(line.seconds_left) : ""});
+  }
+  std::string text = text_table(rows, 3, 60);
+  for (const Line& line : lines) {
+    if (line.state == "running")
+      text += fmt::format("{}: {}, since {}\n", line.run->name(), line.holder->text(), time_text(line.holder->since));
+    if (line.state == "failed") text += fmt::format("{}: failed: {}\n", line.run->name(), line.failure);
+  }
+  std::string summary;
+  for (const char* state : {"done", "running", "failed", "interrupted", "waiting"})
+    if (counts[state] > 0) summary += fmt::format("{}{} {}", summary.empty() ? "" : ", ", counts[state], state);
+  const double left = seconds_left(lines);
+  return text + fmt::format("{}: {} of {} runs{}\n", plan.directory.string(), summary, lines.size(),
+                            left > 0 ? fmt::format("; about {} left", format_duration(left)) : "");
+}
+
+nlohmann::ordered_json json_of(const Plan& plan, const std::vector<Line>& lines) {
+  const auto number = [](double x) { return std::isnan(x) ? nlohmann::ordered_json() : nlohmann::ordered_json(x); };
+  nlohmann::ordered_json runs = nlohmann::ordered_json::array();
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const Line& line = lines[i];
+    nlohmann::ordered_json run = {{"index", i},
+                                  {"experiment", line.run->experiment},
+                                  {"setting", line.run->setting},
+                                  {"seed", line.run->seed},
+                                  {"directory", line.run->directory.string()},
+                                  {"state", line.state},
+                                  {"done", line.progress.done},
+                                  {"total", line.progress.total},
+                                  {"unit", line.progress.by_episodes ? "episodes" : "steps"},
+                                  {"seconds", line.progress.seconds},
+                                  {"seconds_left", number(line.seconds_left)}};
+    if (line.progress.evaluated) {
+      run["success"] = number(line.progress.success);
+      run["return"] = number(line.progress.mean_return);
+    }
+    if (line.holder) {
+      run["host"] = line.holder->process.host;
+      run["process"] = line.holder->process.process;
+      run["since"] = line.holder->since;
+    }
+    if (!line.failure.empty()) run["failure"] = line.failure;
+    runs.push_back(std::move(run));
+  }
+  return {{"plan", plan.directory.string()}, {"seconds_left", number(seconds_left(lines))}, {"runs", runs}};
+}
+
+int show_status(const StatusOptions& o) {
+  const Plan plan = read_plan(o.directory);
+  ClaimWatch watch;
+  while (true) {
+    std::vector<Line> lines;
+    for (const PlannedRun& run : plan.runs) lines.push_back(line_of(run, watch));
+    estimate(lines);
+    if (o.watch) fmt::print("\033[H\033[2J");
+    if (o.json)
+      fmt::print("{}\n", json_of(plan, lines).dump(1));
+    else
+      fmt::print("{}", table_of(plan, lines));
+    const bool over = std::all_of(lines.begin(), lines.end(),
+                                  [](const Line& line) { return line.state == "done" || line.state == "failed"; });
+    if (!o.watch || over) return 0;
+    flush_output();
+    for (int i = 0; i < 20; ++i) {
+      if (interrupted()) return interrupt_status();
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }
+}
+
+}  // namespace
+
+void add_status_command(CLI::App& app, int& status) {
+  CLI::App* command = app.add_subcommand("status", "how far the runs of a plan are, and who works at them");
+  const auto o = std::make_shared<StatusOptions>();
+  command->add_option("PLAN", o->directory, "directory made by `goalpost plan` or `goalpost reproduce`")->required();
+  CLI::Option* watch = command->add_flag("--watch", o->watch, "show it again every two seconds, until all is done");
+  command->add_flag("--json", o->json, "as JSON, for programs")->excludes(watch);
+  command->callback([o, &status] {
+    if (o->watch) catch_interrupts();
+    status = show_status(*o);
+  });
+}
+
+}  // namespace goalpost

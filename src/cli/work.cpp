@@ -1,0 +1,380 @@
+// Taking runs, starting their processes, showing how far they have come, and waiting for them.
+#include "cli/work.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "cli/interrupt.h"
+#include "cli/progress.h"
+#include "cli/train_progress.h"
+#include "core/check.h"
+#include "run/claim.h"
+#include "run/experiment.h"
+#include "run/resume.h"
+#include "run/run_result.h"
+#include "storage/file.h"
+#include "storage/run_directory.h"
+
+namespace goalpost {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// Starts `goalpost train` for a run in a process of its own, which ends with this one: whoever takes the run over shall
+// be alone.
+pid_t start(const PlannedRun& run) {
+  std::vector<std::string> words = {"goalpost", "train", "--quiet"};
+  if (run.resume)
+    words.insert(words.end(), {"--resume", run.directory.string()});
+  else
+    words.insert(words.end(),
+                 {run.config_file().string(), "--seed", std::to_string(run.seed), "--out", run.directory.string()});
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  const std::string log = run.log_file().string();
+  const int err = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (err < 0) throw std::system_error(errno, std::generic_category(), fmt::format("cannot write {}", log));
+  const pid_t parent = ::getpid(), pid = ::fork();
+  if (pid == 0) {  // only what may be called between fork and exec
+    // In a process group of its own: Ctrl-C reaches this process alone, which then tells every child once.
+    ::setpgid(0, 0);
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent || ::dup2(err, STDERR_FILENO) < 0) ::_exit(127);
+    ::execv("/proc/self/exe", argv.data());
+    ::_exit(127);
+  }
+  const int reason = errno;
+  ::close(err);
+  if (pid < 0) throw std::system_error(reason, std::generic_category(), "cannot start a training process");
+  return pid;
+}
+
+// The last sentence that a process said, or what ended it.
+std::string last_sentence(const PlannedRun& run, int status) {
+  if (WIFSIGNALED(status))
+    return fmt::format("killed by signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)));
+  std::string text = std::filesystem::exists(run.log_file()) ? read_file(run.log_file()) : "";
+  text.erase(text.find_last_not_of(" \n") + 1);
+  text.erase(0, text.rfind('\n') + 1);  // npos + 1 is 0
+  if (text.starts_with("goalpost: ")) text.erase(0, std::strlen("goalpost: "));
+  return text.empty() ? fmt::format("ended with status {}", WEXITSTATUS(status)) : text;
+}
+
+// A run that a process works at.
+struct Job {
+  PlannedRun* run;
+  Claim claim;
+  pid_t pid;
+  Experiment experiment;
+  std::atomic<bool> lost = false;  // taken over by another process
+  Clock::time_point start = Clock::now();
+  RunState state;
+
+  Job(PlannedRun& r, Claim c, Experiment e, pid_t p)
+      : run(&r), claim(std::move(c)), pid(p), experiment(std::move(e)), state(state_of(r, experiment)) {}
+  ProgressState progress() const {
+    return {.name = run->name(),
+            .unit = state.by_episodes ? "episode" : "step",
+            .done = state.done,
+            .total = state.total,
+            .elapsed_s = seconds_since(start),
+            .rate = state.rate,
+            .result = state.evaluated ? evaluation_text(experiment, state.success, state.mean_return) : "starting"};
+  }
+};
+
+// Gives signs of life for all jobs, whatever the process waits for.
+class Heart {
+ public:
+  Heart() {
+    // Signals are for the thread that asks interrupted().
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    thread_ = std::thread([this] { beat(); });
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+  ~Heart() {
+    {
+      const std::lock_guard lock(mutex_);
+      ends_ = true;
+    }
+    wake_.notify_all();
+    thread_.join();
+  }
+  Heart(const Heart&) = delete;
+  Heart& operator=(const Heart&) = delete;
+
+  void add(PlannedRun& run, Claim claim, Experiment experiment, pid_t pid) {
+    const std::lock_guard lock(mutex_);
+    jobs_.emplace_back(run, std::move(claim), std::move(experiment), pid);
+  }
+  void remove(const Job& job) {
+    const std::lock_guard lock(mutex_);
+    jobs_.remove_if([&](const Job& j) { return &j == &job; });
+  }
+  /// Changed by the thread that made this object only; others may read.
+  std::list<Job>& jobs() { return jobs_; }
+
+ private:
+  void beat() {
+    std::unique_lock lock(mutex_);
+    while (!wake_.wait_for(lock, std::chrono::duration<double>(kBeatSeconds), [this] { return ends_; }))
+      for (Job& job : jobs_) try {
+          if (!job.claim.beat()) job.lost = true;
+        } catch (const std::exception&) {  // a file system that is away for a while
+        }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool ends_ = false;
+  std::list<Job> jobs_;
+  std::thread thread_;
+};
+
+class Work {
+ public:
+  Work(std::vector<PlannedRun> runs, const WorkOptions& options)
+      : options_(options), runs_(std::move(runs)), states_(runs_.size(), State::open) {
+    const auto finished = std::count_if(runs_.begin(), runs_.end(), has_result);
+    bar_.emplace("runs", static_cast<std::int64_t>(runs_.size()), "run",
+                 ProgressOptions{.first = finished, .quiet = options.quiet});
+    for (std::size_t i = 0; i < runs_.size(); ++i) look(i);
+  }
+
+  WorkResult operator()() {
+    while (true) {
+      if (!stopping_ && (interrupted() || seconds_since(start_) > options_.limit_s)) stop();
+      bool busy = reap();
+      if (!stopping_) busy |= take_runs();
+      if (heart_.jobs().empty() && (stopping_ || count(State::open) == 0)) break;
+      if (busy) continue;
+      if (heart_.jobs().empty() && !stopping_) {
+        tell_holders();
+        if (!options_.waits) break;
+      }
+      if (bar_->on_terminal() && seconds_since(shown_) > 0.5) show();
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    for (std::size_t i = 0; i < runs_.size() && !stopping_; ++i)
+      if (states_[i] == State::done) clear_up(runs_[i]);  // others may have been killed since
+    bar_->finish();
+    return {
+        .done = count(State::done), .failed = count(State::failed), .left = count(State::open), .stopped = stopping_};
+  }
+
+ private:
+  enum class State { open, done, failed };
+
+  int count(State state) const { return static_cast<int>(std::count(states_.begin(), states_.end(), state)); }
+  std::int64_t ended() const { return count(State::done) + count(State::failed); }
+  bool is_mine(std::size_t i) {
+    return std::any_of(heart_.jobs().begin(), heart_.jobs().end(),
+                       [&](const Job& job) { return job.run == &runs_[i]; });
+  }
+
+  static bool has_result(const PlannedRun& run) { return std::filesystem::exists(run.directory / kResultFile); }
+
+  // What has become of a run, whoever worked at it.
+  void look(std::size_t i) {
+    PlannedRun& run = runs_[i];
+    if (has_result(run)) {
+      if (is_locked(run.directory)) return;  // its process is just ending
+      try {
+        if (!is_finished(run)) return;
+        states_[i] = State::done;
+        clear_up(run);
+      } catch (const UsageError& e) {
+        fail(i, e.what());
+      }
+    } else if (!options_.retries && std::filesystem::exists(run.failure_file())) {
+      states_[i] = State::failed;
+      tell_failure(run);
+    }
+  }
+  // What a process leaves of a finished run if it is killed before it has tidied up.
+  void clear_up(const PlannedRun& run) {
+    if (holder_of(run.directory) && Claim::take(run.directory, watch_)) tidy(run);
+  }
+  // @throws UsageError if it is another run, or cannot go on
+  bool is_finished(PlannedRun& run) {
+    run.resume = false;
+    return finished_earlier(run, "this plan", [this](const std::string& sentence) { bar_->line(sentence); });
+  }
+
+  // Removes what a finished run does not need.
+  static void tidy(const PlannedRun& run) {
+    if (!run.keep_checkpoints) remove_checkpoints(run.directory);
+    if (std::filesystem::exists(run.log_file()) && std::filesystem::file_size(run.log_file()) == 0)
+      std::filesystem::remove(run.log_file());
+  }
+
+  void stop() {
+    stopping_ = true;
+    for (const Job& job : heart_.jobs()) ::kill(job.pid, SIGTERM);
+  }
+
+  // Takes runs that nobody has, as many as may run. Returns whether there was one.
+  bool take_runs() {
+    if (static_cast<int>(heart_.jobs().size()) >= options_.jobs || seconds_since(taken_) < wait_s_) return false;
+    bool taken = false;
+    for (std::size_t i = 0; i < runs_.size() && static_cast<int>(heart_.jobs().size()) < options_.jobs; ++i) {
+      if (states_[i] != State::open || is_mine(i)) continue;
+      look(i);
+      if (states_[i] == State::open) taken |= take(i);
+      if (interrupted()) break;
+    }
+    taken_ = Clock::now();
+    wait_s_ = taken ? 0 : 1;  // until the next look at the others' runs
+    bar_->update(ended());
+    return taken;
+  }
+
+  bool take(std::size_t i) {
+    PlannedRun& run = runs_[i];
+    std::optional<Claim> claim = Claim::take(run.directory, watch_);
+    if (!claim) return false;
+    // As of now, with nobody else at work: it may have been finished, or be left by a process that is just ending.
+    if (is_locked(run.directory)) return false;
+    try {
+      if (is_finished(run)) {
+        states_[i] = State::done;
+        tidy(run);
+        return false;
+      }
+      Experiment experiment = experiment_of(run);
+      std::filesystem::remove(run.failure_file());
+      const pid_t pid = start(run);
+      heart_.add(run, std::move(*claim), std::move(experiment), pid);
+      return true;
+    } catch (const UsageError& e) {
+      fail(i, e.what());
+      return false;
+    }
+  }
+
+  void fail(std::size_t i, const std::string& sentence) {
+    states_[i] = State::failed;
+    write_file_atomically(runs_[i].failure_file(), sentence + "\n");
+    tell_failure(runs_[i]);
+  }
+  // What the process of a finished run had to say.
+  void tell_log(const PlannedRun& run) {
+    if (!std::filesystem::exists(run.log_file())) return;
+    std::istringstream log(read_file(run.log_file()));
+    for (std::string line; std::getline(log, line);) bar_->line(fmt::format("{}: {}", run.name(), line));
+  }
+  void tell_failure(const PlannedRun& run) {
+    bar_->line(
+        fmt::format("{}: failed: {} (see {})", run.name(), failure_of(run).value_or(""), run.log_file().string()));
+  }
+
+  // Looks which processes have ended. Returns whether there was one.
+  bool reap() {
+    for (Job& job : heart_.jobs()) {
+      if (job.lost.exchange(false)) ::kill(job.pid, SIGKILL);
+      int status = 0;
+      const pid_t pid = ::waitpid(job.pid, &status, WNOHANG);
+      if (pid == 0 || (pid < 0 && errno == EINTR)) continue;
+      if (pid < 0) throw std::system_error(errno, std::generic_category(), "cannot wait for a training process");
+      finish(job, status);
+      return true;
+    }
+    return false;
+  }
+
+  void finish(const Job& job, int status) {
+    const std::size_t i = static_cast<std::size_t>(job.run - runs_.data());
+    const PlannedRun& run = runs_[i];
+    const bool is_others = !job.claim.beat();
+    const std::optional<RunResult> r =
+        WIFEXITED(status) && WEXITSTATUS(status) == 0 ? read_result(run.directory) : std::nullopt;
+    if (r) {
+      states_[i] = State::done;
+      tell_log(run);
+      tidy(run);
+      bar_->line(fmt::format("{}: success {:.3f} ({} episodes) after {} steps, {} updates, {:.1f} s", run.name(),
+                             r->final.success, r->final.episodes, r->progress.step, r->progress.updates,
+                             r->progress.wall_seconds));
+    } else if (is_others) {
+      bar_->line(fmt::format("{}: taken over by another process, as this one gave no sign of life", run.name()));
+    } else if (!stopping_ && !was_stopped(status)) {
+      fail(i, last_sentence(run, status));
+    }
+    heart_.remove(job);
+    bar_->update(ended());
+    show();
+  }
+
+  // By a signal that it saves its state on: it goes on when it is taken again.
+  static bool was_stopped(int status) {
+    return WIFEXITED(status) && (WEXITSTATUS(status) == 75 || WEXITSTATUS(status) == 130);
+  }
+
+  // Who works at the rest, once for each holder.
+  void tell_holders() {
+    for (std::size_t i = 0; i < runs_.size(); ++i) {
+      if (states_[i] != State::open) continue;
+      const std::optional<ClaimHolder> holder = holder_of(runs_[i].directory);
+      if (!holder || std::find(told_.begin(), told_.end(), holder->file) != told_.end()) continue;
+      told_.push_back(holder->file);
+      bar_->line(
+          fmt::format("{}: {} works at it{}", runs_[i].name(), holder->text(), options_.waits ? "; waiting" : ""));
+    }
+  }
+
+  void show() {
+    std::vector<ProgressState> states;
+    for (Job& job : heart_.jobs()) {
+      if (bar_->on_terminal()) job.state = state_of(*job.run, job.experiment);
+      states.push_back(job.progress());
+    }
+    shown_ = Clock::now();
+    bar_->update(ended(), "", states);
+  }
+
+  WorkOptions options_;
+  std::vector<PlannedRun> runs_;
+  std::vector<State> states_;
+  Clock::time_point start_ = Clock::now(), shown_ = start_, taken_ = start_;
+  double wait_s_ = 0;
+  bool stopping_ = false;
+  std::vector<std::filesystem::path> told_;
+  ClaimWatch watch_;
+  Heart heart_;
+  std::optional<Progress> bar_;
+};
+
+}  // namespace
+
+WorkResult work_off(std::vector<PlannedRun> runs, const WorkOptions& options) {
+  return Work(std::move(runs), options)();
+}
+
+}  // namespace goalpost

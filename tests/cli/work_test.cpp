@@ -1,0 +1,247 @@
+// Plans, and the processes that work at them, tested through the program.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "run/plan.h"
+#include "storage/csv.h"
+#include "support/program.h"
+#include "support/temporary_directory.h"
+
+namespace goalpost {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+// Runs of a tenth of a second.
+constexpr char kTiny[] =
+    " --set env.bits=4 --set train.num_envs=4 --set agent.dqn.q.hidden=[16] --set agent.batch_size=16 --set "
+    "train.learning_starts=40 --set train.eval_every=200 --set train.eval_episodes=5 --set train.final_eval_episodes=5 "
+    "--set train.stop_success=0 --set train.total_episodes=0 --set train.cycle_episodes=0 --set train.cycle_updates=0 "
+    "--set train.updates_per_step=0.25 --set train.checkpoint_every=200 --set agent.replay.buffer_size=2000 ";
+
+class Work : public ProgramTest {
+ protected:
+  void plan(const std::string& out, const std::string& arguments) {
+    const Outcome o = run("plan bit_flip_her --out " + out + kTiny + arguments);
+    ASSERT_EQ(o.status, 0) << o.err;
+  }
+  // What each run has come to, but for times.
+  std::map<std::string, std::string> results(const std::string& directory) {
+    std::map<std::string, std::string> all;
+    const Plan plan = read_plan(here_ / directory);
+    for (const PlannedRun& run : plan.runs) {
+      std::string text;
+      const CsvTable curve = read_csv(run.directory / "eval.csv");
+      for (const std::string& name : curve.names)
+        if (name != "wall_seconds")
+          for (const double value : curve.column(name)) text += fmt::format("{} {}\n", name, value);
+      nlohmann::json result = nlohmann::json::parse(content(run.directory / "result.json"));
+      result.erase("wall_seconds");
+      all[run.name()] = text + result.dump() + content(run.directory / "policy.h5");
+    }
+    return all;
+  }
+  // What is left beside the runs.
+  std::vector<std::string> others(const std::string& directory) const {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(here_ / directory))
+      if (const std::string name = entry.path().filename().string();
+          name.find(".claim_") != name.npos || name.ends_with(".log") || name.ends_with(".failed"))
+        names.push_back(name);
+    return names;
+  }
+};
+
+TEST_F(Work, APlanHoldsEveryCombinationInOrder) {
+  const Outcome o = run(std::string("plan bit_flip_her --seeds 1-3 --out p") + kTiny +
+                        "--steps 400 --set agent.her.strategy=future,final --set agent.dqn.q.hidden=[8],[8,8]");
+  EXPECT_EQ(o.status, 2) << "steps is no option of plan";
+  const Outcome made = run(std::string("plan bit_flip_her --seeds 1-3 --out p") + kTiny +
+                           "--set agent.her.strategy=future,final --set agent.dqn.gamma=0.9,0.98");
+  ASSERT_EQ(made.status, 0) << made.err;
+  EXPECT_THAT(made.out, AllOf(HasSubstr("p: 12 runs, numbers 0 to 11\n"),
+                              HasSubstr("bit_flip_her: 4 settings, 3 seeds\n"), HasSubstr("`goalpost work p`")));
+  const Plan plan = read_plan(here_ / "p");
+  ASSERT_EQ(plan.runs.size(), 12u);
+  EXPECT_EQ(plan.runs[0].name(), "bit_flip_her agent.her.strategy=future,agent.dqn.gamma=0.9 seed 1");
+  EXPECT_EQ(plan.runs[4].name(), "bit_flip_her agent.her.strategy=future,agent.dqn.gamma=0.98 seed 2");
+  EXPECT_EQ(plan.runs[11].name(), "bit_flip_her agent.her.strategy=final,agent.dqn.gamma=0.98 seed 3");
+  EXPECT_EQ(experiment_of(plan.runs[11]).seed, 3);
+  EXPECT_EQ(experiment_of(plan.runs[11]).settings().at("agent.dqn.gamma"), "0.98");
+
+  expect_refusal("plan bit_flip_her --out p", "p holds a plan already");
+  expect_refusal("plan bit_flip_her --out q --set env.bits=x", "env.bits");
+  expect_refusal("plan bit_flip_her --out q --set env.bits=4,4", "among others that are the same");
+  expect_refusal("plan bit_flip_her --out q --set seed=1,2", "--seeds says which seeds there are");
+  expect_refusal("plan bit_flip_her --out q --seeds 1-", "--seeds 1-; expected a seed, a range");
+  expect_refusal("plan bit_flip_her --out q --quick", "--values and --quick are for figures");
+  expect_refusal("plan nothing --out q", "nothing");
+  EXPECT_FALSE(std::filesystem::exists(here_ / "q"));
+  expect_refusal("work q", "q is not a directory");
+  expect_refusal("work p/bit_flip_her", "holds no plan.json");
+  expect_refusal("work p --index 12", "--index 12; expected a number from 0 to 11");
+  const std::filesystem::path setting = plan.runs[0].config_file();
+  set_content(setting, content(setting) + "\n[agent.her]\n");  // as if somebody had edited it
+  EXPECT_EQ(run("work p").status, 2);
+}
+
+TEST_F(Work, AChangedSettingIsNotThePlansAnyMore) {
+  plan("p", "--seeds 1");
+  const std::filesystem::path setting = read_plan(here_ / "p").runs[0].config_file();
+  std::string text = content(setting);
+  text.replace(text.find("bits = 4"), 8, "bits = 5");
+  set_content(setting, text);
+  expect_refusal("work p", "setting.toml has been changed since the plan was made");
+}
+
+TEST_F(Work, AFigureIsAPlan) {
+  const Outcome o = run("plan bit-flip --quick --values 5,6 --seeds 1 --out p");
+  ASSERT_EQ(o.status, 0) << o.err;
+  const Plan plan = read_plan(here_ / "p");
+  ASSERT_EQ(plan.runs.size(), 6u) << "two values of three experiments";
+  EXPECT_EQ(plan.runs[0].setting, "env.bits=6") << "the longer ones first";
+}
+
+// Three processes, two of which are killed, ten times over: every run is done once, to the bits of a single process.
+TEST_F(Work, ProcessesThatAreKilledLoseNothingAndDoNothingTwice) {
+  plan("whole", "--seeds 1-40 --set train.total_steps=800");
+  ASSERT_EQ(run("work whole --jobs 0").status, 0) << errors();
+  const std::map<std::string, std::string> whole = results("whole");
+  ASSERT_EQ(whole.size(), 40u);
+  EXPECT_THAT(others("whole"), testing::IsEmpty());
+  std::mt19937 random(1);
+  const auto wait = [&](double longest) {
+    std::this_thread::sleep_for(std::chrono::duration<double>(std::uniform_real_distribution(0.0, longest)(random)));
+  };
+  for (int round = 0; round < 10; ++round) {
+    const std::string name = fmt::format("p{}", round);
+    plan(name, "--seeds 1-40 --set train.total_steps=800");
+    std::array<pid_t, 3> processes{};
+    for (std::size_t i = 0; i < 3; ++i) {
+      processes[i] = start("work " + name, fmt::format("> out{} 2>&1", i));
+      wait(0.5);
+    }
+    for (const std::size_t i : {0u, 1u}) {
+      wait(1);
+      ::kill(processes[i], SIGKILL);
+      wait_for(processes[i]);
+    }
+    ASSERT_EQ(wait_for(processes[2]), 0) << content(here_ / "out2");
+    EXPECT_THAT(content(here_ / "out2"), HasSubstr("40 done, 0 failed, 0 unfinished of 40 runs"));
+    EXPECT_TRUE(results(name) == whole) << "round " << round;
+    EXPECT_THAT(others(name), testing::Each(testing::EndsWith(".log"))) << "logs of killed runs may stay";
+    std::map<std::string, int> told;
+    for (std::size_t i = 0; i < 3; ++i) {
+      const std::string out = content(here_ / fmt::format("out{}", i));
+      for (std::size_t at = 0; (at = out.find(": success ", at)) != out.npos; ++at)
+        ++told[out.substr(out.rfind('\n', at) + 1, at - out.rfind('\n', at) - 1)];
+    }
+    for (const auto& [run, times] : told) EXPECT_EQ(times, 1) << run;
+    EXPECT_GE(told.size(), 38u) << "a kill may come between a run's end and its line";
+    std::filesystem::remove_all(here_ / name);
+  }
+}
+
+TEST_F(Work, StopsAtItsLimitAndWhenAskedAndGoesOn) {
+  plan("whole", "--seeds 1-2 --set train.total_steps=4000");
+  ASSERT_EQ(run("work whole --jobs 2").status, 0) << errors();
+  plan("p", "--seeds 1-2 --set train.total_steps=4000");
+  Outcome o = run("work p --limit 0.00005");
+  EXPECT_EQ(o.status, 75) << o.err;
+  EXPECT_THAT(o.err, HasSubstr("unfinished of 2 runs"));
+  const pid_t stopped = start("work p");
+  const auto claimed = [](const std::string& name) { return name.find(".claim_") != name.npos; };
+  wait_until([&] {
+    const std::vector<std::string> names = others("p");
+    return std::any_of(names.begin(), names.end(), claimed);
+  });
+  ::kill(stopped, SIGTERM);
+  EXPECT_EQ(wait_for(stopped), 75) << errors();
+  o = run("status p");
+  EXPECT_THAT(o.out, AllOf(HasSubstr("bit_flip_her seed 1"), HasSubstr("of 2 runs")));
+  ASSERT_EQ(run("work p").status, 0) << errors();
+  EXPECT_TRUE(results("p") == results("whole"));
+  o = run("work p --index 1");
+  EXPECT_EQ(o.status, 0);
+  EXPECT_THAT(o.err, HasSubstr("1 done, 0 failed, 0 unfinished of 1 run"));
+}
+
+TEST_F(Work, SaysWhoHoldsTheRest) {
+  plan("p", "--seeds 1-2 --set train.total_steps=400");
+  const Plan plan = read_plan(here_ / "p");
+  set_content(plan.runs[0].directory.string() + ".claim_0", "node3 17 boot/1 pid:[1]\n1700000000\n");
+  const Outcome o = run("work p --no-wait");
+  EXPECT_EQ(o.status, 75);
+  EXPECT_THAT(o.err, AllOf(HasSubstr("bit_flip_her seed 1: process 17 on node3 works at it"),
+                           HasSubstr("1 done, 0 failed, 1 unfinished")));
+  const nlohmann::json json = nlohmann::json::parse(run("status p --json").out);
+  EXPECT_EQ(json.at("runs").at(0).at("state"), "running");
+  EXPECT_EQ(json.at("runs").at(0).at("host"), "node3");
+  EXPECT_EQ(json.at("runs").at(1).at("state"), "done");
+  EXPECT_EQ(json.at("runs").at(1).at("done"), 400);
+  EXPECT_THAT(run("status p").out, HasSubstr("1 done, 1 running of 2 runs"));
+}
+
+TEST_F(Work, AFailedRunIsMarkedAndTriedAgainWhenAsked) {
+  plan("p", "--seeds 1-2 --set train.total_steps=400");
+  const Plan plan = read_plan(here_ / "p");
+  std::filesystem::create_directories(plan.runs[0].directory);
+  set_content(plan.runs[0].directory / "notes.txt", "not a run");
+  Outcome o = run("work p");
+  EXPECT_EQ(o.status, 1) << o.err;
+  EXPECT_THAT(o.err, AllOf(HasSubstr("bit_flip_her seed 1: failed: "), HasSubstr("1 done, 1 failed, 0 unfinished")));
+  EXPECT_THAT(run("status p").out, HasSubstr("bit_flip_her seed 1: failed: "));
+  EXPECT_EQ(content(plan.runs[0].directory / "notes.txt"), "not a run");
+  std::filesystem::remove_all(plan.runs[0].directory);
+  EXPECT_EQ(run("work p").status, 1) << "it is not tried again";
+  EXPECT_EQ(run("work p --retry").status, 0) << errors();
+  EXPECT_THAT(others("p"), testing::IsEmpty());
+}
+
+TEST_F(Work, RunsFromSeveralMachinesAreCollected) {
+  plan("a", "--seeds 1-3 --set train.total_steps=400");
+  std::filesystem::copy(here_ / "a", here_ / "b", std::filesystem::copy_options::recursive);
+  ASSERT_EQ(run("work a --index 0").status, 0);
+  ASSERT_EQ(run("work b --index 0").status, 0);
+  ASSERT_EQ(run("work b --index 2").status, 0);
+  Outcome o = run("collect a b --out all");
+  EXPECT_EQ(o.status, 1) << "one is missing";
+  EXPECT_THAT(o.out, AllOf(HasSubstr("missing: bit_flip_her seed 2: not begun"),
+                           HasSubstr("all: 2 of 3 runs have finished, 2 copied")));
+  ASSERT_EQ(run("work all").status, 0) << errors();
+  EXPECT_EQ(run("collect all").status, 0);
+  ASSERT_EQ(run("work a").status, 0);
+  EXPECT_TRUE(results("a") == results("all"));
+  o = run("report all");
+  EXPECT_THAT(o.out, HasSubstr("bit_flip_her"));
+
+  plan("other", "--seeds 1-3 --set train.total_steps=500");
+  expect_refusal("collect a other --out x", "hold different plans: train.total_steps is 400 in a, but 500 in other");
+  const Plan b = read_plan(here_ / "b");
+  std::string config = content(b.runs[2].directory / "config.toml");
+  config.replace(config.find("cpu = \""), 7, "cpu = \"another ");
+  set_content(b.runs[2].directory / "config.toml", config);
+  expect_refusal("collect a b --out y", "expected runs of one build and processor, or --mixed");
+  EXPECT_FALSE(std::filesystem::exists(here_ / "y"));
+  EXPECT_EQ(run("collect a b --out y --mixed").status, 0) << errors();
+}
+
+}  // namespace
+}  // namespace goalpost
