@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <memory>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -19,6 +20,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/help.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -100,6 +102,7 @@ std::string parse_problem(CLI::App& app, const CLI::ParseError& e, int argc, cha
 int parse_and_run(int argc, char** argv) {
   expect_no_empty_words(argc, argv);
   CLI::App app("goalpost: goal-conditioned and hierarchical reinforcement learning, reproducibly.", "goalpost");
+  app.formatter(std::make_shared<HelpFormatter>());
   app.require_subcommand(1);
   app.set_version_flag("--version", BuildInfo::current().revision);
   app.option_defaults()->always_capture_default();

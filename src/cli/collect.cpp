@@ -33,9 +33,8 @@ int collect(const std::vector<std::string>& directories, const std::string& out,
 }  // namespace
 
 void add_collect_command(CLI::App& app, int& status) {
-  CLI::App* command = app.add_subcommand("collect",
-                                         "bring together the directories of a plan from several machines; says what is "
-                                         "missing");
+  CLI::App* command =
+      app.add_subcommand("collect", "merge the directories of a plan from several machines, and list what is missing");
   const auto directories = std::make_shared<std::vector<std::string>>();
   const auto out = std::make_shared<std::string>();
   const auto mixed = std::make_shared<bool>(false);

@@ -154,7 +154,7 @@ void add_dataset_command(CLI::App& app, int& status) {
   dataset_command->add_option("--env", o->env,
                               "the environment that the episodes are of: for an import, to check a Minari or D4RL "
                               "dataset, or to check that a file of episodes is of this one");
-  dataset_command->add_option("--set", o->set, "environment setting, e.g. env.bits=40")->allow_extra_args(false);
+  add_set_option(*dataset_command, o->set, "an environment setting, e.g. env.bits=20");
   dataset_command->add_flag("--compressed", o->compressed, "shuffle and deflate what is written");
   std::vector<CLI::Option*> filters;
   const auto filter_option = [&](const char* option, auto& value, const char* doc) {

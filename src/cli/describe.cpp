@@ -11,9 +11,12 @@
 
 #include "algos/registry.h"
 #include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/output.h"
 #include "core/check.h"
 #include "core/config.h"
 #include "core/suggest.h"
+#include "core/text.h"
 #include "envs/registry.h"
 #include "report/figure_config.h"
 #include "run/experiment.h"
@@ -28,7 +31,7 @@ void print_fields(const std::function<void(ConfigVisitor&)>& visit) {
     std::string text = f.doc;
     if (!f.range.empty()) text += fmt::format("; {}", f.range);
     if (!f.source.empty()) text += fmt::format("  ({})", f.source);
-    fmt::print("  {:<28} {:<16} {}\n", f.path, f.value, text);
+    fmt::print("{}\n", wrapped(fmt::format("  {:<28} {:<16} {}", f.path, f.value, text), output_width(), 8));
   }
 }
 
@@ -38,7 +41,7 @@ int describe(const std::string& name, const std::vector<std::string>& set) {
     if (e.name == name) {
       const std::unique_ptr<Settings> settings = e.settings();
       const EnvSpec spec = e.world(*settings)()->spec();
-      fmt::print("{}: {}\n", e.name, e.doc);
+      fmt::print("{}\n", wrapped(fmt::format("{}: {}", e.name, e.doc), output_width(), 2));
       fmt::print("  observation {}, goal {}, action {}, time limit {} steps{}\n", spec.obs_dim,
                  spec.goal.dim == 0 ? "none" : std::to_string(spec.goal.dim),
                  spec.action.kind == ActionSpace::Kind::discrete ? fmt::format("one of {}", spec.action.choices)
@@ -63,7 +66,7 @@ int describe(const std::string& name, const std::vector<std::string>& set) {
     TomlValues values = load_experiment(name);
     set_all(values, set);
     Experiment e = make_experiment(values);
-    fmt::print("{}: {}\n", e.name, e.description);
+    fmt::print("{}\n", wrapped(fmt::format("{}: {}", e.name, e.description), output_width(), 2));
     print_fields([&](ConfigVisitor& v) { e.visit(v); });
     return 0;
   }
@@ -93,7 +96,7 @@ void add_describe_command(CLI::App& app, int& status) {
       app.add_subcommand("describe", "every setting of an environment, algorithm, experiment or figure");
   const auto o = std::make_shared<DescribeOptions>();
   describe_command->add_option("NAME", o->name, "its name, or a TOML file")->required();
-  describe_command->add_option("--set", o->set, "override a setting: key=value")->allow_extra_args(false);
+  add_set_option(*describe_command, o->set, "override a setting");
   describe_command->callback([o, &status] { status = describe(o->name, o->set); });
 }
 

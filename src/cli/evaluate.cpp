@@ -2,8 +2,10 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -15,12 +17,14 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
+#include "cli/output.h"
 #include "cli/progress.h"
 #include "core/check.h"
 #include "core/processors.h"
 #include "core/rng.h"
 #include "core/text.h"
 #include "core/thread_pool.h"
+#include "envs/registry.h"
 #include "envs/vector_env.h"
 #include "report/statistics.h"
 #include "run/experiment.h"
@@ -55,6 +59,9 @@ int evaluate(const EvaluateOptions& o) {
     agent = o.random ? make_random_policy(spec, rng.stream("action")) : make_scripted_policy(spec);
     name = o.random ? "random" : "scripted";
   } else {
+    const auto is_named = [&](const EnvEntry& env) { return env.name == o.what; };
+    if (std::any_of(environments().begin(), environments().end(), is_named) && !std::filesystem::exists(o.what))
+      throw UsageError(fmt::format("{} is an environment; expected --random or --scripted to act in it", o.what));
     LoadedRun run = load_run(o.what, o.set, o.env);
     step = run.step;
     make_env = run.experiment.eval_env_factory();
@@ -94,12 +101,13 @@ int evaluate(const EvaluateOptions& o) {
     const auto range = [](const Interval& i, int digits) {
       return std::isnan(i.low) ? "" : fmt::format(" [{:.{}f}, {:.{}f}]", i.low, digits, i.high, digits);
     };
-    fmt::print(
+    const std::string text = fmt::format(
         "{} episodes of {} (seed {}): success at the last step {:.4f}{}, at any step {:.4f}{}, return {:.3f}{}, length "
-        "{:.1f}{}\n",
+        "{:.1f}{}",
         e.episodes, env.spec().name, o.seed, e.success, range(intervals.success, 4), e.success_any,
         range(intervals.success_any, 4), e.mean_return, range(intervals.reward, 3), e.length,
         range(intervals.length, 1));
+    fmt::print("{}\n", wrapped(text, output_width(), 2));
     if (step) fmt::print("  by the policy after {} environment steps of training\n", *step);
     for (const Evaluation::Category& k : e.categories)
       fmt::print("  {:<22} {} episodes{}\n", k.name, k.episodes,
@@ -124,15 +132,14 @@ void add_evaluate_command(CLI::App& app, int& status) {
   evaluate_command
       ->add_option(
           "--episodes", o->episodes,
-          "number of episodes; chains of sub-tasks are run whole, so there may be more, or fewer where chains break")
+          "number of episodes; chains of sub-tasks are run whole, so there can be more, or fewer if a chain ends early")
       ->transform(integer(1, kMostCount));
   evaluate_command->add_option("--seed", o->seed, "random seed of starts and goals")->transform(integer(0, kMostSeed));
   evaluate_command->add_flag("--json", o->as_json, "print one JSON object");
   evaluate_command->add_option("--env", o->env,
                                "another environment for the policy, with its default settings: one with the same "
                                "observations, goals and actions");
-  evaluate_command->add_option("--set", o->set, "another environment setting, e.g. env.goal_x=9")
-      ->allow_extra_args(false);
+  add_set_option(*evaluate_command, o->set, "another environment setting, e.g. env.goal_x=9");
   evaluate_command->callback([o, &status] {
     catch_interrupts();
     status = evaluate(*o);

@@ -8,7 +8,9 @@
 
 #include "algos/registry.h"
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "core/check.h"
+#include "core/text.h"
 #include "envs/registry.h"
 #include "report/figure_config.h"
 #include "run/experiment.h"
@@ -17,23 +19,26 @@ namespace goalpost {
 namespace {
 
 int list(const std::string& what) {
+  const auto print_entry = [](const char* indent, const std::string& name, const std::string& text) {
+    fmt::print("{}\n", wrapped(fmt::format("{}{:<28} {}", indent, name, text), output_width(), 8));
+  };
   const auto heading = [&](const char* name) {
     if (what.empty()) fmt::print("{}:\n", name);
     return what.empty() ? "  " : "";
   };
   if (what.empty() || what == "envs") {
     const char* indent = heading("envs");
-    for (const EnvEntry& e : environments()) fmt::print("{}{:<28} {}\n", indent, e.name, e.doc);
+    for (const EnvEntry& e : environments()) print_entry(indent, e.name, e.doc);
   }
   if (what.empty() || what == "algos") {
     const char* indent = heading("algos");
-    for (const AlgorithmEntry& a : algorithms()) fmt::print("{}{:<28} {}\n", indent, a.name, a.doc);
+    for (const AlgorithmEntry& a : algorithms()) print_entry(indent, a.name, a.doc);
   }
   if (what.empty() || what == "experiments") {
     const char* indent = heading("experiments");
     for (const std::string& name : experiment_names()) {
       try {
-        fmt::print("{}{:<28} {}\n", indent, name, make_experiment(load_experiment(name)).description);
+        print_entry(indent, name, make_experiment(load_experiment(name)).description);
       } catch (const UsageError& e) {
         fmt::print(stderr, "goalpost: {}: {}; left out\n", name, e.what());
       }
@@ -41,7 +46,7 @@ int list(const std::string& what) {
   }
   if (what.empty() || what == "figures") {
     const char* indent = heading("figures");
-    for (const std::string& name : figure_names()) fmt::print("{}{:<28} {}\n", indent, name, load_figure(name).title);
+    for (const std::string& name : figure_names()) print_entry(indent, name, load_figure(name).title);
   }
   return 0;
 }

@@ -42,6 +42,10 @@ CLI::Validator number(double low, double high) {
   return validator;
 }
 
+CLI::Option* add_set_option(CLI::App& command, std::vector<std::string>& set, const std::string& what) {
+  return command.add_option("--set", set, what + "; once for each")->allow_extra_args(false)->type_name("KEY=VALUE");
+}
+
 void expect_no_empty_words(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i], before = argv[i - 1];

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <vector>
 
 namespace goalpost {
 
@@ -15,6 +16,9 @@ CLI::Validator integer(std::int64_t low, std::int64_t high);
 /// Numbers with a point, of which nan and inf are none.
 CLI::Validator number(double low = std::numeric_limits<double>::lowest(),
                       double high = std::numeric_limits<double>::max());
+
+/// --set KEY=VALUE, which may be given several times.
+CLI::Option* add_set_option(CLI::App& command, std::vector<std::string>& set, const std::string& what);
 
 /// @throws UsageError for an empty word: as the value of an option it would count as an option that is left out
 void expect_no_empty_words(int argc, char** argv);

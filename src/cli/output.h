@@ -1,7 +1,14 @@
-// Standard output as a whole: what was printed reaches it, or is forgotten.
+// Standard output as a whole: its width; what was printed reaches it, or is forgotten.
 #pragma once
 
+#include <cstddef>
+
 namespace goalpost {
+
+/// The columns of the terminal that a descriptor writes to; otherwise $COLUMNS, or 80.
+int terminal_width(int descriptor);
+/// Into how many columns lines are to be broken: those of the terminal; 0, not at all, if programs read the output.
+std::size_t output_width();
 
 /// What was printed reaches standard output here. @throws std::system_error if it cannot be written
 void flush_output();

@@ -58,7 +58,7 @@ std::string name_of(const std::string& what) {
 
 int plan(const PlanOptions& o) {
   RunRequest request{.seeds = {}, .set = {}, .lists = {}, .values = {}, .quick = o.quick};
-  if (!o.seeds.empty()) request.seeds = parse_seeds("--seeds", o.seeds);
+  request.seeds = parse_seed_count(o.seeds);
   for (const std::string& set : o.set) {
     std::vector<std::string> values = assignments_of(set);
     if (values.size() == 1)
@@ -103,11 +103,8 @@ void add_plan_command(CLI::App& app, int& status) {
                    "names of `goalpost list figures` and `goalpost list experiments`, or TOML files")
       ->required();
   command->add_option("--seeds", o->seeds,
-                      "a range or list, 1-5 or 1,4,7. Default: as the figure says; of an experiment 1-5");
-  command
-      ->add_option("--set", o->set,
-                   "a setting of every run: key=value; key=a,b tries each value with each one of other lists")
-      ->allow_extra_args(false);
+                      "how many, or a range or list, 1-5 or 1,4,7. Default: as the figure says; of an experiment 1-5");
+  add_set_option(*command, o->set, "a setting of every run; KEY=A,B tries each value with each one of other lists");
   command->add_option("--values", o->values, "values on the figure's x axis instead of its own, e.g. 10,20")
       ->allow_extra_args(false);
   command->add_flag("--quick", o->quick, "a small part of the figure's runs, in minutes");

@@ -19,7 +19,8 @@
 namespace goalpost {
 namespace {
 
-constexpr std::size_t kLongest = 160;  // bytes of a directory's name, of which 255 are possible
+constexpr std::int64_t kMostSeeds = 1000;  // of one command
+constexpr std::size_t kLongest = 160;      // bytes of a directory's name, of which 255 are possible
 
 // Collects the runs of experiments with settings; no two may be the same.
 class Runs {
@@ -88,6 +89,25 @@ std::vector<std::int64_t> seeds_up_to(int count) {
   return seeds;
 }
 
+// None for a text that is no list of seeds.
+std::optional<std::vector<std::int64_t>> seeds_of(const std::string& text) {
+  std::vector<std::int64_t> seeds;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::string part = text.substr(begin, end - begin);
+    const std::size_t dash = part.find('-', 1);
+    const std::optional<std::int64_t> first = exact_integer(part.substr(0, dash)),
+                                      last = dash == part.npos ? first : exact_integer(part.substr(dash + 1));
+    if (!first || !last || *last < *first || *last - *first >= kMostSeeds) return std::nullopt;
+    for (std::int64_t seed = *first; seed <= *last; ++seed) {
+      if (std::find(seeds.begin(), seeds.end(), seed) != seeds.end()) return std::nullopt;
+      seeds.push_back(seed);
+    }
+    begin = end + 1;
+  }
+  return seeds;
+}
+
 }  // namespace
 
 std::vector<PlannedRun> figure_runs(const FigureConfig& figure, const std::string& name, const RunRequest& request,
@@ -132,27 +152,23 @@ std::vector<PlannedRun> experiment_runs(const std::string& name, const RunReques
   return runs.take();
 }
 
-std::vector<std::int64_t> parse_seeds(const char* option, const std::string& text) {
-  constexpr std::int64_t kMost = 1000;  // seeds of one command
-  std::vector<std::int64_t> seeds;
-  const auto wrong = [&] {
-    return UsageError(
-        fmt::format("{} {}; expected a seed, a range A-B of at most {} or a list A,B,...", option, text, kMost));
-  };
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    const std::string part = text.substr(begin, end - begin);
-    const std::size_t dash = part.find('-', 1);
-    const std::optional<std::int64_t> first = exact_integer(part.substr(0, dash)),
-                                      last = dash == part.npos ? first : exact_integer(part.substr(dash + 1));
-    if (!first || !last || *last < *first || *last - *first >= kMost) throw wrong();
-    for (std::int64_t seed = *first; seed <= *last; ++seed) {
-      if (std::find(seeds.begin(), seeds.end(), seed) != seeds.end()) throw wrong();
-      seeds.push_back(seed);
-    }
-    begin = end + 1;
-  }
-  return seeds;
+std::vector<std::int64_t> parse_seeds(const std::string& text) {
+  const auto seeds = seeds_of(text);
+  if (!seeds)
+    throw UsageError(
+        fmt::format("--seed {}; expected a seed, a range A-B of at most {} or a list A,B,...", text, kMostSeeds));
+  return *seeds;
+}
+
+std::vector<std::int64_t> parse_seed_count(const std::string& text) {
+  if (text.empty()) return {};
+  if (const std::optional<std::int64_t> count = exact_integer(text); count && *count >= 0 && *count <= kMostSeeds)
+    return seeds_up_to(static_cast<int>(*count));
+  const auto seeds = exact_integer(text) ? std::nullopt : seeds_of(text);
+  if (!seeds)
+    throw UsageError(
+        fmt::format("--seeds {}; expected how many, at most {}, a range A-B or a list A,B,...", text, kMostSeeds));
+  return *seeds;
 }
 
 }  // namespace goalpost

@@ -32,7 +32,9 @@ std::vector<PlannedRun> figure_runs(const FigureConfig& figure, const std::strin
 std::vector<PlannedRun> experiment_runs(const std::string& name, const RunRequest& request,
                                         const std::filesystem::path& out);
 
-/// "3", "1-5" or "1,4,7". @throws UsageError naming the option
-std::vector<std::int64_t> parse_seeds(const char* option, const std::string& text);
+/// "3", "1-5" or "1,4,7". @throws UsageError
+std::vector<std::int64_t> parse_seeds(const std::string& text);
+/// The same, but a number alone says how many: "3" is 1, 2, 3. Empty for 0 and an empty text.
+std::vector<std::int64_t> parse_seed_count(const std::string& text);
 
 }  // namespace goalpost

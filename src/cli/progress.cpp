@@ -14,6 +14,7 @@
 #include <string_view>
 #include <utility>
 
+#include "cli/output.h"
 #include "core/text.h"
 
 namespace goalpost {
@@ -26,14 +27,6 @@ constexpr double kSmoothing = 0.3;  // weight of the newest interval in the rate
 std::size_t terminal_height(int descriptor) {
   winsize size{};
   return ::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : 24;
-}
-
-int terminal_width(int descriptor) {
-  winsize size{};
-  if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  const char* columns = std::getenv("COLUMNS");
-  const int width = columns == nullptr ? 0 : std::atoi(columns);
-  return width > 0 ? width : 80;
 }
 
 // Whether it moves its cursor where it is told to. NO_COLOR asks for text without codes.

@@ -52,6 +52,8 @@ class Progress {
   /// What is shown as ProgressState::result from the next update on.
   void set_result(std::string_view result) { result_ = result; }
   bool on_terminal() const { return terminal_ && !options_.quiet; }
+  /// There was less to do than `total`: what is done is all.
+  void end_here() { total_ = done_; }
   /// Prints a line of text, above the bar if there is one.
   void line(std::string_view text);
   /// Shows the last state and leaves it on the screen. Later calls do nothing.

@@ -125,8 +125,10 @@ void render(const RenderOptions& o) {
   if (o.relabeled > 0) {
     Scene scene = relabeled_scene(env, source, episodes, o.relabeled, her, rng.stream("batch"), stop);
     aim(scene, o.video);
+    write_image(o.out, Renderer(o.video.width, o.video.height).draw(scene));
+    bar.end_here();
     bar.finish();
-    return write_image(o.out, Renderer(o.video.width, o.video.height).draw(scene));
+    return;
   }
   VideoRecorder recorder(spec, o.video, o.tiles);
   EpisodeCounts counts;
@@ -140,6 +142,7 @@ void render(const RenderOptions& o) {
         env, source, episodes, o.step, [&](const Frame& frame, int) { write_image(o.out, frame); }, stop);
   }
   show(counts);
+  bar.end_here();
   bar.finish();
 }
 
@@ -206,7 +209,7 @@ void add_render_command(CLI::App& app, int& status) {
   render_command->add_option("--env", p.env,
                              "another environment for the policy, with its default settings: one with the same "
                              "observations, goals and actions");
-  render_command->add_option("--set", p.set, "environment setting, e.g. env.bits=40")->allow_extra_args(false);
+  add_set_option(*render_command, p.set, "an environment setting, e.g. env.bits=20");
   render_command->add_flag("--quiet", p.quiet, "no progress");
   render_command->callback([o, &status] {
     parse_size(o->size, o->render.video);

@@ -58,7 +58,7 @@ int report(const ReportOptions& o) {
     fmt::print("\n{}", learning_table(summaries, o.threshold));
   }
   if (!o.baseline.empty()) fmt::print("\n{}", baseline_table(compare_with_baseline(summaries, baseline), o.baseline));
-  if (!unfinished.empty()) fmt::print("{}unfinished, in no table:\n", summaries.empty() ? "" : "\n");
+  if (!unfinished.empty()) fmt::print("{}unfinished (not included above):\n", summaries.empty() ? "" : "\n");
   for (const MeasuredRun& run : unfinished) fmt::print("{}: {}\n", run.directory.string(), state_text(run));
   const bool met =
       std::all_of(summaries.begin(), summaries.end(), [](const Summary& s) { return s.meets_expectation; });

@@ -68,8 +68,7 @@ int reproduce(const ReproduceOptions& o) {
   const std::filesystem::path out =
       !o.out.empty() ? o.out : std::filesystem::path("runs") / "reproduce" / (name + (o.quick ? "-quick" : ""));
   const int jobs = o.jobs > 0 ? o.jobs : usable_processors();
-  RunRequest request{.seeds = {}, .set = o.set, .lists = {}, .values = o.values, .quick = o.quick};
-  for (int seed = 1; seed <= o.seeds; ++seed) request.seeds.push_back(seed);
+  const RunRequest request{.seeds = o.seeds, .set = o.set, .lists = {}, .values = o.values, .quick = o.quick};
   Plan plan{.directory = out, .build = BuildInfo::current(), .runs = figure_runs(figure, o.figure, request, out)};
   std::filesystem::create_directories(out);
   const DirectoryLock lock(out);

@@ -1,6 +1,7 @@
 // goalpost reproduce: trains all runs of a paper's figure, then draws it.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -12,8 +13,8 @@ namespace goalpost {
 
 struct ReproduceOptions {
   std::string figure;
-  int seeds = 0;  ///< 0: as the figure says
-  int jobs = 0;   ///< processes side by side; 0: one per processor that may be used
+  std::vector<std::int64_t> seeds;  ///< empty: as the figure says
+  int jobs = 0;                     ///< processes side by side; 0: one per processor that may be used
   bool quick = false;
   std::vector<std::string> set;     ///< assignments put over every experiment
   std::vector<std::string> values;  ///< instead of the figure's

@@ -31,9 +31,10 @@ void add_rollout_command(CLI::App& app, int& status) {
                               "CSV file: a header and one row, the simulator state to start from (qpos0.., qvel0..)");
   rollout_command->add_flag("--with-state", o->with_state, "also write the simulator state after each step");
   rollout_command->add_flag("--with-actions", o->with_actions, "also write the actions, as --actions reads them");
-  rollout_command->add_option("--out", o->out, "CSV file; must be new. Standard output if left out");
-  rollout_command->add_option("--record", o->record, "also record the episodes in this HDF5 file; must be new");
-  rollout_command->add_option("--set", o->set, "environment setting, e.g. env.bits=40")->allow_extra_args(false);
+  rollout_command->add_option("--out", o->out,
+                              "CSV file; must be new. If left out, standard output; none with --record");
+  rollout_command->add_option("--record", o->record, "record the episodes in this HDF5 file; must be new");
+  add_set_option(*rollout_command, o->set, "an environment setting, e.g. env.bits=20");
   rollout_command->callback([o, &status] {
     if (o->env.empty() && o->policy.empty())
       throw UsageError("rollout: which environment? `goalpost list envs` shows them all");

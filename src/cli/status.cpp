@@ -1,4 +1,4 @@
-// goalpost status: how far the runs of a plan are.
+// goalpost status: progress of the runs of a plan.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -57,12 +57,18 @@ Line line_of(const PlannedRun& run, ClaimWatch& watch) {
             .failure = {}};
   line.progress = state_of(run, experiment);
   if (line.holder && watch.is_over(*line.holder)) line.holder.reset();
-  const RunState& p = line.progress;
-  if (p.evaluated) line.reached = evaluation_text(experiment, p.success, p.mean_return);
+  RunState& p = line.progress;
+  if (line.holder && line.holder->done > p.done) {  // its process knows more than the last evaluation
+    const double seconds = static_cast<double>(std::time(nullptr) - line.holder->since);
+    if (p.rate == 0 && seconds > 0) p.rate = static_cast<double>(line.holder->done) / seconds;
+    p.done = line.holder->done;
+  }
+  if (p.trained) line.reached = evaluation_text(experiment, p.success, p.mean_return);
   if (p.rate > 0) line.seconds_left = static_cast<double>(std::max<std::int64_t>(p.total - p.done, 0)) / p.rate;
   if (const std::optional<RunResult> r = read_result(run.directory)) {
     line.state = "done";
-    line.progress.seconds = r->progress.wall_seconds;
+    p.seconds = r->progress.wall_seconds;
+    p.done = p.by_episodes ? r->progress.episodes : r->progress.step;
     line.reached = evaluation_text(experiment, r->final.success, r->final.mean_return);
     line.seconds_left = 0;
   } else if (line.holder) {
@@ -131,7 +137,7 @@ std::string table_of(const Plan& plan, const std::vector<Line>& lines) {
     const bool known = line.state == "running" || line.state == "interrupted";
     rows.push_back({std::to_string(i), line.run->name(), line.state,
                     line.state == "done" ? ""
-                    : p.evaluated        ? fmt::format("{} %", percent)
+                    : p.done > 0         ? fmt::format("{} %", percent)
                                          : "",
                     line.reached.empty() ? "-" : line.reached,
                     known && !std::isnan(line.seconds_left) ? format_duration(line.seconds_left) : ""});
@@ -207,7 +213,7 @@ int show_status(const StatusOptions& o) {
 }  // namespace
 
 void add_status_command(CLI::App& app, int& status) {
-  CLI::App* command = app.add_subcommand("status", "how far the runs of a plan are, and who works at them");
+  CLI::App* command = app.add_subcommand("status", "progress of the runs of a plan, and which process trains which");
   const auto o = std::make_shared<StatusOptions>();
   command->add_option("PLAN", o->directory, "directory made by `goalpost plan` or `goalpost reproduce`")->required();
   CLI::Option* watch = command->add_flag("--watch", o->watch, "show it again every two seconds, until all is done");

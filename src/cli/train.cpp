@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -45,11 +46,13 @@ namespace {
 
 void print_result(const RunResult& r, const std::filesystem::path& directory) {
   const std::string where = directory.string();
-  fmt::print(
+  const std::string text = fmt::format(
       "success {:.3f}, at any step {:.3f}, return {:.2f}, length {:.1f} over {} episodes, after {} steps and {} "
-      "updates ({}); saved in {}\nnext: `goalpost evaluate {}`, or `goalpost report {} --out DIR` for a page\n",
+      "updates ({}); saved in {}",
       r.final.success, r.final.success_any, r.final.mean_return, r.final.length, r.final.episodes, r.progress.step,
-      r.progress.updates, r.end == "success" ? "stopped at train.stop_success" : "all steps done", where, where, where);
+      r.progress.updates, r.end == "success" ? "stopped at train.stop_success" : "all steps done", where);
+  fmt::print("{}\nnext: `goalpost evaluate {}`,\nor `goalpost report {} --out DIR` for a page\n",
+             wrapped(text, output_width(), 2), where, where);
 }
 
 int tell(const std::optional<RunResult>& r, const std::filesystem::path& directory, bool quiet) {
@@ -81,7 +84,11 @@ int tell(const std::optional<RunResult>& r, const std::filesystem::path& directo
 
 RunOptions run_options(bool quiet) {
   RunOptions options{.stop = interrupted};
-  if (!quiet)
+  if (const char* pipe = std::getenv(kProgressPipe); pipe != nullptr)
+    options.progress = [descriptor = std::atoi(pipe)](const Experiment& e, const TrainProgress&) {
+      return std::make_unique<TrainProgressPipe>(e, descriptor);
+    };
+  else if (!quiet)
     options.progress = [](const Experiment& e, const TrainProgress& begin) -> std::unique_ptr<TrainCallback> {
       return std::make_unique<TrainProgressBar>(e, begin);
     };
@@ -89,7 +96,7 @@ RunOptions run_options(bool quiet) {
 }
 
 struct TrainOptions {
-  std::string what, env, seed, steps, threads, video_every, out, resumed;
+  std::string what, env, seed, seeds, steps, threads, video_every, out, resumed;
   std::vector<std::string> set;
   int jobs = 0;
   bool her = false, no_her = false, any_build = false, quiet = false;
@@ -179,10 +186,13 @@ int train_seeds(const TrainOptions& o, const TomlValues& values, const std::stri
 int train(const TrainOptions& o) {
   std::string note;
   TomlValues values = load(o, note);
-  const Experiment plain = make_experiment(values);
+  TrainOptions without_flags = o;
+  without_flags.her = without_flags.no_her = false;
+  std::string ignored;
+  const Experiment plain = make_experiment(load(without_flags, ignored));
   set_all(values, o.set);
   const bool several = o.seed.find_first_of(",-", 1) != o.seed.npos && !exact_integer(o.seed);
-  const std::vector<std::int64_t> seeds = several ? parse_seeds("--seed", o.seed) : std::vector<std::int64_t>();
+  const std::vector<std::int64_t> seeds = several ? parse_seeds(o.seed) : parse_seed_count(o.seeds);
   if (seeds.size() == 1) set_all(values, {fmt::format("seed={}", seeds.front())});
   if (!several && !o.seed.empty()) set_all(values, {"seed=" + o.seed});
   Experiment e = make_experiment(values);
@@ -226,7 +236,11 @@ void add_train_command(CLI::App& app, int& status) {
   train_command->add_flag("--no-her", o->no_her, "do not relabel transitions")->excludes(her);
   train_command->add_flag("--any-build", o->any_build, "resume with another revision, compiler or processor too")
       ->needs(resume_option);
-  train_command->add_option("--seed", o->seed, "random seed; a range or list, 1-5 or 1,4,7, trains several runs");
+  CLI::Option* seed =
+      train_command->add_option("--seed", o->seed, "random seed; a range or list, 1-5 or 1,4,7, trains several runs");
+  train_command->add_option("--seeds", o->seeds, "how many runs, with the seeds 1, 2, ..., or a range or list")
+      ->excludes(seed)
+      ->excludes(resume_option);
   train_command
       ->add_option("--jobs", o->jobs, "runs in parallel, of several seeds; 0: one per processor that may be used")
       ->transform(integer(0, 1024));
@@ -240,8 +254,7 @@ void add_train_command(CLI::App& app, int& status) {
           "run directory, or that of all seeds; must be new. Default: runs/<experiment>/seed_<seed>, with changed "
           "settings in between")
       ->excludes(resume_option);
-  train_command->add_option("--set", o->set, "override a setting: key=value, e.g. env.bits=40")
-      ->allow_extra_args(false);
+  add_set_option(*train_command, o->set, "override a setting, e.g. env.bits=20");
   train_command->add_flag("--quiet", o->quiet, "no progress");
   train_command->callback([o, &status] {
     if (o->what.empty() && o->resumed.empty())

@@ -1,6 +1,7 @@
 #include "cli/train_progress.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "core/text.h"
 
@@ -17,6 +18,13 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 std::string evaluation_text(const Experiment& e, double success, double mean_return) {
   return e.measures_return() ? fmt::format("return={:.1f}", mean_return) : fmt::format("success={:.2f}", success);
+}
+
+void TrainProgressPipe::on_step(const TrainProgress& p) {
+  if (++calls_ % kCallsPerLook != 0 || seconds_since(told_) < 0.2) return;
+  told_ = std::chrono::steady_clock::now();
+  const std::int64_t done = by_episodes_ ? p.episodes : p.step;
+  static_cast<void>(!::write(descriptor_, &done, sizeof done));
 }
 
 // The name has a line of its own: with it, a bar of 80 columns would have no room for the rates.
@@ -65,8 +73,8 @@ void TrainProgressBar::on_evaluation_step(const StepBatch& step, std::size_t lan
                     .rate = static_cast<double>(evaluated_) / seconds});
 }
 
-void TrainProgressBar::on_evaluation(const TrainProgress&, const Evaluation& e, const Metrics&) {
-  bar_.set_result(evaluation_text(e_, e.success, e.mean_return));
+void TrainProgressBar::on_evaluation(const TrainProgress& p, const Evaluation& e, const Metrics&) {
+  if (p.step > 0) bar_.set_result(evaluation_text(e_, e.success, e.mean_return));
 }
 
 }  // namespace goalpost

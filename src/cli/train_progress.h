@@ -15,6 +15,23 @@ namespace goalpost {
 /// The last evaluation as the first number of a bar: "success=0.71", or "return=-151.3" for a task of return.
 std::string evaluation_text(const Experiment& e, double success, double mean_return);
 
+/// How far a run has come, for the process that shows it: a number of 8 bytes, of transitions or episodes, to a pipe.
+/// What the pipe has no room for is left out.
+class TrainProgressPipe final : public TrainCallback {
+ public:
+  TrainProgressPipe(const Experiment& e, int descriptor)
+      : by_episodes_(e.ends_by_episodes()), descriptor_(descriptor) {}
+  void on_step(const TrainProgress& p) override;
+
+ private:
+  bool by_episodes_;
+  int descriptor_;
+  std::int64_t calls_ = 0;
+  std::chrono::steady_clock::time_point told_ = {};
+};
+/// The variable of the environment that names the pipe.
+inline constexpr char kProgressPipe[] = "GOALPOST_PROGRESS_PIPE";
+
 class TrainProgressBar final : public TrainCallback {
  public:
   /// @param begin where this process takes the run up

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -15,11 +16,13 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <list>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <string>
 #include <system_error>
@@ -30,6 +33,7 @@
 #include "cli/progress.h"
 #include "cli/train_progress.h"
 #include "core/check.h"
+#include "report/group.h"
 #include "run/claim.h"
 #include "run/experiment.h"
 #include "run/resume.h"
@@ -44,9 +48,15 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
+// A process that trains a run, and the pipe that it tells on how far it has come.
+struct Child {
+  pid_t pid;
+  int pipe;
+};
+
 // Starts `goalpost train` for a run in a process of its own, which ends with this one: whoever takes the run over shall
 // be alone.
-pid_t start(const PlannedRun& run) {
+Child start(const PlannedRun& run) {
   std::vector<std::string> words = {"goalpost", "train", "--quiet"};
   if (run.resume)
     words.insert(words.end(), {"--resume", run.directory.string()});
@@ -59,19 +69,30 @@ pid_t start(const PlannedRun& run) {
   const std::string log = run.log_file().string();
   const int err = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (err < 0) throw std::system_error(errno, std::generic_category(), fmt::format("cannot write {}", log));
+  std::array<int, 2> pipe = {-1, -1};
+  if (::pipe2(pipe.data(), O_CLOEXEC | O_NONBLOCK) != 0) {
+    ::close(err);
+    throw std::system_error(errno, std::generic_category(), "cannot make a pipe");
+  }
+  ::setenv(kProgressPipe, std::to_string(pipe[1]).c_str(), 1);
   const pid_t parent = ::getpid(), pid = ::fork();
   if (pid == 0) {  // only what may be called between fork and exec
     // In a process group of its own: Ctrl-C reaches this process alone, which then tells every child once.
     ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent || ::dup2(err, STDERR_FILENO) < 0) ::_exit(127);
+    if (::getppid() != parent || ::dup2(err, STDERR_FILENO) < 0 || ::fcntl(pipe[1], F_SETFD, 0) != 0) ::_exit(127);
     ::execv("/proc/self/exe", argv.data());
     ::_exit(127);
   }
   const int reason = errno;
+  ::unsetenv(kProgressPipe);
   ::close(err);
-  if (pid < 0) throw std::system_error(reason, std::generic_category(), "cannot start a training process");
-  return pid;
+  ::close(pipe[1]);
+  if (pid < 0) {
+    ::close(pipe[0]);
+    throw std::system_error(reason, std::generic_category(), "cannot start a training process");
+  }
+  return {pid, pipe[0]};
 }
 
 // The last sentence that a process said, or what ended it.
@@ -85,26 +106,70 @@ std::string last_sentence(const PlannedRun& run, int status) {
   return text.empty() ? fmt::format("ended with status {}", WEXITSTATUS(status)) : text;
 }
 
+// What sets the run apart, with the last parts of the settings' paths: a bar leaves little room for names.
+std::string short_name(const PlannedRun& run, bool with_experiment) {
+  constexpr std::size_t kMost = 34;
+  std::string setting;
+  for (const Change& change : changes_of(run.setting, {}))
+    setting += fmt::format("{}{}={}", setting.empty() ? "" : ",", change.path.substr(change.path.rfind('.') + 1),
+                           change.value);
+  const bool named = with_experiment || setting.empty();
+  std::string name = fmt::format("{}{}{} seed {}", named ? run.experiment : "", named && !setting.empty() ? " " : "",
+                                 setting, run.seed);
+  if (name.size() > kMost) name.replace(0, name.size() - kMost + 2, "..");
+  return name;
+}
+
 // A run that a process works at.
 struct Job {
   PlannedRun* run;
   Claim claim;
-  pid_t pid;
+  Child child;
   Experiment experiment;
-  std::atomic<bool> lost = false;  // taken over by another process
+  std::atomic<bool> lost = false;       // taken over by another process
+  std::atomic<std::int64_t> done = -1;  // transitions or episodes, as the process has told; -1: nothing yet
+  std::int64_t first = -1;              // the first of these
   Clock::time_point start = Clock::now();
   RunState state;
+  std::string name, result;  // as the bar shows them
 
-  Job(PlannedRun& r, Claim c, Experiment e, pid_t p)
-      : run(&r), claim(std::move(c)), pid(p), experiment(std::move(e)), state(state_of(r, experiment)) {}
+  Job(PlannedRun& r, Claim c, Experiment e, const Child& p, std::string shown_as)
+      : run(&r), claim(std::move(c)), child(p), experiment(std::move(e)), name(std::move(shown_as)) {
+    look();
+  }
+  ~Job() { ::close(child.pipe); }
+  Job(const Job&) = delete;
+  Job& operator=(const Job&) = delete;
+
+  // What the process has told since the last call.
+  void listen() {
+    for (std::int64_t told = 0; ::read(child.pipe, &told, sizeof told) == sizeof told;) {
+      if (first < 0) {
+        first = told;
+        start = Clock::now();
+      }
+      done = told;
+    }
+  }
+  void look() {
+    state = state_of(*run, experiment);
+    if (done >= 0) {
+      const double seconds = seconds_since(start);
+      state.done = done;
+      if (seconds > 1) state.rate = static_cast<double>(done - first) / seconds;
+    }
+    // The evaluation before training says nothing of what was learned.
+    const bool tells = state.evaluated && state.trained;
+    result = tells ? evaluation_text(experiment, state.success, state.mean_return) : "";
+  }
   ProgressState progress() const {
-    return {.name = run->name(),
+    return {.name = name,
             .unit = state.by_episodes ? "episode" : "step",
             .done = state.done,
             .total = state.total,
             .elapsed_s = seconds_since(start),
             .rate = state.rate,
-            .result = state.evaluated ? evaluation_text(experiment, state.success, state.mean_return) : "starting"};
+            .result = result};
   }
 };
 
@@ -130,9 +195,9 @@ class Heart {
   Heart(const Heart&) = delete;
   Heart& operator=(const Heart&) = delete;
 
-  void add(PlannedRun& run, Claim claim, Experiment experiment, pid_t pid) {
+  void add(PlannedRun& run, Claim claim, Experiment experiment, const Child& child, std::string name) {
     const std::lock_guard lock(mutex_);
-    jobs_.emplace_back(run, std::move(claim), std::move(experiment), pid);
+    jobs_.emplace_back(run, std::move(claim), std::move(experiment), child, std::move(name));
   }
   void remove(const Job& job) {
     const std::lock_guard lock(mutex_);
@@ -146,7 +211,7 @@ class Heart {
     std::unique_lock lock(mutex_);
     while (!wake_.wait_for(lock, std::chrono::duration<double>(kBeatSeconds), [this] { return ends_; }))
       for (Job& job : jobs_) try {
-          if (!job.claim.beat()) job.lost = true;
+          if (!job.claim.beat(job.done)) job.lost = true;
         } catch (const std::exception&) {  // a file system that is away for a while
         }
   }
@@ -237,7 +302,7 @@ class Work {
 
   void stop() {
     stopping_ = true;
-    for (const Job& job : heart_.jobs()) ::kill(job.pid, SIGTERM);
+    for (const Job& job : heart_.jobs()) ::kill(job.child.pid, SIGTERM);
   }
 
   // Takes runs that nobody has, as many as may run. Returns whether there was one.
@@ -270,8 +335,9 @@ class Work {
       }
       Experiment experiment = experiment_of(run);
       std::filesystem::remove(run.failure_file());
-      const pid_t pid = start(run);
-      heart_.add(run, std::move(*claim), std::move(experiment), pid);
+      const Child child = start(run);
+      const bool several = run.experiment != runs_.front().experiment || run.experiment != runs_.back().experiment;
+      heart_.add(run, std::move(*claim), std::move(experiment), child, short_name(run, several));
       return true;
     } catch (const UsageError& e) {
       fail(i, e.what());
@@ -288,7 +354,8 @@ class Work {
   void tell_log(const PlannedRun& run) {
     if (!std::filesystem::exists(run.log_file())) return;
     std::istringstream log(read_file(run.log_file()));
-    for (std::string line; std::getline(log, line);) bar_->line(fmt::format("{}: {}", run.name(), line));
+    for (std::string line; std::getline(log, line);)  // runs of one setting say the same
+      if (said_.insert(line).second) bar_->line(fmt::format("{}: {}", run.name(), line));
   }
   void tell_failure(const PlannedRun& run) {
     bar_->line(
@@ -298,9 +365,10 @@ class Work {
   // Looks which processes have ended. Returns whether there was one.
   bool reap() {
     for (Job& job : heart_.jobs()) {
-      if (job.lost.exchange(false)) ::kill(job.pid, SIGKILL);
+      job.listen();
+      if (job.lost.exchange(false)) ::kill(job.child.pid, SIGKILL);
       int status = 0;
-      const pid_t pid = ::waitpid(job.pid, &status, WNOHANG);
+      const pid_t pid = ::waitpid(job.child.pid, &status, WNOHANG);
       if (pid == 0 || (pid < 0 && errno == EINTR)) continue;
       if (pid < 0) throw std::system_error(errno, std::generic_category(), "cannot wait for a training process");
       finish(job, status);
@@ -352,7 +420,7 @@ class Work {
   void show() {
     std::vector<ProgressState> states;
     for (Job& job : heart_.jobs()) {
-      if (bar_->on_terminal()) job.state = state_of(*job.run, job.experiment);
+      if (bar_->on_terminal()) job.look();
       states.push_back(job.progress());
     }
     shown_ = Clock::now();
@@ -366,6 +434,7 @@ class Work {
   double wait_s_ = 0;
   bool stopping_ = false;
   std::vector<std::filesystem::path> told_;
+  std::set<std::string> said_;
   ClaimWatch watch_;
   Heart heart_;
   std::optional<Progress> bar_;

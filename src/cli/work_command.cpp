@@ -62,6 +62,8 @@ int work(const WorkCommandOptions& o) {
                                             .quiet = o.quiet});
   print_error(fmt::format("{}: {} done, {} failed, {} unfinished of {} run{}", o.directory, result.done, result.failed,
                           result.left, runs.size(), runs.size() == 1 ? "" : "s"));
+  if (result.left == 0 && result.done > 0)
+    print_error(fmt::format("next: `goalpost report {0} --out {0}/report` compares the runs on a page", o.directory));
   if (interrupted()) return interrupt_status();
   if (result.left > 0) return kAgain;
   if (result.failed > 0) return 1;
@@ -72,7 +74,7 @@ int work(const WorkCommandOptions& o) {
 
 void add_work_command(CLI::App& app, int& status) {
   CLI::App* command = app.add_subcommand(
-      "work", "train the runs of a plan that nobody has; any number of processes and machines may work at one plan");
+      "work", "train the unclaimed runs of a plan; any number of processes on any machines may share one plan");
   const auto o = std::make_shared<WorkCommandOptions>();
   command->add_option("PLAN", o->directory, "directory made by `goalpost plan` or `goalpost reproduce`")->required();
   command->add_option("--jobs", o->jobs, "runs in parallel; 0: one per processor that may be used")
@@ -86,10 +88,10 @@ void add_work_command(CLI::App& app, int& status) {
       ->transform(number(0))
       ->default_str("");
   command->add_flag("--no-wait", o->no_wait,
-                    "end with status 75 when others work at all runs that are left, instead of waiting to go on with "
-                    "those that they leave");
+                    "exit with status 75 if all remaining runs are claimed by other processes, instead of waiting");
   command->add_flag("--retry", o->retry, "also train the runs that failed earlier");
-  command->add_flag("--any-build", o->any_build, "work also if this program is another build than the plan's");
+  command->add_flag("--any-build", o->any_build,
+                    "also if this program is another build than the one that made the plan");
   command->add_flag("--quiet", o->quiet, "no progress");
   command->callback([o, &status] {
     catch_interrupts();

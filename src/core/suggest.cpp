@@ -29,17 +29,23 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string_view nearest_name(std::string_view name, const std::vector<std::string_view>& candidates) {
-  std::string_view best;
+  std::string_view best, whole;
   std::size_t best_distance = std::max<std::size_t>(2, name.size() / 3) + 1;
   for (const std::string_view candidate : candidates) {
-    if (name.size() >= 3 && candidate.starts_with(name)) return candidate;  // a name without its version, or cut short
+    if (name.size() >= 3 && candidate.starts_with(name)) {  // a name without its version, or cut short
+      // Of several versions the last: FetchReach-v4 before FetchReach-v3, and both before FetchReachDense-v4.
+      if (whole.empty() || (candidate.size() == whole.size() &&
+                            candidate.substr(0, candidate.size() - 1) == whole.substr(0, whole.size() - 1)))
+        whole = candidate;
+      continue;
+    }
     const std::size_t distance = edit_distance(name, candidate);
     if (distance < best_distance && distance < std::max(name.size(), candidate.size())) {
       best = candidate;
       best_distance = distance;
     }
   }
-  return best;
+  return whole.empty() ? best : whole;
 }
 
 std::string did_you_mean(std::string_view name, const std::vector<std::string_view>& candidates) {

@@ -1,5 +1,6 @@
 #include "core/text.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -45,6 +46,24 @@ std::string format_duration(double seconds) {
   const int s = static_cast<int>(seconds);
   if (s < 3600) return printed("%02d:%02d", s / 60, s % 60);
   return printed("%d:%02d:%02d", s / 3600, s / 60 % 60, s % 60);
+}
+
+std::string wrapped(std::string_view line, std::size_t width, std::size_t indent) {
+  std::string text;
+  std::size_t begin = 0;  // of the text's last line
+  while (width > 0 && text.size() - begin + line.size() > width) {
+    const std::size_t room = width - std::min(text.size() - begin, width);
+    std::size_t blank = line.rfind(' ', room);
+    // Blanks at the beginning are an indentation.
+    if (blank == line.npos || line.find_first_not_of(' ') >= blank) blank = line.find(' ', line.find_first_not_of(' '));
+    if (blank == line.npos) break;
+    text += line.substr(0, line.find_last_not_of(' ', blank) + 1);
+    text += "\n";
+    begin = text.size();
+    text.append(indent, ' ');
+    line.remove_prefix(std::min(line.find_first_not_of(' ', blank), line.size()));
+  }
+  return text.append(line);
 }
 
 void print_error(std::string_view line) { std::fputs((std::string(line) + "\n").c_str(), stderr); }

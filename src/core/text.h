@@ -1,6 +1,7 @@
 // Text for people: counts and durations as they are shown, and lines on standard error.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,10 @@ std::string format_count(double count);
 std::string format_thousands(double count);
 /// 01:23 or 1:02:03; "?" for what is not known (negative or not finite).
 std::string format_duration(double seconds);
+
+/// A line broken at blanks into lines of at most `width` bytes, if its words are short enough; all but the first are
+/// indented. A width of 0 leaves it as it is.
+std::string wrapped(std::string_view line, std::size_t width, std::size_t indent);
 
 /// Prints a line on standard error. A failed write is ignored: that nobody reads any more ends no run.
 void print_error(std::string_view line);

@@ -48,7 +48,12 @@ LearningSpeed learning_speed(const Summary& summary, std::optional<double> thres
   const double budget = budget_of(summary);
   std::vector<double> steps;
   for (const MeasuredRun* run : summary.runs) {
-    const Curve curve = evaluations_of(*run, "step");
+    Curve curve = evaluations_of(*run, "step");
+    // The final evaluation is one, too.
+    if (const double end = static_cast<double>(run->result.progress.step); run->finished && end > curve.x.back()) {
+      curve.x.push_back(end);
+      curve.y.push_back(run->measured());
+    }
     speed.areas.push_back(mean_over_x(curve, budget));
     if (speed.threshold) steps.push_back(first_reaching(curve, *speed.threshold));
   }

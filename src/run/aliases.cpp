@@ -77,6 +77,10 @@ std::map<std::string, std::vector<std::string>> names_for(const std::string& alg
   const std::string learner = "agent." + algorithm + ".";
   add("buffer_size", "agent.replay.buffer_size");
   add("batch_size", "agent.batch_size");
+  add("n_sampled_goal", "agent.her.k");
+  add("goal_selection_strategy", "agent.her.strategy");
+  add("exploration_initial_eps", learner + "epsilon.from");
+  add("exploration_final_eps", learner + "epsilon.to");
   add("tau", learner + "tau");
   add("gamma", learner + "gamma");
   for (const char* optimizer : {"pi_adam", "q_adam", "alpha_adam", "adam", "rmsprop"})
@@ -122,6 +126,19 @@ std::int64_t envs_of(const TomlValues& values, const TomlValues& whole) {
   const TomlValues::Value* num_envs = own != nullptr ? own : whole.find("train.num_envs");
   const std::int64_t* envs = num_envs == nullptr ? nullptr : std::get_if<std::int64_t>(&num_envs->value);
   return envs == nullptr || *envs < 1 ? 1 : *envs;
+}
+
+// Of a learner that chooses among optimizers; empty for others.
+std::string optimizer_of(const TomlValues& values, const TomlValues& whole, const std::string& algorithm) {
+  const std::string path = "agent." + algorithm + ".optimizer";
+  for (const TomlValues* there : {&values, &whole})
+    if (const TomlValues::Value* v = there->find(path); v != nullptr)
+      if (const auto* name = std::get_if<std::string>(&v->value)) return *name;
+  if (algorithm.empty()) return "";
+  const std::unique_ptr<Settings> settings = find_algorithm(algorithm).settings();
+  for (const FieldText& f : describe_fields([&](ConfigVisitor& v) { settings->visit(v); }))
+    if ("agent." + f.path == path) return f.value.substr(1, f.value.size() - 2);  // without quotes
+  return "";
 }
 
 bool counts_steps_of_all(std::string_view name) { return name == "gradient_steps" || name == "eval_freq"; }
@@ -181,7 +198,11 @@ std::vector<std::string> resolve_aliases(TomlValues& values, const TomlValues& w
     values.erase(path);
     const bool counted = counts_steps_of_all(name);
     const TomlValues::Value present = counted ? value_of(name, value, envs_of(values, whole)) : value;
-    for (const std::string& own : found->second) {
+    std::vector<std::string> targets = found->second;
+    if (const std::string optimizer = optimizer_of(values, whole, algorithm);
+        name == "learning_rate" && !optimizer.empty())
+      std::erase_if(targets, [&](const std::string& own) { return !own.ends_with("." + optimizer + ".lr"); });
+    for (const std::string& own : targets) {
       const TomlValues::Value* there = values.find(own);
       if (there != nullptr && is_set_by_hand(*there) == is_set_by_hand(value))
         throw UsageError(fmt::format("{} is another name of {}, which is set too ({} and {}); expected one of them",
@@ -189,7 +210,7 @@ std::vector<std::string> resolve_aliases(TomlValues& values, const TomlValues& w
       if (there != nullptr && is_set_by_hand(*there)) continue;
       values.put(own, present);
     }
-    notes.push_back(fmt::format("{} = {} sets {}{}", path, show(value), fmt::join(found->second, ", "),
+    notes.push_back(fmt::format("{} = {} sets {}{}", path, show(value), fmt::join(targets, ", "),
                                 counted ? " = " + show(present) : ""));
   }
   return notes;

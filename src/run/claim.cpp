@@ -50,8 +50,8 @@ std::optional<ClaimHolder> read_claim(const std::filesystem::path& file) {
   std::ifstream in(file);  // opened first: network file systems then ask for its present time
   struct stat status {};
   if (!in.is_open() || ::stat(file.c_str(), &status) != 0) return std::nullopt;
-  ClaimHolder holder{.process = ProcessId::read(in), .since = 0, .beat = 0, .file = file};
-  in >> holder.since;
+  ClaimHolder holder{.process = ProcessId::read(in), .since = 0, .done = -1, .beat = 0, .file = file};
+  if (in >> holder.since && !(in >> holder.done)) holder.done = -1;
   holder.beat = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
   return holder;
 }
@@ -96,7 +96,7 @@ std::optional<Claim> Claim::take(const std::filesystem::path& run, ClaimWatch& w
     if (descriptor >= 0) ::unlink(file.c_str());
     throw std::system_error(reason, std::generic_category(), fmt::format("cannot write {}", file.string()));
   }
-  Claim claim(run, before + 1);
+  Claim claim(run, before + 1, text.size());
   // Claims may have been given back and taken since the first look. The highest one counts, and only while the one
   // that it takes over from is still there.
   const auto same = [&](const std::optional<ClaimHolder>& holder) {
@@ -116,16 +116,23 @@ Claim::~Claim() {
   ::unlink(claim_file(run_, number_).c_str());
 }
 
-Claim::Claim(Claim&& other) noexcept : run_(std::exchange(other.run_, {})), number_(other.number_) {}
+Claim::Claim(Claim&& other) noexcept
+    : run_(std::exchange(other.run_, {})), number_(other.number_), head_(other.head_) {}
 
 Claim& Claim::operator=(Claim&& other) noexcept {
   std::swap(run_, other.run_);
   std::swap(number_, other.number_);
+  std::swap(head_, other.head_);
   return *this;
 }
 
-bool Claim::beat() const {
-  if (::utimensat(AT_FDCWD, claim_file(run_, number_).c_str(), nullptr, 0) != 0) return errno != ENOENT;
+bool Claim::beat(std::int64_t done) const {
+  const int descriptor = ::open(claim_file(run_, number_).c_str(), O_WRONLY | O_CLOEXEC);
+  if (descriptor < 0) return errno != ENOENT;
+  const std::string text = fmt::format("{:20}\n", done);
+  static_cast<void>(!::pwrite(descriptor, text.data(), text.size(), static_cast<off_t>(head_)));
+  ::futimens(descriptor, nullptr);
+  ::close(descriptor);
   return newest_claim(run_) == number_;
 }
 

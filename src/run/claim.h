@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -24,6 +25,7 @@ inline constexpr double kSilentSeconds =
 struct ClaimHolder {
   ProcessId process;
   std::int64_t since;  ///< seconds since 1970, by the holder's clock
+  std::int64_t done;   ///< how far the run has come, in transitions or episodes; -1: unknown
   std::int64_t beat;   ///< the time of its last sign of life, in ns, by the file system's clock
   std::filesystem::path file;
 
@@ -59,12 +61,15 @@ class Claim {
   Claim& operator=(Claim&& other) noexcept;
 
   /// Gives a sign of life. False if the run was taken over: this process was silent for too long.
-  bool beat() const;
+  /// @param done as ClaimHolder's
+  bool beat(std::int64_t done = -1) const;
 
  private:
-  Claim(std::filesystem::path run, int number) : run_(std::move(run)), number_(number) {}
+  Claim(std::filesystem::path run, int number, std::size_t head)
+      : run_(std::move(run)), number_(number), head_(head) {}
   std::filesystem::path run_;  // empty: moved from
   int number_ = 0;
+  std::size_t head_ = 0;  // bytes of the file before what changes
 };
 
 }  // namespace goalpost

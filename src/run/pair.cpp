@@ -84,6 +84,8 @@ PairExperiment pair_experiment(const std::string& algorithm, const std::string& 
   if (const std::string tuned = tuned_experiment(algorithm, env); !tuned.empty()) {
     pair.values = load_experiment(tuned);
     pair.note = fmt::format("{} on {}: settings of the experiment {}", algorithm, env, tuned);
+    if (!her && relabels && !is_text(pair.values, "agent.her.strategy", "none") && spec.goal.dim > 0)
+      pair.note += ", with HER (--no-her: without)";
   } else {
     const bool sparse = relabels && is_sparse(spec.goal);
     pair.values.put("name", file_name(algorithm, env));
@@ -93,9 +95,10 @@ PairExperiment pair_experiment(const std::string& algorithm, const std::string& 
     pair.note =
         fmt::format("{} on {}: no experiment has this pair; the algorithm's default settings (`goalpost describe {}`)",
                     algorithm, env, algorithm);
-    if (!her && sparse) {
-      her = true;
-      pair.note += ", with HER, as the reward is sparse (--no-her: without)";
+    if (!her && relabels && spec.goal.dim > 0) {
+      her = sparse;
+      pair.note += sparse ? ", with HER, as the reward is sparse (--no-her: without)"
+                          : ", without HER, as the reward is not sparse (--her: with)";
     }
   }
   if (her) {

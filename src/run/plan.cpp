@@ -89,6 +89,7 @@ RunState state_of(const PlannedRun& run, const Experiment& experiment) {
   const CsvTable curve = read_csv(file);
   if (curve.rows() == 0) return state;
   state.evaluated = true;
+  state.trained = curve.column("step").back() > 0;
   state.done = static_cast<std::int64_t>(curve.column(state.by_episodes ? "episodes" : "step").back());
   state.seconds = curve.column("wall_seconds").back();
   state.rate = state.seconds > 0 ? static_cast<double>(state.done) / state.seconds : 0;

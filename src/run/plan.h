@@ -1,10 +1,10 @@
 // Plans: runs that any number of processes work off, on any machines that share the plan's directory.
 //
 //   plan.json                       which runs, in order, and the build that the plan was made with
-//   <experiment>/<setting>/         setting.toml: their configuration, but for the seed; read once, when the plan is
-//   made <experiment>/<setting>/seed_1/  a run directory (storage/run_directory.h)
-//   .../seed_1.claim_0              who works at the run now (run/claim.h)
-//   .../seed_1.log, seed_1.failed   what its process said on standard error; the last sentence, if the run failed
+//   <experiment>/<setting>/         setting.toml: their configuration but for the seed, frozen when the plan is made
+//   <experiment>/<setting>/seed_1/  a run directory (storage/run_directory.h)
+//   .../seed_1.claim_0              which process works at the run now (run/claim.h)
+//   .../seed_1.log, seed_1.failed   standard error of its process; the last line of it, if the run failed
 #pragma once
 
 #include <cstdint>
@@ -50,6 +50,7 @@ struct RunState {
   double rate = 0;     ///< per second; 0: unknown
   double success = 0, mean_return = 0;
   bool evaluated = false;  ///< success and mean_return are known
+  bool trained = false;    ///< and not those of the evaluation before training
 };
 /// @param experiment experiment_of(run)
 RunState state_of(const PlannedRun& run, const Experiment& experiment);

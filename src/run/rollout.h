@@ -28,7 +28,7 @@ struct RolloutOptions {
   std::filesystem::path state;   ///< CSV file with one row: the simulator's state that the first episode starts from
   bool with_state = false;       ///< also write the simulator's state after each step
   bool with_actions = false;     ///< also write the actions, so that the output can be given back as actions
-  std::filesystem::path out;     ///< CSV file, new; empty: standard output
+  std::filesystem::path out;     ///< CSV file, new; empty: standard output, or none if episodes are recorded
   std::filesystem::path record;  ///< HDF5 file of the episodes (storage/episode_format.h), new; empty: none
   std::vector<std::string> set;  ///< env.key=value
 };

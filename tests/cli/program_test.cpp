@@ -753,7 +753,7 @@ TEST_F(Program, ReportsAgainstABaselineAndDrawsPdf) {
   expect_refusal("report all --out page --pdf --width 8", "--width 8; expected a length from 0.5in to 100in");
   expect_refusal("report all --out page --pdf --font Times,big", "--font Times,big; expected NAME,SIZE");
   std::filesystem::remove(here_ / "all/b/result.json");
-  EXPECT_THAT(run("report all").out, HasSubstr("unfinished, in no table:\nall/b: interrupted, "));
+  EXPECT_THAT(run("report all").out, HasSubstr("unfinished (not included above):\nall/b: interrupted, "));
   expect_refusal("reproduce bit-flip --values 9,9 --out f", "is among others that are the same");
 }
 

@@ -124,6 +124,17 @@ TEST(Progress, WritesALineAtTheEndIfThereIsNoTerminal) {
   ::close(file);
 }
 
+TEST(Wrapped, BreaksAtBlanksAndIndents) {
+  EXPECT_EQ(wrapped("one two three", 0, 2), "one two three");
+  EXPECT_EQ(wrapped("one two three", 13, 2), "one two three");
+  EXPECT_EQ(wrapped("one two three", 12, 2), "one two\n  three");
+  EXPECT_EQ(wrapped("one two three", 7, 2), "one two\n  three");
+  EXPECT_EQ(wrapped("  one two three", 5, 4), "  one\n    two\n    three");
+  EXPECT_EQ(wrapped("muchtoolong word", 5, 1), "muchtoolong\n word");
+  EXPECT_EQ(wrapped("muchtoolong", 5, 1), "muchtoolong");
+  EXPECT_EQ(wrapped("", 5, 1), "");
+}
+
 TEST(Progress, IsSilentIfAsked) {
   const TemporaryDirectory dir;
   const int file = ::open((dir / "log").c_str(), O_RDWR | O_CREAT, 0600);

@@ -13,6 +13,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -90,7 +91,7 @@ TEST_F(Work, APlanHoldsEveryCombinationInOrder) {
   expect_refusal("plan bit_flip_her --out q --set env.bits=x", "env.bits");
   expect_refusal("plan bit_flip_her --out q --set env.bits=4,4", "among others that are the same");
   expect_refusal("plan bit_flip_her --out q --set seed=1,2", "--seeds says which seeds there are");
-  expect_refusal("plan bit_flip_her --out q --seeds 1-", "--seeds 1-; expected a seed, a range");
+  expect_refusal("plan bit_flip_her --out q --seeds 1-", "--seeds 1-; expected how many");
   expect_refusal("plan bit_flip_her --out q --quick", "--values and --quick are for figures");
   expect_refusal("plan nothing --out q", "nothing");
   EXPECT_FALSE(std::filesystem::exists(here_ / "q"));
@@ -100,6 +101,20 @@ TEST_F(Work, APlanHoldsEveryCombinationInOrder) {
   const std::filesystem::path setting = plan.runs[0].config_file();
   set_content(setting, content(setting) + "\n[agent.her]\n");  // as if somebody had edited it
   EXPECT_EQ(run("work p").status, 2);
+}
+
+TEST_F(Work, SeedsAreHowManyOrAList) {
+  for (const auto& [seeds, runs] : {std::pair{"3", 3u}, {"2-3", 2u}, {"4,9", 2u}}) {
+    const std::string out = fmt::format("p{}", seeds);
+    plan(out, fmt::format("--seeds {}", seeds));
+    const Plan plan = read_plan(here_ / out);
+    ASSERT_EQ(plan.runs.size(), runs) << seeds;
+    EXPECT_EQ(plan.runs.back().seed, seeds == std::string("4,9") ? 9 : 3) << seeds;
+  }
+  const Outcome o = run(std::string("train bit_flip_her --seeds 2 --out r") + kTiny + "--steps 400");
+  EXPECT_EQ(o.status, 0) << o.err;
+  EXPECT_TRUE(std::filesystem::exists(here_ / "r/seed_2/result.json"));
+  expect_refusal("train bit_flip_her --seeds many", "--seeds many; expected how many, at most 1000");
 }
 
 TEST_F(Work, AChangedSettingIsNotThePlansAnyMore) {
@@ -213,6 +228,25 @@ TEST_F(Work, AFailedRunIsMarkedAndTriedAgainWhenAsked) {
   EXPECT_EQ(run("work p").status, 1) << "it is not tried again";
   EXPECT_EQ(run("work p --retry").status, 0) << errors();
   EXPECT_THAT(others("p"), testing::IsEmpty());
+}
+
+// On a terminal each run under way has a bar with its name, which moves between evaluations.
+TEST_F(Work, ShowsABarForEveryRunUnderWay) {
+  plan("p", "--seeds 1-2 --set agent.her.k=3,4 --set train.total_steps=24_000 --set train.eval_every=20_000");
+  const std::string work = "'" GOALPOST_PROGRAM "' work p --jobs 2";
+  const std::string command = "cd '" + here_.path().string() + "' && TERM=xterm LC_ALL=C script -qec \"stty cols 80; " +
+                              work + "\" shown < /dev/null > /dev/null";
+  const int status = status_of(std::system(command.c_str()));
+  if (status == 127) GTEST_SKIP() << "script(1) is not installed";
+  EXPECT_EQ(status, 0);
+  const std::string shown = content(here_ / "shown");
+  EXPECT_EQ(shown.find('\0'), shown.npos);
+  for (const char* name : {"k=3 seed 1: ", "k=3 seed 2: ", "k=4 seed 1: ", "k=4 seed 2: "})
+    EXPECT_THAT(shown, HasSubstr(name));
+  std::set<std::string> percents;  // before the evaluation after 20,000 steps
+  for (std::size_t at = 0; (at = shown.find("k=3 seed 1: ", at)) != shown.npos; ++at)
+    percents.insert(shown.substr(at + 12, 4));
+  EXPECT_GE(percents.size(), 2u) << shown;
 }
 
 TEST_F(Work, RunsFromSeveralMachinesAreCollected) {

@@ -17,6 +17,9 @@ TEST(Names, SuggestTheNearestWithinASlip) {
 }
 
 TEST(Names, SuggestNothingFarAway) {
+  EXPECT_EQ(nearest_name("FetchReach", {"FetchPush-v4", "FetchReach-v3", "FetchReach-v4", "FetchReachDense-v4"}),
+            "FetchReach-v4")
+      << "of several versions the last";
   EXPECT_EQ(nearest_name("learning_rate", kNames), "");
   EXPECT_EQ(nearest_name("", kNames), "");
   EXPECT_EQ(nearest_name("x", {}), "");

@@ -58,7 +58,7 @@ TEST(LearningSpeed, SaysNeverWhereTheThresholdIsNotReached) {
     make_run(here / std::to_string(seed), kThousandSteps, seed, 0);
     set_curve(here / std::to_string(seed), {{0, 0, 0}, {500, 1, seed == 1 ? 1. : 0.}});
   }
-  make_run(here / "one", {"env.bits=10", "train.total_episodes=0"}, 1, 1);
+  make_run(here / "one", {"env.bits=10", "train.total_episodes=0"}, 1, 0);
   const std::vector<MeasuredRun> runs = find_runs({here.path()});
   const std::vector<Summary> summaries = summarize(runs);
   ASSERT_EQ(summaries.size(), 2u);
@@ -70,6 +70,16 @@ TEST(LearningSpeed, SaysNeverWhereTheThresholdIsNotReached) {
   EXPECT_TRUE(std::isnan(one.area_low));
   EXPECT_THAT(learning_table(summaries, {}),
               testing::AllOf(HasSubstr("1/2        never"), HasSubstr("0/1        never")));
+}
+
+TEST(LearningSpeed, CountsTheFinalEvaluation) {
+  const TemporaryDirectory here;
+  make_run(here / "a", kThousandSteps, 1, 1);  // success 0 before training, 1 after 1,000 steps, nothing between
+  const std::vector<MeasuredRun> runs = find_runs({here.path()});
+  const LearningSpeed s = learning_speed(summarize(runs).front(), {});
+  EXPECT_EQ(s.reached, 1u);
+  EXPECT_EQ(s.steps, 1000);
+  EXPECT_EQ(s.area, 0);
 }
 
 TEST(LearningSpeed, BudgetOfEpisodesIsTheirGreatestLength) {

@@ -65,6 +65,20 @@ TEST(Aliases, OfStableBaselines3SetWhatTheyMean) {
   EXPECT_EQ(make_experiment(other).train.updates_per_step, 1);
 }
 
+TEST(Aliases, OfHerAndExplorationAndOfTheOptimizerInUse) {
+  TomlValues values = load_experiment("bit_flip_her");
+  set_all(values, {"n_sampled_goal=8", "goal_selection_strategy=final", "exploration_final_eps=0.05",
+                   "exploration_initial_eps=0.5", "learning_rate=0.01"});
+  const Experiment e = make_experiment(values);
+  EXPECT_EQ(value_of(e, "agent.her.k"), "8");
+  EXPECT_EQ(value_of(e, "agent.her.strategy"), "\"final\"");
+  EXPECT_EQ(value_of(e, "agent.dqn.epsilon.to"), "0.05");
+  EXPECT_EQ(value_of(e, "agent.dqn.epsilon.from"), "0.5");
+  EXPECT_EQ(value_of(e, "agent.dqn.optimizer"), "\"adam\"");
+  EXPECT_EQ(value_of(e, "agent.dqn.adam.lr"), "0.01");
+  EXPECT_NE(value_of(e, "agent.dqn.rmsprop.lr"), "0.01") << "not in use";
+}
+
 TEST(Aliases, StandInFilesAndGiveWayToTheCommandLine) {
   const std::string text =
       "name = \"mine\"\nnum_envs = 2\n[env]\nname = \"Pendulum-v1\"\n[agent]\nalgorithm = \"td3\"\n"
