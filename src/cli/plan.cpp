@@ -8,11 +8,14 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "algos/registry.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/planned_runs.h"
@@ -20,6 +23,7 @@
 #include "report/figure_config.h"
 #include "report/group.h"
 #include "run/build_info.h"
+#include "run/experiment.h"
 #include "run/plan.h"
 #include "storage/file.h"
 #include "storage/toml.h"
@@ -43,31 +47,53 @@ bool is_figure(const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+// @throws UsageError for a value that is empty
+std::vector<std::string> values_of(const char* option, const std::string& text, const std::string& list) {
+  std::vector<std::string> values = split_list(list);
+  if (values.empty() || fmt::format("{}", fmt::join(values, ",")) != list)
+    throw UsageError(fmt::format("{} {}: a value is empty; expected one between commas", option, text));
+  return values;
+}
+
 // "key=a,b" as {"key=a", "key=b"}; brackets and quotes hold lists and texts together.
 std::vector<std::string> assignments_of(const std::string& set) {
   const std::size_t equals = set.find('=');
   if (equals == set.npos) return {set};
   std::vector<std::string> all;
-  for (const std::string& value : split_list(set.substr(equals + 1))) all.push_back(set.substr(0, equals + 1) + value);
-  return all.empty() ? std::vector{set} : all;
+  for (const std::string& value : values_of("--set", set, set.substr(equals + 1)))
+    all.push_back(set.substr(0, equals + 1) + value);
+  return all;
 }
 
 std::string name_of(const std::string& what) {
   return what.ends_with(".toml") ? std::filesystem::path(what).stem().string() : what;
 }
 
+// @throws UsageError if files that the run begins with are missing
+void check_inputs(const PlannedRun& run) {
+  const Experiment e = experiment_of(run);
+  const OffPolicyConfig* c = find_algorithm(e.algorithm).off_policy(*e.agent_settings);
+  if (c != nullptr && !c->replay.dataset.empty() && !std::filesystem::exists(c->replay.dataset))
+    throw UsageError(fmt::format("{}: agent.replay.dataset: there is no {} here", run.name(), c->replay.dataset));
+}
+
 int plan(const PlanOptions& o) {
   RunRequest request{.seeds = {}, .set = {}, .lists = {}, .values = {}, .quick = o.quick};
   request.seeds = parse_seed_count(o.seeds);
+  std::set<std::string> keys, listed;
   for (const std::string& set : o.set) {
+    const std::string key = set.substr(0, set.find('='));
     std::vector<std::string> values = assignments_of(set);
+    if (values.size() > 1) listed.insert(key);
+    if (!keys.insert(key).second && listed.contains(key))
+      throw UsageError(fmt::format("--set {}: {} is set twice; expected all its values in one list", set, key));
     if (values.size() == 1)
       request.set.push_back(values.front());
     else
       request.lists.push_back(std::move(values));
   }
   for (const std::string& list : o.values)
-    for (const std::string& value : split_list(list)) request.values.push_back(value);
+    for (const std::string& value : values_of("--values", list, list)) request.values.push_back(value);
   const std::filesystem::path out =
       o.out.empty() ? std::filesystem::path("runs") / "plan" / name_of(o.what.front()) : std::filesystem::path(o.out);
   Plan plan{.directory = out, .build = BuildInfo::current(), .runs = {}};
@@ -76,7 +102,18 @@ int plan(const PlanOptions& o) {
         is_figure(what) ? figure_runs(load_figure(what), what, request, out) : experiment_runs(what, request, out);
     plan.runs.insert(plan.runs.end(), std::make_move_iterator(runs.begin()), std::make_move_iterator(runs.end()));
   }
-  write_plan(plan, false);
+  for (const PlannedRun& run : plan.runs)  // once for each setting
+    if (run.seed == plan.runs.front().seed) check_inputs(run);
+  std::filesystem::create_directories(out);
+  {
+    std::optional<DirectoryLock> lock;
+    try {
+      lock.emplace(out);
+    } catch (const std::runtime_error& e) {
+      throw UsageError(fmt::format("{}; expected another --out, or to wait for it", e.what()));
+    }
+    write_plan(plan, false);
+  }
 
   std::map<std::string, std::set<std::string>> settings;
   std::set<std::int64_t> seeds;
@@ -84,7 +121,10 @@ int plan(const PlanOptions& o) {
     settings[run.experiment].insert(run.setting);
     seeds.insert(run.seed);
   }
-  fmt::print("{}: {} runs, numbers 0 to {}\n", out.string(), plan.runs.size(), plan.runs.size() - 1);
+  if (plan.runs.size() == 1)
+    fmt::print("{}: 1 run, number 0\n", out.string());
+  else
+    fmt::print("{}: {} runs, numbers 0 to {}\n", out.string(), plan.runs.size(), plan.runs.size() - 1);
   for (const auto& [experiment, all] : settings)
     fmt::print("  {}: {} setting{}, {} seed{}\n", experiment, all.size(), all.size() == 1 ? "" : "s", seeds.size(),
                seeds.size() == 1 ? "" : "s");

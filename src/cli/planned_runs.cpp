@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 
+#include "cli/options.h"
 #include "core/check.h"
 #include "core/number.h"
 #include "report/collect.h"
@@ -98,9 +99,11 @@ std::optional<std::vector<std::int64_t>> seeds_of(const std::string& text) {
     const std::size_t dash = part.find('-', 1);
     const std::optional<std::int64_t> first = exact_integer(part.substr(0, dash)),
                                       last = dash == part.npos ? first : exact_integer(part.substr(dash + 1));
-    if (!first || !last || *last < *first || *last - *first >= kMostSeeds) return std::nullopt;
+    if (!first || !last || *first < 0 || *last > kMostSeed || *last < *first || *last - *first >= kMostSeeds)
+      return std::nullopt;
     for (std::int64_t seed = *first; seed <= *last; ++seed) {
-      if (std::find(seeds.begin(), seeds.end(), seed) != seeds.end()) return std::nullopt;
+      if (std::find(seeds.begin(), seeds.end(), seed) != seeds.end())
+        throw UsageError(fmt::format("the seeds {}: {} is there twice; expected each once", text, seed));
       seeds.push_back(seed);
     }
     begin = end + 1;

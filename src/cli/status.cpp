@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
+#include <exception>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -23,6 +24,7 @@
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/train_progress.h"
+#include "core/check.h"
 #include "core/text.h"
 #include "report/text_table.h"
 #include "run/claim.h"
@@ -40,21 +42,17 @@ struct StatusOptions {
 // One run as it is now.
 struct Line {
   const PlannedRun* run;
-  std::string state;  // "done", "running", "failed", "interrupted", "waiting"
+  std::string state;  // "done", "running", "failed", "unreadable", "interrupted", "waiting"
   std::optional<ClaimHolder> holder;
   RunState progress;
   std::string reached, failure;
   double seconds_left = std::nan("");  // of training; NaN: unknown
 };
 
-Line line_of(const PlannedRun& run, ClaimWatch& watch) {
+void look(Line& line, ClaimWatch& watch) {
+  const PlannedRun& run = *line.run;
   const Experiment experiment = experiment_of(run);
-  Line line{.run = &run,
-            .state = "waiting",
-            .holder = holder_of(run.directory),
-            .progress = {},
-            .reached = {},
-            .failure = {}};
+  line.holder = holder_of(run.directory);
   line.progress = state_of(run, experiment);
   if (line.holder && watch.is_over(*line.holder)) line.holder.reset();
   RunState& p = line.progress;
@@ -66,10 +64,14 @@ Line line_of(const PlannedRun& run, ClaimWatch& watch) {
   if (p.trained) line.reached = evaluation_text(experiment, p.success, p.mean_return);
   if (p.rate > 0) line.seconds_left = static_cast<double>(std::max<std::int64_t>(p.total - p.done, 0)) / p.rate;
   if (const std::optional<RunResult> r = read_result(run.directory)) {
+    if (const std::string problem = difference_from_plan(run, true); !problem.empty()) throw UsageError(problem);
     line.state = "done";
     p.seconds = r->progress.wall_seconds;
     p.done = p.by_episodes ? r->progress.episodes : r->progress.step;
-    line.reached = evaluation_text(experiment, r->final.success, r->final.mean_return);
+    p.success = r->final.success;
+    p.mean_return = r->final.mean_return;
+    p.evaluated = true;
+    line.reached = evaluation_text(experiment, p.success, p.mean_return);
     line.seconds_left = 0;
   } else if (line.holder) {
     line.state = "running";
@@ -79,6 +81,18 @@ Line line_of(const PlannedRun& run, ClaimWatch& watch) {
     line.seconds_left = 0;
   } else if (p.evaluated) {
     line.state = "interrupted";
+  }
+}
+
+// What cannot be read of one run hides no other.
+Line line_of(const PlannedRun& run, ClaimWatch& watch) {
+  Line line{.run = &run, .state = "waiting", .holder = {}, .progress = {}, .reached = {}, .failure = {}};
+  try {
+    look(line, watch);
+  } catch (const std::exception& e) {
+    line.state = "unreadable";
+    line.failure = e.what();
+    line.seconds_left = 0;
   }
   return line;
 }
@@ -113,7 +127,7 @@ double seconds_left(const std::vector<Line>& lines) {
     longest = std::max(longest, line.seconds_left);
     running += line.state == "running";
   }
-  if (sum == 0) return 0;
+  if (sum == 0 || std::isnan(sum)) return sum;
   return running == 0 ? std::nan("") : std::max(longest, sum / static_cast<double>(running));
 }
 
@@ -146,10 +160,10 @@ std::string table_of(const Plan& plan, const std::vector<Line>& lines) {
   for (const Line& line : lines) {
     if (line.state == "running")
       text += fmt::format("{}: {}, since {}\n", line.run->name(), line.holder->text(), time_text(line.holder->since));
-    if (line.state == "failed") text += fmt::format("{}: failed: {}\n", line.run->name(), line.failure);
+    if (!line.failure.empty()) text += fmt::format("{}: {}: {}\n", line.run->name(), line.state, line.failure);
   }
   std::string summary;
-  for (const char* state : {"done", "running", "failed", "interrupted", "waiting"})
+  for (const char* state : {"done", "running", "failed", "unreadable", "interrupted", "waiting"})
     if (counts[state] > 0) summary += fmt::format("{}{} {}", summary.empty() ? "" : ", ", counts[state], state);
   const double left = seconds_left(lines);
   return text + fmt::format("{}: {} of {} runs{}\n", plan.directory.string(), summary, lines.size(),
@@ -194,13 +208,13 @@ int show_status(const StatusOptions& o) {
     std::vector<Line> lines;
     for (const PlannedRun& run : plan.runs) lines.push_back(line_of(run, watch));
     estimate(lines);
-    if (o.watch) fmt::print("\033[H\033[2J");
+    if (o.watch && output_width() > 0) fmt::print("\033[H\033[2J");
     if (o.json)
       fmt::print("{}\n", json_of(plan, lines).dump(1));
     else
       fmt::print("{}", table_of(plan, lines));
     const bool over = std::all_of(lines.begin(), lines.end(),
-                                  [](const Line& line) { return line.state == "done" || line.state == "failed"; });
+                                  [](const Line& line) { return line.state == "done" || !line.failure.empty(); });
     if (!o.watch || over) return 0;
     flush_output();
     for (int i = 0; i < 20; ++i) {

@@ -56,11 +56,11 @@ struct Child {
 
 // Starts `goalpost train` for a run in a process of its own, which ends with this one: whoever takes the run over shall
 // be alone.
-Child start(const PlannedRun& run) {
+Child start(const PlannedRun& run, bool any_build) {
   std::vector<std::string> words = {"goalpost", "train", "--quiet"};
-  if (run.resume)
-    words.insert(words.end(), {"--resume", run.directory.string()});
-  else
+  if (run.resume) words.insert(words.end(), {"--resume", run.directory.string()});
+  if (run.resume && any_build) words.push_back("--any-build");
+  if (!run.resume)
     words.insert(words.end(),
                  {run.config_file().string(), "--seed", std::to_string(run.seed), "--out", run.directory.string()});
   std::vector<char*> argv;
@@ -152,7 +152,10 @@ struct Job {
     }
   }
   void look() {
-    state = state_of(*run, experiment);
+    try {
+      state = state_of(*run, experiment);
+    } catch (const std::exception&) {  // a curve that cannot be read is told of when the run has ended
+    }
     if (done >= 0) {
       const double seconds = seconds_since(start);
       state.done = done;
@@ -275,12 +278,12 @@ class Work {
         if (!is_finished(run)) return;
         states_[i] = State::done;
         clear_up(run);
-      } catch (const UsageError& e) {
+      } catch (const std::exception& e) {
         fail(i, e.what());
       }
     } else if (!options_.retries && std::filesystem::exists(run.failure_file())) {
       states_[i] = State::failed;
-      tell_failure(run);
+      bar_->line(fmt::format("{}: failed earlier: {}{}", run.name(), failure_of(run).value_or(""), log_hint(run)));
     }
   }
   // What a process leaves of a finished run if it is killed before it has tidied up.
@@ -290,7 +293,8 @@ class Work {
   // @throws UsageError if it is another run, or cannot go on
   bool is_finished(PlannedRun& run) {
     run.resume = false;
-    return finished_earlier(run, "this plan", [this](const std::string& sentence) { bar_->line(sentence); });
+    const auto tell = [this](const std::string& sentence) { bar_->line(sentence); };
+    return finished_earlier(run, "this plan", tell, options_.any_build);
   }
 
   // Removes what a finished run does not need.
@@ -334,21 +338,29 @@ class Work {
         return false;
       }
       Experiment experiment = experiment_of(run);
+      if (read_file(run.config_file()) != run.config)
+        throw UsageError(
+            fmt::format("{} has been changed since the work began; expected it as it was", run.config_file().string()));
       std::filesystem::remove(run.failure_file());
-      const Child child = start(run);
+      const Child child = start(run, options_.any_build);
       const bool several = run.experiment != runs_.front().experiment || run.experiment != runs_.back().experiment;
       heart_.add(run, std::move(*claim), std::move(experiment), child, short_name(run, several));
       return true;
-    } catch (const UsageError& e) {
+    } catch (const std::exception& e) {  // this run's own: the others go on
       fail(i, e.what());
       return false;
     }
   }
 
   void fail(std::size_t i, const std::string& sentence) {
+    const PlannedRun& run = runs_[i];
     states_[i] = State::failed;
-    write_file_atomically(runs_[i].failure_file(), sentence + "\n");
-    tell_failure(runs_[i]);
+    bar_->line(fmt::format("{}: failed: {}{}", run.name(), sentence, log_hint(run)));
+    try {
+      write_file_atomically(run.failure_file(), sentence + "\n");
+    } catch (const std::exception& e) {
+      bar_->line(fmt::format("{}: {}", run.name(), e.what()));
+    }
   }
   // What the process of a finished run had to say.
   void tell_log(const PlannedRun& run) {
@@ -357,9 +369,10 @@ class Work {
     for (std::string line; std::getline(log, line);)  // runs of one setting say the same
       if (said_.insert(line).second) bar_->line(fmt::format("{}: {}", run.name(), line));
   }
-  void tell_failure(const PlannedRun& run) {
-    bar_->line(
-        fmt::format("{}: failed: {} (see {})", run.name(), failure_of(run).value_or(""), run.log_file().string()));
+  static std::string log_hint(const PlannedRun& run) {
+    std::error_code ignored;
+    const bool told = std::filesystem::file_size(run.log_file(), ignored) > 0 && !ignored;
+    return told ? fmt::format(" (see {})", run.log_file().string()) : "";
   }
 
   // Looks which processes have ended. Returns whether there was one.
@@ -381,9 +394,17 @@ class Work {
     const std::size_t i = static_cast<std::size_t>(job.run - runs_.data());
     const PlannedRun& run = runs_[i];
     const bool is_others = !job.claim.beat();
-    const std::optional<RunResult> r =
-        WIFEXITED(status) && WEXITSTATUS(status) == 0 ? read_result(run.directory) : std::nullopt;
-    if (r) {
+    std::optional<RunResult> r;
+    std::string problem;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) try {
+        r = read_result(run.directory);
+        problem = r ? difference_from_plan(run, true) : "it has no result";
+      } catch (const std::exception& e) {
+        problem = e.what();
+      }
+    if (!problem.empty()) {
+      fail(i, problem);
+    } else if (r) {
       states_[i] = State::done;
       tell_log(run);
       tidy(run);

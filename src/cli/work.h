@@ -13,9 +13,10 @@ namespace goalpost {
 struct WorkOptions {
   int jobs = 1;
   double limit_s = std::numeric_limits<double>::infinity();  ///< then the runs are asked to save, and no other begins
-  bool waits = true;     ///< for runs that others work at, to go on with those that they leave
-  bool retries = false;  ///< runs that failed earlier
-  bool quiet = false;    ///< no progress
+  bool waits = true;       ///< for runs that others work at, to go on with those that they leave
+  bool retries = false;    ///< runs that failed earlier
+  bool any_build = false;  ///< also goes on with runs of other builds
+  bool quiet = false;      ///< no progress
 };
 
 /// How many runs are what, in the end.

@@ -59,6 +59,7 @@ int work(const WorkCommandOptions& o) {
                                             .limit_s = 3600 * o.limit_hours,
                                             .waits = !o.no_wait,
                                             .retries = o.retry,
+                                            .any_build = o.any_build,
                                             .quiet = o.quiet});
   print_error(fmt::format("{}: {} done, {} failed, {} unfinished of {} run{}", o.directory, result.done, result.failed,
                           result.left, runs.size(), runs.size() == 1 ? "" : "s"));

@@ -18,6 +18,7 @@ namespace goalpost {
 namespace {
 
 constexpr double kForgottenSeconds = 600;
+constexpr int kMostClaims = 1'000'000;
 
 std::filesystem::path claim_file(const std::filesystem::path& run, int number) {
   return fmt::format("{}.claim_{}", run.string(), number);
@@ -40,19 +41,38 @@ int newest_claim(const std::filesystem::path& run) {
     int number = 0;
     if (!name.starts_with(begin)) continue;
     const auto [end, problem] = std::from_chars(name.data() + begin.size(), name.data() + name.size(), number);
-    if (problem == std::errc() && end == name.data() + name.size()) newest = std::max(newest, number);
+    if (problem == std::errc() && end == name.data() + name.size() && number < kMostClaims &&
+        entry.is_regular_file(error))
+      newest = std::max(newest, number);
   }
   return newest;
+}
+
+std::int64_t time_of(const std::filesystem::path& file) {  // ns since 1970; 0 if it is no more
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0) return 0;
+  return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+}
+
+// The time of the file system that holds a file, which may be another machine's; 0 if that is not known.
+std::int64_t time_beside(const std::filesystem::path& file) {
+  const std::filesystem::path probe = fmt::format("{}.now_{}_{}", file.string(), ProcessId::self().host, ::getpid());
+  const int descriptor = ::open(probe.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0666);
+  if (descriptor < 0) return 0;
+  ::futimens(descriptor, nullptr);
+  ::close(descriptor);
+  const std::int64_t now = time_of(probe);
+  ::unlink(probe.c_str());
+  return now;
 }
 
 // None if the file is no more.
 std::optional<ClaimHolder> read_claim(const std::filesystem::path& file) {
   std::ifstream in(file);  // opened first: network file systems then ask for its present time
-  struct stat status {};
-  if (!in.is_open() || ::stat(file.c_str(), &status) != 0) return std::nullopt;
-  ClaimHolder holder{.process = ProcessId::read(in), .since = 0, .done = -1, .beat = 0, .file = file};
+  const std::int64_t beat = time_of(file);
+  if (!in.is_open() || beat == 0) return std::nullopt;
+  ClaimHolder holder{.process = ProcessId::read(in), .since = 0, .done = -1, .beat = beat, .file = file};
   if (in >> holder.since && !(in >> holder.done)) holder.done = -1;
-  holder.beat = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
   return holder;
 }
 
@@ -73,8 +93,10 @@ bool ClaimWatch::is_over(const ClaimHolder& holder) {
   const auto now = std::chrono::steady_clock::now();
   const auto [it, fresh] = seen_.try_emplace(holder.file, Seen{holder.beat, now});
   if (it->second.beat != holder.beat) it->second = {holder.beat, now};
-  return std::chrono::duration<double>(now - it->second.since).count() > kSilentSeconds ||
-         static_cast<double>(seconds_now() - holder.beat / 1'000'000'000) > kForgottenSeconds;
+  if (std::chrono::duration<double>(now - it->second.since).count() > kSilentSeconds) return true;
+  if (!fresh) return false;
+  const std::int64_t there = time_beside(holder.file);
+  return there > 0 && static_cast<double>(there - holder.beat) > 1e9 * kForgottenSeconds;
 }
 
 std::optional<Claim> Claim::take(const std::filesystem::path& run, ClaimWatch& watch) {
@@ -96,14 +118,16 @@ std::optional<Claim> Claim::take(const std::filesystem::path& run, ClaimWatch& w
     if (descriptor >= 0) ::unlink(file.c_str());
     throw std::system_error(reason, std::generic_category(), fmt::format("cannot write {}", file.string()));
   }
-  Claim claim(run, before + 1, text.size());
   // Claims may have been given back and taken since the first look. The highest one counts, and only while the one
   // that it takes over from is still there.
   const auto same = [&](const std::optional<ClaimHolder>& holder) {
     return holder && holder->process == last->process;
   };
-  if (newest_claim(run) != claim.number_ || (last && !same(read_claim(last->file)))) return std::nullopt;
-  return claim;
+  if (newest_claim(run) != before + 1 || (last && !same(read_claim(last->file)))) {
+    ::unlink(file.c_str());
+    return std::nullopt;
+  }
+  return Claim(run, before + 1, text.size());
 }
 
 Claim::~Claim() {

@@ -36,8 +36,8 @@ struct ClaimHolder {
 std::optional<ClaimHolder> holder_of(const std::filesystem::path& run);
 
 /// Tells which holders are no more. A process of this machine is asked for; one of another machine is no more if it
-/// gives no sign of life while this object watches for kSilentSeconds, whatever the clocks say, or has given none for
-/// ten minutes.
+/// gives no sign of life while this object watches for kSilentSeconds, whatever the clocks say, or if at the first look
+/// it has given none for ten minutes of the file system's time.
 class ClaimWatch {
  public:
   bool is_over(const ClaimHolder& holder);
@@ -65,8 +65,7 @@ class Claim {
   bool beat(std::int64_t done = -1) const;
 
  private:
-  Claim(std::filesystem::path run, int number, std::size_t head)
-      : run_(std::move(run)), number_(number), head_(head) {}
+  Claim(std::filesystem::path run, int number, std::size_t head) : run_(std::move(run)), number_(number), head_(head) {}
   std::filesystem::path run_;  // empty: moved from
   int number_ = 0;
   std::size_t head_ = 0;  // bytes of the file before what changes

@@ -5,6 +5,7 @@
 
 #include <exception>
 #include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
@@ -27,15 +28,23 @@ using nlohmann::ordered_json;
 constexpr int kVersion = 1;
 
 // Empty, or what sets a run apart from the one that is wanted.
-std::string difference(const Experiment& there, const Experiment& wanted) {
+std::string difference(const Experiment& there, const Experiment& wanted, bool any_build) {
   const auto found = differences(there, "the existing run", wanted, "this command",
                                  [](const FieldText& f) { return f.affects_results; });
   if (!found.empty()) return found.front();
+  if (any_build) return "";
   for (const auto& [what, a, b] : build_differences(there.build, wanted.build))
     return what == "resumed"  ? fmt::format("it was resumed {}", a)
            : what == "inputs" ? fmt::format("it began with {}, but the files have changed: {}", a, b)
                               : fmt::format("its {} is {}, but {} in this program", what, a, b);
   return "";
+}
+
+Experiment experiment_in(const std::filesystem::path& directory) {
+  const TomlValues values = TomlValues::from_file(directory / kConfigFile);
+  Experiment there = make_experiment(values);
+  there.build = BuildInfo::recorded(values);
+  return there;
 }
 
 // Whether a run was killed before it had written its configuration.
@@ -98,7 +107,12 @@ RunState state_of(const PlannedRun& run, const Experiment& experiment) {
   return state;
 }
 
-bool finished_earlier(PlannedRun& run, const char* purpose, const std::function<void(const std::string&)>& tell) {
+std::string difference_from_plan(const PlannedRun& run, bool any_build) {
+  return difference(experiment_in(run.directory), experiment_of(run), any_build);
+}
+
+bool finished_earlier(PlannedRun& run, const char* purpose, const std::function<void(const std::string&)>& tell,
+                      bool any_build) {
   const std::filesystem::path& directory = run.directory;
   if (!std::filesystem::exists(directory) || std::filesystem::is_empty(directory)) return false;
   const std::string advice = "; choose another --out or move the directory";
@@ -113,15 +127,13 @@ bool finished_earlier(PlannedRun& run, const char* purpose, const std::function<
       std::filesystem::remove(file);
       return false;
     }
-    const TomlValues values = TomlValues::from_file(file);
-    Experiment there = make_experiment(values);
-    there.build = BuildInfo::recorded(values);
+    const Experiment there = experiment_in(directory);
     if (!there.build.inputs.empty()) try {
         wanted.build.inputs = inputs_of(wanted);
       } catch (const std::exception& e) {
         tell(fmt::format("{}: {}; the files that it began with are not compared", directory.string(), e.what()));
       }
-    if (const std::string problem = difference(there, wanted); !problem.empty()) throw UsageError(problem);
+    if (const std::string problem = difference(there, wanted, any_build); !problem.empty()) throw UsageError(problem);
     if (const std::string unknown = unknown_of(there.build); !unknown.empty())
       tell(fmt::format("{}: of an earlier version, which did not note its build's {}; not compared", directory.string(),
                        unknown));
@@ -161,6 +173,8 @@ void write_plan(const Plan& plan, bool replace) {
   for (const PlannedRun& run : plan.runs) {
     const std::filesystem::path file = run.config_file();
     if (!written.insert(file).second) continue;
+    if (!replace && std::filesystem::exists(file) && read_file(file) != run.config)
+      throw UsageError(fmt::format("{} is of another plan; expected a new directory", file.string()));
     std::filesystem::create_directories(file.parent_path());
     write_file_atomically(file, run.config);
   }
@@ -176,7 +190,7 @@ Plan read_plan(const std::filesystem::path& directory) {
   try {
     if (!std::filesystem::is_directory(directory))
       throw UsageError(fmt::format("{} is not a directory; expected one made by `goalpost plan`", directory.string()));
-    if (!has_file(file))
+    if (!std::filesystem::is_regular_file(file))
       throw UsageError(
           fmt::format("{} holds no {}; expected a directory made by `goalpost plan`", directory.string(), kPlanFile));
     const ordered_json json = ordered_json::parse(read_file(file));
@@ -185,15 +199,27 @@ Plan read_plan(const std::filesystem::path& directory) {
                                    json.at("goalpost_plan").dump(), kVersion));
     Plan plan{.directory = directory, .build = {}, .runs = {}};
     TomlValues build;
-    for (const auto& [name, value] : json.at("build").items())
-      build.put("build." + name, {value.get<std::string>(), file.string()});
+    for (const auto& [name, value] : json.at("build").get<std::map<std::string, std::string>>())
+      build.put("build." + name, {value, file.string()});
     plan.build = BuildInfo::recorded(build);
+    if (!json.at("runs").is_array() || json.at("runs").empty())
+      throw UsageError(fmt::format("{}: a plan without runs; expected at least one", file.string()));
+    std::set<std::filesystem::path> directories;
     for (const ordered_json& one : json.at("runs")) {
+      const ordered_json& seed = one.at("seed");
+      if (!seed.is_number_integer() || seed.get<std::int64_t>() < 0)
+        throw UsageError(fmt::format("{}: the seed {}; expected an integer, at least 0", file.string(), seed.dump()));
       PlannedRun run{.experiment = one.at("experiment"),
                      .setting = one.at("setting"),
-                     .seed = one.at("seed"),
+                     .seed = seed,
                      .directory = inside(directory, one.at("directory")),
                      .config = {}};
+      if (!directories.insert(run.directory).second)
+        throw UsageError(
+            fmt::format("{}: two runs in {}; expected a directory for each", file.string(), run.directory.string()));
+      if (!std::filesystem::is_regular_file(run.config_file()))
+        throw UsageError(
+            fmt::format("{} names {}, which is missing or no file", file.string(), run.config_file().string()));
       run.config = read_file(run.config_file());
       // Of another revision settings may have other names.
       if (plan.build.revision == BuildInfo::current().revision && identity_in(run, plan.build) != one.at("identity"))

@@ -53,13 +53,20 @@ struct RunState {
   bool trained = false;    ///< and not those of the evaluation before training
 };
 /// @param experiment experiment_of(run)
+/// @throws std::runtime_error if its curve cannot be read
 RunState state_of(const PlannedRun& run, const Experiment& experiment);
+
+/// What sets the run that is there apart from the planned one, in a sentence; empty if it is the same.
+/// @throws UsageError or std::runtime_error if it cannot be read
+std::string difference_from_plan(const PlannedRun& run, bool any_build);
 
 /// Whether a planned run has finished, and if it has begun, that it can go on.
 /// @param purpose for messages, "this figure"
 /// @param tell gets sentences on what it is
+/// @param any_build whatever the build of what is there
 /// @throws UsageError if its directory holds something else: nothing is deleted
-bool finished_earlier(PlannedRun& run, const char* purpose, const std::function<void(const std::string&)>& tell);
+bool finished_earlier(PlannedRun& run, const char* purpose, const std::function<void(const std::string&)>& tell,
+                      bool any_build = false);
 
 struct Plan {
   std::filesystem::path directory;
@@ -67,7 +74,8 @@ struct Plan {
   std::vector<PlannedRun> runs;
 };
 
-/// Writes plan.json and the settings. @throws UsageError if the directory holds another plan's settings
+/// Writes plan.json and the settings. The caller holds the DirectoryLock. @throws UsageError if the directory holds a
+/// plan, or settings of another one
 /// @param replace an earlier plan of the directory, whose runs stay where they are
 void write_plan(const Plan& plan, bool replace);
 /// @throws UsageError naming the file if it is none, or if a setting was changed since

@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <map>
+#include <exception>
+#include <nlohmann/json.hpp>
 #include <optional>
-#include <system_error>
+#include <sstream>
+#include <stdexcept>
+#include <utility>
 
 #include "core/check.h"
 #include "run/build_info.h"
@@ -15,6 +18,7 @@
 #include "run/run_result.h"
 #include "storage/csv.h"
 #include "storage/file.h"
+#include "storage/hdf5_file.h"
 #include "storage/run_directory.h"
 #include "storage/toml.h"
 
@@ -43,38 +47,66 @@ struct Place {
   const PlannedRun* run;
   RunState state;
   bool finished;
+  std::string result;  // of a finished run, without times
 };
 
+// What a finished run has come to, but for times. @throws std::runtime_error if a file is missing or not whole
+std::string result_of(const std::filesystem::path& directory) {
+  const std::optional<RunResult> r = read_result(directory);
+  const CsvTable eval = read_csv(directory / kEvalCurve), train = read_csv(directory / kTrainCurve);
+  if (eval.rows() == 0 || eval.rows() != train.rows())
+    throw std::runtime_error(fmt::format("{} evaluations and {} rows of {}; it may have been copied in part",
+                                         eval.rows(), train.rows(), kTrainCurve));
+  Hdf5File::open(directory / kPolicyFile);
+  nlohmann::ordered_json json = to_json(*r);
+  json.erase("wall_seconds");
+  std::string text = json.dump();
+  for (const std::string& name : eval.names)
+    if (name != "wall_seconds")
+      for (const double value : eval.column(name)) text += fmt::format("\n{} {}", name, value);
+  return text;
+}
+
+// None if nothing is there. @throws UsageError or std::runtime_error if it is something else, or not whole
 std::optional<Place> place_of(const PlannedRun& run) {
-  if (!std::filesystem::exists(run.directory / kConfigFile)) return std::nullopt;
+  if (!std::filesystem::exists(std::filesystem::symlink_status(run.directory))) return std::nullopt;
+  if (std::filesystem::is_directory(run.directory) && std::filesystem::is_empty(run.directory)) return std::nullopt;
+  if (!has_file(run.directory / kConfigFile)) throw UsageError("it is no run");
+  if (const std::string problem = difference_from_plan(run, true); !problem.empty()) throw UsageError(problem);
+  const bool finished = has_file(run.directory / kResultFile);
   return Place{.run = &run,
                .state = state_of(run, experiment_of(run)),
-               .finished = std::filesystem::exists(run.directory / kResultFile)};
+               .finished = finished,
+               .result = finished ? result_of(run.directory) : ""};
 }
 
-// Empty, or in what two finished runs of one seed differ.
-std::string result_difference(const Place& a, const Place& b) {
-  const CsvTable x = read_csv(a.run->directory / kEvalCurve), y = read_csv(b.run->directory / kEvalCurve);
-  for (const std::string& name : x.names) {
-    if (name == "wall_seconds" || !y.has(name)) continue;
-    const std::vector<double>&p = x.column(name), &q = y.column(name);
-    if (p.size() != q.size()) return fmt::format("{} and {} evaluations", p.size(), q.size());
-    for (std::size_t i = 0; i < p.size(); ++i)
-      if (p[i] != q[i] && !(p[i] != p[i] && q[i] != q[i]))
-        return fmt::format("{} {} and {} at step {}", name, p[i], q[i], x.column("step")[i]);
+// Empty, or the first lines in which two results differ.
+std::string result_difference(const std::string& a, const std::string& b) {
+  std::istringstream x(a), y(b);
+  for (std::string p, q;;) {
+    const bool more_p = static_cast<bool>(std::getline(x, p)), more_q = static_cast<bool>(std::getline(y, q));
+    if (!more_p && !more_q) return "";
+    if (more_p != more_q) return "one has more evaluations";
+    if (p != q) return fmt::format("{} and {}", p, q);
   }
-  return "";
 }
 
+// In the place of nothing, or of a run of which there is less.
 void copy_run(const std::filesystem::path& from, const std::filesystem::path& to) {
   std::filesystem::create_directories(to.parent_path());
-  const std::filesystem::path part = to.string() + ".part";
+  const std::filesystem::path part = to.string() + ".part", old = to.string() + ".old";
   std::filesystem::remove_all(part);  // of a copy that was interrupted
   std::filesystem::copy(from, part, std::filesystem::copy_options::recursive);
   for (const auto& entry : std::filesystem::recursive_directory_iterator(part))
     if (entry.is_regular_file()) sync_file(entry.path());
+  const bool replaces = std::filesystem::exists(to);
+  if (replaces) {
+    std::filesystem::remove_all(old);
+    std::filesystem::rename(to, old);
+  }
   std::filesystem::rename(part, to);
   sync_directory(to.parent_path());
+  if (replaces) std::filesystem::remove_all(old);
 }
 
 }  // namespace
@@ -83,23 +115,35 @@ Collected merge_plans(const std::vector<std::filesystem::path>& directories, con
                       bool mixed) {
   std::vector<Plan> plans;
   for (const std::filesystem::path& directory : directories) plans.push_back(read_plan(directory));
-  if (std::filesystem::exists(out / kPlanFile)) plans.insert(plans.begin(), read_plan(out));
+  const bool has_plan = std::filesystem::exists(out / kPlanFile);
+  if (has_plan) plans.insert(plans.begin(), read_plan(out));
   for (const Plan& plan : plans) expect_same_plan(plans.front(), plan);
 
   // What is to be where, and whether it fits together, before anything is copied.
   Collected collected;
   ClaimWatch watch;
   std::vector<std::optional<Place>> chosen(plans.front().runs.size());
+  std::vector<bool> left_alone(chosen.size());  // a process works at it in `out`
   std::optional<std::pair<std::filesystem::path, BuildInfo>> first;
   for (std::size_t i = 0; i < chosen.size(); ++i)
     for (const Plan& plan : plans) {
       const PlannedRun& run = plan.runs[i];
-      const std::optional<Place> place = place_of(run);
-      if (!place) continue;
-      if (const auto holder = holder_of(run.directory); !place->finished && holder && !watch.is_over(*holder)) {
+      const bool is_out = has_plan && &plan == &plans.front();
+      std::optional<Place> place;
+      if (const auto holder = holder_of(run.directory);
+          !std::filesystem::exists(run.directory / kResultFile) && holder && !watch.is_over(*holder)) {
         collected.notes.push_back(fmt::format("{}: {} works at it; left out", run.directory.string(), holder->text()));
+        if (is_out) left_alone[i] = true;
         continue;
       }
+      try {
+        place = place_of(run);
+      } catch (const std::exception& e) {
+        const std::string sentence = fmt::format("{}: {}", run.directory.string(), e.what());
+        if (is_out) throw UsageError(sentence + "; expected the plan's run there, or nothing");
+        collected.notes.push_back(sentence + "; left out");
+      }
+      if (!place) continue;
       if (place->finished) {
         const BuildInfo build = BuildInfo::recorded(TomlValues::from_file(run.directory / kConfigFile));
         if (!first) first.emplace(run.directory, build);
@@ -112,7 +156,7 @@ Collected merge_plans(const std::vector<std::filesystem::path>& directories, con
       }
       std::optional<Place>& best = chosen[i];
       if (best && best->finished && place->finished)
-        if (const std::string problem = result_difference(*best, *place); !problem.empty()) {
+        if (const std::string problem = result_difference(best->result, place->result); !problem.empty()) {
           const std::string sentence = fmt::format("{} and {} have other results: {}", best->run->directory.string(),
                                                    run.directory.string(), problem);
           if (!mixed) throw UsageError(sentence + "; expected the same bits, or --mixed, which takes the first");
@@ -126,30 +170,30 @@ Collected merge_plans(const std::vector<std::filesystem::path>& directories, con
   for (std::size_t i = 0; i < merged.runs.size(); ++i)
     merged.runs[i].directory = out / plans.front().runs[i].directory.lexically_relative(plans.front().directory);
   std::filesystem::create_directories(out);
-  if (!std::filesystem::exists(out / kPlanFile)) write_plan(merged, true);
+  const DirectoryLock lock(out);
+  if (!std::filesystem::exists(out / kPlanFile)) write_plan(merged, false);
   for (std::size_t i = 0; i < chosen.size(); ++i) {
     const std::filesystem::path& to = merged.runs[i].directory;
+    if (left_alone[i]) {
+      collected.missing.push_back(fmt::format("{}: running", merged.runs[i].name()));
+      continue;
+    }
     if (!chosen[i]) {
-      const std::optional<std::string> failure = [&]() -> std::optional<std::string> {
-        for (const Plan& plan : plans)
-          if (const auto sentence = failure_of(plan.runs[i])) return sentence;
-        return std::nullopt;
-      }();
+      std::optional<std::string> failure;
+      for (const Plan& plan : plans)
+        if (!failure) failure = failure_of(plan.runs[i]);
       collected.missing.push_back(
           fmt::format("{}: {}", merged.runs[i].name(), failure ? "failed: " + *failure : "not begun"));
       continue;
     }
     const PlannedRun& from = *chosen[i]->run;
     if (!std::filesystem::exists(to) || !std::filesystem::equivalent(from.directory, to)) {
-      if (std::filesystem::exists(to)) {  // an unfinished run, of which there is more elsewhere
-        const std::filesystem::path old = to.string() + ".old";
-        std::filesystem::remove_all(old);
-        std::filesystem::rename(to, old);
-        copy_run(from.directory, to);
-        std::filesystem::remove_all(old);
-      } else {
-        copy_run(from.directory, to);
+      const std::optional<Claim> claim = Claim::take(to, watch);  // nobody begins it meanwhile
+      if (!claim) {
+        collected.missing.push_back(fmt::format("{}: running", merged.runs[i].name()));
+        continue;
       }
+      copy_run(from.directory, to);
       ++collected.copied;
     }
     if (chosen[i]->finished) {

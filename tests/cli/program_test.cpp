@@ -164,7 +164,7 @@ TEST_F(Program, ComparesWithPoliciesThatAreNotLearned) {
   EXPECT_EQ(table.column("success").back(), 1);
   expect_refusal("evaluate AntMaze-v0 --scripted", "AntMaze-v0 has no scripted policy");
   expect_refusal("evaluate PointReach-v0 --scripted --random", "excludes");
-  expect_refusal("evaluate PointReach-v0", "PointReach-v0 is not a run directory");
+  expect_refusal("evaluate PointReach-v0", "PointReach-v0 is an environment; expected --random or --scripted");
 }
 
 TEST_F(Program, MeasuresTheSameOfChainsForAnyNumberOfEpisodes) {

@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstddef>
 #include <filesystem>
+#include <initializer_list>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -275,6 +276,135 @@ TEST_F(Work, RunsFromSeveralMachinesAreCollected) {
   expect_refusal("collect a b --out y", "expected runs of one build and processor, or --mixed");
   EXPECT_FALSE(std::filesystem::exists(here_ / "y"));
   EXPECT_EQ(run("collect a b --out y --mixed").status, 0) << errors();
+}
+
+TEST_F(Work, CollectDeletesNothingAndTakesWholeRunsOnly) {
+  plan("a", "--seeds 1-2 --set train.total_steps=400");
+  ASSERT_EQ(run("work a").status, 0) << errors();
+  const auto copy = [&](const std::string& name) {
+    std::filesystem::remove_all(here_ / name);
+    std::filesystem::copy(here_ / "a", here_ / name, std::filesystem::copy_options::recursive);
+    return here_ / name / "bit_flip_her/seed_1";
+  };
+  // A user's own files where a run would be.
+  std::filesystem::path place = copy("own");
+  std::filesystem::remove_all(place);
+  std::filesystem::create_directories(place);
+  set_content(place / "notes.txt", "precious");
+  expect_refusal("collect a --out own", "own/bit_flip_her/seed_1: it is no run; expected the plan's run there");
+  EXPECT_EQ(content(place / "notes.txt"), "precious");
+  // A run that another process has.
+  place = copy("held");
+  std::filesystem::remove(place / "result.json");
+  set_content(place.string() + ".claim_0", "node3 17 boot/1 pid:[1]\n1700000000\n");
+  Outcome o = run("collect held a --out held");
+  EXPECT_EQ(o.status, 1) << o.err;
+  EXPECT_THAT(o.err, HasSubstr("held/bit_flip_her/seed_1: process 17 on node3 works at it; left out"));
+  EXPECT_THAT(o.out, HasSubstr("missing: bit_flip_her seed 1: running"));
+  EXPECT_FALSE(std::filesystem::exists(place / "result.json"));
+  // What a copy that was cut off leaves, and another run.
+  for (const char* file : {"train.csv", "eval.csv", "policy.h5", "result.json"})
+    for (const bool missing : {true, false}) {
+      place = copy("part");
+      if (missing && std::string(file) == "result.json") continue;  // an unfinished run
+      const std::string whole = content(place / file);
+      if (missing)
+        std::filesystem::remove(place / file);
+      else
+        set_content(place / file, whole.substr(0, whole.size() / 2));
+      std::filesystem::remove_all(here_ / "all");
+      o = run("collect part a --out all");
+      EXPECT_EQ(o.status, 0) << file << "\n" << o.err << o.out;
+      EXPECT_THAT(o.err, HasSubstr("part/bit_flip_her/seed_1: ")) << file;
+      EXPECT_TRUE(results("all") == results("a")) << file;
+    }
+  place = copy("other");
+  std::filesystem::remove_all(place);
+  ASSERT_EQ(run(std::string("train bit_flip_her --quiet --steps 400 --seed 7 --out other/bit_flip_her/seed_1") + kTiny)
+                .status,
+            0);
+  std::filesystem::remove_all(here_ / "all");
+  EXPECT_THAT(run("collect other --out all").out, HasSubstr("missing: bit_flip_her seed 1: not begun"));
+  o = run("status other");
+  EXPECT_THAT(o.out, AllOf(HasSubstr("bit_flip_her seed 1: unreadable: seed is 7 in the existing run, but 1 in"),
+                           HasSubstr("1 done, 1 unreadable of 2 runs")));
+}
+
+TEST_F(Work, OneOfTwoPlansWins) {
+  for (int i = 0; i < 5; ++i) {
+    std::array<pid_t, 2> processes{};
+    for (std::size_t k = 0; k < 2; ++k)
+      processes[k] =
+          start(fmt::format("plan bit_flip_her --seeds 2 --out p --set agent.dqn.gamma=0.{}{}", k + 8, kTiny),
+                fmt::format("> out{} 2>&1", k));
+    const int first = wait_for(processes[0]), second = wait_for(processes[1]);
+    EXPECT_EQ(std::min(first, second), 0) << content(here_ / "out0") << content(here_ / "out1");
+    EXPECT_EQ(std::max(first, second), 2) << content(here_ / "out0") << content(here_ / "out1");
+    EXPECT_EQ(experiment_of(read_plan(here_ / "p").runs[0]).settings().at("agent.dqn.gamma"),
+              first == 0 ? "0.8" : "0.9");
+    std::filesystem::remove_all(here_ / "p");
+  }
+}
+
+TEST_F(Work, RefusesWhatNobodyMeans) {
+  for (const auto& [arguments, sentence] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"--set env.bits=4,", "--set env.bits=4,: a value is empty"},
+           {"--set agent.her.k=", "a value is empty"},
+           {"--set agent.her.k=1 --set agent.her.k=2,3", "agent.her.k is set twice"},
+           {"--seeds 1,1", "1 is there twice"},
+           {"--seeds 9223372036854775807", "--seeds 9223372036854775807; expected how many"},
+           {"--seeds 9223372036854775800-9223372036854775807", "expected how many"},
+           {"--seeds -3", "expected how many"},
+           {"--set agent.replay.dataset=nowhere.h5", "agent.replay.dataset: there is no nowhere.h5 here"}})
+    expect_refusal(std::string("plan bit_flip_her --out p ") + arguments, sentence);
+  plan("p", "--seeds 1-2 --set train.total_steps=400");
+  const std::string file = (here_ / "p/plan.json").string(), json = content(file);
+  const auto replaced = [&](const std::string& what, const std::string& by) {
+    std::string text = json;
+    text.replace(text.find(what), what.size(), by);
+    return text;
+  };
+  for (const auto& [text, sentence] : std::initializer_list<std::pair<std::string, const char*>>{
+           {json.substr(0, json.size() / 2), "p/plan.json: not a plan"},
+           {"{\"goalpost_plan\": 1, \"build\": {}, \"runs\": []}", "p/plan.json: a plan without runs"},
+           {"{\"goalpost_plan\": 2}", "p/plan.json: version 2 of plans; expected 1"},
+           {replaced("\"seed\": 1", "\"seed\": 1.5"), "p/plan.json: the seed 1.5"},
+           {replaced("bit_flip_her/seed_1", "../seed_1"), "expected one below the plan's"},
+           {replaced("bit_flip_her/seed_1", "bit_flip_her/seed_2"), "two runs in p/bit_flip_her/seed_2"}}) {
+    set_content(file, text);
+    expect_refusal("work p", sentence);
+    expect_refusal("status p", sentence);
+  }
+  set_content(file, json);
+  // One run's trouble is its own.
+  std::filesystem::create_directories(here_ / "p/bit_flip_her/seed_1.log");
+  const Outcome o = run("work p --jobs 2");
+  EXPECT_EQ(o.status, 1);
+  EXPECT_THAT(o.err, AllOf(HasSubstr("bit_flip_her seed 1: failed: cannot write "), HasSubstr("1 done, 1 failed")));
+}
+
+TEST_F(Work, GoesOnWithRunsOfAnotherBuildIfAsked) {
+  plan("p", "--seeds 1-2 --set train.total_steps=400");
+  ASSERT_EQ(run("work p --index 0").status, 0) << errors();
+  for (const char* name : {"p/plan.json", "p/bit_flip_her/seed_1/config.toml"}) {
+    std::string text = content(here_ / name);
+    const std::size_t at = text.find('"', text.find("revision") + std::string("revision\":").size()) + 1;
+    set_content(here_ / name, text.replace(at, 1, "x"));
+  }
+  expect_refusal("work p", "expected the same, or --any-build");
+  EXPECT_EQ(run("work p --any-build").status, 0) << errors();
+}
+
+TEST_F(Work, TrainsFromTheConfigurationThatItBeganWith) {
+  plan("p", "--seeds 1-2 --set train.total_steps=8000");
+  const pid_t work = start("work p");
+  wait_until([&] { return !others("p").empty(); });
+  const std::filesystem::path setting = here_ / "p/bit_flip_her/setting.toml";
+  std::string text = content(setting);
+  text.replace(text.find("bits = 4"), 8, "bits = 5");
+  set_content(setting, text);
+  EXPECT_EQ(wait_for(work), 1);
+  EXPECT_THAT(errors(), HasSubstr("seed 2: failed: p/bit_flip_her/setting.toml has been changed since the work began"));
 }
 
 }  // namespace
