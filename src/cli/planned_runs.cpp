@@ -91,7 +91,7 @@ std::vector<std::int64_t> seeds_up_to(int count) {
 }
 
 // None for a text that is no list of seeds.
-std::optional<std::vector<std::int64_t>> seeds_of(const std::string& text) {
+std::optional<std::vector<std::int64_t>> seeds_of(const char* option, const std::string& text) {
   std::vector<std::int64_t> seeds;
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
@@ -103,7 +103,7 @@ std::optional<std::vector<std::int64_t>> seeds_of(const std::string& text) {
       return std::nullopt;
     for (std::int64_t seed = *first; seed <= *last; ++seed) {
       if (std::find(seeds.begin(), seeds.end(), seed) != seeds.end())
-        throw UsageError(fmt::format("the seeds {}: {} is there twice; expected each once", text, seed));
+        throw UsageError(fmt::format("{} {}; expected each seed once, but {} is there twice", option, text, seed));
       seeds.push_back(seed);
     }
     begin = end + 1;
@@ -156,7 +156,7 @@ std::vector<PlannedRun> experiment_runs(const std::string& name, const RunReques
 }
 
 std::vector<std::int64_t> parse_seeds(const std::string& text) {
-  const auto seeds = seeds_of(text);
+  const auto seeds = seeds_of("--seed", text);
   if (!seeds)
     throw UsageError(
         fmt::format("--seed {}; expected a seed, a range A-B of at most {} or a list A,B,...", text, kMostSeeds));
@@ -167,7 +167,7 @@ std::vector<std::int64_t> parse_seed_count(const std::string& text) {
   if (text.empty()) return {};
   if (const std::optional<std::int64_t> count = exact_integer(text); count && *count >= 0 && *count <= kMostSeeds)
     return seeds_up_to(static_cast<int>(*count));
-  const auto seeds = exact_integer(text) ? std::nullopt : seeds_of(text);
+  const auto seeds = exact_integer(text) ? std::nullopt : seeds_of("--seeds", text);
   if (!seeds)
     throw UsageError(
         fmt::format("--seeds {}; expected how many, at most {}, a range A-B or a list A,B,...", text, kMostSeeds));
