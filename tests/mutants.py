@@ -140,11 +140,18 @@ def lock(directory):
     return file
 
 
+def same_text(a, b, name):
+    return (a / name).read_bytes() == (b / name).read_bytes()
+
+
 class Copy:
     """A copy of the tree and its build. @param like a copy whose build it may begin with"""
 
     def __init__(self, directory, jobs, like=None):
         self.tree, self.build, self.log, self.jobs = directory / "tree", directory / "build", directory / "log", jobs
+        # Such a copy names the first one's tree: with another meson.build it cannot configure itself again.
+        if like and (self.tree / "meson.build").exists() and not same_text(self.tree, like.tree, "meson.build"):
+            shutil.rmtree(directory, ignore_errors=True)
         if like and not self.build.is_dir():
             shutil.rmtree(directory, ignore_errors=True)
             shutil.copytree(like.tree.parent, directory, symlinks=True)

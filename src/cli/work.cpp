@@ -341,10 +341,11 @@ class Work {
       if (read_file(run.config_file()) != run.config)
         throw UsageError(
             fmt::format("{} has been changed since the work began; expected it as it was", run.config_file().string()));
-      std::filesystem::remove(run.failure_file());
-      const Child child = start(run, options_.any_build);
       const bool several = run.experiment != runs_.front().experiment || run.experiment != runs_.back().experiment;
-      heart_.add(run, std::move(*claim), std::move(experiment), child, short_name(run, several));
+      std::string name = short_name(run, several);
+      std::filesystem::remove(run.failure_file());
+      const Child child = start(run, options_.any_build);  // from here on nothing may fail: the child is the job's
+      heart_.add(run, std::move(*claim), std::move(experiment), child, std::move(name));
       return true;
     } catch (const std::exception& e) {  // this run's own: the others go on
       fail(i, e.what());

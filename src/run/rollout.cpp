@@ -236,8 +236,10 @@ void rollout(const RolloutOptions& o, const std::function<bool()>& stop) {
   }
   if (!o.out.empty())
     write_file_atomically(o.out, text);
+  else if (!o.record.empty() && whole == 0)
+    return;  // said above
   else if (!o.record.empty())
-    fmt::print("{} episodes recorded in {}\n", whole, o.record.string());
+    fmt::print("{} episode{} recorded in {}\n", whole, whole == 1 ? "" : "s", o.record.string());
   else if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0)
     throw std::system_error(errno, std::generic_category(), "cannot write to standard output");
 }

@@ -29,10 +29,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr char kTiny[] =
-    "train bit_flip_her --quiet --set env.bits=4 --set train.num_envs=4 --set agent.dqn.q.hidden=[16] --set "
-    "train.eval_every=640 --set train.eval_episodes=5 --set train.final_eval_episodes=5 --set train.stop_success=0 "
-    "--set train.total_episodes=0 ";
+const std::string kTiny = std::string("train bit_flip_her --quiet --set train.eval_every=640") + kSmallRun;
 constexpr char kEndless[] = "--steps 1_000_000_000 --set train.checkpoint_every=0 --out r";
 
 class Interruption : public ProgramTest {
@@ -55,11 +52,11 @@ class Interruption : public ProgramTest {
 };
 
 TEST_F(Interruption, SavesAndTellsASchedulerToStartAgain) {
-  ASSERT_EQ(run(std::string(kTiny) + "--steps 6400 --out whole").status, 0);
+  ASSERT_EQ(run(kTiny + "--steps 6400 --out whole").status, 0);
   for (const auto& [signal, expected] : {std::pair{SIGTERM, 75}, std::pair{SIGHUP, 75}, std::pair{SIGUSR1, 75},
                                          std::pair{SIGUSR2, 75}, std::pair{SIGXCPU, 75}, std::pair{SIGINT, 130}}) {
     SCOPED_TRACE(strsignal(signal));
-    const pid_t child = start(std::string(kTiny) + "--steps 6400 --out r");
+    const pid_t child = start(kTiny + "--steps 6400 --out r");
     ASSERT_TRUE(wait_for_rows("r", 3));
     kill(child, signal);
     if (signal != SIGINT)  // from the scheduler and from a parent
@@ -141,7 +138,7 @@ TEST_F(Interruption, OfARolloutRecordsWholeEpisodesOnly) {
 }
 
 TEST_F(Interruption, LeavesAFinishedRunFinishedUntilMoreIsSaved) {
-  ASSERT_EQ(run(std::string(kTiny) + "--steps 1280 --out r").status, 0);
+  ASSERT_EQ(run(kTiny + "--steps 1280 --out r").status, 0);
   const std::string result = content(here_ / "r/result.json"), config = content(here_ / "r/config.toml");
   const std::string on = "train --quiet --resume r --set train.total_steps=2560";
   const std::string limited = "export ASAN_OPTIONS=detect_leaks=0; ulimit -f 2; cd '" + here_.path().string() +
@@ -162,7 +159,7 @@ TEST_F(Interruption, LeavesAFinishedRunFinishedUntilMoreIsSaved) {
 }
 
 TEST_F(Interruption, DoesNotWaitForPipesInPlaceOfFiles) {
-  ASSERT_EQ(run(std::string(kTiny) + "--steps 640 --out r").status, 0);
+  ASSERT_EQ(run(kTiny + "--steps 640 --out r").status, 0);
   const auto replace_by_pipe = [&](const char* file) {
     std::filesystem::remove(here_ / file);
     ASSERT_EQ(::mkfifo((here_ / file).c_str(), 0666), 0);
@@ -177,7 +174,7 @@ TEST_F(Interruption, DoesNotWaitForPipesInPlaceOfFiles) {
 }
 
 TEST_F(Interruption, GoesOnWhenNobodyReadsItsOutput) {
-  const std::string training = std::string(kTiny).erase(std::string(kTiny).find("--quiet "), 8);
+  const std::string training = std::string(kTiny).erase(kTiny.find("--quiet "), 8);
   EXPECT_EQ(run(training + "--steps 6400 --out piped", "2> err | true; exit \\${PIPESTATUS[0]}").status, 0);
   EXPECT_TRUE(read_result(here_ / "piped"));
   EXPECT_EQ(run(training + "--steps 6400 --out both", "2>&1 | true; exit \\${PIPESTATUS[0]}").status, 0);
@@ -190,7 +187,7 @@ TEST_F(Interruption, GoesOnWhenNobodyReadsItsOutput) {
 }
 
 TEST_F(Interruption, TellsOfOutputThatCannotBeWritten) {
-  ASSERT_EQ(run(std::string(kTiny) + "--steps 640 --out r --set train.record=all").status, 0);
+  ASSERT_EQ(run(kTiny + "--steps 640 --out r --set train.record=all").status, 0);
   for (const char* command :
        {"list", "describe dqn", "--help", "evaluate --help", "--version", "evaluate r --episodes 5",
         "evaluate r --episodes 5 --json", "rollout BitFlip-v0 --random", "rollout FetchReach-v4 --random --episodes 2",
@@ -216,7 +213,7 @@ TEST_F(Interruption, FailsWithASentenceAtALimitOfFileSizes) {
 }
 
 TEST_F(Interruption, OfARunWithoutCheckpointsLosesNothing) {
-  const pid_t child = start(std::string(kTiny) + kEndless);
+  const pid_t child = start(kTiny + kEndless);
   ASSERT_TRUE(wait_for_rows("r", 4));
   const std::string policy = content(here_ / "r/policy.h5");
   kill(child, SIGINT);
@@ -231,7 +228,7 @@ TEST_F(Interruption, OfARunWithoutCheckpointsLosesNothing) {
 }
 
 TEST_F(Interruption, AfterAResumeLeavesWhatTheRunCanGoOnFrom) {
-  ASSERT_EQ(run(std::string(kTiny) + "--steps 1280 --out r").status, 0);
+  ASSERT_EQ(run(kTiny + "--steps 1280 --out r").status, 0);
   const pid_t child =
       start("train --quiet --resume r --set train.total_steps=1_000_000_000 --set train.checkpoint_every=0");
   ASSERT_TRUE(wait_for_rows("r", 6));
@@ -327,7 +324,7 @@ TEST_F(Interruption, ARunThatStoppedEarlyGoesOnWithOtherLimits) {
 
 TEST_F(Interruption, KeepsTheDatasetWhenTheMemoryIsSavedFromThenOn) {
   ASSERT_EQ(run("rollout BitFlip-v0 --random --episodes 40 --set env.bits=4 --record e.h5 --out e.csv").status, 0);
-  const std::string training = std::string(kTiny) +
+  const std::string training = kTiny +
                                "--steps 640 --set train.learning_starts=0 --set "
                                "agent.replay.dataset=e.h5 --set train.checkpoint_replay=false --out ";
   for (const char* name : {"small", "large"}) ASSERT_EQ(run(training + name).status, 0);
@@ -350,8 +347,8 @@ TEST_F(Interruption, RecordsEvaluationsOfAnotherTimeLimit) {
     EXPECT_EQ(o.status, 0) << o.err;
     EXPECT_THAT(o.out, HasSubstr("nothing wrong"));
   }
-  expect_refusal(std::string(kTiny) + "--out no --set 'train.eval_env=[\\\"env.bits=5\\\"]'", "train.eval_env: ");
-  expect_refusal(std::string(kTiny) + "--out no --set 'train.eval_env=[\\\"env.name=FetchReach-v4\\\"]'", "env.name");
+  expect_refusal(kTiny + "--out no --set 'train.eval_env=[\\\"env.bits=5\\\"]'", "train.eval_env: ");
+  expect_refusal(kTiny + "--out no --set 'train.eval_env=[\\\"env.name=FetchReach-v4\\\"]'", "env.name");
 }
 
 TEST_F(Interruption, EvaluatesWithIntervals) {

@@ -31,12 +31,10 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-// Runs of a tenth of a second.
-constexpr char kTiny[] =
-    " --set env.bits=4 --set train.num_envs=4 --set agent.dqn.q.hidden=[16] --set agent.batch_size=16 --set "
-    "train.learning_starts=40 --set train.eval_every=200 --set train.eval_episodes=5 --set train.final_eval_episodes=5 "
-    "--set train.stop_success=0 --set train.total_episodes=0 --set train.cycle_episodes=0 --set train.cycle_updates=0 "
-    "--set train.updates_per_step=0.25 --set train.checkpoint_every=200 --set agent.replay.buffer_size=2000 ";
+const std::string kTiny = std::string(kSmallRun) +
+                          "--set agent.batch_size=16 --set train.learning_starts=40 --set train.eval_every=200 --set "
+                          "train.cycle_episodes=0 --set train.cycle_updates=0 --set train.updates_per_step=0.25 --set "
+                          "train.checkpoint_every=200 --set agent.replay.buffer_size=2000 ";
 
 class Work : public ProgramTest {
  protected:
@@ -233,7 +231,7 @@ TEST_F(Work, AFailedRunIsMarkedAndTriedAgainWhenAsked) {
 
 // On a terminal each run under way has a bar with its name, which moves between evaluations.
 TEST_F(Work, ShowsABarForEveryRunUnderWay) {
-  plan("p", "--seeds 1-2 --set agent.her.k=3,4 --set train.total_steps=24_000 --set train.eval_every=20_000");
+  plan("p", "--seeds 1-2 --set agent.her.k=3,4 --set train.total_steps=48_000 --set train.eval_every=40_000");
   const std::string work = "'" GOALPOST_PROGRAM "' work p --jobs 2";
   const std::string command = "cd '" + here_.path().string() + "' && TERM=xterm LC_ALL=C script -qec \"stty cols 80; " +
                               work + "\" shown < /dev/null > /dev/null";
@@ -244,9 +242,9 @@ TEST_F(Work, ShowsABarForEveryRunUnderWay) {
   EXPECT_EQ(shown.find('\0'), shown.npos);
   for (const char* name : {"k=3 seed 1: ", "k=3 seed 2: ", "k=4 seed 1: ", "k=4 seed 2: "})
     EXPECT_THAT(shown, HasSubstr(name));
-  std::set<std::string> percents;  // before the evaluation after 20,000 steps
-  for (std::size_t at = 0; (at = shown.find("k=3 seed 1: ", at)) != shown.npos; ++at)
-    percents.insert(shown.substr(at + 12, 4));
+  std::set<std::string> percents;  // before the evaluation after 40,000 steps
+  for (std::size_t at = 0; (at = shown.find(" seed ", at)) != shown.npos; ++at)
+    if (shown.substr(at + 7, 2) == ": ") percents.insert(shown.substr(at + 9, 4));
   EXPECT_GE(percents.size(), 2u) << shown;
 }
 

@@ -15,6 +15,11 @@
 
 namespace goalpost {
 
+// Settings of bit_flip_her with which a thousand transitions take a tenth of a second.
+inline constexpr char kSmallRun[] =
+    " --set env.bits=4 --set train.num_envs=4 --set agent.dqn.q.hidden=[16] --set train.eval_episodes=5 --set "
+    "train.final_eval_episodes=5 --set train.stop_success=0 --set train.total_episodes=0 ";
+
 class ProgramTest : public testing::Test {
  protected:
   struct Outcome {
