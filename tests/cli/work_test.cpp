@@ -29,7 +29,6 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
-using testing::Not;
 
 const std::string kTiny = std::string(kSmallRun) +
                           "--set agent.batch_size=16 --set train.learning_starts=40 --set train.eval_every=200 --set "
