@@ -20,4 +20,8 @@ void Agent::add_offline_transition(const StepBatch&, int) {
   detail::throw_invalid_argument("Agent::add_offline_transition: this agent has no replay buffer for a dataset");
 }
 
+void Agent::become_worker(Rng) {
+  detail::throw_invalid_argument("Agent::become_worker: this algorithm cannot be trained by several workers");
+}
+
 }  // namespace goalpost

@@ -81,6 +81,9 @@ class Agent {
   /// replay buffer does not learn.
   virtual bool remembers(std::int64_t /*transitions*/) const { return true; }
   virtual void update(Metrics& metrics) = 0;
+  /// Before training: this agent is one of several workers of a run (core/worker.h), whose networks are equal. It draws
+  /// from streams of rng, and update() needs all workers. @throws std::invalid_argument if the algorithm cannot
+  virtual void become_worker(Rng rng);
   /// Values of the last update's batch; none before the first update of this process. Has no effect on learning.
   virtual std::vector<HistogramSample> histogram_samples() { return {}; }
   virtual void visit_policy(StateVisitor& v) = 0;

@@ -62,6 +62,14 @@ class OffPolicyAgent final : public Agent {
     normalizer_.observe(exploit_state_);
   }
 
+  void become_worker(Rng rng) override {
+    act_rng_ = rng.stream("act");
+    sample_rng_ = rng.stream("sample");
+    update_rng_ = rng.stream("update");
+    has_workers_ = true;
+    normalizer_.collect_for_workers();
+  }
+
   bool ready() const override { return sampler_->ready(1); }
 
   bool remembers(std::int64_t transitions) const override {
@@ -71,6 +79,7 @@ class OffPolicyAgent final : public Agent {
   void update(Metrics& metrics) override {
     timed(sample_seconds_, [&] { sampler_->sample(sample_rng_, batch_); });
     if (normalizer_.enabled()) {
+      if (has_workers_) normalizer_.share_between_workers();
       normalizer_.apply(batch_.s);
       normalizer_.apply(batch_.s2);
     }
@@ -101,6 +110,9 @@ class OffPolicyAgent final : public Agent {
     visit_part(v, "act_rng", act_rng_);
     visit_part(v, "sample_rng", sample_rng_);
     visit_part(v, "update_rng", update_rng_);
+    if (!has_workers_) return;
+    const StateVisitor::Scope scope(v, "collected");
+    normalizer_.visit_collected(v);
   }
 
  private:
@@ -143,6 +155,7 @@ class OffPolicyAgent final : public Agent {
   static constexpr Index kReplayedColumns = 256;
   Matrix replayed_;  // scratch: states of a finished episode with goals of HER
   Rng act_rng_, sample_rng_, update_rng_;
+  bool has_workers_ = false;
   bool updated_ = false;  // whether batch_ holds the batch of an update
   double sample_seconds_ = 0;
 };

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "core/config.h"
 #include "core/matrix.h"
 #include "core/state.h"
@@ -38,19 +40,32 @@ class Normalizer {
   void observe(ConstMatrixRef x);
   /// Replaces the columns by their normalized values. @shape x [dim x B] @alloc none
   void apply(MatrixRef x) const;
+  /// From here on columns are collected apart, until share_between_workers() adds those of all workers of the run
+  /// (core/worker.h), so that all of them have the same statistics.
+  void collect_for_workers();
+  /// @pre all workers call it, after collect_for_workers()
+  void share_between_workers();
   bool enabled() const { return c_.enabled; }
   const Vector& mean() const { return mean_; }
   const Vector& stddev() const { return stddev_; }
-  double count() const { return count_; }  ///< columns seen
+  double count() const { return total_.count + collected_.count; }  ///< columns seen
   void visit_state(StateVisitor& v);
+  void visit_collected(StateVisitor& v);  ///< what has not yet been shared between workers
 
  private:
+  struct Sums {
+    explicit Sums(Index dim) : sum(Eigen::VectorXd::Zero(dim)), sum_of_squares(Eigen::VectorXd::Zero(dim)) {}
+    void visit_state(StateVisitor& v);
+    double count = 0;
+    Eigen::VectorXd sum, sum_of_squares;
+  };
   void refresh();
 
   NormalizerConfig c_;
-  double count_ = 0;
-  Eigen::VectorXd sum_, sum_of_squares_;
-  Vector mean_, stddev_;  // derived from the sums
+  Sums total_, collected_;  // collected_: by this worker, not yet shared
+  bool has_workers_ = false;
+  std::vector<double> message_;
+  Vector mean_, stddev_;  // derived from total_
 };
 
 }  // namespace goalpost

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 #include <string>
 
 #include "core/check.h"
 #include "core/schedule.h"
+#include "core/worker.h"
 
 namespace goalpost {
 namespace {
@@ -26,6 +28,17 @@ void visit_moments(StateVisitor& visitor, const char* name, std::vector<Matrix>&
 }
 
 }  // namespace
+
+Scalar sum_over_workers(const ParameterList& parameters, Scalar loss) {
+  Worker* const worker = this_worker();
+  if (worker == nullptr) return loss;
+  thread_local std::vector<std::span<Scalar>> parts;
+  parts.clear();
+  for (Parameter* p : parameters) parts.emplace_back(p->grad.data(), static_cast<std::size_t>(p->grad.size()));
+  parts.emplace_back(&loss, 1);
+  worker->sum(parts);
+  return loss / Scalar(worker->count());
+}
 
 Adam::Adam(ParameterList parameters, const AdamConfig& config)
     : Optimizer(std::move(parameters)), c_(config), m_(zeros_like(parameters_)), v_(zeros_like(parameters_)) {

@@ -92,15 +92,21 @@ class RmsProp final : public Optimizer {
   std::vector<Matrix> m_, v_;
 };
 
-/// One gradient step on a loss: rewind, evaluate, backward, clip (if max_grad_norm > 0), step. Returns the loss.
+/// Of a run with several workers (core/worker.h): every gradient becomes its sum over the workers, as in openai/baselines
+/// her/ddpg.py; returns the mean of their losses. With one worker: nothing, and the loss.
+/// @alloc none after the first call with these parameters
+Scalar sum_over_workers(const ParameterList& parameters, Scalar loss);
+
+/// One gradient step on a loss: rewind, evaluate, backward, sum over the workers of the run, clip (if max_grad_norm >
+/// 0), step. Returns the loss.
 /// @throws NumericsError if the loss, a gradient or its square is not finite; parameters and optimizer are then
 ///         unchanged, gradients zero
 template <class Loss>
 Scalar minimize(Tape& tape, Optimizer& optimizer, Loss loss, double max_grad_norm = 0) {
   tape.rewind();
   const Var j = loss();
-  const Scalar value = j.item();
   tape.backward(j);
+  const Scalar value = sum_over_workers(optimizer.parameters(), j.item());
   try {
     if (max_grad_norm > 0) clip_grad_norm(optimizer.parameters(), max_grad_norm);
     check_gradients(optimizer.parameters());

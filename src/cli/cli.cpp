@@ -7,7 +7,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -25,6 +27,7 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "core/check.h"
+#include "core/communicator.h"
 #include "core/memory.h"
 #include "core/suggest.h"
 #include "core/text.h"
@@ -134,18 +137,53 @@ int parse_and_run(int argc, char** argv) {
   return status;
 }
 
+// Of the processes of mpirun one writes to the terminal. Errors of the others are told when this has ended.
+class OnlyRankZeroSpeaks {
+ public:
+  OnlyRankZeroSpeaks() {
+    if (job().rank() == 0) return;
+    const int nowhere = ::open("/dev/null", O_WRONLY);
+    for (std::size_t i = 0; i < kept_.size(); ++i) {
+      kept_[i] = ::dup(kDescriptors[i]);
+      ::dup2(nowhere, kDescriptors[i]);
+    }
+    ::close(nowhere);
+  }
+  ~OnlyRankZeroSpeaks() {
+    if (job().rank() == 0) return;
+    std::fflush(nullptr);
+    for (std::size_t i = 0; i < kept_.size(); ++i) {
+      ::dup2(kept_[i], kDescriptors[i]);
+      ::close(kept_[i]);
+    }
+  }
+  OnlyRankZeroSpeaks(const OnlyRankZeroSpeaks&) = delete;
+  OnlyRankZeroSpeaks& operator=(const OnlyRankZeroSpeaks&) = delete;
+
+ private:
+  static constexpr std::array<int, 2> kDescriptors = {STDOUT_FILENO, STDERR_FILENO};
+  std::array<int, 2> kept_{};
+};
+
 }  // namespace
 
 int run_cli(int argc, char** argv) {
   open_standard_descriptors();
   prepare_signals();
   const auto say = [](const char* sentence, int status) {
-    print_error(fmt::format("goalpost: {}", sentence));
+    print_error(job().rank() == 0 ? fmt::format("goalpost: {}", sentence)
+                                  : fmt::format("goalpost: process {} of mpirun: {}", job().rank(), sentence));
     return status;
   };
   int status = 0;
+  bool failed = true;
   try {
+    join_job();
+    const OnlyRankZeroSpeaks silence;
     status = parse_and_run(argc, argv);
+    failed = false;
+  } catch (const OtherRankFailed& other) {  // which has said why
+    status = other.usage ? 2 : 1;
   } catch (const UsageError& e) {
     status = say(e.what(), 2);
   } catch (const std::bad_alloc&) {
@@ -156,6 +194,8 @@ int run_cli(int argc, char** argv) {
     status = 1;
     if (std::ferror(stdout) == 0) say(e.what(), 1);  // otherwise that was it, and flush_output() says why
   }
+  // The others wait for this process, or they fail together with it.
+  if (failed && job().ranks() > 1 && !job_fails_together()) job().abort(status);
   try {
     flush_output();
   } catch (const std::system_error& e) {

@@ -22,6 +22,7 @@
 #include "cli/train_progress.h"
 #include "cli/work.h"
 #include "core/check.h"
+#include "core/communicator.h"
 #include "core/number.h"
 #include "core/processors.h"
 #include "core/text.h"
@@ -183,7 +184,15 @@ int train_seeds(const TrainOptions& o, const TomlValues& values, const std::stri
   return work.failed > 0 ? 1 : 0;
 }
 
-int train(const TrainOptions& o) {
+// What is to be trained.
+struct Training {
+  TomlValues values;
+  Experiment experiment;
+  std::vector<std::int64_t> seeds;
+  std::string note, changed;
+};
+
+Training training_of(const TrainOptions& o) {
   std::string note;
   TomlValues values = load(o, note);
   TrainOptions without_flags = o;
@@ -196,8 +205,18 @@ int train(const TrainOptions& o) {
   if (seeds.size() == 1) set_all(values, {fmt::format("seed={}", seeds.front())});
   if (!several && !o.seed.empty()) set_all(values, {"seed=" + o.seed});
   Experiment e = make_experiment(values);
+  if (seeds.size() > 1 && job().ranks() > 1)
+    throw UsageError(fmt::format("mpirun trains one run at a time, by all of its {} processes; expected one seed",
+                                 job().ranks()));
+  std::string changed = changed_settings(e, plain);
+  return {std::move(values), std::move(e), seeds, note, std::move(changed)};
+}
+
+int train(const TrainOptions& o) {
+  std::optional<Training> training;
+  together([&] { training = training_of(o); });
+  auto& [values, e, seeds, note, changed] = *training;
   if (!o.quiet && !note.empty()) print_error(fmt::format("goalpost: {}", note));
-  const std::string changed = changed_settings(e, plain);
   if (seeds.size() > 1) return train_seeds(o, values, changed, seeds);
   const std::filesystem::path directory = o.out.empty() ? default_directory(e, changed) : std::filesystem::path(o.out);
   return tell(train_in_directory(e, directory, run_options(o.quiet)), directory, o.quiet);

@@ -129,6 +129,11 @@ void MemoryNeed::add(std::string_view part, std::uint64_t bytes_each, std::uint6
   parts_.push_back({std::string(part), bytes});
 }
 
+void MemoryNeed::multiply(std::uint64_t count) {
+  total_ = 0;
+  for (Part& p : parts_) total_ = sum(total_, p.bytes = product(p.bytes, count));
+}
+
 std::string MemoryNeed::problem(const MemoryLimit& limit) const {
   if (total_ <= limit.bytes) return "";
   std::vector<Part> parts = parts_;

@@ -24,6 +24,7 @@ class MemoryNeed {
  public:
   /// count * bytes_each; sums and products stop at the largest number.
   void add(std::string_view part, std::uint64_t bytes_each, std::uint64_t count = 1);
+  void multiply(std::uint64_t count);  ///< of several that need the same
   std::uint64_t bytes() const { return total_; }
   /// Why this does not fit, as a sentence without its beginning; empty if it does. E.g. "needs 20.4 GB of memory
   /// (replay buffer 20.1 GB, environments 0.3 GB), but only 15.9 GB are left (available memory)"

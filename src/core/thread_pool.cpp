@@ -137,6 +137,9 @@ void set_compute_threads(int threads) {
 UseComputeThreads::UseComputeThreads() : outer_(std::exchange(use_in_team, true)) {}
 UseComputeThreads::~UseComputeThreads() { use_in_team = outer_; }
 
+WithoutComputeThreads::WithoutComputeThreads() : outer_(std::exchange(inside_part, true)) {}
+WithoutComputeThreads::~WithoutComputeThreads() { inside_part = outer_; }
+
 void detail::run_parts(int parts, void (*body)(void*, int), void* context) {
   if (parts <= 1 || compute_threads() <= 1 || inside_part || (omp_in_parallel() && !use_in_team)) {
     for (int i = 0; i < parts; ++i) body(context, i);

@@ -39,6 +39,18 @@ class UseComputeThreads {
   bool outer_;
 };
 
+/// While it lives, run_parts in this thread is a plain loop: for threads of which there are as many as processors.
+class WithoutComputeThreads {
+ public:
+  WithoutComputeThreads();
+  ~WithoutComputeThreads();
+  WithoutComputeThreads(const WithoutComputeThreads&) = delete;
+  WithoutComputeThreads& operator=(const WithoutComputeThreads&) = delete;
+
+ private:
+  bool outer_;
+};
+
 /// f(first, count) for disjoint parts that make up 0, ..., size - 1, on the compute threads: multiples of `grain`, of
 /// at least `least` elements on average. For work that treats each element alone, so that the parts do not show in the
 /// result.

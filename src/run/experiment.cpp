@@ -153,13 +153,13 @@ void check_relations(const Experiment& e, ConfigReader& reader) {
   if (spec.goal.dim == 0)
     reader.report("agent.her.strategy",
                   fmt::format("agent.her.strategy relabels goals, but {} has none; expected \"none\"", spec.name));
-  const std::int64_t first_end = std::int64_t(t.num_envs) * spec.max_steps;
+  const std::int64_t lanes = std::int64_t(t.num_envs) * t.workers, first_end = lanes * spec.max_steps;
   if (!cycles && !spec.can_fail && c->replay.dataset.empty() && t.learning_starts < first_end)
     reader.report(
         "train.learning_starts",
         fmt::format("train.learning_starts = {} lets learning start before the first episode ends; expected at "
                     "least num_envs x max_steps = {} x {} = {}",
-                    t.learning_starts, t.num_envs, spec.max_steps, first_end));
+                    t.learning_starts, lanes, spec.max_steps, first_end));
 }
 
 std::vector<FieldText> fields_of(const Experiment& experiment) {

@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <stdexcept>
 
+#include "core/communicator.h"
 #include "core/text.h"
 #include "run/aliases.h"
 #include "run/run_files.h"
 #include "run/run_parts.h"
+#include "run/worker_group.h"
 #include "storage/checkpoint.h"
 #include "storage/config_text.h"
 #include "storage/episode_format.h"
@@ -53,16 +55,17 @@ TrainConfig settings_of(const std::filesystem::path& checkpoint) {
 
 // A checkpoint without the replay buffer is completed by the dataset, if the run has one. Returns false if interrupted.
 // @throws UsageError
-bool load_checkpoint(RunParts& parts, const std::filesystem::path& directory, bool any_build) {
+bool load_checkpoint(WorkerGroup& workers, const std::filesystem::path& directory, bool any_build) {
+  Experiment& experiment = workers.first().experiment;
   const std::filesystem::path file = CheckpointSeries::newest(directory);
   try {
-    if (const std::string problem = checkpoint_problem(file, parts.experiment, any_build); !problem.empty())
+    if (const std::string problem = checkpoint_problem(file, experiment, any_build); !problem.empty())
       throw UsageError(problem);
     const TrainConfig saved = settings_of(file);  // without the changes of --set
     if (!saved.checkpoint_replay) {
-      const std::optional<std::string> dataset = fill_memory(parts);
+      const std::optional<std::string> dataset = workers.fill_memories();
       if (!dataset) return false;
-      std::string& inputs = parts.experiment.build.inputs;
+      std::string& inputs = experiment.build.inputs;
       if (!inputs.empty() && inputs.find(*dataset) == inputs.npos) {
         if (!any_build)
           throw UsageError(
@@ -72,10 +75,9 @@ bool load_checkpoint(RunParts& parts, const std::filesystem::path& directory, bo
         inputs += ", then " + *dataset;
       }
     }
-    load_state(file, kCheckpointKind, [&](StateVisitor& v) { parts.run.visit_state(v, saved.checkpoint_replay); });
     // The consecutive successes counted so far are those of the saved stop_success.
-    if (const double now = parts.experiment.train.stop_success; now == 0 || now > saved.stop_success)
-      parts.run.state.successes_in_a_row = 0;
+    const double now = experiment.train.stop_success;
+    workers.load(file, saved.checkpoint_replay, now > 0 && now <= saved.stop_success);
     return true;
   } catch (const UsageError&) {
     throw;
@@ -180,11 +182,17 @@ Experiment load_config(const std::filesystem::path& directory, const std::vector
 
 }  // namespace
 
-std::optional<RunResult> resume_in_directory(const std::filesystem::path& directory,
-                                             const std::vector<std::string>& set, bool any_build,
-                                             const RunOptions& options) {
-  Experiment e = load_config(directory, set);
-  const DirectoryLock lock(directory);
+namespace {
+
+// What a run directory says of a run that is to go on.
+struct RunFound {
+  std::optional<RunResult> result;
+  bool saved = false;  // it has a checkpoint
+};
+
+// @throws UsageError if the run cannot go on with these settings
+RunFound expect_resumable(const std::filesystem::path& directory, const Experiment& e,
+                          const std::vector<std::string>& set) {
   const std::optional<RunResult> result = read_result(directory);
   const bool saved = std::filesystem::exists(CheckpointSeries::newest(directory));
   Experiment before = load_config(directory, {});
@@ -206,23 +214,55 @@ std::optional<RunResult> resume_in_directory(const std::filesystem::path& direct
                                    directory.string(), more));
   }
   if (!saved && before.train.checkpoint_every == 0) throw UsageError(no_checkpoint(directory));
-  if (saved) go_back_to_whole_curve(directory);
-  RunParts parts(e, options);
-  if (!saved) {
-    print_error(fmt::format("goalpost: {} ended before its first checkpoint; it starts again, with the same bits",
-                            directory.string()));
-    std::filesystem::remove_all(episode_parts(directory));
-    std::filesystem::remove(episode_file(directory));
-    if (!begin_agent(parts)) return std::nullopt;
-  }
-  parts.record_in(directory);
-  if (saved && !load_checkpoint(parts, directory, any_build)) return std::nullopt;
-  if (saved) e.build.resumed = traces_of_resuming(directory);
-  // A checkpoint is saved after the rows of its step, unless it was saved before its evaluation.
-  const TrainState& state = parts.run.state;
-  RunLog log = RunLog::resume(directory, state.progress.step - (state.evaluation_due ? 1 : 0));
-  if (!result) write_file_atomically(directory / kConfigFile, e.to_toml());
-  return train_to_the_end(parts, log, result);
+  return {.result = result, .saved = saved};
+}
+
+}  // namespace
+
+std::optional<RunResult> resume_in_directory(const std::filesystem::path& directory,
+                                             const std::vector<std::string>& set, bool any_build,
+                                             const RunOptions& options) {
+  const bool writes = job().rank() == 0;
+  std::optional<Experiment> e;
+  std::optional<DirectoryLock> lock;
+  RunFound found;
+  together([&] {
+    e = load_config(directory, set);
+    if (writes) lock.emplace(directory);
+    found = expect_resumable(directory, *e, set);
+  });
+  together([&] {
+    if (writes && found.saved) go_back_to_whole_curve(directory);
+  });
+  expect_equal_processes(*e);
+  std::optional<WorkerGroup> workers;
+  bool begun = true;
+  together([&] {
+    workers.emplace(*e, options);
+    if (!found.saved && writes) {
+      print_error(fmt::format("goalpost: {} ended before its first checkpoint; it starts again, with the same bits",
+                              directory.string()));
+      std::filesystem::remove_all(episode_parts(directory));
+      std::filesystem::remove(episode_file(directory));
+    }
+    if (!found.saved) begun = workers->begin();
+  });
+  if (!everywhere(begun)) return std::nullopt;
+  std::optional<RunLog> log;
+  together([&] {
+    if (writes) workers->first().record_in(directory);
+    if (found.saved) begun = load_checkpoint(*workers, directory, any_build);
+    if (found.saved) e->build.resumed = traces_of_resuming(directory);
+  });
+  if (!everywhere(begun)) return std::nullopt;
+  together([&] {
+    if (!writes) return;
+    // A checkpoint is saved after the rows of its step, unless it was saved before its evaluation.
+    const TrainState& state = workers->first().run.state;
+    log.emplace(RunLog::resume(directory, state.progress.step - (state.evaluation_due ? 1 : 0)));
+    if (!found.result) write_file_atomically(directory / kConfigFile, e->to_toml());
+  });
+  return workers->train_to_the_end(log ? &*log : nullptr, found.result);
 }
 
 bool can_be_resumed(const std::filesystem::path& directory) {

@@ -8,8 +8,6 @@
 
 #include "core/text.h"
 #include "core/thread_pool.h"
-#include "run/policy_file.h"
-#include "run/run_files.h"
 #include "run/training_check.h"
 #include "run/warm_start.h"
 #include "storage/dataset.h"
@@ -18,18 +16,36 @@
 
 namespace goalpost {
 
-RunParts::RunParts(Experiment& e, const RunOptions& run_options)
+namespace {
+
+Rng rng_of(const Experiment& e, int worker) {
+  const Rng rng(static_cast<std::uint64_t>(e.seed));
+  return worker == 0 ? rng : rng.stream("worker", static_cast<std::uint64_t>(worker));
+}
+
+}  // namespace
+
+RunParts::RunParts(Experiment& e, const RunOptions& run_options, int worker_index, int env_threads)
     : experiment(e),
       options(run_options),
-      rng(static_cast<std::uint64_t>(e.seed)),
+      worker(worker_index),
+      threads(env_threads),
+      rng(rng_of(e, worker)),
       make_eval_env(e.eval_env_factory()),
-      env(e.env_factory(), e.train.num_envs, rng.stream("train"), e.train.threads),
-      eval_env(make_evaluation_env(make_eval_env, e.train.eval_episodes, rng.stream("eval"), e.train.threads)),
-      agent(e.make_agent(env.spec(), e.train.num_envs, rng.stream("agent"))),
-      run{.agent = *agent, .env = env, .eval_env = eval_env, .rng = rng.stream("run"), .stop = options.stop} {
+      env(e.env_factory(), e.train.num_envs, rng.stream("train"), threads),
+      eval_env(make_evaluation_env(make_eval_env, e.train.eval_episodes, rng.stream("eval"), threads, worker,
+                                   e.train.workers)),
+      agent(e.make_agent(env.spec(), e.train.num_envs, rng_of(e, 0).stream("agent"))),
+      run{.agent = *agent,
+          .env = env,
+          .eval_env = eval_env,
+          .rng = rng.stream("run"),
+          .stop = options.stop,
+          .all_lanes = e.train.num_envs * e.train.workers} {
+  if (e.train.workers > 1) agent->become_worker(rng.stream("agent"));
   set_compute_threads(e.train.threads);
   set_precision(e.train.precision);
-  if (e.train.video_every > 0)
+  if (e.train.video_every > 0 && worker == 0)
     videos =
         std::make_unique<VideoCallback>(make_eval_env, *agent, e.train.video_every, rng.stream("film"), options.stop);
 }
@@ -58,11 +74,13 @@ void check_before_training(const Experiment& e, bool resumed) {
 std::optional<std::string> fill_memory(RunParts& parts) {
   const OffPolicyConfig* c = find_algorithm(parts.experiment.algorithm).off_policy(*parts.experiment.agent_settings);
   if (c == nullptr || c->replay.dataset.empty()) return "";
-  int lane = 0;
+  std::int64_t episode = 0;
+  const std::int64_t workers = parts.experiment.train.workers;
   try {
     const auto remember = [&](const StepBatch& step) {
-      parts.agent->add_offline_transition(step, lane);
-      if (step.ended(0)) lane = (lane + 1) % parts.env.lanes();
+      if (episode % workers == parts.worker)
+        parts.agent->add_offline_transition(step, static_cast<int>(episode / workers % parts.env.lanes()));
+      if (step.ended(0)) ++episode;
     };
     if (!replay_dataset(c->replay.dataset, parts.env.spec(), remember, parts.options.stop)) return std::nullopt;
     if (parts.env.spec().can_fail && dataset_identity(c->replay.dataset).guesses_failures)
@@ -93,62 +111,6 @@ std::string inputs_of(const Experiment& e) {
   const OffPolicyConfig* c = find_algorithm(e.algorithm).off_policy(*e.agent_settings);
   if (c != nullptr && !c->replay.dataset.empty()) inputs.push_back(dataset_input(c->replay.dataset));
   return fmt::format("{}", fmt::join(inputs, ", "));
-}
-
-std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log, std::optional<RunResult> earlier) {
-  Experiment& e = parts.experiment;
-  Run& run = parts.run;
-  const TrainConfig& c = e.train;
-  RunFiles files(e, run, log, std::move(earlier));
-  run.callbacks.push_back(&files);  // after the recorder of episodes, whose state is in a checkpoint
-  if (parts.videos) {
-    parts.videos->record_in(log.directory(), run.progress().step);
-    run.callbacks.push_back(parts.videos.get());
-  }
-  std::unique_ptr<TrainCallback> progress;
-  if (parts.options.progress) progress = parts.options.progress(e, run.progress());
-  if (progress) run.callbacks.push_back(progress.get());
-
-  TrainEnd end;
-  try {
-    end = train(run, c);
-  } catch (const std::exception&) {
-    try {  // the last evaluation's policy stays if this one is not to be used
-      if (is_finite(run.agent)) files.save_last_policy();
-      log.events().add_hparams_end(false);
-    } catch (const std::exception&) {  // e.g. a full disk; the first error is reported
-    }
-    throw;
-  }
-  if (end == TrainEnd::interrupted) return std::nullopt;
-  if (parts.episodes) parts.episodes->finish();
-  const Rng final_rng = parts.rng.stream("final");
-  const auto on_final_step = [&](const StepBatch& step, std::size_t lane) {
-    if (progress) progress->on_evaluation_step(step, lane, run.progress());
-  };
-  VectorEnv final_env = make_evaluation_env(parts.make_eval_env, c.final_eval_episodes, final_rng, c.threads);
-  if (progress) progress->on_evaluation_begin(most_evaluation_episodes(c.final_eval_episodes, final_env.spec()));
-  const RunResult result{
-      .experiment = e.name,
-      .seed = e.seed,
-      .revision = e.build.revision,
-      .cpu = e.build.cpu,
-      .identity = e.identity(),
-      .end = end == TrainEnd::success ? "success" : "budget",
-      .progress = run.progress(),
-      .final = evaluate(run.agent, final_env, c.final_eval_episodes, final_rng, parts.options.stop, on_final_step)};
-  progress.reset();  // its last line precedes further output
-  if (result.final.unstable > 0) files.on_unstable(result.final.instability);
-  if (!result.final.complete) {
-    files.save_for_final_evaluation();
-    print_error(
-        fmt::format("goalpost: training is done and saved; its final evaluation was interrupted after {} of {} "
-                    "episodes; only the final evaluation remains",
-                    result.final.episodes, c.final_eval_episodes));
-    return std::nullopt;
-  }
-  files.finish(result);
-  return result;
 }
 
 }  // namespace goalpost

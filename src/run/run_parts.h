@@ -1,4 +1,4 @@
-// The parts of a training run, from its configuration to its last evaluation: shared by starting and resuming.
+// The parts of a training run, or of one of its workers: shared by starting and resuming.
 #pragma once
 
 #include <filesystem>
@@ -12,9 +12,7 @@
 #include "run/episode_callback.h"
 #include "run/experiment.h"
 #include "run/run_options.h"
-#include "run/run_result.h"
 #include "run/video_callback.h"
-#include "storage/run_log.h"
 #include "train/trainer.h"
 
 namespace goalpost {
@@ -23,7 +21,8 @@ namespace goalpost {
 struct RunParts {
   Experiment& experiment;
   const RunOptions& options;
-  Rng rng;
+  int worker, threads;
+  Rng rng;  ///< worker 0 has the run's
   EnvFactory make_eval_env;
   VectorEnv env, eval_env;
   std::unique_ptr<Agent> agent;
@@ -31,7 +30,8 @@ struct RunParts {
   std::unique_ptr<EpisodeCallback> episodes;
   std::unique_ptr<VideoCallback> videos;
 
-  RunParts(Experiment& e, const RunOptions& options);
+  /// @param worker of train.workers; all of them have equal networks @param threads for its environments
+  RunParts(Experiment& e, const RunOptions& options, int worker, int threads);
   void record_in(const std::filesystem::path& directory);
 };
 
@@ -39,7 +39,8 @@ struct RunParts {
 /// in spite of them. @throws UsageError
 void check_before_training(const Experiment& e, bool resumed);
 
-/// Adds the episodes of agent.replay.dataset to the replay buffer, one lane after the other. Returns nothing if
+/// Adds the episodes of agent.replay.dataset to the replay buffer, one lane after the other; several workers share them
+/// out. Returns nothing if
 /// interrupted; otherwise the dataset's entry of BuildInfo::inputs, which is empty without a dataset. @throws
 /// UsageError
 std::optional<std::string> fill_memory(RunParts& parts);
@@ -50,10 +51,5 @@ bool begin_agent(RunParts& parts);
 
 /// BuildInfo::inputs that a new run of the experiment would have. @throws std::runtime_error if a file cannot be read
 std::string inputs_of(const Experiment& e);
-
-/// Trains from the run's current step to its end, then does the final evaluation. Returns nothing if interrupted.
-/// @param earlier the result of the finished run that is continued
-std::optional<RunResult> train_to_the_end(RunParts& parts, RunLog& log,
-                                          std::optional<RunResult> earlier = std::nullopt);
 
 }  // namespace goalpost

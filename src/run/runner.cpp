@@ -9,9 +9,11 @@
 #include <string>
 
 #include "core/check.h"
+#include "core/communicator.h"
 #include "run/curve_recorder.h"
 #include "run/resume.h"
 #include "run/run_parts.h"
+#include "run/worker_group.h"
 #include "storage/file.h"
 #include "storage/run_directory.h"
 #include "storage/run_log.h"
@@ -67,18 +69,34 @@ std::filesystem::path default_directory(const Experiment& e, const std::string& 
 
 std::optional<RunResult> train_in_directory(Experiment& e, const std::filesystem::path& directory,
                                             const RunOptions& options) {
-  expect_not_unfinished(directory);
-  RunLog::check_unused(directory);
-  check_before_training(e, false);
-  RunParts parts(e, options);
-  if (!begin_agent(parts)) return std::nullopt;
-  const std::string config = e.to_toml();
-  RunLog log(directory, config);
-  const DirectoryLock lock(directory);
-  log.note("config", "```toml\n" + config + "```");
-  log_hparams(e, log);
-  parts.record_in(directory);
-  return train_to_the_end(parts, log);
+  const bool writes = job().rank() == 0;
+  std::optional<WorkerGroup> workers;
+  bool begun = false;
+  together([&] {
+    if (writes) {
+      expect_not_unfinished(directory);
+      RunLog::check_unused(directory);
+    }
+    check_before_training(e, false);
+  });
+  expect_equal_processes(e);
+  together([&] {
+    workers.emplace(e, options);
+    begun = workers->begin();
+  });
+  if (!everywhere(begun)) return std::nullopt;
+  std::optional<RunLog> log;
+  std::optional<DirectoryLock> lock;
+  together([&] {
+    if (!writes) return;
+    const std::string config = e.to_toml();
+    log.emplace(directory, config);
+    lock.emplace(directory);
+    log->note("config", "```toml\n" + config + "```");
+    log_hparams(e, *log);
+    workers->first().record_in(directory);
+  });
+  return workers->train_to_the_end(log ? &*log : nullptr);
 }
 
 }  // namespace goalpost

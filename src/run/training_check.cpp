@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/check.h"
+#include "core/communicator.h"
 #include "storage/episode_recorder.h"
 #include "train/evaluation.h"
 
@@ -114,6 +115,21 @@ void check_learners(const Experiment& e, double updates, std::vector<std::string
   if (!learns && !rates.empty()) warnings.push_back(fmt::format("{}: nothing is learned", fmt::join(rates, ", ")));
 }
 
+void check_workers(const Experiment& e, TrainingCheck& check) {
+  const TrainConfig& t = e.train;
+  if (t.workers == 1) return;
+  if (find_algorithm(e.algorithm).off_policy(*e.agent_settings) == nullptr)
+    check.problems.push_back(fmt::format("train.workers = {}, but {} cannot be trained by several workers; expected 1",
+                                         t.workers, e.algorithm));
+  if (t.overlap)
+    check.problems.push_back(
+        fmt::format("train.workers = {} and train.overlap = true: workers wait for each other; expected false",
+                    t.workers));
+  if (t.record != RecordMode::none)
+    check.warnings.push_back(
+        fmt::format("train.record: the episodes of the first of train.workers = {} workers are recorded", t.workers));
+}
+
 }  // namespace
 
 TrainingCheck check_training(const Experiment& e) {
@@ -121,8 +137,9 @@ TrainingCheck check_training(const Experiment& e) {
   const TrainConfig& t = e.train;
   const std::unique_ptr<Env> env = e.env_factory()();
   const GoalSpace& goal = env->spec().goal;
+  const std::int64_t all_lanes = std::int64_t(t.num_envs) * t.workers;
   TrainingPlan plan{
-      .spec = env->spec(), .lanes = t.num_envs, .steps = (t.total_steps + t.num_envs - 1) / t.num_envs * t.num_envs};
+      .spec = env->spec(), .lanes = t.num_envs, .steps = (t.total_steps + all_lanes - 1) / all_lanes * all_lanes};
   if (goal.dim > 0 && goal.reward != nullptr) {
     Rng rng(static_cast<std::uint64_t>(e.seed));
     env->reset(rng);
@@ -131,8 +148,9 @@ TrainingCheck check_training(const Experiment& e) {
     plan.start_reward = goal.reward(achieved, desired, goal.radius);
   }
   find_algorithm(e.algorithm).check_training(*e.agent_settings, plan, check);
+  check_workers(e, check);
   // At most: every step may end an episode, and every episode may take until the time limit.
-  const double lanes = t.num_envs, most_episodes = static_cast<double>(t.total_episodes) + lanes;
+  const double lanes = static_cast<double>(all_lanes), most_episodes = static_cast<double>(t.total_episodes) + lanes;
   double steps = static_cast<double>(plan.steps);
   if (t.total_episodes > 0) steps = std::min(steps, most_episodes * plan.spec.max_steps);
   const double learning = std::max(0.0, steps - std::floor(static_cast<double>(t.learning_starts) / lanes) * lanes),
@@ -185,15 +203,18 @@ MemoryNeed training_memory(const Experiment& e, bool resumed) {
     need.add("reading the checkpoint", buffers / static_cast<std::uint64_t>(t.num_envs));  // one lane at a time
   const auto lanes = static_cast<std::uint64_t>(t.num_envs);
   const EnvSpec eval_spec = eval()->spec();
-  const auto eval_lanes = static_cast<std::uint64_t>(evaluation_lanes(t.eval_episodes, eval_spec));
+  const auto share = [&](int episodes) {
+    return static_cast<std::uint64_t>((evaluation_lanes(episodes, eval_spec) + t.workers - 1) / t.workers);
+  };
+  const std::uint64_t eval_lanes = share(t.eval_episodes);
   need.add("environments", heap_growth([&] { return train(); }), lanes);
   const std::uint64_t one = heap_growth([&] { return eval(); });
-  need.add("environments of evaluations", one,
-           eval_lanes + static_cast<std::uint64_t>(evaluation_lanes(t.final_eval_episodes, eval_spec)));
+  need.add("environments of evaluations", one, eval_lanes + share(t.final_eval_episodes));
   if (t.record != RecordMode::none) {
     need.add("recorder", EpisodeStage::bytes(spec), lanes);
     need.add("recorder", EpisodeStage::bytes(eval_spec), eval_lanes);
   }
+  need.multiply(static_cast<std::uint64_t>((t.workers + job().ranks() - 1) / job().ranks()));
   return need;
 }
 

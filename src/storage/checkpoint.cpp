@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstring>
 #include <optional>
 #include <set>
 #include <stdexcept>
@@ -22,25 +21,6 @@ namespace {
 
 constexpr std::uint64_t kSchema = 1;
 constexpr char kChecksum[] = "checksum";  // the state's hash; files of earlier revisions have none
-
-// Keeps track of the scopes.
-class PathVisitor : public StateVisitor {
- protected:
-  std::string path(std::string_view name) const { return fmt::format("{}{}", prefix_, name); }
-
- private:
-  void enter(std::string_view name) override {
-    ends_.push_back(prefix_.size());
-    prefix_ += fmt::format("{}/", name);
-  }
-  void leave() override {
-    prefix_.resize(ends_.back());
-    ends_.pop_back();
-  }
-
-  std::string prefix_;
-  std::vector<std::size_t> ends_;
-};
 
 bool contiguous(const MatrixRef& m) { return m.outerStride() == m.rows() || m.cols() <= 1; }
 Hdf5Shape shape(const MatrixRef& m) {
@@ -116,55 +96,6 @@ class Loader final : public PathVisitor {
   std::set<std::string> visited_;
 };
 
-// Sums the hashes of every name with its numbers, so that the order does not matter. Each is hashed eight bytes at a
-// time through the finalizer of splitmix64 (Steele et al. 2014).
-class Hasher final : public PathVisitor {
- public:
-  void visit(std::string_view name, MatrixRef values) override {
-    begin(name, {static_cast<std::uint64_t>(values.rows()), static_cast<std::uint64_t>(values.cols())});
-    for (Index j = 0; values.rows() > 0 && j < values.cols(); ++j)  // a damaged file may have any number of empty ones
-      add(values.data() + j * values.outerStride(), static_cast<std::size_t>(values.rows()) * sizeof(Scalar));
-    total_ += hash_;
-  }
-  void visit(std::string_view name, std::span<double> values) override {
-    begin(name, {values.size()});
-    add(values.data(), values.size_bytes());
-    total_ += hash_;
-  }
-  void visit(std::string_view name, std::span<std::uint64_t> values) override {
-    begin(name, {values.size()});
-    add(values.data(), values.size_bytes());
-    total_ += hash_;
-  }
-
-  std::uint64_t hash() const { return total_; }
-
- private:
-  void begin(std::string_view name, std::initializer_list<std::uint64_t> shape) {
-    hash_ = 0;
-    const std::string full = path(name);
-    add(full.size());
-    add(full.data(), full.size());
-    for (const std::uint64_t extent : shape) add(extent);
-  }
-  void add(std::uint64_t word) {
-    std::uint64_t z = (hash_ ^ word) + 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    hash_ = z ^ (z >> 31);
-  }
-  void add(const void* data, std::size_t bytes) {
-    const auto* p = static_cast<const char*>(data);
-    for (; bytes > 0; p += std::min<std::size_t>(bytes, 8), bytes -= std::min<std::size_t>(bytes, 8)) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, p, std::min<std::size_t>(bytes, 8));
-      add(word);
-    }
-  }
-
-  std::uint64_t hash_ = 0, total_ = 0;
-};
-
 void check_hash(const Hdf5File& file, std::uint64_t hash) {
   if (file.has_attribute("", kChecksum) && file.read_number("", kChecksum) != hash)
     throw std::runtime_error(
@@ -195,7 +126,7 @@ std::uint64_t read_state(const std::filesystem::path& path, StateSummary& s) {
   check_schema(file);
   s = {.kind = file.read_text("", "kind")};
   Loader loader(file);
-  Hasher hasher;
+  StateHasher hasher;
   const auto read = [&](auto values, const std::string& name) {
     loader.visit(name, values);
     hasher.visit(name, values);
@@ -277,6 +208,17 @@ std::vector<std::uint64_t> read_state_counters(const std::filesystem::path& path
   return values;
 }
 
+void load_part_of_state(const std::filesystem::path& path, const std::string& kind, const StateTraversal& visit) {
+  try_reading(path, [&] {
+    StateSummary any;
+    open_state(path, kind);
+    check_hash(Hdf5File::open(path), read_state(path, any));
+  });
+  const Hdf5File file = open_state(path, kind);
+  Loader loader(file);
+  visit(loader);
+}
+
 void load_state(const std::filesystem::path& path, const std::string& kind, const StateTraversal& visit) {
   try_reading(path, [&] {
     StateSummary any;
@@ -347,12 +289,6 @@ void CheckpointSeries::save(std::int64_t step, const std::string& kind, const St
   const std::vector<std::filesystem::path> files = older(directory_);
   for (std::size_t i = 0; i + static_cast<std::size_t>(kept_ - 1) < files.size(); ++i)
     std::filesystem::remove(files[i]);
-}
-
-std::uint64_t state_hash(const StateTraversal& visit) {
-  Hasher hasher;
-  visit(hasher);
-  return hasher.hash();
 }
 
 }  // namespace goalpost

@@ -4,18 +4,14 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "core/state.h"
+#include "core/state_hash.h"
 
 namespace goalpost {
-
-/// Calls visit_state of everything that belongs to the state, always in the same order.
-using StateTraversal = std::function<void(StateVisitor&)>;
 
 /// Writes the state. The file appears, or replaces an earlier one, only when it is complete and on the disk.
 /// @param kind of the state, e.g. "run"; load_state expects the same
@@ -47,6 +43,8 @@ StateSummary check_state(const std::filesystem::path& path);
 /// @throws std::runtime_error with path, dataset and difference if the file is not a complete HDF5 file, is of another
 /// kind or schema, lacks a name or holds one that is not visited, has another type or shape, or holds NaN
 void load_state(const std::filesystem::path& path, const std::string& kind, const StateTraversal& visit);
+/// The same of a state that holds more than is visited.
+void load_part_of_state(const std::filesystem::path& path, const std::string& kind, const StateTraversal& visit);
 
 /// The checkpoints of one run: checkpoint.h5 is the newest, older ones are called checkpoint_<step>.h5.
 class CheckpointSeries {
@@ -72,9 +70,5 @@ class CheckpointSeries {
   int kept_;
   std::int64_t step_ = 0;  // of the newest
 };
-
-/// 64-bit hash over names, shapes and bytes, independent of their order: equal states have equal hashes; different ones
-/// almost surely have not.
-std::uint64_t state_hash(const StateTraversal& visit);
 
 }  // namespace goalpost

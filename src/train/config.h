@@ -20,6 +20,7 @@ struct TrainConfig {
   std::int64_t total_steps = 1'000'000;
   std::int64_t total_episodes = 0;
   int num_envs = 1;
+  int workers = 1;
   int threads = 1;
   Precision precision = Precision::float32;
   std::int64_t learning_starts = 10'000;
@@ -48,7 +49,12 @@ constexpr auto fields(const TrainConfig*) {
       field("total_episodes", &TrainConfig::total_episodes,
             "the run also ends after this number of episodes; 0: no limit", 0, 1e15)
           .changeable_on_resume(),
-      field("num_envs", &TrainConfig::num_envs, "parallel environments", 1, 65536).formerly("lanes"),
+      field("num_envs", &TrainConfig::num_envs, "parallel environments, of each worker", 1, 65536).formerly("lanes"),
+      field("workers", &TrainConfig::workers,
+            "workers that train one policy together, as HER's authors do with MPI: each has num_envs environments, a "
+            "replay buffer and batches of its own, and gradients are summed over all. In one process, or over several "
+            "with mpirun: results do not depend on it",
+            1, 1024),
       field("threads", &TrainConfig::threads,
             "threads that step the environments and compute updates; results do not depend on it", 1, 1024)
           .without_effect()

@@ -8,6 +8,7 @@
 
 #include "algos/agent.h"
 #include "core/rng.h"
+#include "core/worker.h"
 #include "envs/vector_env.h"
 
 namespace goalpost {
@@ -56,7 +57,15 @@ Evaluation evaluate(
     Agent& agent, VectorEnv& env, int episodes, Rng rng, const std::function<bool()>& stop = [] { return false; },
     const std::function<void(const StepBatch&, std::size_t lane)>& on_step = {});
 
-/// The environments of an evaluation of so many episodes: one for each chain of them, 100 at most.
-VectorEnv make_evaluation_env(const EnvFactory& make, int episodes, Rng rng, int threads);
+/// evaluate() by all workers of a run, each a share of the chains in environments of its own; the result is that of all
+/// of them, in each of them. @param worker null: this is evaluate() @param rng of this worker
+Evaluation evaluate_with(Worker* worker, Agent& agent, VectorEnv& env, int episodes, Rng rng,
+                         const std::function<bool()>& stop,
+                         const std::function<void(const StepBatch&, std::size_t lane)>& on_step);
+
+/// The environments of an evaluation of so many episodes, or of a worker's share of it: one for each chain of them, 100
+/// at most.
+VectorEnv make_evaluation_env(const EnvFactory& make, int episodes, Rng rng, int threads, int worker = 0,
+                              int workers = 1);
 
 }  // namespace goalpost

@@ -38,10 +38,10 @@ void TrainProgress::visit_state(StateVisitor& v) {
 
 EpisodeSums::EpisodeSums(int lanes) : reward(std::size_t(lanes)), length(reward.size()), success_any(reward.size()) {}
 
-void EpisodeSums::add(const StepBatch& step, std::size_t i) {
-  reward[i] += static_cast<double>(step.reward(0, static_cast<Index>(i)));
+void EpisodeSums::add(std::size_t i, double reward_of_step, bool success) {
+  reward[i] += reward_of_step;
   length[i] += 1;
-  success_any[i] |= step.success[i];
+  success_any[i] |= static_cast<std::uint64_t>(success);
 }
 
 void EpisodeSums::clear(std::size_t i) {

@@ -40,7 +40,7 @@ struct EpisodeSums {
   std::vector<double> reward;
   std::vector<std::uint64_t> length, success_any;
   explicit EpisodeSums(int lanes);
-  void add(const StepBatch& step, std::size_t lane);
+  void add(std::size_t lane, double reward_of_step, bool success);
   void clear(std::size_t lane);
   void visit_state(StateVisitor& v);
 };

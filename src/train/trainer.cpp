@@ -1,13 +1,18 @@
 #include "train/trainer.h"
 
 #include <chrono>
+#include <cstdint>
+#include <span>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "algos/noise.h"
 #include "core/check.h"
 #include "core/schedule.h"
+#include "core/state_hash.h"
 #include "core/timed.h"
+#include "core/worker.h"
 
 namespace goalpost {
 
@@ -17,6 +22,11 @@ void Run::visit_state(StateVisitor& v, bool memory) {
   visit_part(v, "env", env);
   for (TrainCallback* callback : callbacks)
     if (callback->state_name() != nullptr) visit_part(v, callback->state_name(), *callback);
+  visit_agent(v, agent, memory);
+  if (visit_other_workers) visit_other_workers(v, memory);
+}
+
+void visit_agent(StateVisitor& v, Agent& agent, bool memory) {
   const StateVisitor::Scope scope(v, "agent");
   if (memory)
     agent.visit_state(v);
@@ -24,12 +34,79 @@ void Run::visit_state(StateVisitor& v, bool memory) {
     agent.visit_state_without_replay(v);
 }
 
+namespace {
+
+constexpr std::int64_t kUpdatesBetweenComparisons = 100;  // of the workers' policies
+
+// What a step was in one environment.
+struct LaneStep {
+  float reward;
+  std::uint8_t success, ended, unstable, unused = 0;
+};
+
+// What the workers tell each other after a step: that one is asked to stop, that each is ready to learn, and what
+// happened in all of their environments.
+class StepExchange {
+ public:
+  explicit StepExchange(Worker* worker) : worker_(worker) {}
+
+  void share(bool stop, bool ready, const StepBatch* step) {
+    mine_.resize(1 + (step == nullptr ? 0 : step->success.size()));
+    mine_[0] = {.reward = 0, .success = stop, .ended = ready, .unstable = 0};
+    for (std::size_t i = 1; i < mine_.size(); ++i)
+      mine_[i] = {.reward = static_cast<float>(step->reward(0, static_cast<Index>(i - 1))),
+                  .success = step->success[i - 1],
+                  .ended = step->ended(static_cast<int>(i - 1)),
+                  .unstable = step->is_unstable(static_cast<int>(i - 1))};
+    if (worker_ != nullptr)
+      worker_->gather(std::span<const LaneStep>(mine_), all_);
+    else
+      all_ = mine_;
+    stop_ = false, ready_ = true;
+    lanes_.clear();
+    for (std::size_t i = 0; i < all_.size(); ++i) {
+      if (i % mine_.size() != 0) {
+        lanes_.push_back(all_[i]);
+        continue;
+      }
+      stop_ = stop_ || all_[i].success != 0;
+      ready_ = ready_ && all_[i].ended != 0;
+    }
+  }
+  bool stop() const { return stop_; }
+  bool ready() const { return ready_; }
+  const std::vector<LaneStep>& lanes() const { return lanes_; }  ///< of all workers, in their order
+
+ private:
+  Worker* worker_;
+  std::vector<LaneStep> mine_, all_, lanes_;
+  bool stop_ = false, ready_ = true;
+};
+
+// All of them have started equal and have taken the same steps, so a difference is a broken machine.
+void compare_policies(Worker& worker, Agent& agent, std::int64_t updates) {
+  const std::uint64_t hash = state_hash([&](StateVisitor& v) { agent.visit_policy(v); });
+  std::vector<std::uint64_t> all;
+  worker.gather(std::span(&hash, 1), all);
+  for (std::size_t w = 1; w < all.size(); ++w)
+    if (all[w] != all[0])
+      throw std::runtime_error(detail::concatenate("after ", updates, " updates the policy of worker ", w,
+                                                   " differs from that of worker 0; expected equal bits: a processor "
+                                                   "or a memory is broken"));
+}
+
+}  // namespace
+
 TrainEnd train(Run& run, const TrainConfig& c) {
   Agent& agent = run.agent;
   VectorEnv &env = run.env, &eval_env = run.eval_env;
   TrainState& s = run.state;
   TrainProgress& progress = s.progress;
   PhaseSeconds& phases = progress.phases;
+  Worker* const worker = this_worker();  // null: there is only one
+  const int all_lanes = run.all_lanes, first_lane = worker == nullptr ? 0 : worker->index() * env.lanes();
+  const int workers = worker == nullptr ? 1 : worker->count();
+  StepExchange exchange(worker);
   const auto start = std::chrono::steady_clock::now();
   const double earlier_seconds = progress.wall_seconds;
   Matrix action(env.spec().action.dim, env.lanes());
@@ -51,15 +128,19 @@ TrainEnd train(Run& run, const TrainConfig& c) {
   const auto on_evaluation_step = [&](const StepBatch& step, std::size_t lane) {
     tell([&](TrainCallback& callback) { callback.on_evaluation_step(step, lane, progress); });
   };
+  // With several workers a stop is agreed on with every step.
+  bool evaluation_stopped = false;
+  const auto stopped = [&] { return worker == nullptr ? run.stop() : exchange.stop() || evaluation_stopped; };
   const auto evaluate_now = [&] {
     const Rng eval_rng = run.rng.stream("eval", static_cast<std::uint64_t>(s.evaluations));
-    const int most = most_evaluation_episodes(c.eval_episodes, eval_env.spec());
+    const int most = (most_evaluation_episodes(c.eval_episodes, eval_env.spec()) + workers - 1) / workers;  // its share
     tell([&](TrainCallback& callback) { callback.on_evaluation_begin(most); });
     const Evaluation e = timed(phases.evaluate, [&] {
-      return evaluate(agent, eval_env, c.eval_episodes, eval_rng, run.stop, on_evaluation_step);
+      return evaluate_with(worker, agent, eval_env, c.eval_episodes, eval_rng, run.stop, on_evaluation_step);
     });
     if (!e.complete) {
       tell([](TrainCallback& callback) { callback.on_evaluation_stopped(); });
+      evaluation_stopped = true;
       return;
     }
     if (e.unstable > 0) tell_unstable(e.instability);
@@ -72,7 +153,9 @@ TrainEnd train(Run& run, const TrainConfig& c) {
   };
   const auto save = [&] {
     look_at_clock();
+    if (worker != nullptr) worker->wait();  // the first one saves all of them
     tell([&](TrainCallback& callback) { callback.on_checkpoint(progress); });
+    if (worker != nullptr) worker->wait();
   };
   const auto end = [&](TrainEnd reason) {
     save();
@@ -90,21 +173,25 @@ TrainEnd train(Run& run, const TrainConfig& c) {
     phases.sample += sampling;
     phases.update -= sampling;
     ++progress.updates;
+    if (worker != nullptr && progress.updates % kUpdatesBetweenComparisons == 0)
+      compare_policies(*worker, agent, progress.updates);
   };
   // With overlap all due updates are done during the step; otherwise they would see newer data.
+  const auto ready = [&] { return agent.ready() && agent.remembers(c.learning_starts / workers); };
   const auto warm = [&] {
-    return progress.step > c.learning_starts && agent.ready() && agent.remembers(c.learning_starts);
+    return progress.step > c.learning_starts && (worker == nullptr ? ready() : exchange.ready());
   };
   const std::function<void()> do_updates = [&] {
     if (s.updates_due < 1 || !warm()) return;  // due, but not warm: the run was resumed without its memory
-    for (; s.updates_due >= 1 && (c.overlap || !run.stop()); --s.updates_due) update();
+    for (; s.updates_due >= 1 && (c.overlap || !stopped()); --s.updates_due) update();
   };
+  if (worker != nullptr) exchange.share(run.stop(), ready(), nullptr);
 
   // First what the last step has made due, then the next step: a run may stop, and go on, between any two of these.
   for (;;) {
     if (!c.overlap) do_updates();
     tell([&](TrainCallback& callback) { callback.on_step(progress); });
-    if (run.stop()) return end(TrainEnd::interrupted);
+    if (stopped()) return end(TrainEnd::interrupted);
     if (unstable && s.recent.unstable() > kMostUnstable) {
       save();
       throw std::runtime_error(detail::concatenate(
@@ -114,7 +201,7 @@ TrainEnd train(Run& run, const TrainConfig& c) {
     }
     unstable = false;
     if (s.evaluation_due) evaluate_now();
-    if (run.stop()) return end(TrainEnd::interrupted);
+    if (stopped()) return end(TrainEnd::interrupted);
     if (s.successes_in_a_row >= c.stop_evals) return end(TrainEnd::success);
     if (progress.step >= c.total_steps || (c.total_episodes > 0 && progress.episodes >= c.total_episodes))
       return end(TrainEnd::budget);
@@ -127,7 +214,7 @@ TrainEnd train(Run& run, const TrainConfig& c) {
       if (progress.step >= c.learning_starts)
         agent.act(env.obs(), env.first(), Mode::explore, action);
       else
-        random_actions(env.spec().action, s.warmup_rng, action);
+        random_actions(env.spec().action, s.warmup_rng, action);  // each worker has a stream of its own
     });
     const StepBatch& step = timed(phases.environment, [&]() -> const StepBatch& {
       return c.overlap ? env.step(action, do_updates) : env.step(action);
@@ -135,18 +222,24 @@ TrainEnd train(Run& run, const TrainConfig& c) {
     timed(phases.sample, [&] { agent.observe(step); });
 
     const std::int64_t before = progress.step;
-    progress.step += env.lanes();
-    for (std::size_t i = 0; i < step.success.size(); ++i) {
-      if (step.is_unstable(i)) {
+    progress.step += all_lanes;
+    exchange.share(worker != nullptr && run.stop(), worker == nullptr || ready(), &step);
+    for (std::size_t i = 0; i < exchange.lanes().size(); ++i) {
+      const LaneStep& lane = exchange.lanes()[i];
+      if (lane.unstable != 0) {
         unstable = true;
         ++progress.unstable_episodes;
-        tell_unstable(instability = env.instability(i));
+        const std::size_t own = i - static_cast<std::size_t>(first_lane);
+        tell_unstable(instability =
+                          own < step.success.size()
+                              ? env.instability(own)
+                              : detail::concatenate("env ", i, ", of another worker, has become unstable"));
       } else {
-        s.sums.add(step, i);
+        s.sums.add(i, static_cast<double>(lane.reward), lane.success != 0);
       }
-      if (!step.ended(i)) continue;
-      s.recent.add(step.success[i], static_cast<double>(s.sums.success_any[i]), s.sums.reward[i],
-                   static_cast<double>(s.sums.length[i]), step.is_unstable(i));
+      if (lane.ended == 0) continue;
+      s.recent.add(lane.success, static_cast<double>(s.sums.success_any[i]), s.sums.reward[i],
+                   static_cast<double>(s.sums.length[i]), lane.unstable != 0);
       s.sums.clear(i);
       ++progress.episodes;
     }
@@ -155,7 +248,7 @@ TrainEnd train(Run& run, const TrainConfig& c) {
     s.evaluation_due = progress.step / c.eval_every > before / c.eval_every;
 
     const bool learns = warm();
-    if (learns) s.updates_due = add_due(s.updates_due, c.updates_per_step * env.lanes());
+    if (learns) s.updates_due = add_due(s.updates_due, c.updates_per_step * all_lanes);
     if (c.cycle_episodes > 0 && progress.episodes / c.cycle_episodes > s.cycles) {
       const std::int64_t cycles = progress.episodes / c.cycle_episodes;
       if (learns) s.updates_due += static_cast<double>(c.cycle_updates * (cycles - s.cycles));

@@ -184,6 +184,8 @@ TEST(Statistics, TheMeanOfACurveHoldsValuesUntilTheNext) {
   EXPECT_EQ(mean_over_x(curve, 40), 1 / 3.);
   EXPECT_EQ(mean_over_x(curve, 70), (10 + 15) / 60.);  // the last value is kept
   EXPECT_EQ(mean_over_x(curve, 30), 0.5);              // what comes later does not count
+  EXPECT_EQ(mean_over_x(curve, 15), 1);
+  EXPECT_EQ(mean_over_x({{0, 10, 30}, {0, 1, 0}}, 20), 0.5);
   EXPECT_EQ(mean_over_x(curve, 10), 1);
   EXPECT_THROW(mean_over_x({}, 10), std::invalid_argument);
 }
