@@ -2,7 +2,9 @@
 
 #include <cmath>
 #include <limits>
+#include <vector>
 
+#include "core/worker.h"
 #include "support/matrices.h"
 #include "support/state.h"
 
@@ -26,6 +28,29 @@ TEST(Normalizer, DoesNotDependOnHowTheColumnsArrive) {
   for (Index j = 0; j < kData.cols(); ++j) one_by_one.observe(kData.col(j));
   EXPECT_EQ(state_hash(at_once), state_hash(one_by_one));
   EXPECT_TRUE(same_bits(at_once.stddev(), one_by_one.stddev()));
+}
+
+// Each of two workers sees one half of the columns; nobody's statistics move before both share them.
+TEST(Normalizer, WorkersHaveTheStatisticsOfAllColumns) {
+  Normalizer whole(2, {});
+  whole.observe(kData);
+  std::vector<Normalizer> normalizers(2, Normalizer(2, {}));
+  WorkerTeam team(2, 2);
+  team.run([&](Worker& worker) {
+    Normalizer& n = normalizers[static_cast<std::size_t>(worker.index())];
+    n.collect_for_workers();
+    n.observe(kData.middleCols(2 * worker.index(), 2));
+    EXPECT_EQ(n.count(), 2);
+    EXPECT_EQ(n.mean(), Matrix::Zero(2, 1));
+    n.share_between_workers();
+    EXPECT_EQ(n.count(), 4);
+    n.share_between_workers();  // nothing new
+  });
+  for (Normalizer& n : normalizers) {
+    EXPECT_EQ(state_hash(n), state_hash(whole));
+    EXPECT_EQ(n.mean(), whole.mean());
+    EXPECT_EQ(n.stddev(), whole.stddev());
+  }
 }
 
 TEST(Normalizer, ScalesAndCutsTwice) {

@@ -3,8 +3,10 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <vector>
 
 #include "autodiff/ops.h"
+#include "core/worker.h"
 #include "support/matrices.h"
 #include "support/state.h"
 
@@ -244,6 +246,30 @@ TEST(Minimize, AGradientWhoseSquareOverflowsIsNamedAndChangesNothing) {
   minimize(
       tape, descent, [&] { return loss(tape); }, 2);
   expect_close(theta.value, matrix({{1}, {1.5}}), 1e-6);
+}
+
+// Worker w has the loss (w + 1) (3 θ₀ + 4 θ₁), so that the sum over four has the gradient 10 (3, 4), of norm 50, and the
+// mean of the losses is 2.5 (3 · 1 + 4 · 0.5) = 12.5. Cut to the norm 2 it is (1.2, 1.6).
+TEST(Minimize, SumsGradientsOverTheWorkersOfARun) {
+  const Matrix slope = matrix({{3}, {4}});
+  for (const double max_norm : {0., 2.}) {
+    std::vector<Matrix> values(4);
+    std::vector<Scalar> losses(4);
+    WorkerTeam team(4, 2);
+    team.run([&](Worker& worker) {
+      const auto w = static_cast<std::size_t>(worker.index());
+      Parameter theta("theta", 2, 1);
+      theta.value << 1, Scalar(0.5);
+      PlainDescent descent({&theta});
+      Tape tape;
+      losses[w] = minimize(
+          tape, descent, [&] { return Scalar(w + 1) * sum(tape.alias(slope) * theta.on(tape)); }, max_norm);
+      values[w] = theta.value;
+    });
+    for (const Matrix& value : values)
+      expect_close(value, max_norm == 0 ? matrix({{1 - 30}, {0.5 - 40}}) : matrix({{1 - 1.2}, {0.5 - 1.6}}), 1e-5);
+    for (const Scalar loss : losses) EXPECT_NEAR(static_cast<double>(loss), 12.5, 1e-5);
+  }
 }
 
 TEST(Adam, FindsTheMinimumOfAParabola) {
