@@ -8,11 +8,7 @@
 namespace goalpost {
 
 Normalizer::Normalizer(Index dim, const NormalizerConfig& config)
-    : c_(config),
-      total_(dim),
-      collected_(dim),
-      mean_(Vector::Zero(dim)),
-      stddev_(Vector::Ones(dim)) {
+    : c_(config), total_(dim), collected_(dim), mean_(Vector::Zero(dim)), stddev_(Vector::Ones(dim)) {
   GP_CHECK(c_.clip > 0 && c_.raw_clip > 0 && c_.min_stddev > 0, "Normalizer: clip = ", c_.clip,
            ", raw_clip = ", c_.raw_clip, ", min_stddev = ", c_.min_stddev, "; expected positive numbers");
 }

@@ -92,8 +92,8 @@ class RmsProp final : public Optimizer {
   std::vector<Matrix> m_, v_;
 };
 
-/// Of a run with several workers (core/worker.h): every gradient becomes its sum over the workers, as in openai/baselines
-/// her/ddpg.py; returns the mean of their losses. With one worker: nothing, and the loss.
+/// Of a run with several workers (core/worker.h): every gradient becomes its sum over the workers, as in
+/// openai/baselines her/ddpg.py; returns the mean of their losses. With one worker: nothing, and the loss.
 /// @alloc none after the first call with these parameters
 Scalar sum_over_workers(const ParameterList& parameters, Scalar loss);
 

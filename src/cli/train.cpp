@@ -206,8 +206,8 @@ Training training_of(const TrainOptions& o) {
   if (!several && !o.seed.empty()) set_all(values, {"seed=" + o.seed});
   Experiment e = make_experiment(values);
   if (seeds.size() > 1 && job().ranks() > 1)
-    throw UsageError(fmt::format("mpirun trains one run at a time, by all of its {} processes; expected one seed",
-                                 job().ranks()));
+    throw UsageError(
+        fmt::format("mpirun trains one run at a time, by all of its {} processes; expected one seed", job().ranks()));
   std::string changed = changed_settings(e, plain);
   return {std::move(values), std::move(e), seeds, note, std::move(changed)};
 }

@@ -44,8 +44,8 @@ bool everywhere(bool mine);
 struct OtherRankFailed {
   bool usage;  ///< by UsageError
 };
-/// f() in every process of the job; f calls none of these functions itself. If it throws in some, it does so in all of them: the lowest of these ranks throws
-/// its exception, the others OtherRankFailed.
+/// f() in every process of the job; f calls none of these functions itself. If it throws in some, it does so in all of
+/// them: the lowest of these ranks throws its exception, the others OtherRankFailed.
 void together(const std::function<void()>& f);
 /// Whether the exception that has ended the program was thrown by together(): the other processes end, too.
 bool job_fails_together();

@@ -50,8 +50,8 @@ class MpiCommunicator final : public Communicator {
                   std::span<const std::size_t> in_sizes) override {
     set(counts_, places_, out_sizes);
     set(in_counts_, in_places_, in_sizes);
-    MPI_Alltoallv(out.data(), counts_.data(), places_.data(), MPI_BYTE, in.data(), in_counts_.data(),
-                  in_places_.data(), MPI_BYTE, MPI_COMM_WORLD);
+    MPI_Alltoallv(out.data(), counts_.data(), places_.data(), MPI_BYTE, in.data(), in_counts_.data(), in_places_.data(),
+                  MPI_BYTE, MPI_COMM_WORLD);
   }
   void send(int to, std::span<const std::byte> bytes) override {
     for (; !bytes.empty(); bytes = bytes.subspan(std::min(bytes.size(), kMost)))
@@ -96,9 +96,9 @@ void join_job() {
   static MpiCommunicator mpi;
   set_job(mpi);
   if (mpi.ranks() != launched)
-    throw UsageError(detail::concatenate("mpirun has started ", launched, " processes, but this program's MPI sees ",
-                                         mpi.ranks(),
-                                         ": it was built with another MPI than that of this mpirun; expected the same"));
+    throw UsageError(
+        detail::concatenate("mpirun has started ", launched, " processes, but this program's MPI sees ", mpi.ranks(),
+                            ": it was built with another MPI than that of this mpirun; expected the same"));
 #else
   throw UsageError(
       detail::concatenate("mpirun has started ", launched,

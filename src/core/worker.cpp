@@ -56,9 +56,9 @@ void Worker::gather_bytes(std::span<const std::byte> mine, std::span<std::byte> 
     sizes.clear();
     for (int r = 0; r < team.processes_.ranks(); ++r)
       sizes.push_back(static_cast<std::size_t>(team.first_of(r + 1) - team.first_of(r)) * mine.size());
-    const std::vector<std::byte> own(gathered.begin() + static_cast<std::ptrdiff_t>(begin),
-                                     gathered.begin() + static_cast<std::ptrdiff_t>(begin + team.hosted_.size() *
-                                                                                                mine.size()));
+    const std::vector<std::byte> own(
+        gathered.begin() + static_cast<std::ptrdiff_t>(begin),
+        gathered.begin() + static_cast<std::ptrdiff_t>(begin + team.hosted_.size() * mine.size()));
     team.processes_.all_gather(own, sizes, gathered);
   });
   std::copy(team.gathered_.begin(), team.gathered_.end(), all.begin());  // the next one waits for all to be here again
@@ -238,7 +238,8 @@ void WorkerTeam::add_hosted(Worker& worker) {
       for (const Addition& a : own_additions_)
         scratch.col(a.to - first()).head(n) += scratch.col(a.from - first()).head(n);
       const std::vector<int>& left = left_[static_cast<std::size_t>(processes_.rank())];
-      for (std::size_t k = 0; k < left.size(); ++k) sums_[k].col(0).segment(i, n) = scratch.col(left[k] - first()).head(n);
+      for (std::size_t k = 0; k < left.size(); ++k)
+        sums_[k].col(0).segment(i, n) = scratch.col(left[k] - first()).head(n);
     }
     part_begin = part_end;
   }

@@ -108,9 +108,9 @@ class WorkerTeam {
   std::atomic<bool> waits_in_vain_ = false;
   std::exception_ptr error_;  // the first
 
-  std::ptrdiff_t size_ = 0;     // numbers of a sum
-  std::vector<Matrix> sums_;    // [left_[rank]] each [size_ x 1]
-  std::vector<Scalar> total_;   // [size_]
+  std::ptrdiff_t size_ = 0;       // numbers of a sum
+  std::vector<Matrix> sums_;      // [left_[rank]] each [size_ x 1]
+  std::vector<Scalar> total_;     // [size_]
   std::vector<Scalar> out_, in_;  // messages
   std::vector<std::size_t> out_sizes_, in_sizes_;
   std::vector<std::byte> gathered_;

@@ -77,7 +77,8 @@ void visit_remote_state(Communicator& processes, int rank, StateVisitor& v, bool
         break;
       case Kind::matrix: {
         Matrix values(static_cast<Index>(header.rows), static_cast<Index>(header.cols));
-        processes.receive(rank, std::as_writable_bytes(std::span(values.data(), static_cast<std::size_t>(values.size()))));
+        processes.receive(rank,
+                          std::as_writable_bytes(std::span(values.data(), static_cast<std::size_t>(values.size()))));
         v.visit(name, values);
         break;
       }

@@ -122,9 +122,8 @@ void check_workers(const Experiment& e, TrainingCheck& check) {
     check.problems.push_back(fmt::format("train.workers = {}, but {} cannot be trained by several workers; expected 1",
                                          t.workers, e.algorithm));
   if (t.overlap)
-    check.problems.push_back(
-        fmt::format("train.workers = {} and train.overlap = true: workers wait for each other; expected false",
-                    t.workers));
+    check.problems.push_back(fmt::format(
+        "train.workers = {} and train.overlap = true: workers wait for each other; expected false", t.workers));
   if (t.record != RecordMode::none)
     check.warnings.push_back(
         fmt::format("train.record: the episodes of the first of train.workers = {} workers are recorded", t.workers));

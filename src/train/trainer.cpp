@@ -230,10 +230,9 @@ TrainEnd train(Run& run, const TrainConfig& c) {
         unstable = true;
         ++progress.unstable_episodes;
         const std::size_t own = i - static_cast<std::size_t>(first_lane);
-        tell_unstable(instability =
-                          own < step.success.size()
-                              ? env.instability(own)
-                              : detail::concatenate("env ", i, ", of another worker, has become unstable"));
+        tell_unstable(instability = own < step.success.size()
+                                        ? env.instability(own)
+                                        : detail::concatenate("env ", i, ", of another worker, has become unstable"));
       } else {
         s.sums.add(i, static_cast<double>(lane.reward), lane.success != 0);
       }

@@ -1,5 +1,5 @@
-// Sums over workers have the same bits however the workers are spread over processes and threads. The processes of a job
-// are threads here.
+// Sums over workers have the same bits however the workers are spread over processes and threads. The processes of a
+// job are threads here.
 #include "core/worker.h"
 
 #include <gtest/gtest.h>
@@ -135,7 +135,9 @@ TEST(Worker, TheOrderOfAdditionsShowsInTheseNumbers) {
 
 TEST(Worker, SumsOfDoublesFollowTheSameTree) {
   std::vector<double> expected(4);
-  const auto number = [](int w, std::size_t i) { return std::pow(10., w * 3 - 9) + 1. / (1. + w + 2. * static_cast<double>(i)); };
+  const auto number = [](int w, std::size_t i) {
+    return std::pow(10., w * 3 - 9) + 1. / (1. + w + 2. * static_cast<double>(i));
+  };
   for (std::size_t i = 0; i < 4; ++i)  // ((0 + 1) + (2 + 3)) + 4
     expected[i] = ((number(0, i) + number(1, i)) + (number(2, i) + number(3, i))) + number(4, i);
   for (const int ranks : {1, 2, 5}) {
@@ -159,7 +161,8 @@ TEST(Worker, GathersInTheOrderOfTheWorkers) {
       std::vector<int> all;
       worker.gather(std::span<const int>(mine), all);
       equal += all == std::vector<int>{0, 0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6};
-      const std::vector<std::string> texts = worker.gather_texts(std::string(static_cast<std::size_t>(worker.index()), 'x'));
+      const std::vector<std::string> texts =
+          worker.gather_texts(std::string(static_cast<std::size_t>(worker.index()), 'x'));
       equal += texts == std::vector<std::string>{"", "x", "xx", "xxx", "xxxx", "xxxxx", "xxxxxx"};
     });
     EXPECT_EQ(equal, 14) << ranks;
@@ -220,7 +223,8 @@ TEST(Worker, ARunNeedsAWorkerForEveryProcess) {
     WorkerTeam team(2, 1, rank);
     FAIL() << "expected UsageError";
   } catch (const UsageError& e) {
-    EXPECT_STREQ(e.what(), "train.workers = 2, but mpirun has started 3 processes; expected at least a worker for each");
+    EXPECT_STREQ(e.what(),
+                 "train.workers = 2, but mpirun has started 3 processes; expected at least a worker for each");
   }
 }
 

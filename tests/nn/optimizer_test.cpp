@@ -248,8 +248,8 @@ TEST(Minimize, AGradientWhoseSquareOverflowsIsNamedAndChangesNothing) {
   expect_close(theta.value, matrix({{1}, {1.5}}), 1e-6);
 }
 
-// Worker w has the loss (w + 1) (3 θ₀ + 4 θ₁), so that the sum over four has the gradient 10 (3, 4), of norm 50, and the
-// mean of the losses is 2.5 (3 · 1 + 4 · 0.5) = 12.5. Cut to the norm 2 it is (1.2, 1.6).
+// Worker w has the loss (w + 1) (3 θ₀ + 4 θ₁), so that the sum over four has the gradient 10 (3, 4), of norm 50, and
+// the mean of the losses is 2.5 (3 · 1 + 4 · 0.5) = 12.5. Cut to the norm 2 it is (1.2, 1.6).
 TEST(Minimize, SumsGradientsOverTheWorkersOfARun) {
   const Matrix slope = matrix({{3}, {4}});
   for (const double max_norm : {0., 2.}) {
