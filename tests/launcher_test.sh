@@ -79,6 +79,20 @@ TheProgramRunsWithItsArgumentsAndStatus() {
   expect 'calls of meson' "$(count meson)" 1
 }
 
+MessagesNameCommandsAsTyped() {
+  echo 'echo "as $GOALPOST_COMMAND"' >"$calls.program"
+  (cd "$tree" && ./goalpost list >"$here/out")
+  expect out "$(<"$here/out")" 'as ./goalpost'
+  start test unit
+  expect_text "$here/out" 'unit_tests: 0 passed'
+  grep -q '^as $' "$tree/build/unit_tests.log" || fail "tests see it, too: $(<"$tree/build/unit_tests.log")"
+  start --help
+  local suite
+  for suite in unit alloc tsan learn farm mpi tidy mutants; do
+    grep -qE "^ +$suite  " "$here/out" || fail "help lacks $suite"
+  done
+}
+
 StartsAtOnceBuildOneAfterAnother() {
   local round i ids=()
   for round in fresh 'after an edit'; do

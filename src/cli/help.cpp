@@ -20,7 +20,7 @@ std::string entry(const std::string& name, const std::string& description) {
   if (left.size() + 1 > kColumn) left += "\n";
   const std::size_t begin = left.back() == '\n' ? left.size() : 0;
   left.append(kColumn - std::min(left.size() - begin, kColumn), ' ');
-  return left.substr(0, begin) + wrapped(left.substr(begin) + description, help_width(), kColumn) + "\n";
+  return left.substr(0, begin) + wrapped(left.substr(begin) + as_typed(description), help_width(), kColumn) + "\n";
 }
 
 }  // namespace

@@ -20,6 +20,7 @@
 #include "cli/options.h"
 #include "cli/planned_runs.h"
 #include "core/check.h"
+#include "core/text.h"
 #include "report/figure_config.h"
 #include "report/group.h"
 #include "run/build_info.h"
@@ -128,8 +129,11 @@ int plan(const PlanOptions& o) {
   for (const auto& [experiment, all] : settings)
     fmt::print("  {}: {} setting{}, {} seed{}\n", experiment, all.size(), all.size() == 1 ? "" : "s", seeds.size(),
                seeds.size() == 1 ? "" : "s");
-  fmt::print("next: `goalpost work {0}`, on any machines that share it; `goalpost status {0}` shows how far they are\n",
-             out.string());
+  fmt::print(
+      "{}",
+      as_typed(fmt::format(
+          "next: `goalpost work {0}`, on any machines that share it; `goalpost status {0}` shows how far they are\n",
+          out.string())));
   return 0;
 }
 

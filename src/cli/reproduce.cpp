@@ -123,7 +123,9 @@ int reproduce(const ReproduceOptions& o) {
     }
     fmt::print("recorded in {}\n", results_directory().string());
   }
-  fmt::print("runs: {0}; next: `goalpost report {0} --out {0}/report` compares them on a page\n", out.string());
+  fmt::print("{}",
+             as_typed(fmt::format("runs: {0}; next: `goalpost report {0} --out {0}/report` compares them on a page\n",
+                                  out.string())));
   return work.failed > 0 || !unreadable.empty() ? 1 : 0;
 }
 

@@ -52,8 +52,9 @@ void print_result(const RunResult& r, const std::filesystem::path& directory) {
       "updates ({}); saved in {}",
       r.final.success, r.final.success_any, r.final.mean_return, r.final.length, r.final.episodes, r.progress.step,
       r.progress.updates, r.end == "success" ? "stopped at train.stop_success" : "all steps done", where);
-  fmt::print("{}\nnext: `goalpost evaluate {}`,\nor `goalpost report {} --out DIR` for a page\n",
-             wrapped(text, output_width(), 2), where, where);
+  fmt::print("{}",
+             as_typed(fmt::format("{}\nnext: `goalpost evaluate {}`,\nor `goalpost report {} --out DIR` for a page\n",
+                                  wrapped(text, output_width(), 2), where, where)));
 }
 
 int tell(const std::optional<RunResult>& r, const std::filesystem::path& directory, bool quiet) {
@@ -180,7 +181,7 @@ int train_seeds(const TrainOptions& o, const TomlValues& values, const std::stri
   for (const PlannedRun& run : runs)
     if (std::filesystem::exists(run.directory / kResultFile)) finished.push_back(run.directory);
   if (!finished.empty()) fmt::print("{}", summary_table(summarize(find_runs(finished))));
-  fmt::print("next: `goalpost report {} --out DIR` for a page\n", top.string());
+  fmt::print("{}", as_typed(fmt::format("next: `goalpost report {} --out DIR` for a page\n", top.string())));
   return work.failed > 0 ? 1 : 0;
 }
 

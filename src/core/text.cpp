@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 
 namespace goalpost {
 namespace {
@@ -66,7 +67,18 @@ std::string wrapped(std::string_view line, std::size_t width, std::size_t indent
   return text.append(line);
 }
 
-void print_error(std::string_view line) { std::fputs((std::string(line) + "\n").c_str(), stderr); }
+std::string as_typed(std::string text) {
+  const char* typed = std::getenv("GOALPOST_COMMAND");
+  if (typed == nullptr || *typed == '\0') return text;
+  constexpr std::string_view kName = "`goalpost ";
+  std::string name("`");
+  name.append(typed).append(1, ' ');
+  for (std::size_t i = text.find(kName); i != text.npos; i = text.find(kName, i + name.size()))
+    text.replace(i, kName.size(), name);
+  return text;
+}
+
+void print_error(std::string_view line) { std::fputs((as_typed(std::string(line)) + "\n").c_str(), stderr); }
 
 bool is_utf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {

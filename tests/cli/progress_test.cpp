@@ -135,6 +135,15 @@ TEST(Wrapped, BreaksAtBlanksAndIndents) {
   EXPECT_EQ(wrapped("", 5, 1), "");
 }
 
+TEST(AsTyped, NamesTheLaunchersCommand) {
+  const std::string text = "next: `goalpost report a`, or `goalpost list`; goalpost says `no goalpost`";
+  ::unsetenv("GOALPOST_COMMAND");
+  EXPECT_EQ(as_typed(text), text);
+  ::setenv("GOALPOST_COMMAND", "./goalpost", 1);
+  EXPECT_EQ(as_typed(text), "next: `./goalpost report a`, or `./goalpost list`; goalpost says `no goalpost`");
+  ::unsetenv("GOALPOST_COMMAND");
+}
+
 TEST(Progress, IsSilentIfAsked) {
   const TemporaryDirectory dir;
   const int file = ::open((dir / "log").c_str(), O_RDWR | O_CREAT, 0600);
