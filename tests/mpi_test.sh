@@ -131,7 +131,47 @@ errors_are_one_sentence() {
   refused 2 'is already used' train run.toml --out whole || return
   refused 2 'is not a run directory' train --resume none || return
   refused 2 'overlap' train run.toml --set train.overlap=true || return
+  refused 2 'train: what?' train || return
+  refused 2 'expected none of' train --resume whole --jobs 2 || return
+  refused 2 'mpirun has started 3 processes of `goalpost report`' report whole || return
+  refused 2 'of memory' train run.toml --set agent.replay.buffer_size=400000000 || return
   [[ ! -e runs ]] || { echo "a refused run has left files" && return 1; }
+}
+
+# Losses are summed, so that all processes meet the same NaN: one message, and the policy of one process.
+a_nan_is_one_message() {
+  local nan=(--set agent.ddpg.q_adam.lr=1 --set agent.ddpg.q_adam.beta2=0 --set agent.ddpg.q_adam.epsilon=0
+    --set "agent.ddpg.q.hidden=[32,32,32,32,32,32,32,32]" --set agent.ddpg.gamma=1)
+  goalpost train run.toml --quiet --out nan1 "${nan[@]}" 2>alone
+  [[ $? == 1 ]] && grep -q 'update' alone || { echo "no NaN" && cat alone && return 1; }
+  refused 1 "$(sed 's/^goalpost: //' alone)" train run.toml --quiet --out nan3 "${nan[@]}" || return
+  [[ $(curve nan1) == "$(curve nan3)" ]] && h5diff -q nan1/policy.h5 nan3/policy.h5
+}
+
+a_stop_does_not_wait_for_the_cycle() {
+  start_over 2 train run.toml --quiet --out cycle --set train.updates_per_step=0 --set train.cycle_episodes=16 \
+    --set train.cycle_updates=1000000
+  wait_for cycle/eval.csv || return
+  sleep 3
+  kill -USR1 $mpirun
+  local begin=$SECONDS
+  wait $mpirun
+  ((SECONDS - begin < 10)) && grep -q 'interrupted; saved' err
+}
+
+other_checkpoints_are_refused() {
+  over 2 train run.toml --quiet --out here --steps 6000 && cp -r here there || return
+  goalpost train --resume there --quiet --set train.total_steps=8000 || return
+  cp here/config.toml there/config.toml && rm there/result.json here/result.json
+  timeout 60 mpirun --oversubscribe -np 1 "$program" train --resume here --quiet : \
+    -np 1 "$program" train --resume there --quiet >out 2>err && return 1
+  grep -q 'see different checkpoints' err || { cat err && return 1; }
+}
+
+processes_of_work_are_independent() {
+  goalpost plan run.toml --seeds 2 --out plan >out || return
+  timeout 120 mpirun --oversubscribe -np 2 "$program" work plan --quiet >out 2>err || { cat err && return 1; }
+  [[ -e plan/workers/seed_1/result.json && -e plan/workers/seed_2/result.json ]]
 }
 
 other_kernels_are_refused() {
@@ -141,7 +181,9 @@ other_kernels_are_refused() {
 }
 
 tests=(any_number_of_processes_and_threads stops_and_goes_on_with_another_number begins_in_one_process_and_ends_in_three
-  a_killed_process_ends_the_job_and_nothing_saved_is_lost errors_are_one_sentence other_kernels_are_refused)
+  a_killed_process_ends_the_job_and_nothing_saved_is_lost errors_are_one_sentence a_nan_is_one_message
+  a_stop_does_not_wait_for_the_cycle other_checkpoints_are_refused processes_of_work_are_independent
+  other_kernels_are_refused)
 goalpost train run.toml --quiet --out whole || exit
 failed=0
 for test in "${tests[@]}"; do

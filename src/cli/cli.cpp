@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
@@ -18,7 +19,9 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 #include "cli/commands.h"
@@ -137,6 +140,20 @@ int parse_and_run(int argc, char** argv) {
   return status;
 }
 
+// mpirun's processes train one run together; those of `work` are independent of each other. All other commands write
+// files, or to the terminal, once.
+void join_if_launched(std::string_view command) {
+  if (launched_processes() == 1 || command == "work") return;
+  join_job();
+  if (command == "train" || command.starts_with("-")) return;
+  together([&] {
+    throw UsageError(
+        fmt::format("mpirun has started {} processes of `goalpost {}`; expected `goalpost train`, or {} "
+                    "without mpirun",
+                    job().ranks(), command, command));
+  });
+}
+
 // Of the processes of mpirun one writes to the terminal. Errors of the others are told when this has ended.
 class OnlyRankZeroSpeaks {
  public:
@@ -171,14 +188,19 @@ int run_cli(int argc, char** argv) {
   open_standard_descriptors();
   prepare_signals();
   const auto say = [](const char* sentence, int status) {
-    print_error(job().rank() == 0 ? fmt::format("goalpost: {}", sentence)
-                                  : fmt::format("goalpost: process {} of mpirun: {}", job().rank(), sentence));
+    if (job().rank() == 0) {
+      print_error(fmt::format("goalpost: {}", sentence));
+      return status;
+    }
+    // What has failed everywhere is told by process 0, which ends the others when it has saved what there is.
+    if (!job_fails_together()) std::this_thread::sleep_for(std::chrono::seconds(10));
+    print_error(fmt::format("goalpost: process {} of mpirun: {}", job().rank(), sentence));
     return status;
   };
   int status = 0;
   bool failed = true;
   try {
-    join_job();
+    join_if_launched(argc > 1 ? argv[1] : "");
     const OnlyRankZeroSpeaks silence;
     status = parse_and_run(argc, argv);
     failed = false;

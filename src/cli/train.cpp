@@ -224,9 +224,11 @@ int train(const TrainOptions& o) {
 }
 
 int resume(const TrainOptions& o) {
-  if (!o.env.empty() || o.her || o.no_her || o.jobs > 0)
-    throw UsageError(
-        "--resume goes on with one run as it is; expected none of ENVIRONMENT, --her, --no-her and --jobs");
+  together([&] {
+    if (!o.env.empty() || o.her || o.no_her || o.jobs > 0)
+      throw UsageError(
+          "--resume goes on with one run as it is; expected none of ENVIRONMENT, --her, --no-her and --jobs");
+  });
   std::vector<std::string> set = o.set;
   if (!o.seed.empty()) set.push_back("seed=" + o.seed);
   return tell(resume_in_directory(o.resumed, set, o.any_build, run_options(o.quiet)), o.resumed, o.quiet);
@@ -277,10 +279,12 @@ void add_train_command(CLI::App& app, int& status) {
   add_set_option(*train_command, o->set, "override a setting, e.g. env.bits=20");
   train_command->add_flag("--quiet", o->quiet, "no progress");
   train_command->callback([o, &status] {
-    if (o->what.empty() && o->resumed.empty())
-      throw UsageError(
-          "train: what? expected an experiment, ALGORITHM ENVIRONMENT, or --resume RUN; `goalpost train --help` "
-          "shows what is possible");
+    together([&] {
+      if (o->what.empty() && o->resumed.empty())
+        throw UsageError(
+            "train: what? expected an experiment, ALGORITHM ENVIRONMENT, or --resume RUN; `goalpost train --help` "
+            "shows what is possible");
+    });
     catch_interrupts();
     outlive_readers();
     if (!o->steps.empty()) o->set.push_back("train.total_steps=" + o->steps);

@@ -33,6 +33,7 @@
 #include "cli/progress.h"
 #include "cli/train_progress.h"
 #include "core/check.h"
+#include "core/communicator.h"
 #include "report/group.h"
 #include "run/claim.h"
 #include "run/experiment.h"
@@ -75,6 +76,7 @@ Child start(const PlannedRun& run, bool any_build) {
     throw std::system_error(errno, std::generic_category(), "cannot make a pipe");
   }
   ::setenv(kProgressPipe, std::to_string(pipe[1]).c_str(), 1);
+  ::setenv(kNotLaunched, "1", 1);
   const pid_t parent = ::getpid(), pid = ::fork();
   if (pid == 0) {  // only what may be called between fork and exec
     // In a process group of its own: Ctrl-C reaches this process alone, which then tells every child once.
@@ -86,6 +88,7 @@ Child start(const PlannedRun& run, bool any_build) {
   }
   const int reason = errno;
   ::unsetenv(kProgressPipe);
+  ::unsetenv(kNotLaunched);
   ::close(err);
   ::close(pipe[1]);
   if (pid < 0) {

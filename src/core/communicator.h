@@ -15,6 +15,7 @@ class Communicator {
   virtual ~Communicator() = default;
   virtual int rank() const { return 0; }
   virtual int ranks() const { return 1; }
+  virtual int ranks_here() const { return 1; }  ///< of this machine: they share its memory
   /// `all` becomes the bytes of every rank, one part after the other. @param sizes [ranks] bytes of each part
   virtual void all_gather(std::span<const std::byte> mine, std::span<const std::size_t> sizes,
                           std::span<std::byte> all);
@@ -31,9 +32,13 @@ class Communicator {
 /// The job that this process belongs to: it alone, unless join_job has found another.
 Communicator& job();
 void set_job(Communicator& processes);  ///< of join_job, and of tests
-/// Joins the job of mpirun, if it has started this process; call it once, before job(). It is left when the program
-/// ends. @throws UsageError if mpirun has started several processes, but this build has no MPI, or another one
+/// Joins the job of mpirun, if it has started this process with others; call it once, before job(). It is left when the
+/// program ends. @throws UsageError if this build has no MPI, or another one
 void join_job();
+/// How many processes the launcher has started, as it tells each of them; 1 without one that is known. A process that
+/// one of them starts is none of them: it has kNotLaunched in its environment.
+int launched_processes();
+inline constexpr char kNotLaunched[] = "GOALPOST_NOT_LAUNCHED";
 
 /// The texts of all processes of the job, in the order of their ranks.
 std::vector<std::string> gather_texts(const std::string& mine);

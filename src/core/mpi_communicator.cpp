@@ -1,4 +1,5 @@
 // The job of mpirun. Compiled with MPI's C interface where meson.build has found one, else without.
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 
@@ -10,20 +11,12 @@
 #define MPICH_SKIP_MPICXX 1
 #include <mpi.h>
 
-#include <algorithm>
 #include <climits>
 #include <vector>
 #endif
 
 namespace goalpost {
 namespace {
-
-// How many processes the launcher has started, as it tells each of them; 1 without one that is known.
-int launched_processes() {
-  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS"})
-    if (const char* size = std::getenv(name)) return std::max(std::atoi(size), 1);
-  return 1;
-}
 
 #ifdef GOALPOST_MPI
 
@@ -35,10 +28,15 @@ class MpiCommunicator final : public Communicator {
     MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &ranks_);
+    MPI_Comm here{};
+    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &here);
+    MPI_Comm_size(here, &ranks_here_);
+    MPI_Comm_free(&here);
   }
   ~MpiCommunicator() override { MPI_Finalize(); }
   int rank() const override { return rank_; }
   int ranks() const override { return ranks_; }
+  int ranks_here() const override { return ranks_here_; }
 
   void all_gather(std::span<const std::byte> mine, std::span<const std::size_t> sizes,
                   std::span<std::byte> all) override {
@@ -81,13 +79,20 @@ class MpiCommunicator final : public Communicator {
     GP_CHECK(place <= INT_MAX, "MpiCommunicator: a message of ", place, " bytes; expected at most ", INT_MAX);
   }
 
-  int rank_ = 0, ranks_ = 1;
+  int rank_ = 0, ranks_ = 1, ranks_here_ = 1;
   std::vector<int> counts_, places_, in_counts_, in_places_;
 };
 
 #endif
 
 }  // namespace
+
+int launched_processes() {
+  if (std::getenv(kNotLaunched) != nullptr) return 1;
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS"})
+    if (const char* size = std::getenv(name)) return std::max(std::atoi(size), 1);
+  return 1;
+}
 
 void join_job() {
   const int launched = launched_processes();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <stdexcept>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -179,10 +180,15 @@ void WorkerTeam::run_one(Worker& worker, const std::function<void(Worker&)>& f) 
   }
   worker_of_thread = nullptr;
   const std::lock_guard lock(mutex_);
-  stopped_ = true;  // who still waits for this one, waits in vain
+  stop();
+  give_slot();
+}
+
+// Who still waits for one that has ended, waits in vain.
+void WorkerTeam::stop() {
+  stopped_ = true;
   arrival_.notify_all();
   departure_.notify_all();
-  give_slot();
 }
 
 void WorkerTeam::run(const std::function<void(Worker&)>& f) {
@@ -201,10 +207,19 @@ void WorkerTeam::run(const std::function<void(Worker&)>& f) {
   arrived_ = 0;
   stopped_ = false;
   waits_in_vain_ = false;
-  std::vector<std::thread> threads;
-  for (std::size_t k = 1; k < hosted_.size(); ++k) threads.emplace_back([&, k] { run_one(hosted_[k], f); });
-  run_one(hosted_.front(), f);
-  for (std::thread& thread : threads) thread.join();
+  std::vector<std::jthread> threads;
+  bool all_started = true;
+  try {
+    for (std::size_t k = 1; k < hosted_.size(); ++k) threads.emplace_back([&, k] { run_one(hosted_[k], f); });
+  } catch (const std::system_error& e) {
+    all_started = false;
+    const std::lock_guard lock(mutex_);
+    stop();
+    error_ = std::make_exception_ptr(std::runtime_error(detail::concatenate(
+        "train.workers: thread ", threads.size() + 1, " of ", hosted_.size(), " cannot be started (", e.what(), ")")));
+  }
+  if (all_started) run_one(hosted_.front(), f);
+  threads.clear();  // joins them
   if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
   if (waits_in_vain_) throw std::logic_error("WorkerTeam: a worker ended while another one waited for it");
 }

@@ -87,6 +87,7 @@ class WorkerTeam {
   void run_one(Worker& worker, const std::function<void(Worker&)>& f);
   void take_slot(std::unique_lock<std::mutex>& lock);
   void give_slot();
+  void stop();
   std::ptrdiff_t begin_of_slice(int rank) const;  // of size_
   void begin_sum();                               // sizes of buffers
   void add_hosted(Worker& worker);                // a slice of sums_

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <stdexcept>
 
@@ -63,7 +64,7 @@ bool load_checkpoint(WorkerGroup& workers, const std::filesystem::path& director
       throw UsageError(problem);
     const TrainConfig saved = settings_of(file);  // without the changes of --set
     if (!saved.checkpoint_replay) {
-      const std::optional<std::string> dataset = workers.fill_memories();
+      const std::optional<std::string> dataset = fill_memories(workers.hosted());
       if (!dataset) return false;
       std::string& inputs = experiment.build.inputs;
       if (!inputs.empty() && inputs.find(*dataset) == inputs.npos) {
@@ -217,6 +218,24 @@ RunFound expect_resumable(const std::filesystem::path& directory, const Experime
   return {.result = result, .saved = saved};
 }
 
+// The processes of a job may see different files, on different machines. @throws UsageError
+void expect_one_checkpoint(const std::filesystem::path& directory) {
+  if (job().ranks() == 1) return;
+  std::string own;
+  try {
+    own = fmt::format("{:x}", read_state_hash(CheckpointSeries::newest(directory), kCheckpointKind));
+  } catch (const std::exception&) {  // load_checkpoint reports it
+  }
+  const std::vector<std::string> all = gather_texts(own);
+  together([&] {
+    if (std::any_of(all.begin(), all.end(), [&](const std::string& s) { return s != all[0]; }))
+      throw UsageError(
+          fmt::format("the processes of mpirun see different checkpoints in {}; expected one directory "
+                      "that all of them share",
+                      directory.string()));
+  });
+}
+
 }  // namespace
 
 std::optional<RunResult> resume_in_directory(const std::filesystem::path& directory,
@@ -245,9 +264,10 @@ std::optional<RunResult> resume_in_directory(const std::filesystem::path& direct
       std::filesystem::remove_all(episode_parts(directory));
       std::filesystem::remove(episode_file(directory));
     }
-    if (!found.saved) begun = workers->begin();
+    if (!found.saved) begun = begin_agents(workers->hosted());
   });
   if (!everywhere(begun)) return std::nullopt;
+  if (found.saved) expect_one_checkpoint(directory);
   std::optional<RunLog> log;
   together([&] {
     if (writes) workers->first().record_in(directory);

@@ -71,15 +71,18 @@ void check_before_training(const Experiment& e, bool resumed) {
     for (const std::string& sentence : *sentences) fmt::print(stderr, "goalpost: warning: {}\n", sentence);
 }
 
-std::optional<std::string> fill_memory(RunParts& parts) {
+std::optional<std::string> fill_memories(HostedWorkers workers) {
+  RunParts& parts = *workers.front();
   const OffPolicyConfig* c = find_algorithm(parts.experiment.algorithm).off_policy(*parts.experiment.agent_settings);
   if (c == nullptr || c->replay.dataset.empty()) return "";
   std::int64_t episode = 0;
-  const std::int64_t workers = parts.experiment.train.workers;
+  const std::int64_t all_workers = parts.experiment.train.workers;
   try {
     const auto remember = [&](const StepBatch& step) {
-      if (episode % workers == parts.worker)
-        parts.agent->add_offline_transition(step, static_cast<int>(episode / workers % parts.env.lanes()));
+      const std::int64_t hosted = episode % all_workers - parts.worker;  // place of the worker that gets the episode
+      if (hosted >= 0 && hosted < std::ssize(workers))
+        workers[static_cast<std::size_t>(hosted)]->agent->add_offline_transition(
+            step, static_cast<int>(episode / all_workers % parts.env.lanes()));
       if (step.ended(0)) ++episode;
     };
     if (!replay_dataset(c->replay.dataset, parts.env.spec(), remember, parts.options.stop)) return std::nullopt;
@@ -95,10 +98,11 @@ std::optional<std::string> fill_memory(RunParts& parts) {
   }
 }
 
-bool begin_agent(RunParts& parts) {
-  load_warm_starts(*parts.agent, parts.experiment);
+bool begin_agents(HostedWorkers workers) {
+  RunParts& parts = *workers.front();
+  for (const auto& worker : workers) load_warm_starts(*worker->agent, parts.experiment);
   std::vector<std::string> inputs = warm_start_digests(*parts.agent);
-  const std::optional<std::string> dataset = fill_memory(parts);
+  const std::optional<std::string> dataset = fill_memories(workers);
   if (!dataset) return false;
   if (!dataset->empty()) inputs.push_back(*dataset);
   parts.experiment.build.inputs = fmt::format("{}", fmt::join(inputs, ", "));

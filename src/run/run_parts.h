@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "algos/agent.h"
@@ -39,15 +40,17 @@ struct RunParts {
 /// in spite of them. @throws UsageError
 void check_before_training(const Experiment& e, bool resumed);
 
-/// Adds the episodes of agent.replay.dataset to the replay buffer, one lane after the other; several workers share them
-/// out. Returns nothing if
-/// interrupted; otherwise the dataset's entry of BuildInfo::inputs, which is empty without a dataset. @throws
-/// UsageError
-std::optional<std::string> fill_memory(RunParts& parts);
+/// Workers of a run that this process hosts.
+using HostedWorkers = std::span<const std::unique_ptr<RunParts>>;
 
-/// Loads warm starts and the dataset into a new agent, and notes them in BuildInfo::inputs. Returns false if
+/// Adds the episodes of agent.replay.dataset to the replay buffer, one lane after the other; several workers share them
+/// out. Returns nothing if interrupted; otherwise the dataset's entry of BuildInfo::inputs, which is empty without a
+/// dataset. @throws UsageError
+std::optional<std::string> fill_memories(HostedWorkers workers);
+
+/// Loads warm starts and the dataset into new agents, and notes them in BuildInfo::inputs. Returns false if
 /// interrupted.
-bool begin_agent(RunParts& parts);
+bool begin_agents(HostedWorkers workers);
 
 /// BuildInfo::inputs that a new run of the experiment would have. @throws std::runtime_error if a file cannot be read
 std::string inputs_of(const Experiment& e);

@@ -82,7 +82,7 @@ std::optional<RunResult> train_in_directory(Experiment& e, const std::filesystem
   expect_equal_processes(e);
   together([&] {
     workers.emplace(e, options);
-    begun = workers->begin();
+    begun = begin_agents(workers->hosted());
   });
   if (!everywhere(begun)) return std::nullopt;
   std::optional<RunLog> log;

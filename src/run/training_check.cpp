@@ -213,7 +213,8 @@ MemoryNeed training_memory(const Experiment& e, bool resumed) {
     need.add("recorder", EpisodeStage::bytes(spec), lanes);
     need.add("recorder", EpisodeStage::bytes(eval_spec), eval_lanes);
   }
-  need.multiply(static_cast<std::uint64_t>((t.workers + job().ranks() - 1) / job().ranks()));
+  // The workers that this machine hosts, at least.
+  need.multiply(static_cast<std::uint64_t>((t.workers * job().ranks_here() + job().ranks() - 1) / job().ranks()));
   return need;
 }
 

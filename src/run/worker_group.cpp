@@ -70,19 +70,6 @@ WorkerGroup::WorkerGroup(Experiment& e, const RunOptions& options)
   };
 }
 
-bool WorkerGroup::begin() {
-  return std::all_of(parts_.begin(), parts_.end(), [](const auto& parts) { return begin_agent(*parts); });
-}
-
-std::optional<std::string> WorkerGroup::fill_memories() {
-  std::optional<std::string> dataset;
-  for (const auto& parts : parts_) {
-    dataset = fill_memory(*parts);
-    if (!dataset) break;
-  }
-  return dataset;
-}
-
 void WorkerGroup::visit_hosted(StateVisitor& v, bool memory) {
   for (const auto& parts : parts_) {
     if (parts->worker == 0) continue;

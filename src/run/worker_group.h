@@ -31,9 +31,7 @@ class WorkerGroup {
 
   /// Of the first worker of this process; in rank 0 of the run.
   RunParts& first() { return *parts_.front(); }
-  /// begin_agent, or fill_memory, of every worker. @return false if interrupted
-  bool begin();
-  std::optional<std::string> fill_memories();
+  HostedWorkers hosted() const { return parts_; }
   /// Reads a checkpoint, which holds all workers, into those of this process. @param successes whether the consecutive
   /// successes so far count @throws std::runtime_error as load_state
   void load(const std::filesystem::path& file, bool memory, bool successes);

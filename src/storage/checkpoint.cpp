@@ -208,6 +208,11 @@ std::vector<std::uint64_t> read_state_counters(const std::filesystem::path& path
   return values;
 }
 
+std::uint64_t read_state_hash(const std::filesystem::path& path, const std::string& kind) {
+  try_reading(path, [&] { open_state(path, kind).read_number("", kChecksum); });
+  return open_state(path, kind).read_number("", kChecksum);
+}
+
 void load_part_of_state(const std::filesystem::path& path, const std::string& kind, const StateTraversal& visit) {
   try_reading(path, [&] {
     StateSummary any;

@@ -30,6 +30,9 @@ std::string read_state_text(const std::filesystem::path& path, const std::string
 std::vector<std::uint64_t> read_state_counters(const std::filesystem::path& path, const std::string& kind,
                                                const std::vector<std::string>& names);
 
+/// The hash of a state as it was saved. @throws std::runtime_error as load_state, or if it is of an earlier version
+std::uint64_t read_state_hash(const std::filesystem::path& path, const std::string& kind);
+
 /// Kind and size of a file that save_state wrote.
 struct StateSummary {
   std::string kind;

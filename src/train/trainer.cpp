@@ -128,7 +128,7 @@ TrainEnd train(Run& run, const TrainConfig& c) {
   const auto on_evaluation_step = [&](const StepBatch& step, std::size_t lane) {
     tell([&](TrainCallback& callback) { callback.on_evaluation_step(step, lane, progress); });
   };
-  // With several workers a stop is agreed on with every step.
+  // With several workers a stop is agreed on with every step and every update.
   bool evaluation_stopped = false;
   const auto stopped = [&] { return worker == nullptr ? run.stop() : exchange.stop() || evaluation_stopped; };
   const auto evaluate_now = [&] {
@@ -178,14 +178,20 @@ TrainEnd train(Run& run, const TrainConfig& c) {
   };
   // With overlap all due updates are done during the step; otherwise they would see newer data.
   const auto ready = [&] { return agent.ready() && agent.remembers(c.learning_starts / workers); };
+  const auto look_around = [&] {
+    if (worker != nullptr) exchange.share(run.stop(), ready(), nullptr);
+  };
   const auto warm = [&] {
     return progress.step > c.learning_starts && (worker == nullptr ? ready() : exchange.ready());
   };
   const std::function<void()> do_updates = [&] {
     if (s.updates_due < 1 || !warm()) return;  // due, but not warm: the run was resumed without its memory
-    for (; s.updates_due >= 1 && (c.overlap || !stopped()); --s.updates_due) update();
+    for (; s.updates_due >= 1 && (c.overlap || !stopped()); --s.updates_due) {
+      update();
+      look_around();
+    }
   };
-  if (worker != nullptr) exchange.share(run.stop(), ready(), nullptr);
+  look_around();
 
   // First what the last step has made due, then the next step: a run may stop, and go on, between any two of these.
   for (;;) {
