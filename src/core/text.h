@@ -18,8 +18,8 @@ std::string format_duration(double seconds);
 /// indented. A width of 0 leaves it as it is.
 std::string wrapped(std::string_view line, std::size_t width, std::size_t indent);
 
-/// The text with commands, "`goalpost train x`", as the user types them: the launcher says in GOALPOST_COMMAND how it was
-/// called.
+/// The text with commands, "`goalpost train x`", as the user types them: the launcher says in GOALPOST_COMMAND how it
+/// was called.
 std::string as_typed(std::string text);
 
 /// Prints a line on standard error, as_typed. A failed write is ignored: that nobody reads any more ends no run.
