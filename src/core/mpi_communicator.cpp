@@ -108,7 +108,7 @@ void join_job() {
   throw UsageError(
       detail::concatenate("mpirun has started ", launched,
                           " processes, but this program was built without MPI; expected a build with it (Debian: "
-                          "libopenmpi-dev), or --set train.workers=W without mpirun, which gives the same bits"));
+                          "libopenmpi-dev), or a start without mpirun, which gives the same bits"));
 #endif
 }
 

@@ -103,10 +103,8 @@ void Worker::sum(std::span<double> numbers) {
 WorkerTeam::WorkerTeam(int workers, int threads, Communicator& processes)
     : processes_(processes), workers_(workers), slots_(threads) {
   const int ranks = processes.ranks();
-  if (ranks > 1)
-    if (workers < ranks)
-      throw UsageError(detail::concatenate("train.workers = ", workers, ", but mpirun has started ", ranks,
-                                           " processes; expected at least a worker for each"));
+  GP_CHECK(workers >= ranks, "WorkerTeam: ", workers, " workers, ", ranks,
+           " processes; expected at least a worker for each");
   GP_CHECK(workers > 0 && threads > 0, "WorkerTeam: ", workers, " workers, ", threads,
            " threads; expected positive numbers");
   for (int w = first(); w < first_of(processes.rank() + 1); ++w) hosted_.push_back(Worker(*this, w, w - first()));
@@ -216,7 +214,7 @@ void WorkerTeam::run(const std::function<void(Worker&)>& f) {
     const std::lock_guard lock(mutex_);
     stop();
     error_ = std::make_exception_ptr(std::runtime_error(detail::concatenate(
-        "train.workers: thread ", threads.size() + 1, " of ", hosted_.size(), " cannot be started (", e.what(), ")")));
+        "thread ", threads.size() + 1, " of ", hosted_.size(), " workers cannot be started (", e.what(), ")")));
   }
   if (all_started) run_one(hosted_.front(), f);
   threads.clear();  // joins them

@@ -47,6 +47,10 @@ void expect_equal_processes(const Experiment& e) {
   for (const auto& [path, value] : e.settings()) text += fmt::format("{} = {}\n", path, value);
   const std::vector<std::string> settings = gather_texts(text);
   together([&] {
+    if (e.train.workers < job().ranks())
+      throw UsageError(
+          fmt::format("train.workers = {}, but mpirun has started {} processes; expected at least a worker for each",
+                      e.train.workers, job().ranks()));
     for (std::size_t r = 1; r < builds.size(); ++r)
       if (const auto found = build_differences(builds[0], builds[r]); !found.empty())
         throw UsageError(fmt::format(

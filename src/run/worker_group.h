@@ -19,12 +19,11 @@
 namespace goalpost {
 
 /// Compares the processes of the job, before they begin a run. @throws UsageError if their builds, or the settings that
-/// they have read, differ
+/// they have read, differ, or if the job has more processes than the run has workers
 void expect_equal_processes(const Experiment& e);
 
 class WorkerGroup {
  public:
-  /// @throws UsageError if the job has more processes than the run has workers
   WorkerGroup(Experiment& e, const RunOptions& options);
   WorkerGroup(const WorkerGroup&) = delete;
   WorkerGroup& operator=(const WorkerGroup&) = delete;

@@ -13,6 +13,7 @@
 #include "core/state_hash.h"
 #include "core/timed.h"
 #include "core/worker.h"
+#include "train/step_exchange.h"
 
 namespace goalpost {
 
@@ -37,51 +38,6 @@ void visit_agent(StateVisitor& v, Agent& agent, bool memory) {
 namespace {
 
 constexpr std::int64_t kUpdatesBetweenComparisons = 100;  // of the workers' policies
-
-// What a step was in one environment.
-struct LaneStep {
-  float reward;
-  std::uint8_t success, ended, unstable, unused = 0;
-};
-
-// What the workers tell each other after a step: that one is asked to stop, that each is ready to learn, and what
-// happened in all of their environments.
-class StepExchange {
- public:
-  explicit StepExchange(Worker* worker) : worker_(worker) {}
-
-  void share(bool stop, bool ready, const StepBatch* step) {
-    mine_.resize(1 + (step == nullptr ? 0 : step->success.size()));
-    mine_[0] = {.reward = 0, .success = stop, .ended = ready, .unstable = 0};
-    for (std::size_t i = 1; i < mine_.size(); ++i)
-      mine_[i] = {.reward = static_cast<float>(step->reward(0, static_cast<Index>(i - 1))),
-                  .success = step->success[i - 1],
-                  .ended = step->ended(static_cast<int>(i - 1)),
-                  .unstable = step->is_unstable(static_cast<int>(i - 1))};
-    if (worker_ != nullptr)
-      worker_->gather(std::span<const LaneStep>(mine_), all_);
-    else
-      all_ = mine_;
-    stop_ = false, ready_ = true;
-    lanes_.clear();
-    for (std::size_t i = 0; i < all_.size(); ++i) {
-      if (i % mine_.size() != 0) {
-        lanes_.push_back(all_[i]);
-        continue;
-      }
-      stop_ = stop_ || all_[i].success != 0;
-      ready_ = ready_ && all_[i].ended != 0;
-    }
-  }
-  bool stop() const { return stop_; }
-  bool ready() const { return ready_; }
-  const std::vector<LaneStep>& lanes() const { return lanes_; }  ///< of all workers, in their order
-
- private:
-  Worker* worker_;
-  std::vector<LaneStep> mine_, all_, lanes_;
-  bool stop_ = false, ready_ = true;
-};
 
 // All of them have started equal and have taken the same steps, so a difference is a broken machine.
 void compare_policies(Worker& worker, Agent& agent, std::int64_t updates) {
@@ -231,7 +187,7 @@ TrainEnd train(Run& run, const TrainConfig& c) {
     progress.step += all_lanes;
     exchange.share(worker != nullptr && run.stop(), worker == nullptr || ready(), &step);
     for (std::size_t i = 0; i < exchange.lanes().size(); ++i) {
-      const LaneStep& lane = exchange.lanes()[i];
+      const StepExchange::Lane& lane = exchange.lanes()[i];
       if (lane.unstable != 0) {
         unstable = true;
         ++progress.unstable_episodes;
