@@ -35,7 +35,9 @@ Var Ddpg::critic_loss(const Batch& batch) {
     y = r + discount * q_target_.with_frozen_weights(concat(s2, tanh(pi_target_.with_frozen_weights(s2))));
     if (c_.robotics.clip_targets) y = clamp(y, -1 / (1 - c_.gamma), 0);
   }
-  return mean(square(y - q_(concat(s, a))));
+  Var q = q_(concat(s, a));
+  mean_abs_q_ = q.value().cwiseAbs().mean();
+  return mean(square(y - q));
 }
 
 // ∇_θ^μ J = E ∇_a Q(s,a|θ^Q)|a=μ(s) ∇_θ^μ μ(s|θ^μ)                                  Lillicrap et al., (6)
@@ -54,6 +56,7 @@ void Ddpg::update(const Batch& batch, Rng&, Metrics& metrics) {
 
   metrics.add("train/learning_rate", learning_rate);
   metrics.add("train/critic_loss", loss_q);
+  metrics.add("train/mean_abs_q", mean_abs_q_);
   metrics.add("train/actor_loss", loss_pi);
 }
 

@@ -79,6 +79,7 @@ class Ddpg final : public Learner {
   ParameterList online_, target_;
   Adam pi_opt_, q_opt_;
   std::int64_t updates_ = 0;
+  Scalar mean_abs_q_ = 0;  // of the last batch
 };
 
 }  // namespace goalpost

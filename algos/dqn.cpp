@@ -38,7 +38,9 @@ Var Dqn::loss(const Batch& batch) {
     y = r + discount * v2;
     if (c_.clip_targets) y = clamp(y, -1 / (1 - c_.gamma), 0);
   }
-  Var error = select_rows(q_(s), a.value()) - y;
+  Var q = select_rows(q_(s), a.value());
+  mean_abs_q_ = q.value().cwiseAbs().mean();
+  Var error = q - y;
   return mean(c_.huber_delta > 0 ? huber(error, c_.huber_delta) : square(error));
 }
 
@@ -50,6 +52,7 @@ void Dqn::update(const Batch& batch, Rng&, Metrics& metrics) {
 
   metrics.add("train/learning_rate", learning_rate);
   metrics.add("train/loss", loss_q);
+  metrics.add("train/mean_abs_q", mean_abs_q_);
   metrics.add("rollout/exploration_rate", c_.epsilon.at(explored_));
 }
 

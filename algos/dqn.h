@@ -88,6 +88,7 @@ class Dqn final : public Learner {
   ParameterList theta_, theta_target_;
   std::unique_ptr<Optimizer> optimizer_;
   std::int64_t updates_ = 0, explored_ = 0;
+  Scalar mean_abs_q_ = 0;  // of the last batch
 };
 
 }  // namespace goalpost

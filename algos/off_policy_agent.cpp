@@ -14,10 +14,13 @@ class OffPolicyAgent final : public Agent {
  public:
   OffPolicyAgent(std::unique_ptr<Learner> learner, const EnvSpec& spec, const OffPolicyConfig& c, int lanes, Rng rng)
       : c_(c),
+        goal_(spec.goal),
+        manipulation_(spec.manipulation),
+        lanes_(lanes),
         learner_(std::move(learner)),
         buffer_(spec, c.replay, lanes),
-        normalizer_(spec.state_dim(), c.normalizer),
-        batch_(spec, lanes > 0 ? c.batch_size : 0, learner_->gamma()),
+        normalizer_(learner_spec(c, spec).state_dim(), c.normalizer),
+        batch_(learner_spec(c, spec), lanes > 0 ? c.batch_size : 0, learner_->gamma()),
         act_rng_(rng.stream("act")),
         sample_rng_(rng.stream("sample")),
         update_rng_(rng.stream("update")) {
@@ -25,15 +28,22 @@ class OffPolicyAgent final : public Agent {
       sampler_ = std::make_unique<UniformSampler>(buffer_);
       return;
     }
-    auto her = std::make_unique<HerSampler>(buffer_, spec.goal, c_.her);
-    her_ = her.get();
-    sampler_ = std::move(her);
-    if (normalizer_.enabled() && lanes > 0) replayed_ = Matrix::Zero(spec.state_dim(), kReplayedColumns);
+    if (c_.relay.enabled) {
+      auto relay = std::make_unique<RelaySampler>(buffer_, spec, c_.her, c_.batch_size);
+      her_ = &relay->object();
+      sampler_ = std::move(relay);
+    } else {
+      auto her = std::make_unique<HerSampler>(buffer_, spec.goal, c_.her);
+      her_ = her.get();
+      sampler_ = std::move(her);
+    }
+    if (normalizer_.enabled() && lanes > 0) replayed_ = Matrix::Zero(batch_.s.rows(), kReplayedColumns);
   }
 
   void act(const ObsBatch& obs, const std::vector<std::uint8_t>&, Mode mode, MatrixRef action) override {
     Matrix& state = mode == Mode::explore ? state_ : exploit_state_;
     join(obs, state);
+    if (c_.relay.enabled && mode == Mode::explore) guide(obs, state);
     if (normalizer_.enabled()) normalizer_.apply(state);
     learner_->act(state, mode, act_rng_, action);
   }
@@ -83,6 +93,10 @@ class OffPolicyAgent final : public Agent {
       normalizer_.apply(batch_.s);
       normalizer_.apply(batch_.s2);
     }
+    if (her_ != nullptr) {
+      metrics.add("train/her_reached", her_->share_reached());
+      metrics.add("train/her_moved", share_moved());
+    }
     learner_->update(batch_, update_rng_, metrics);
     updated_ = true;
   }
@@ -126,25 +140,61 @@ class OffPolicyAgent final : public Agent {
           "larger buffer_size, or fewer environments"));
   }
 
+  // Of the last finished episodes of all lanes, the share at whose end the goal achieved after the first step had been
+  // left: only goals of such an episode differ by more than the radius.
+  double share_moved() const {
+    int episodes = 0, moved = 0;
+    for (int lane = 0; lane < lanes_; ++lane) {
+      const auto [begin, end] = buffer_.last_finished(lane);
+      if (begin == end) continue;
+      ++episodes;
+      moved += goal_.reached(buffer_.achieved_after({lane, begin}), buffer_.achieved_after({lane, end - 1})) ? 0 : 1;
+    }
+    return episodes == 0 ? 0 : static_cast<double>(moved) / episodes;
+  }
+
   // A random stream that follows from saved state: nothing more to save, and sampling for updates is not affected.
   void take_statistics_of_last_episode(int lane) {
     Rng rng = sample_rng_.stream("statistics", std::bit_cast<std::uint64_t>(normalizer_.count()));
     const auto [begin, end] = buffer_.last_finished(lane);
     for (Index t = begin; t < end;) {
       const Index n = std::min(kReplayedColumns, end - t);
-      for (Index j = 0; j < n; ++j, ++t) replayed_.col(j) << buffer_.obs({lane, t}), her_->draw_goal_of({lane, t}, rng);
+      for (Index j = 0; j < n; ++j, ++t) {
+        const ConstVectorMap obs = buffer_.obs({lane, t}), goal = her_->draw_goal_of({lane, t}, rng);
+        replayed_.col(j).head(obs.size()) = obs;
+        replayed_.col(j).tail(goal.size()) = goal;
+        if (c_.relay.enabled)
+          replayed_.col(j).segment(obs.size(), goal.size()) = obs.segment(manipulation_.object_at, goal.size());
+      }
       normalizer_.observe(replayed_.leftCols(n));
     }
   }
 
-  // [obs; desired goal]: input of the networks
-  static void join(const ObsBatch& obs, Matrix& state) {
-    state.resize(obs.obs.rows() + obs.desired.rows(), obs.obs.cols());  // allocates if the number of lanes changes
+  // [obs; desired goal]: input of the networks; of the relay [obs; 0; desired goal]
+  void join(const ObsBatch& obs, Matrix& state) const {
+    const Index goal = obs.desired.rows();  // resize allocates if the number of lanes changes
+    state.resize(obs.obs.rows() + (c_.relay.enabled ? 2 * goal : goal), obs.obs.cols());
     state.topRows(obs.obs.rows()) = obs.obs;
-    state.bottomRows(obs.desired.rows()) = obs.desired;
+    if (c_.relay.enabled) state.middleRows(obs.obs.rows(), goal).setZero();
+    state.bottomRows(goal) = obs.desired;
+  }
+
+  // The relay's exploration: far from the object, with some probability, the goal is to reach it.
+  void guide(const ObsBatch& obs, Matrix& state) {
+    for (Index j = 0; j < state.cols(); ++j) {
+      const auto o = obs.obs.col(j);
+      const Index goal = obs.desired.rows();
+      const auto object = o.segment(manipulation_.object_at, goal);
+      const bool near = (o.segment(manipulation_.effector_at, goal) - object).norm() <= Scalar(c_.relay.near);
+      if (act_rng_.uniform() < Scalar(c_.relay.guidance) && !near)
+        write_relay_state(Subtask::reach, o, object, state.col(j));
+    }
   }
 
   OffPolicyConfig c_;
+  GoalSpace goal_;
+  Manipulation manipulation_;  // used by the relay alone
+  int lanes_;
   std::unique_ptr<Learner> learner_;
   ReplayBuffer buffer_;
   std::unique_ptr<Sampler> sampler_;
@@ -161,6 +211,22 @@ class OffPolicyAgent final : public Agent {
 };
 
 }  // namespace
+
+EnvSpec learner_spec(const OffPolicyConfig& config, const EnvSpec& spec) {
+  return config.relay.enabled ? with_position_to_reach(spec) : spec;
+}
+
+std::string off_policy_problem(const OffPolicyConfig& c, const EnvSpec& spec) {
+  if (!c.relay.enabled) return "";
+  if (!spec.manipulation.known())
+    return detail::concatenate("agent.relay.enabled = true learns to reach an object, but ", spec.name,
+                               " has none; expected false");
+  if (c.her.strategy == HerStrategy::none)
+    return "agent.relay.enabled = true relabels goals, but agent.her.strategy is \"none\"; expected a strategy";
+  if (c.batch_size < 2)
+    return "agent.relay.enabled = true with agent.batch_size = 1; expected a transition of each sub-task, 2 or more";
+  return "";
+}
 
 std::unique_ptr<Agent> make_off_policy_agent(std::unique_ptr<Learner> learner, const EnvSpec& spec,
                                              const OffPolicyConfig& config, int lanes, Rng rng) {
@@ -192,6 +258,8 @@ void check_off_policy_training(const OffPolicyConfig& c, const TrainingPlan& pla
   };
   if (spec.goal.dim == 0) return cut(spec.name, " has no goals and other rewards");
   if (spec.goal.reward == nullptr) return;
+  if (spec.goal.minus_before)
+    return cut(spec.name, " gives the progress of a step as its reward, which may be positive");
   const Vector goal = Vector::Zero(spec.goal.dim);
   if (const Scalar at_goal = spec.goal.reward(goal, goal, spec.goal.radius); at_goal > 0)
     cut(spec.name, " gives reward ", at_goal, " at the goal");
@@ -202,7 +270,8 @@ void check_off_policy_training(const OffPolicyConfig& c, const TrainingPlan& pla
 void add_off_policy_memory(const OffPolicyConfig& c, const EnvSpec& spec, MemoryNeed& need) {
   need.add("replay buffer", ReplayBuffer(spec, {}, 0).transition_bytes(),
            static_cast<std::uint64_t>(c.replay.buffer_size));
-  need.add("batches", Batch::bytes(spec), static_cast<std::uint64_t>(c.batch_size));
+  need.add("batches", Batch::bytes(learner_spec(c, spec)) + (c.relay.enabled ? Batch::bytes(spec) : 0),
+           static_cast<std::uint64_t>(c.batch_size));
 }
 
 }  // namespace goalpost

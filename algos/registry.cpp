@@ -40,11 +40,13 @@ AlgorithmEntry agent_of(const LearnerEntry& learner) {
           .make =
               [make = learner.make](const Settings& settings, const EnvSpec& spec, int lanes, Rng rng) {
                 const OffPolicySettings& s = off_policy_settings(settings);
-                return make_off_policy_agent(make(spec, *s.learner, rng.stream("learner")), spec, s.off_policy, lanes,
-                                             rng);
+                return make_off_policy_agent(make(learner_spec(s.off_policy, spec), *s.learner, rng.stream("learner")),
+                                             spec, s.off_policy, lanes, rng);
               },
           .off_policy = [](const Settings& settings) { return &off_policy_settings(settings).off_policy; },
           .action_kind = learner.action_kind,
+          .problem = [](const Settings& settings, const EnvSpec& spec,
+                        int) { return off_policy_problem(off_policy_settings(settings).off_policy, spec); },
           .check_training =
               [traits = learner.traits](const Settings& settings, const TrainingPlan& plan, TrainingCheck& check) {
                 const OffPolicySettings& s = off_policy_settings(settings);

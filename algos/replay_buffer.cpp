@@ -15,12 +15,14 @@ ReplayBuffer::ReplayBuffer(const EnvSpec& spec, const ReplayConfig& config, int 
       obs_dim_(spec.obs_dim),
       action_dim_(spec.action.dim),
       goal_dim_(spec.goal.dim),
+      before_dim_(spec.goal.minus_before ? spec.goal.dim : 0),
       lane_capacity_(config.buffer_size / std::max(lanes, 1)),
       after_at_(obs_dim_),
       action_at_(after_at_ + obs_dim_),
       desired_at_(action_at_ + action_dim_),
       achieved_at_(desired_at_ + goal_dim_),
-      reward_at_(achieved_at_ + goal_dim_),
+      achieved_before_at_(achieved_at_ + goal_dim_),
+      reward_at_(achieved_before_at_ + before_dim_),
       stride_((sizeof(Header) + (reward_at_ + 1) * sizeof(Scalar) + 7) / 8 * 8) {
   GP_CHECK(lanes >= 0, "ReplayBuffer: lanes = ", lanes, "; expected no negative number");
   if (lanes == 0) return;
@@ -70,7 +72,9 @@ void ReplayBuffer::store(const StepBatch& step, Index column, int i) {
   std::copy_n(step.action.col(column).data(), action_dim_, part(slot, action_at_));
   std::copy_n(step.before.desired.col(column).data(), goal_dim_, part(slot, desired_at_));
   std::copy_n(step.after.achieved.col(column).data(), goal_dim_, part(slot, achieved_at_));
+  std::copy_n(step.before.achieved.col(column).data(), before_dim_, part(slot, achieved_before_at_));
   *part(slot, reward_at_) = step.reward(0, column);
+  ++added_;
   if (++lane.added - lane.turn == lane_capacity_) lane.turn = lane.added;
   // An episode longer than the lane's capacity is not stored whole, and nothing older is left.
   if (lane.episode_begin < oldest(lane)) lane.first_whole = lane.added;
@@ -158,7 +162,9 @@ void ReplayBuffer::visit_state(StateVisitor& v) {
     check_records(i);
   }
   size_ = finished_ = 0;
+  added_ = 0;
   for (const Lane& lane : lanes_) {
+    added_ += lane.added;
     size_ += lane.added - oldest(lane);
     finished_ += finished(lane);
   }

@@ -68,6 +68,7 @@ class ReplayBuffer {
   Index lane_capacity() const { return lane_capacity_; }
   Index capacity() const { return lane_capacity_ * std::ssize(lanes_); }
   Index size() const { return size_; }               ///< transitions stored
+  std::int64_t added() const { return added_; }      ///< transitions stored so far, of which the oldest are gone
   Index finished_size() const { return finished_; }  ///< of them, those whose episode is finished and stored whole
   Slot draw(Rng& rng) const;                         ///< uniform over all. @pre size() > 0
   Slot draw_finished(Rng& rng) const;                ///< uniform over those. @pre finished_size() > 0
@@ -97,6 +98,8 @@ class ReplayBuffer {
   }
   /// [goal] the goal achieved after the transition
   ConstVectorMap achieved_after(Slot slot) const { return {part(slot, achieved_at_), goal_dim_}; }
+  /// [goal] the goal achieved before it; stored only if rewards depend on it (GoalSpace::minus_before), else empty
+  ConstVectorMap achieved_before(Slot slot) const { return {part(slot, achieved_before_at_), before_dim_}; }
   /// [goal] the desired goal
   ConstVectorMap desired(Slot slot) const { return {part(slot, desired_at_), goal_dim_}; }
   /// Whether the time limit makes the transition an end, whatever the goal; only with ReplayConfig::time_limit_ends.
@@ -118,7 +121,7 @@ class ReplayBuffer {
     std::int64_t first_whole = 0;    // t where the oldest episode begins that is stored whole; none: added
     std::int64_t turn = 0;           // t of the transition last stored at the beginning of the lane's memory
   };
-  // One record per transition: the header, then obs, after, action, desired, achieved after and reward.
+  // One record per transition: the header, then obs, after, action, desired, achieved after and before, reward.
   struct Header {
     std::int32_t since_begin, until_end;  // transitions from the episode's first, and to one past its last; 0: runs
     std::uint8_t terminated, timeout_as_terminal, failed, unused = 0;  // no padding: states are compared by their bytes
@@ -137,10 +140,11 @@ class ReplayBuffer {
   Index finished(const Lane& lane) const { return lane.episode_begin - std::min(lane.first_whole, lane.episode_begin); }
 
   ReplayConfig c_;
-  Index obs_dim_, action_dim_, goal_dim_, lane_capacity_;
-  Index after_at_, action_at_, desired_at_, achieved_at_, reward_at_;  // where parts of a record begin
-  std::size_t stride_;                                                 // bytes of a record
+  Index obs_dim_, action_dim_, goal_dim_, before_dim_, lane_capacity_;
+  Index after_at_, action_at_, desired_at_, achieved_at_, achieved_before_at_, reward_at_;  // where parts begin
+  std::size_t stride_;                                                                      // bytes of a record
   Index size_ = 0, finished_ = 0;
+  std::int64_t added_ = 0;
   std::vector<Lane> lanes_;
   struct Free {
     void operator()(std::byte* memory) const { ::operator delete[](memory, std::align_val_t(kPage)); }

@@ -44,7 +44,9 @@ Var Sac::critic_loss(const Batch& batch, Rng& rng) {
     y = r + discount * v2;
   }
   Var sa = concat(s, a);
-  return Scalar(0.5) * mean(square(q1_(sa) - y)) + Scalar(0.5) * mean(square(q2_(sa) - y));
+  Var q1 = q1_(sa);
+  mean_abs_q_ = q1.value().cwiseAbs().mean();
+  return Scalar(0.5) * mean(square(q1 - y)) + Scalar(0.5) * mean(square(q2_(sa) - y));
 }
 
 // J_π(φ) = E [α log π_φ(f_φ(ε;s)|s) − Q_θ(s, f_φ(ε;s))]                            (9)
@@ -75,6 +77,7 @@ void Sac::update(const Batch& batch, Rng& rng, Metrics& metrics) {
 
   metrics.add("train/learning_rate", learning_rate);
   metrics.add("train/critic_loss", loss_q);
+  metrics.add("train/mean_abs_q", mean_abs_q_);
   metrics.add("train/actor_loss", loss_pi);
   metrics.add("train/ent_coef", alpha);
   if (c_.learn_alpha) metrics.add("train/ent_coef_loss", loss_alpha);

@@ -83,7 +83,8 @@ class Sac final : public Learner {
   Parameter log_alpha_;
   ParameterList q_, q_target_;
   Adam pi_opt_, q_opt_, alpha_opt_;
-  Matrix log_prob_;  // [1 x B] of the last policy loss
+  Matrix log_prob_;        // [1 x B] of the last policy loss
+  Scalar mean_abs_q_ = 0;  // of the last batch
 };
 
 }  // namespace goalpost

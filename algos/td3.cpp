@@ -8,6 +8,7 @@ namespace goalpost {
 Td3::Td3(const EnvSpec& spec, const Td3Config& config, Rng rng)
     : c_(config),
       half_range_((continuous("td3", spec).action.high - spec.action.low) / 2),
+      middle_((spec.action.high + spec.action.low) / 2),
       pi_(spec.state_dim(), spec.action.dim, c_.pi, rng.stream("pi")),
       pi_target_(pi_),
       q1_(spec.state_dim() + spec.action.dim, 1, c_.q, rng.stream("q", 1),
@@ -31,6 +32,15 @@ void Td3::act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) {
   replace_by_random(c_.robotics.random_action, rng, a);
 }
 
+Var Td3::seen_by_critics(Var a) {
+  if (!c_.hiro_release.actions_in_units) return a;
+  if (half_ranges_.cols() != a.cols()) {
+    half_ranges_ = half_range_.replicate(1, a.cols());
+    middles_ = middle_.replicate(1, a.cols());
+  }
+  return a * tape_.alias(half_ranges_, "half_range") + tape_.alias(middles_, "middle");
+}
+
 // y = r + γ min_i Q_θ'ᵢ(s', clip(π_φ'(s') + ε)),  ε ~ clip(N(0,σ̃), −c, c)           Algorithm 1
 Var Td3::critic_loss(const Batch& batch, Rng& rng) {
   auto [s, a, r, s2, discount] = on_tape(tape_, batch);
@@ -41,14 +51,16 @@ Var Td3::critic_loss(const Batch& batch, Rng& rng) {
     if (c_.hiro_release.target_noise_in_units) eps.value().array().colwise() /= half_range_.array();
     Var a2 = tanh(pi_target_.with_frozen_weights(s2)) + eps;
     if (c_.hiro_release.clip_target_actions) a2 = clamp(a2, -1, 1);
-    Var sa2 = concat(s2, a2);
+    Var sa2 = concat(s2, seen_by_critics(a2));
     y = r + discount * min(q1_target_.with_frozen_weights(sa2), q2_target_.with_frozen_weights(sa2));
     if (c_.robotics.clip_targets) y = clamp(y, -1 / (1 - c_.gamma), 0);
   }
-  Var sa = concat(s, a);
+  Var sa = concat(s, seen_by_critics(a));
   const Scalar delta = c_.hiro_release.huber_delta;
   const auto loss = [&](Var error) { return mean(delta > 0 ? huber(error, delta) : square(error)); };
-  return loss(q1_(sa) - y) + loss(q2_(sa) - y);
+  Var q1 = q1_(sa);
+  mean_abs_q_ = q1.value().cwiseAbs().mean();
+  return loss(q1 - y) + loss(q2_(sa) - y);
 }
 
 // ∇_φ J = E ∇_a Q_θ1(s,a)|a=π_φ(s) ∇_φ π_φ(s)                                        Algorithm 1
@@ -56,7 +68,7 @@ Var Td3::critic_loss(const Batch& batch, Rng& rng) {
 Var Td3::policy_loss(const Batch& batch) {
   Var s = tape_.alias(batch.s, "s");
   Var a = tanh(pi_(s));
-  return -mean(q1_.with_frozen_weights(concat(s, a))) + c_.robotics.action_penalty * mean(square(a));
+  return -mean(q1_.with_frozen_weights(concat(s, seen_by_critics(a)))) + c_.robotics.action_penalty * mean(square(a));
 }
 
 void Td3::update(const Batch& batch, Rng& rng, Metrics& metrics) {
@@ -64,8 +76,12 @@ void Td3::update(const Batch& batch, Rng& rng, Metrics& metrics) {
   const Scalar loss_q = minimize(tape_, q_opt_, [&] { return critic_loss(batch, rng); });
   metrics.add("train/learning_rate", learning_rate);
   metrics.add("train/critic_loss", loss_q);
+  metrics.add("train/mean_abs_q", mean_abs_q_);
 
-  if (++updates_ % c_.policy_delay != 0) return;  // delayed policy updates
+  if (++updates_ % c_.policy_delay != 0) {  // delayed policy updates
+    if (c_.hiro_release.coasting_policy) pi_opt_.step();
+    return;
+  }
   const Scalar loss_pi = minimize(tape_, pi_opt_, [&] { return policy_loss(batch); });
   polyak(c_.tau, online_, target_);
   metrics.add("train/actor_loss", loss_pi);
@@ -74,7 +90,7 @@ void Td3::update(const Batch& batch, Rng& rng, Metrics& metrics) {
 Matrix Td3::action_values(const Batch& batch) {
   tape_.rewind();
   const Tape::NoGrad hold(tape_);
-  return q1_.with_frozen_weights(concat(tape_.alias(batch.s, "s"), tape_.alias(batch.a, "a"))).value();
+  return q1_.with_frozen_weights(concat(tape_.alias(batch.s, "s"), seen_by_critics(tape_.alias(batch.a, "a")))).value();
 }
 
 void Td3::visit_policy(StateVisitor& v) { visit_part(v, "pi", pi_); }

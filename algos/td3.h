@@ -29,6 +29,8 @@ struct HiroReleaseOptions {
   bool clip_target_actions = true;
   Scalar huber_delta = 0;
   bool actions_again = false;
+  bool actions_in_units = false;
+  bool coasting_policy = false;
 };
 constexpr auto fields(const HiroReleaseOptions*) {
   return std::tuple{
@@ -42,6 +44,12 @@ constexpr auto fields(const HiroReleaseOptions*) {
             "critic errors beyond this have a linear loss (Huber); 0: squared error", 0, 1e9,
             "released code of Nachum et al. 2018 (there 1)"),
       field("actions_again", &HiroReleaseOptions::actions_again, "actions also enter the second layer of the critics",
+            "released code of Nachum et al. 2018 (there true)"),
+      field("actions_in_units", &HiroReleaseOptions::actions_in_units,
+            "the critics see actions in the environment's unit of each, not in units of [-1, 1]",
+            "released code of Nachum et al. 2018 (there true)"),
+      field("coasting_policy", &HiroReleaseOptions::coasting_policy,
+            "in updates that policy_delay skips, Adam steps the policy with a gradient of 0: its momentum moves it",
             "released code of Nachum et al. 2018 (there true)"),
   };
 }
@@ -105,13 +113,18 @@ class Td3 final : public Learner {
   ParameterList policy_parameters() { return pi_.parameters(); }
 
  private:
+  // Actions as the critics see them.
+  Var seen_by_critics(Var a);
+
   Td3Config c_;
-  Vector half_range_;  // [act] of the actions, in the environment's unit
+  Vector half_range_, middle_;    // [act] of the actions, in the environment's unit
+  Matrix half_ranges_, middles_;  // [act x B] the same for each column of a batch, for actions_in_units
   Tape tape_;
   Mlp pi_, pi_target_, q1_, q2_, q1_target_, q2_target_;
   ParameterList q_, online_, target_;
   Adam pi_opt_, q_opt_;
   std::int64_t updates_ = 0;
+  Scalar mean_abs_q_ = 0;  // of the last batch
 };
 
 }  // namespace goalpost

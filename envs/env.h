@@ -25,7 +25,7 @@ using ActionRef = Eigen::Ref<const Eigen::VectorXd>;
 /// implements Drawable (envs/drawable.h).
 /// Contract, checked for every registered environment by tests/envs/contract_test.cpp:
 ///   reset depends only on its Rng, step only on visited state and action; step never resets; no time limit inside;
-///   goal-conditioned: unless the step failed, its reward equals spec().goal.reward(achieved after, desired, radius)
+///   goal-conditioned: unless the step failed, its reward equals spec().goal.reward_of(achieved before, after, desired)
 ///   and its success spec().goal.reached; the episode ends with a failure, with a success if and only if
 ///   spec().goal.ends_at_goal, and otherwise never; whether a step fails, and its reward then, does not depend on the
 ///   goal.

@@ -17,12 +17,35 @@ Scalar arrival(ConstVectorRef achieved, ConstVectorRef desired, Scalar radius) {
   return distance < radius ? Scalar(1) : -distance;
 }
 
+// λ|g − s|^p − |g − s'|^p, with λ = 1 for the gain of a step      Andrychowicz et al. 2017, 4.4
+Scalar minus_distance(ConstVectorRef achieved, ConstVectorRef desired, Scalar) { return -(achieved - desired).norm(); }
+Scalar minus_squared_distance(ConstVectorRef achieved, ConstVectorRef desired, Scalar) {
+  return -(achieved - desired).squaredNorm();
+}
+
+void set_reward(TaskReward reward, GoalSpace& goal) {
+  switch (reward) {
+    case TaskReward::environment:
+      return;
+    case TaskReward::reach_bonus:
+      goal.reward = &arrival;
+      goal.ends_at_goal = true;
+      return;
+    case TaskReward::distance:
+    case TaskReward::progress:
+      goal.reward = &minus_distance;
+      break;
+    case TaskReward::squared_distance:
+    case TaskReward::squared_progress:
+      goal.reward = &minus_squared_distance;
+      break;
+  }
+  goal.minus_before = reward == TaskReward::progress || reward == TaskReward::squared_progress;
+}
+
 EnvSpec make_spec(EnvSpec spec, const GoalTaskConfig& c) {
   if (c.max_steps > 0) spec.max_steps = c.max_steps;
-  if (c.reward == TaskReward::reach_bonus) {
-    spec.goal.reward = &arrival;
-    spec.goal.ends_at_goal = true;
-  }
+  set_reward(c.reward, spec.goal);
   const int links = c.waypoints > 0 ? c.waypoints : c.subtasks;
   if (links > 1) spec.categories.clear();  // an episode's category is its place in the chain
   spec.chain = std::max(links, 1);
@@ -40,7 +63,7 @@ class GoalTask : public Env {
         subtasks_(static_cast<std::uint64_t>(c.subtasks)),
         waypoints_(static_cast<std::uint64_t>(c.waypoints)) {
     obs_ = Vector::Zero(spec_.obs_dim);
-    achieved_ = own_goal_ = goal_ = start_ = way_ = Vector::Zero(spec_.goal.dim);
+    achieved_ = before_ = own_goal_ = goal_ = start_ = way_ = Vector::Zero(spec_.goal.dim);
     look();
     goal_ = own_goal_;
   }
@@ -65,11 +88,12 @@ class GoalTask : public Env {
   bool chain_goes_on() const override { return goes_on_ != 0; }
 
   StepResult step(ActionRef action) override {
+    before_ = achieved_;
     StepResult result = env_->step(action);
     look();
     goes_on_ = 0;
     if (spec_.goal.dim == 0 || result.failed) return result;
-    result.reward = spec_.goal.reward(achieved_, goal_, spec_.goal.radius);
+    result.reward = spec_.goal.reward_of(before_, achieved_, goal_);
     result.success = spec_.goal.reached(achieved_, goal_);
     result.terminated = spec_.goal.ends_at_goal && result.success;
     // If the episode ends here, whether the next one is in the same world.
@@ -140,6 +164,7 @@ class GoalTask : public Env {
   std::uint64_t subtasks_, waypoints_;
   std::uint64_t link_ = 0, goes_on_ = 0;  // of the chain: which sub-task this is, whether the next is in the same world
   Vector obs_, achieved_, own_goal_, goal_;
+  Vector before_;       // scratch: achieved before a step
   Vector start_, way_;  // where the line to the goal begins, and its length
 };
 

@@ -19,8 +19,9 @@
 
 namespace goalpost {
 
-enum class TaskReward : int { environment, reach_bonus };
-inline constexpr std::array kTaskRewardNames = {"environment", "reach_bonus"};
+enum class TaskReward : int { environment, reach_bonus, distance, squared_distance, progress, squared_progress };
+inline constexpr std::array kTaskRewardNames = {"environment",      "reach_bonus", "distance",
+                                                "squared_distance", "progress",    "squared_progress"};
 constexpr EnumNames enum_names(TaskReward) { return kTaskRewardNames; }
 inline constexpr std::array kFormerTaskRewards = {FormerValue{"own", "environment"},
                                                   FormerValue{"arrival", "reach_bonus"}};
@@ -44,8 +45,11 @@ constexpr auto fields(const GoalTaskConfig*) {
             0, 1e6),
       field("max_offset", &GoalTaskConfig::max_offset,
             "drawn offsets longer than this are shortened to it; 0: no limit", 0, 1e6),
-      field("reward", &GoalTaskConfig::reward,
-            "environment: its own; reach_bonus: 1 within the radius, which ends the episode, else -distance")
+      field(
+          "reward", &GoalTaskConfig::reward,
+          "environment: its own; reach_bonus: 1 within the radius, which ends the episode, else -distance; shaped "
+          "rewards, of the distance to the goal or its square: distance: minus it; progress: what it lost in the step",
+          "Andrychowicz et al. 2017, 4.4 (shaped: lambda = 0 and 1, p = 1 and 2)")
           .with_former_values(kFormerTaskRewards),
       field("max_steps", &GoalTaskConfig::max_steps, "time limit; 0: the environment's own", 0, 1e9),
       field("subtasks", &GoalTaskConfig::subtasks,

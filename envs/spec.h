@@ -26,10 +26,22 @@ struct GoalSpace {
   Scalar radius = 0;            ///< reached if ‖achieved − desired‖ < radius, in the goal's unit
   bool ends_at_goal = false;    ///< whether reaching the goal ends the episode; HER then recomputes the end as well
   GoalReward reward = nullptr;  ///< r(achieved after the step, desired)
+  bool minus_before = false;    ///< of it, that of the goal achieved before the step is subtracted: a potential's gain
 
+  /// Reward of a step. @param before used with minus_before alone
+  Scalar reward_of(ConstVectorRef before, ConstVectorRef after, ConstVectorRef desired) const {
+    return reward(after, desired, radius) - (minus_before ? reward(before, desired, radius) : 0);
+  }
   bool reached(ConstVectorRef achieved, ConstVectorRef desired) const {
     return (achieved - desired).squaredNorm() < radius * radius;
   }
+};
+
+/// Tasks of moving an object: the rows of the observation where the positions of the end effector and of the object
+/// begin, GoalSpace::dim numbers each. Task knowledge that only agent.relay uses. -1: none
+struct Manipulation {
+  int effector_at = -1, object_at = -1;
+  bool known() const { return effector_at >= 0; }
 };
 
 struct EnvSpec {
@@ -38,6 +50,7 @@ struct EnvSpec {
   ActionSpace action;
   GoalSpace goal;
   int max_steps = 0;  ///< time limit, applied by VectorEnv
+  Manipulation manipulation = {};
   /// Whether steps may fail (StepResult::failed), so that episodes may end at any time.
   bool can_fail = false;
   /// Categories of episodes whose success evaluations tell apart, e.g. one per goal; empty: no such categories.

@@ -21,6 +21,7 @@ Mlp::Mlp(Index in, Index out, const MlpConfig& config, Rng rng, Index again)
     Layer layer{Parameter("W" + suffix, sizes[i + 1], fan_in),
                 Parameter("b" + suffix, sizes[i + 1], 1),
                 last ? Activation::identity : config.activation,
+                {},
                 {}};
     initialize_weights(layer.W.value, config.initializer, rng);
     initialize_bias(layer.b.value, fan_in, config.initializer, rng);
@@ -32,9 +33,30 @@ Mlp::Mlp(Index in, Index out, const MlpConfig& config, Rng rng, Index again)
       layer.norm = {Parameter("norm_gain" + suffix, fan_in, 1), Parameter("norm_bias" + suffix, fan_in, 1)};
       layer.norm[0].value.setOnes();
     }
+    if (config.hidden_norm && !last) {
+      layer.out_norm = {Parameter("out_norm_gain" + suffix, sizes[i + 1], 1),
+                        Parameter("out_norm_bias" + suffix, sizes[i + 1], 1)};
+      layer.out_norm[0].value.setOnes();
+    }
     layers_.push_back(std::move(layer));
   }
 }
+
+namespace {
+
+Var activate(Var x, Activation f) {
+  switch (f) {
+    case Activation::identity:
+      return x;
+    case Activation::relu:
+      return relu(x);
+    case Activation::tanh:
+      return tanh(x);
+  }
+  return x;
+}
+
+}  // namespace
 
 template <class Layers, class Place>
 Var Mlp::apply(Layers& layers, Index again, Var x, Place place) {
@@ -50,7 +72,14 @@ Var Mlp::apply(Layers& layers, Index again, Var x, Place place) {
       x = layer_norm(dense(row.first(waiting), x), place(layer.norm[0]), place(layer.norm[1]));
       waiting = 0;
     }
-    row[waiting++] = {place(layer.W), place(layer.b), layer.activation};
+    if (layer.out_norm.empty()) {
+      row[waiting++] = {place(layer.W), place(layer.b), layer.activation};
+      continue;
+    }
+    row[waiting++] = {place(layer.W), place(layer.b), Activation::identity};
+    x = layer_norm(dense(row.first(waiting), x), place(layer.out_norm[0]), place(layer.out_norm[1]));
+    x = activate(x, layer.activation);
+    waiting = 0;
   }
   return dense(row.first(waiting), x);
 }
@@ -69,6 +98,7 @@ ParameterList Mlp::parameters() {
     for (Parameter& p : layer.norm) list.push_back(&p);
     list.push_back(&layer.W);
     list.push_back(&layer.b);
+    for (Parameter& p : layer.out_norm) list.push_back(&p);
   }
   return list;
 }

@@ -18,6 +18,7 @@ struct MlpConfig {
   Activation activation = Activation::relu;
   bool layer_norm = false;
   bool input_norm = false;
+  bool hidden_norm = false;
   Initializer initializer = Initializer::fan_in;
   double output_init = 0;
 };
@@ -27,6 +28,8 @@ constexpr auto fields(const MlpConfig*) {
       field("activation", &MlpConfig::activation, "activation of the hidden layers; the output is linear"),
       field("layer_norm", &MlpConfig::layer_norm, "layer normalization of the input of every layer"),
       field("input_norm", &MlpConfig::input_norm, "layer normalization of the network's input only"),
+      field("hidden_norm", &MlpConfig::hidden_norm,
+            "layer normalization of the output of every hidden layer, before its activation", "Ba et al. 2016, (4)"),
       field("initializer", &MlpConfig::initializer, "initializer of weights and biases"),
       field("output_init", &MlpConfig::output_init,
             "the output layer's weights start uniform in plus or minus this, its bias at 0; 0: like the other layers",
@@ -54,7 +57,8 @@ class Mlp {
   struct Layer {
     Parameter W, b;
     Activation activation;
-    std::vector<Parameter> norm;  // gain and bias of the layer normalization before it, or empty
+    std::vector<Parameter> norm;      // gain and bias of the layer normalization before it, or empty
+    std::vector<Parameter> out_norm;  // the same of that between its product and its activation, or empty
   };
   // place(parameter) puts a parameter on the tape
   template <class Layers, class Place>

@@ -63,6 +63,7 @@ void Adam::step() {
   for_slices(parameters_, [&](std::size_t i, Index first, Index count) {
     auto theta = slice(parameters_[i]->value, first, count), g = slice(parameters_[i]->grad, first, count);
     auto m = slice(m_[i], first, count), v = slice(v_[i], first, count);
+    if (c_.weight_decay > 0) g += c_.weight_decay * theta;
     m = c_.beta1 * m + (1 - c_.beta1) * g;
     v = c_.beta2 * v + (1 - c_.beta2) * g.square();
     theta -= alpha * m / (v.sqrt() + epsilon);

@@ -30,6 +30,7 @@ struct AdamConfig {
   Scalar epsilon = Scalar(1e-8);
   std::int64_t lr_steps = 0;
   Scalar lr_end = 0;
+  Scalar weight_decay = 0;
 };
 constexpr auto fields(const AdamConfig*) {
   return std::tuple{
@@ -40,6 +41,9 @@ constexpr auto fields(const AdamConfig*) {
       field("lr_steps", &AdamConfig::lr_steps,
             "optimizer steps over which the learning rate goes linearly from lr to lr_end; 0: always lr", 0, 1e15),
       field("lr_end", &AdamConfig::lr_end, "learning rate after lr_steps", 0, 1),
+      field("weight_decay", &AdamConfig::weight_decay,
+            "this factor times the parameter is added to its gradient, the gradient of an L2 penalty of half of it", 0,
+            1),
   };
 }
 static_assert(complete<AdamConfig>);

@@ -179,6 +179,7 @@ struct HiroConfig {
   ShortSegments short_segments = ShortSegments::keep;
   NextSubgoal next_subgoal = NextSubgoal::transition;
   SubgoalInput subgoal_input = SubgoalInput::offset;
+  bool first_subgoal_zero = false;
   std::vector<int> hidden_from_low = {};
   bool task_end_ends_low = true;
   double low_relabeled = 0;
@@ -208,6 +209,9 @@ constexpr auto fields(const HiroConfig*) {
       field("subgoal_input", &HiroConfig::subgoal_input,
             "input of the low level; offset: remaining displacement, point: absolute target",
             "Nachum et al. 2018, 3.1"),
+      field("first_subgoal_zero", &HiroConfig::first_subgoal_zero,
+            "the first sub-goal of every episode is 0, to stay, whatever the high level decides",
+            "released code of Nachum et al. 2018 (there true)"),
       field("hidden_from_low", &HiroConfig::hidden_from_low,
             "indices of the observation that the low level sees as 0; the released code hides x and y: [0, 1]", 0, 1e6),
       field("task_end_ends_low", &HiroConfig::task_end_ends_low,

@@ -110,8 +110,10 @@ void Hiro::decide(const ObsBatch& obs, Mode mode, HiroLanes& lanes) {
             lanes.high_out.leftCols(n));
   for (Index j = 0; j < n; ++j) {
     const Index lane = lanes.due[j];
+    const bool begins = lanes.k[lane] == 0;
     lanes.k[lane] = 0;
     lanes.subgoal.col(lane) = lanes.high_out.col(j).cwiseProduct(space_.limits());
+    if (c_.first_subgoal_zero && begins) lanes.subgoal.col(lane).setZero();
     if (lanes.pretraining[lane]) space_.draw_random(c_.pretraining, act_rng_, lanes.subgoal.col(lane));
     for (Index d = 0; d < subgoal_dim_; ++d)
       lanes.point(d, lane) = obs.obs(space_.dim(d), lane) + lanes.subgoal(d, lane);

@@ -154,6 +154,7 @@ EnvSpec make_spec(const World& world, FetchReward reward, int version) {
                    .ends_at_goal = false,
                    .reward = reward == FetchReward::dense ? &dense : &sparse},
           .max_steps = 50,
+          .manipulation = t.has_object ? Manipulation{.effector_at = 0, .object_at = 3} : Manipulation{},
           .script = t.script,
           .dt = kSubsteps * world.model->opt.timestep};
 }

@@ -139,7 +139,7 @@ TrainingCheck check_training(const Experiment& e) {
   const std::int64_t all_lanes = std::int64_t(t.num_envs) * t.workers;
   TrainingPlan plan{
       .spec = env->spec(), .lanes = t.num_envs, .steps = (t.total_steps + all_lanes - 1) / all_lanes * all_lanes};
-  if (goal.dim > 0 && goal.reward != nullptr) {
+  if (goal.dim > 0 && goal.reward != nullptr && !goal.minus_before) {
     Rng rng(static_cast<std::uint64_t>(e.seed));
     env->reset(rng);
     Vector obs(plan.spec.obs_dim), achieved(goal.dim), desired(goal.dim);

@@ -93,7 +93,8 @@ TEST(Td3Gradient, LossesOfHirosReleasedCode) {
           {.hiro_release = {.target_noise_in_units = true,
                             .clip_target_actions = false,
                             .huber_delta = Scalar(0.3),
-                            .actions_again = true},
+                            .actions_again = true,
+                            .actions_in_units = true},
            .pi = kNetwork,
            .q = kNetwork},
           Rng(1));

@@ -232,6 +232,95 @@ TEST(HerSampler, DrawsAgainAsOftenAsAsked) {
   }
 }
 
+Scalar minus_distance(ConstVectorRef achieved, ConstVectorRef desired, Scalar) { return -(achieved - desired).norm(); }
+
+// State t achieves (lane, episode, t): a step brings it nearer by 1 to any later goal.
+TEST(HerSampler, RecomputesTheProgressOfAStep) {
+  EnvSpec spec = script_spec(kMaxSteps);
+  spec.goal.reward = &minus_distance;
+  spec.goal.minus_before = true;
+  ReplayBuffer buffer(spec, {.buffer_size = 100}, 1);
+  Script script(spec, 1);
+  for (int i = 0; i < 60; ++i) buffer.add(script.next());
+  Batch batch(spec, 500, kGamma);
+  Rng rng(2);
+  int relabeled = 0;
+  for (const HerStrategy strategy : {HerStrategy::future, HerStrategy::episode}) {
+    HerSampler(buffer, spec.goal, {.strategy = strategy}).sample(rng, batch);
+    for (Index j = 0; j < batch.size(); ++j) {
+      if (batch.s(5, j) < 0) continue;  // the script's own reward
+      ++relabeled;
+      ASSERT_EQ(batch.r(0, j), batch.s(5, j) > batch.s(2, j) ? 1 : -1);
+    }
+  }
+  EXPECT_GT(relabeled, 700);
+}
+
+// Each of k substitutes of the strategy, desired_goals of any episodes and the original goal is drawn equally often.
+TEST(HerSampler, DrawsDesiredGoalsOfAllEpisodesOnRequest) {
+  const EnvSpec spec = script_spec(kMaxSteps);
+  ReplayBuffer buffer(spec, {.buffer_size = 600}, kLanes);
+  Script script(spec, kLanes);
+  for (int i = 0; i < 150; ++i) buffer.add(script.next());
+  const HerSampler sampler(buffer, spec.goal, {.strategy = HerStrategy::future, .k = 2, .desired_goals = 3});
+  Batch batch(spec, 20'000, kGamma);
+  Rng rng(4);
+  sampler.sample(rng, batch);
+  int strategy = 0, own = 0, other = 0;
+  std::set<std::pair<int, int>> episodes;
+  for (Index j = 0; j < batch.size(); ++j) {
+    const bool same = batch.s(3, j) == batch.s(0, j) && batch.s(4, j) == batch.s(1, j);
+    if (batch.s(5, j) >= 0) {
+      ASSERT_TRUE(same);
+      ++strategy;
+      continue;
+    }
+    ASSERT_EQ(batch.s2(5, j), -1) << "neither an achieved goal nor a desired one";
+    ASSERT_EQ(batch.r(0, j), -1);
+    (same ? own : other) += 1;
+    episodes.emplace(static_cast<int>(batch.s(3, j)), static_cast<int>(batch.s(4, j)));
+  }
+  const double n = 20'000, deviations = 4 * std::sqrt(n / 4);
+  EXPECT_NEAR(strategy, n * 2 / 6, deviations);
+  EXPECT_NEAR(own + other, n * 4 / 6, deviations);
+  EXPECT_NEAR(other, n * 3 / 6 * (1 - 1.0 / 90), deviations) << "some 30 finished episodes in each of three lanes";
+  EXPECT_GT(episodes.size(), 60u) << "desired goals of few episodes";
+}
+
+TEST(HerSampler, RelabelsAllAtFirstOnRequest) {
+  const EnvSpec spec = script_spec(kMaxSteps);
+  ReplayBuffer buffer(spec, {.buffer_size = 30}, 1);  // smaller than relabel_all_until: what was overwritten counts
+  Script script(spec, 1);
+  const HerSampler sampler(buffer, spec.goal,
+                           {.strategy = HerStrategy::future, .k = 1, .desired_goals = 1, .relabel_all_until = 50});
+  Batch batch(spec, 200, kGamma);
+  Rng rng(5);
+  for (int added = 1; added <= 60; ++added) {
+    buffer.add(script.next());
+    if (!sampler.ready(1)) continue;
+    sampler.sample(rng, batch);
+    const Index originals = (batch.s.row(5).array() < 0).count();
+    if (added < 50)
+      ASSERT_EQ(originals, 0) << added;
+    else
+      ASSERT_GT(originals, 80) << added;
+  }
+}
+
+TEST(HerSampler, CountsTheRelabeledTransitionsThatReachTheirGoal) {
+  const EnvSpec spec = script_spec(kMaxSteps);
+  ReplayBuffer buffer(spec, {.buffer_size = 100}, 1);
+  Script script(spec, 1);
+  for (int i = 0; i < 60; ++i) buffer.add(script.next());
+  const HerSampler sampler(buffer, spec.goal, {.strategy = HerStrategy::future});
+  Batch batch(spec, 300, kGamma);
+  Rng rng(6);
+  sampler.sample(rng, batch);
+  const auto relabeled = static_cast<double>((batch.s.row(5).array() >= 0).count());
+  const auto reached = static_cast<double>((batch.r.array() == 0).count());
+  EXPECT_DOUBLE_EQ(sampler.share_reached(), reached / relabeled);
+}
+
 // The published faults that can be switched on, to measure what they cost.
 class HerFault : public ::testing::Test {
  protected:

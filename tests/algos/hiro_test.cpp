@@ -109,6 +109,27 @@ struct Toy {
   }
 };
 
+// The high level always asks for (5, 0.25); the first sub-goal of an episode is to stay if so configured.
+TEST(Hiro, TheFirstSubgoalOfAnEpisodeMayBeZero) {
+  HiroConfig c = toy_config();
+  for (const bool zero : {false, true}) {
+    c.first_subgoal_zero = zero;
+    Toy toy(c);
+    for (int episode = 0; episode < 2; ++episode)
+      for (int t = 0; t < 7; ++t) {
+        for (const Mode mode : {Mode::exploit, Mode::explore}) {  // taken from the same state
+          toy.agent.act(toy.now, toy.first, mode, toy.action);
+          Vector aimed_at(3);
+          toy.agent.subgoal(mode, 0, aimed_at);
+          const bool stay = zero && t < 3;
+          EXPECT_NEAR(aimed_at(0), stay ? 0 : 5, 1e-5) << "step " << t;
+          EXPECT_NEAR(aimed_at(2), stay ? 0 : 0.25, 1e-5) << "step " << t;
+        }
+        toy.take(matrix({{0}, {7}, {0}}), 0, {}, {std::uint8_t(t == 6)});
+      }
+  }
+}
+
 TEST(Hiro, GoalTransitionKeepsThePointThatIsAimedAt) {
   const HiroConfig c = toy_config();
   const SubgoalSpace space(c.subgoal, c.intrinsic);

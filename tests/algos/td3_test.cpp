@@ -67,8 +67,11 @@ struct ByHand {
     }
     q1_adam.step(q1.w, g1);
     q2_adam.step(q2.w, g2);
-    if (++updates % c.policy_delay != 0) return;
     std::array<double, 2> h{};
+    if (++updates % c.policy_delay != 0) {
+      if (c.hiro_release.coasting_policy) pi_adam.step(pi.w, h);
+      return;
+    }
     for (const Transition& t : batch) {
       const double a = std::tanh(pi({t.s}));
       const double dj = -q1.w[1] + 2 * static_cast<double>(c.robotics.action_penalty) * a;
@@ -238,6 +241,52 @@ TEST(Td3Update, ParametersAndTargetsAreThoseWorkedOutByHand) {
       }
     }
   }
+}
+
+TEST(Td3Update, ThePolicyMayCoastWhereItIsNotUpdated) {
+  ByHand hand{.c = config()};
+  hand.c.policy_delay = 3;
+  hand.c.hiro_release.coasting_policy = true;
+  const auto td3 = make(hand);
+  const Batch b = batch_of(scalar_spec(), kTransitions);
+  Rng rng(1);
+  for (int i = 1; i <= 8; ++i) {
+    SCOPED_TRACE(testing::Message() << "update " << i);
+    const Policy before = hand.pi;
+    Metrics metrics;
+    td3->update(b, rng, metrics);
+    hand.update(kTransitions);
+    expect_equal(*td3, hand);
+    EXPECT_EQ(hand.pi.w != before.w, i >= 3) << "momentum begins with the first gradient";
+  }
+}
+
+// In an environment with actions from 1 to 5 a critic w₀ s + w₁ a + b of actions in their unit, 3 + 2a, is one of
+// actions in [-1, 1] with the weights w₀, 2 w₁ and b + 3 w₁.
+TEST(Td3Loss, CriticsMaySeeActionsInTheirUnit) {
+  EnvSpec spec = scalar_spec();
+  spec.action.low = Vector::Constant(1, 1);
+  spec.action.high = Vector::Constant(1, 5);
+  ByHand hand{.c = config()}, same = hand;
+  hand.c.hiro_release.actions_in_units = true;
+  for (Critic* q : {&same.q1, &same.q2, &same.q1_target, &same.q2_target}) {
+    q->w[2] += 3 * q->w[1];
+    q->w[1] *= 2;
+  }
+  Td3 td3(spec, hand.c, Rng(1));
+  set_network(td3, "pi", hand.pi);
+  set_network(td3, "pi_target", hand.pi_target);
+  set_network(td3, "q1", hand.q1);
+  set_network(td3, "q2", hand.q2);
+  set_network(td3, "q1_target", hand.q1_target);
+  set_network(td3, "q2_target", hand.q2_target);
+  const Batch b = batch_of(spec, kTransitions);
+  Rng rng(3);
+  EXPECT_NEAR(td3.critic_loss(b, rng).item(), same.critic_loss(kTransitions), 1e-4);
+  EXPECT_NEAR(td3.policy_loss(b).item(), same.policy_loss(kTransitions), 1e-5);
+  const Matrix q = td3.action_values(b);
+  for (std::size_t j = 0; j < kTransitions.size(); ++j)
+    EXPECT_NEAR(q(0, static_cast<Index>(j)), same.q1({kTransitions[j].s, kTransitions[j].a}), 1e-5);
 }
 
 TEST(Td3Update, ThePolicysLossIsThatOfTheFirstCritic) {

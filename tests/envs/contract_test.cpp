@@ -157,13 +157,14 @@ TEST_P(Contract, RewardSuccessAndEndAgreeWithTheGoalSpace) {
     env->reset(rng);
     const Matrix pursued = observe(*env).desired;
     for (int t = 0; t < n; ++t) {
+      const Vector before = observe(*env).achieved.col(0);
       const StepResult r = env->step(random_action(env->spec().action, rng));
       const Observation o = observe(*env);
       if (r.failed) {
         ASSERT_TRUE(env->spec().can_fail);
         ASSERT_FALSE(r.success);
       } else {
-        ASSERT_EQ(r.reward, goal.reward(o.achieved.col(0), o.desired.col(0), goal.radius));
+        ASSERT_EQ(r.reward, goal.reward_of(before, o.achieved.col(0), o.desired.col(0)));
         ASSERT_EQ(r.success, goal.reached(o.achieved.col(0), o.desired.col(0)));
       }
       ASSERT_EQ(r.terminated, r.failed || (goal.ends_at_goal && r.success));

@@ -79,10 +79,30 @@ TEST(GoalTask, ArrivalPaysOneAndEndsTheEpisode) {
     EXPECT_EQ(r.success, distance < Scalar(0.05));
     EXPECT_EQ(r.terminated, r.success);
     EXPECT_EQ(r.reward, r.success ? Scalar(1) : -distance);
-    EXPECT_EQ(r.reward, env->spec().goal.reward(s.achieved, s.desired, env->spec().goal.radius));
+    EXPECT_EQ(r.reward, env->spec().goal.reward_of(s.achieved, s.achieved, s.desired));
     arrived = r.success;
   }
   EXPECT_TRUE(arrived);
+}
+
+TEST(GoalTask, ShapedRewardsAreThoseOfThePaper) {
+  const std::tuple<TaskReward, double, int> cases[] = {{TaskReward::distance, 0, 1},
+                                                       {TaskReward::squared_distance, 0, 2},
+                                                       {TaskReward::progress, 1, 1},
+                                                       {TaskReward::squared_progress, 1, 2}};
+  for (const auto& [reward, lambda, p] : cases) {
+    const auto env = with_goal_task(make_point_reach, {.reward = reward}, Rng(1))();
+    Rng rng(2);
+    env->reset(rng);
+    for (int t = 0; t < 20; ++t) {
+      const auto distance = [&](const Seen& s) { return static_cast<double>((s.achieved - s.desired).norm()); };
+      const double before = distance(look(*env));
+      const StepResult r = env->step(Eigen::Vector2d(0.7, -0.4));
+      const double after = distance(look(*env));
+      EXPECT_NEAR(r.reward, lambda * std::pow(before, p) - std::pow(after, p), 1e-6) << "p = " << p << ", step " << t;
+      EXPECT_FALSE(r.terminated) << "shaped rewards do not end at the goal";
+    }
+  }
 }
 
 TEST(GoalTask, TheEnvironmentsOwnGoalEndsNothing) {

@@ -10,6 +10,7 @@ struct Case {
   Activation activation;
   bool layer_norm, input_norm = false;
   Index again = 0;
+  bool hidden_norm = false;
 };
 class MlpGradient : public ::testing::TestWithParam<Case> {
  protected:
@@ -19,6 +20,7 @@ class MlpGradient : public ::testing::TestWithParam<Case> {
     c.activation = GetParam().activation;
     c.layer_norm = GetParam().layer_norm;
     c.input_norm = GetParam().input_norm;
+    c.hidden_norm = GetParam().hidden_norm;
     return Mlp(3, 2, c, Rng(5), GetParam().again);
   }
 };
@@ -40,7 +42,9 @@ INSTANTIATE_TEST_SUITE_P(Configurations, MlpGradient,
                                            Case{{1}, Activation::tanh, false}, Case{{}, Activation::relu, false},
                                            Case{{7, 5}, Activation::relu, false, true},
                                            Case{{7, 5}, Activation::relu, false, false, 2},
-                                           Case{{7}, Activation::tanh, true, false, 3}));
+                                           Case{{7}, Activation::tanh, true, false, 3},
+                                           Case{{7, 5}, Activation::tanh, false, false, 2, true},
+                                           Case{{7, 5}, Activation::relu, true, false, 0, true}));
 
 }  // namespace
 }  // namespace goalpost::test

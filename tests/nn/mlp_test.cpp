@@ -71,6 +71,20 @@ TEST(Mlp, InputNormIsLayerNormOfTheFirstLayerOnly) {
   expect_close(one.value(), scaled.value(), 1e-4);
 }
 
+// Python, for each column x: mv(W1, [max(z, 0) for z in ln(mv(W0, x, b0), [1.5, 0.5, 2], [0.2, 0.1, 0.3])], b1)
+TEST(Mlp, HiddenNormIsBetweenProductAndActivation) {
+  MlpConfig c = config({3}, Activation::relu);
+  c.hidden_norm = true;
+  Mlp net(2, 2, c, Rng(1)), plain = small(Activation::relu, false);
+  ASSERT_EQ(net.parameters().size(), 6u) << "the output has none";
+  for (const char* name : {"W0", "b0", "W1", "b1"}) named(net, name).value = named(plain, name).value;
+  named(net, "out_norm_gain0").value = matrix({{1.5}, {0.5}, {2}});
+  named(net, "out_norm_bias0").value = matrix({{0.2}, {0.1}, {0.3}});
+  Tape tape;
+  expect_close(net(tape.constant(kInput)).value(),
+               matrix({{-0.2569900312, 0.8077391529}, {1.1279601248, -3.1309566117}}), 1e-5);
+}
+
 TEST(Mlp, TheLastInputsMayEnterTheSecondLayerToo) {
   const MlpConfig c = config({3}, Activation::relu);
   Mlp net(2, 2, c, Rng(1), 1), plain = small(Activation::relu, false);

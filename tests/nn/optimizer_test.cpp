@@ -78,6 +78,23 @@ TEST(Adam, ThreeStepsWithAFallingRateAgreeWithAHandComputedExample) {
   }
 }
 
+// Weight decay is the gradient of the penalty w/2 theta squared.
+TEST(Adam, WeightDecayAddsTheGradientOfAPenalty) {
+  Parameter decayed("theta", 1, 1), penalized("theta", 1, 1);
+  decayed.value(0, 0) = penalized.value(0, 0) = 2;
+  Adam with({&decayed}, {.lr = Scalar(0.1), .epsilon = 1, .weight_decay = Scalar(0.25)});
+  Adam without({&penalized}, {.lr = Scalar(0.1), .epsilon = 1});
+  for (const Scalar g : {1, -2, 0}) {
+    decayed.grad(0, 0) = g;
+    penalized.grad(0, 0) = g + Scalar(0.25) * penalized.value(0, 0);
+    with.step();
+    without.step();
+    EXPECT_NEAR(decayed.value(0, 0), penalized.value(0, 0), 1e-6);
+    EXPECT_EQ(decayed.grad(0, 0), 0);
+  }
+  EXPECT_LT(decayed.value(0, 0), Scalar(1.95));
+}
+
 TEST(Adam, WithoutEpsilonAParameterWithoutAGradientStays) {
   Parameter theta = start();
   Adam adam({&theta}, {.epsilon = 0});
