@@ -68,6 +68,7 @@ struct CorrectionConfig {
   int candidates = 10;
   double stddev = 0.5;
   bool clip = true;
+  int first_steps = 4;
 };
 constexpr auto fields(const CorrectionConfig*) {
   return std::tuple{
@@ -83,6 +84,12 @@ constexpr auto fields(const CorrectionConfig*) {
             "released code of Nachum et al. 2018"),
       field("clip", &CorrectionConfig::clip, "clip all candidates to the limits",
             "released code of Nachum et al. 2018"),
+      field(
+          "first_steps", &CorrectionConfig::first_steps,
+          "all candidates are scored by this number of a segment's steps first, and the rest of the steps is left out "
+          "for those that cannot win any more: for speed, the choice is the same",
+          1, 100'000)
+          .without_effect(),
   };
 }
 static_assert(complete<CorrectionConfig>);

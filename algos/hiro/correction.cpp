@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <numeric>
 
 namespace goalpost {
 
@@ -12,8 +13,40 @@ OffPolicyCorrection::OffPolicyCorrection(const EnvSpec& env, const HiroConfig& c
   const Index candidates = Index(c_.high.batch_size) * c_.correction.candidates;
   candidates_ = Matrix::Zero(space_.size(), candidates);
   scores_ = Matrix::Zero(1, candidates);
-  rolled_in_ = Matrix::Zero(obs_dim_ + space_.size(), candidates * c_.c);
   rolled_actions_ = Matrix::Zero(env.action.dim, candidates * c_.c);
+  roll_in_ = Matrix::Zero(obs_dim_ + space_.size(), candidates * c_.c);
+  roll_out_ = rolled_actions_;
+  roll_place_.resize(candidates * c_.c);
+  all_.resize(candidates);
+  std::iota(all_.begin(), all_.end(), Index(0));
+  leaders_.resize(c_.high.batch_size);
+  open_.reserve(candidates);
+}
+
+void OffPolicyCorrection::roll(const SegmentBuffer& segments, const std::vector<Index>& drawn,
+                               const std::vector<Index>& which, Index from, Index to, const Policy& low_policy) {
+  Index columns = 0;
+  for (const Index n : which) {
+    const Segment segment = segments.at(drawn[n / c_.correction.candidates]);
+    const MatrixMap obs = segment.obs();
+    for (Index i = from; i < std::min(to, segment.length()); ++i, ++columns) {
+      roll_in_.col(columns).head(obs_dim_) = obs.col(i);
+      space_.goal_transition(obs.col(0), candidates_.col(n), obs.col(i), roll_in_.col(columns).tail(space_.size()));
+      roll_place_[columns] = n * c_.c + i;
+    }
+  }
+  constexpr Index kBlock = 512;  // columns whose activations stay in the cache
+  for (Index first = 0; first < columns; first += kBlock) {
+    const Index count = std::min(kBlock, columns - first);
+    low_policy(roll_in_.middleCols(first, count), roll_out_.middleCols(first, count));
+  }
+  for (Index i = 0; i < columns; ++i) rolled_actions_.col(roll_place_[i]) = roll_out_.col(i);
+  rolled_ += static_cast<double>(columns);
+}
+
+Scalar OffPolicyCorrection::score(const Segment& segment, Index n, Index steps) const {
+  const Index length = std::min(steps, segment.length());
+  return -(segment.actions().leftCols(length) - rolled_actions_.middleCols(n * c_.c, length)).squaredNorm() / 2;
 }
 
 // g̃_t = argmax −½ Σᵢ ‖aᵢ − μ_lo(sᵢ, g̃ᵢ)‖²,  g̃ᵢ₊₁ = h(sᵢ, g̃ᵢ, sᵢ₊₁)                                section 3.3
@@ -45,10 +78,10 @@ void OffPolicyCorrection::correct(const SegmentBuffer& segments, const std::vect
     return;
   }
 
-  const Index candidates = correction.candidates;
-  for (Index j = 0, column = 0; j < batch; ++j) {
+  const Index candidates = correction.candidates, first_steps = std::min(correction.first_steps, c_.c);
+  double steps = 0;
+  for (Index j = 0; j < batch; ++j) {
     const Segment segment = segments.at(drawn[j]);
-    const MatrixMap obs = segment.obs();
     for (Index n = 0; n < candidates; ++n) {
       auto g = candidates_.col(j * candidates + n);
       if (n == 0)
@@ -56,28 +89,38 @@ void OffPolicyCorrection::correct(const SegmentBuffer& segments, const std::vect
       else
         around_reached(segment, n == 1 ? Scalar(0) : Scalar(correction.stddev), g);
       cut(g);
-      for (Index i = 0; i < c_.c; ++i, ++column) {  // beyond a short segment's end: not scored
-        rolled_in_.col(column).head(obs_dim_) = obs.col(i);
-        space_.goal_transition(obs.col(0), g, obs.col(i), rolled_in_.col(column).tail(space_.size()));
-      }
     }
+    steps += static_cast<double>(segment.length() * candidates);
   }
-  constexpr Index kBlock = 512;  // columns whose activations stay in the cache
-  for (Index first = 0; first < rolled_in_.cols(); first += kBlock) {
-    const Index count = std::min(kBlock, rolled_in_.cols() - first);
-    low_policy(rolled_in_.middleCols(first, count), rolled_actions_.middleCols(first, count));
+  const auto best_of = [&](Index j) {  // the first of the best
+    Index best = j * candidates;
+    for (Index n = best; n < (j + 1) * candidates; ++n)
+      if (scores_(0, n) > scores_(0, best)) best = n;
+    return best;
+  };
+
+  rolled_ = 0;
+  roll(segments, drawn, all_, 0, first_steps, low_policy);
+  for (const Index n : all_) scores_(0, n) = score(segments.at(drawn[n / candidates]), n, first_steps);
+  if (first_steps < c_.c) {
+    // Scores only fall with more steps: who is below the leader's score over all steps now cannot win any more.
+    for (Index j = 0; j < batch; ++j) leaders_[j] = best_of(j);
+    roll(segments, drawn, leaders_, first_steps, c_.c, low_policy);
+    open_.clear();
+    for (const Index n : all_) {
+      const Index j = n / candidates, leader = leaders_[j];
+      if (n == j * candidates) scores_(0, leader) = score(segments.at(drawn[j]), leader, c_.c);
+      constexpr Scalar kRounding = Scalar(1e-4);  // of two sums of other lengths
+      if (n != leader && !(scores_(0, n) < scores_(0, leader) * (1 + kRounding))) open_.push_back(n);
+    }
+    roll(segments, drawn, open_, first_steps, c_.c, low_policy);
+    for (const Index n : open_) scores_(0, n) = score(segments.at(drawn[n / candidates]), n, c_.c);
   }
+  rolled_ /= steps;
 
   Index kept = 0;
   for (Index j = 0; j < batch; ++j) {
-    const Segment segment = segments.at(drawn[j]);
-    const Index length = segment.length();
-    Index best = j * candidates;
-    for (Index n = j * candidates; n < (j + 1) * candidates; ++n) {
-      scores_(0, n) =
-          -(segment.actions().leftCols(length) - rolled_actions_.middleCols(n * c_.c, length)).squaredNorm() / 2;
-      if (scores_(0, n) > scores_(0, best)) best = n;
-    }
+    const Index best = best_of(j);
     a.col(j) = candidates_.col(best).cwiseQuotient(limits);
     kept += best == j * candidates;
   }

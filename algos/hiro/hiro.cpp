@@ -214,7 +214,9 @@ void Hiro::update(Metrics& metrics) {
     for (high_.due = add_due(high_.due, high_.c.updates); high_.due >= 1; --high_.due) {
       timed(sample_seconds_, [&] { sample_high(); });
       high_.learn("hi/", update_rng_, metrics);
-      if (c_.correction.kind == Correction::candidates) metrics.add("hi/kept_subgoals", correction_.kept());
+      if (c_.correction.kind != Correction::candidates) continue;
+      metrics.add("hi/kept_subgoals", correction_.kept());
+      metrics.add("hi/rolled_steps", correction_.rolled());
     }
 }
 

@@ -102,8 +102,9 @@ class Hiro final : public Agent, public SubgoalSource {
   const Matrix& given() const { return given_; }
   /// [subgoal x batch*candidates] of the last correction; for each segment: the given one, the reached one, draws.
   const Matrix& candidates() const { return correction_.candidates(); }
-  /// [1 x batch*candidates] their scores, -½ Σᵢ ‖aᵢ − μ_lo(sᵢ, g̃ᵢ)‖².
+  /// [1 x batch*candidates] their scores: OffPolicyCorrection::scores.
   const Matrix& scores() const { return correction_.scores(); }
+  const OffPolicyCorrection& correction() const { return correction_; }
   Learner& low() { return *low_.learner; }
   Learner& high() { return *high_.learner; }
   const ReplayBuffer& transitions() const { return transitions_; }

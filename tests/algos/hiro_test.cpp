@@ -469,6 +469,33 @@ TEST(HiroCorrection, TakesTheCandidateThatMakesTheActionsLikeliest) {
   }
 }
 
+// Whatever the number of steps by which candidates are dropped, the choice and its score are the same bits.
+TEST(HiroCorrection, DroppingCandidatesEarlyChangesNoChoice) {
+  HiroConfig c = toy_config();
+  c.c = 6;
+  c.high.batch_size = 40;
+  c.high.updates = 1;
+  std::vector<Matrix> chosen;
+  std::vector<double> rolled;
+  for (const int first_steps : {6, 1, 2, 3, 5, 100}) {
+    c.correction.first_steps = first_steps;
+    Toy toy(c);
+    toy.set_low(matrix({{0.2, -0.1, 0.3, 0.1, 2}}));
+    Rng rng(5);
+    for (int n = 0; n < 30; ++n) {
+      std::vector<Scalar> actions;
+      for (int i = 0; i < 1 + n % 6; ++i) actions.push_back(rng.uniform() * 2 - 1);
+      toy.segment(rng.normal(), Scalar(0.1) * rng.normal(), actions, true);
+    }
+    chosen.push_back(toy.agent.sample_high().a);
+    rolled.push_back(toy.agent.correction().rolled());
+    EXPECT_TRUE(same_bits(chosen.back(), chosen.front())) << first_steps << " first steps";
+  }
+  EXPECT_EQ(rolled.front(), 1);
+  EXPECT_EQ(rolled.back(), 1);
+  for (const std::size_t i : {1, 2, 3}) EXPECT_LT(rolled[i], 0.98) << "nothing was dropped";
+}
+
 TEST(HiroCorrection, AShortSegmentIsScoredOverItsOwnSteps) {
   Toy toy(toy_config());
   toy.set_low(matrix({{0, 0, 0, 0.1, 0}}));
