@@ -261,7 +261,7 @@ TEST(Experiment, EveryFigureUsesKnownExperiments) {
   ASSERT_FALSE(figure_names().empty());
   for (const std::string& name : figure_names()) {
     const FigureConfig figure = load_figure(name);
-    if (!figure.key.empty()) {
+    if (!figure.paper_limit.empty()) {
       EXPECT_EQ(figure.experiments.size(), figure.paper_limit.size()) << name;
     }
     for (const std::string& experiment : figure.experiments) {
