@@ -44,7 +44,7 @@ INSTANTIATE_TEST_SUITE_P(Configurations, MlpGradient,
                                            Case{{7, 5}, Activation::relu, false, false, 2},
                                            Case{{7}, Activation::tanh, true, false, 3},
                                            Case{{7, 5}, Activation::tanh, false, false, 2, true},
-                                           Case{{7, 5}, Activation::relu, true, false, 0, true}));
+                                           Case{{7, 5}, Activation::relu, false, false, 0, true}));
 
 }  // namespace
 }  // namespace goalpost::test
