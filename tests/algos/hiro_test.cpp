@@ -487,7 +487,13 @@ TEST(HiroCorrection, DroppingCandidatesEarlyChangesNoChoice) {
       for (int i = 0; i < 1 + n % 6; ++i) actions.push_back(rng.uniform() * 2 - 1);
       toy.segment(rng.normal(), Scalar(0.1) * rng.normal(), actions, true);
     }
-    chosen.push_back(toy.agent.sample_high().a);
+    Matrix all(2, 0);  // of several batches: what one leaves behind must not enter the scores of the next
+    for (int n = 0; n < 5; ++n) {
+      const Matrix a = toy.agent.sample_high().a;
+      all.conservativeResize(2, all.cols() + a.cols());
+      all.rightCols(a.cols()) = a;
+    }
+    chosen.push_back(all);
     rolled.push_back(toy.agent.correction().rolled());
     EXPECT_TRUE(same_bits(chosen.back(), chosen.front())) << first_steps << " first steps";
   }
