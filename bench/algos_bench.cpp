@@ -305,28 +305,36 @@ struct Ant {
 };
 
 // Filled with the experience of a world that moves at random.
+std::unique_ptr<Hiro> make_ant_hiro(int first_steps) {
+  const EnvSpec spec = {
+      .name = "Ant",
+      .obs_dim = 30,
+      .action = {.dim = 8, .choices = 0, .low = Vector::Constant(8, -30), .high = Vector::Constant(8, 30)},
+      .goal = {.dim = 2},
+      .max_steps = 500,
+      .dt = 0.1};
+  HiroConfig c{.hidden_from_low = {0, 1}};
+  c.correction.first_steps = first_steps;
+  auto agent = std::make_unique<Hiro>(spec, c, 1, Rng(1));
+  const std::vector<std::uint8_t> no(1);
+  const ObsBatch obs = {random_matrix(30, 1), random_matrix(2, 1), random_matrix(2, 1)};
+  StepBatch step = {obs, Matrix(8, 1), Matrix::Constant(1, 1, -10), no, no, no, no, obs};
+  for (std::uint64_t t = 0; t < 20'000; ++t) {  // as many as lie in no cache
+    step.before = step.after;
+    step.after.obs = random_matrix(30, 1, t);
+    step.truncated[0] = t % 500 == 499;
+    agent->act(step.before, {std::uint8_t(t % 500 == 0)}, Mode::explore, step.action);
+    agent->observe(step);
+  }
+  return agent;
+}
 Hiro& ant_hiro() {
-  static const std::unique_ptr<Hiro> hiro = [] {
-    const EnvSpec spec = {
-        .name = "Ant",
-        .obs_dim = 30,
-        .action = {.dim = 8, .choices = 0, .low = Vector::Constant(8, -30), .high = Vector::Constant(8, 30)},
-        .goal = {.dim = 2},
-        .max_steps = 500,
-        .dt = 0.1};
-    auto agent = std::make_unique<Hiro>(spec, HiroConfig{.hidden_from_low = {0, 1}}, 1, Rng(1));
-    const std::vector<std::uint8_t> no(1);
-    const ObsBatch obs = {random_matrix(30, 1), random_matrix(2, 1), random_matrix(2, 1)};
-    StepBatch step = {obs, Matrix(8, 1), Matrix::Constant(1, 1, -10), no, no, no, no, obs};
-    for (std::uint64_t t = 0; t < 20'000; ++t) {  // as many as lie in no cache
-      step.before = step.after;
-      step.after.obs = random_matrix(30, 1, t);
-      step.truncated[0] = t % 500 == 499;
-      agent->act(step.before, {std::uint8_t(t % 500 == 0)}, Mode::explore, step.action);
-      agent->observe(step);
-    }
-    return agent;
-  }();
+  static const std::unique_ptr<Hiro> hiro = make_ant_hiro(CorrectionConfig{}.first_steps);
+  return *hiro;
+}
+// Whose correction scores all candidates by all steps.
+Hiro& thorough_ant_hiro() {
+  static const std::unique_ptr<Hiro> hiro = make_ant_hiro(HiroConfig{}.c);
   return *hiro;
 }
 
@@ -360,10 +368,23 @@ void BM_hiro_high_update(State& state, const Ant& c) {
 // Sampling and correction alone: 100 segments of 10 steps with 10 candidates, 10,000 columns through the low level's
 // policy. Items are candidates.
 void BM_hiro_relabelling(State& state, const Ant& c) {
-  Hiro& hiro = ant_hiro();
+  Hiro& hiro = thorough_ant_hiro();
   measure_threads(state, c.threads, 1000, [&] { hiro.sample_high(); });
   const Network policy = {"", 45, 300, 2, 8, 10'000};
   report_flops(state, policy.forward_flops());
+}
+
+// The same choices, but candidates that cannot win any more are dropped. Items are candidates.
+void BM_hiro_relabelling_dropping(State& state, const Ant& c) {
+  Hiro& hiro = ant_hiro();
+  double rolled = 0;
+  std::int64_t calls = 0;
+  measure_threads(state, c.threads, 1000, [&] {
+    hiro.sample_high();
+    rolled += hiro.correction().rolled();
+    ++calls;
+  });
+  state.counters["rolled_steps"] = rolled / static_cast<double>(std::max<std::int64_t>(calls, 1));
 }
 
 // The whole loop of hiro_ant_maze: 20 steps of the world, each with an update of the low level, and two of the high
@@ -391,6 +412,7 @@ const bool registered = [] {
     add("BM_hiro_low_update", ant, BM_hiro_low_update)->UseRealTime();
     add("BM_hiro_high_update", ant, BM_hiro_high_update)->UseRealTime();
     add("BM_hiro_relabelling", ant, BM_hiro_relabelling)->UseRealTime();
+    add("BM_hiro_relabelling_dropping", ant, BM_hiro_relabelling_dropping)->UseRealTime();
     add("BM_hiro_train_ant_maze", ant, BM_hiro_train_ant_maze)->UseRealTime();
   }
   add_update<Ddpg, DdpgConfig>("ddpg", kHerDdpg);

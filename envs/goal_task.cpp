@@ -18,7 +18,6 @@ Scalar arrival(ConstVectorRef achieved, ConstVectorRef desired, Scalar radius) {
 }
 
 // λ|g − s|^p − |g − s'|^p, with λ = 1 for the gain of a step      Andrychowicz et al. 2017, 4.4
-Scalar minus_distance(ConstVectorRef achieved, ConstVectorRef desired, Scalar) { return -(achieved - desired).norm(); }
 Scalar minus_squared_distance(ConstVectorRef achieved, ConstVectorRef desired, Scalar) {
   return -(achieved - desired).squaredNorm();
 }

@@ -21,6 +21,11 @@ using GoalReward = Scalar (*)(ConstVectorRef achieved, ConstVectorRef desired, S
 /// A hand-written policy. @param action [act] in [-1, 1], or an index. @alloc none
 using Script = void (*)(ConstVectorRef obs, ConstVectorRef achieved, ConstVectorRef desired, VectorRef action);
 
+/// -distance, whatever the radius.
+inline Scalar minus_distance(ConstVectorRef achieved, ConstVectorRef desired, Scalar) {
+  return -(achieved - desired).norm();
+}
+
 struct GoalSpace {
   int dim = 0;                  ///< 0: not goal-conditioned
   Scalar radius = 0;            ///< reached if ‖achieved − desired‖ < radius, in the goal's unit

@@ -292,6 +292,28 @@ TheRevisionIsTheTreesOwn() {
     "$(git -C "$tree" rev-parse --short=12 HEAD)"
 }
 
+EveryEditIsARevisionOfItsOwn() {
+  local repository=$here/edits clean first second again
+  mkdir -p "$repository"/algos "$repository"/src/experiments
+  revision() { (cd "$repository" && sh "$source/src/run/revision.sh"); }
+  echo 'a' >"$repository/algos/sac.cpp"
+  (cd "$repository" && git init -q . && git add . && git -c user.name=n -c user.email=e commit -q -m own)
+  clean=$(revision)
+  echo 'b' >"$repository/algos/sac.cpp"
+  first=$(revision)
+  echo 'c' >"$repository/algos/sac.cpp"
+  second=$(revision)
+  [[ $first == "$clean-dirty."???????? && $second == "$clean-dirty."???????? ]] || fail "revisions: $clean $first $second"
+  [[ $first != "$second" ]] || fail "two edits are one revision: $first"
+  echo 'b' >"$repository/algos/sac.cpp"
+  expect 'the first edit again' "$(revision)" "$first"
+  echo 'new' >"$repository/src/experiments/mine.toml"
+  expect 'what is not compiled' "$(revision)" "$first"
+  echo 'new' >"$repository/algos/mine.cpp"
+  again=$(revision)
+  [[ $again != "$first" ]] || fail "a new source file is no revision of its own: $again"
+}
+
 mapfile -t tests < <(sed -n 's/^\([A-Z][A-Za-z]*\)() {$/\1/p' "${BASH_SOURCE[0]}")
 failed=0
 for test in "${tests[@]}"; do

@@ -70,7 +70,6 @@ const std::vector<Foreign> kForeign = {
     {{"hdf5", "H5"}, {"src/storage/hdf5_"}},
     {{"toml"}, {"src/storage/toml."}},
     {{"google/protobuf", "event.pb.h"}, {"src/storage/event_file."}},  // event.pb.h is generated
-    {{"revision.h"}, {"src/run/build_info."}},                         // generated
     {{"CLI/", "CLI11", "cxxopts", "argparse", "getopt"}, {"src/cli/"}},
     {{"isa-l"}, {"src/storage/event_file."}},
     {{"fmt/", "nlohmann/"}, {"src/storage/", "src/render/", "src/run/", "src/report/", "src/cli/"}},

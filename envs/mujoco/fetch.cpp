@@ -142,7 +142,6 @@ Vector3d euler_angles(const double* r) {
 Scalar sparse(ConstVectorRef achieved, ConstVectorRef desired, Scalar radius) {
   return (achieved - desired).squaredNorm() > radius * radius ? Scalar(-1) : Scalar(0);
 }
-Scalar dense(ConstVectorRef achieved, ConstVectorRef desired, Scalar) { return -(achieved - desired).norm(); }
 
 EnvSpec make_spec(const World& world, FetchReward reward, int version) {
   const Task& t = world.task;
@@ -152,7 +151,7 @@ EnvSpec make_spec(const World& world, FetchReward reward, int version) {
           .goal = {.dim = 3,
                    .radius = Scalar(0.05),
                    .ends_at_goal = false,
-                   .reward = reward == FetchReward::dense ? &dense : &sparse},
+                   .reward = reward == FetchReward::dense ? &minus_distance : &sparse},
           .max_steps = 50,
           .manipulation = t.has_object ? Manipulation{.effector_at = 0, .object_at = 3} : Manipulation{},
           .script = t.script,

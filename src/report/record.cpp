@@ -117,7 +117,7 @@ void record(const std::vector<Summary>& summaries, const std::filesystem::path& 
       if (run->recorded)
         throw UsageError(
             fmt::format("{} is recorded already; --record takes run directories", run->directory.string()));
-      else if (run->result.revision.ends_with("-dirty") || run->result.revision == "unknown")
+      else if (run->result.revision.find("-dirty") != std::string::npos || run->result.revision == "unknown")
         throw UsageError(fmt::format("{} was made by source revision {}; only runs of committed code are recorded",
                                      run->directory.string(), run->result.revision));
   std::map<std::filesystem::path, std::string> variants;  // by the directory that each is recorded in

@@ -11,7 +11,7 @@
 #include "autodiff/kernels.h"
 #include "core/matrix.h"
 #include "envs/registry.h"
-#include "revision.h"  // made by meson
+#include "run/revision.h"
 #include "storage/config_text.h"
 #include "storage/hdf5_file.h"
 #include "storage/toml.h"
@@ -109,7 +109,7 @@ std::vector<FieldText> fields_of(const BuildInfo& build) {
 
 BuildInfo BuildInfo::current() {
   BuildInfo build;
-  build.revision = kRevision;
+  build.revision = source_revision();
   build.compiler = goalpost::compiler();
   build.flags = GOALPOST_BUILD_FLAGS;
   build.instructions = compiled_instructions();

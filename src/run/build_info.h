@@ -28,7 +28,8 @@ struct BuildInfo {
 };
 constexpr auto fields(const BuildInfo*) {
   return std::tuple{
-      field("revision", &BuildInfo::revision, "of the source code; ends in -dirty if files were changed"),
+      field("revision", &BuildInfo::revision,
+            "of the source code; with -dirty and a hash of the changes if files were changed"),
       field("compiler", &BuildInfo::compiler, "and its version"),
       field("flags", &BuildInfo::flags, "kind of build and requested instruction set"),
       field("instructions", &BuildInfo::instructions, "instruction sets that the program was compiled for"),

@@ -232,8 +232,6 @@ TEST(HerSampler, DrawsAgainAsOftenAsAsked) {
   }
 }
 
-Scalar minus_distance(ConstVectorRef achieved, ConstVectorRef desired, Scalar) { return -(achieved - desired).norm(); }
-
 // State t achieves (lane, episode, t): a step brings it nearer by 1 to any later goal.
 TEST(HerSampler, RecomputesTheProgressOfAStep) {
   EnvSpec spec = script_spec(kMaxSteps);

@@ -97,8 +97,8 @@ Td3Config config() {
   return c;
 }
 
-std::unique_ptr<Td3> make(const ByHand& hand) {
-  auto td3 = std::make_unique<Td3>(scalar_spec(), hand.c, Rng(1));
+std::unique_ptr<Td3> make(const ByHand& hand, const EnvSpec& spec = scalar_spec()) {
+  auto td3 = std::make_unique<Td3>(spec, hand.c, Rng(1));
   set_network(*td3, "pi", hand.pi);
   set_network(*td3, "pi_target", hand.pi_target);
   set_network(*td3, "q1", hand.q1);
@@ -273,18 +273,12 @@ TEST(Td3Loss, CriticsMaySeeActionsInTheirUnit) {
     q->w[2] += 3 * q->w[1];
     q->w[1] *= 2;
   }
-  Td3 td3(spec, hand.c, Rng(1));
-  set_network(td3, "pi", hand.pi);
-  set_network(td3, "pi_target", hand.pi_target);
-  set_network(td3, "q1", hand.q1);
-  set_network(td3, "q2", hand.q2);
-  set_network(td3, "q1_target", hand.q1_target);
-  set_network(td3, "q2_target", hand.q2_target);
+  const auto td3 = make(hand, spec);
   const Batch b = batch_of(spec, kTransitions);
   Rng rng(3);
-  EXPECT_NEAR(td3.critic_loss(b, rng).item(), same.critic_loss(kTransitions), 1e-4);
-  EXPECT_NEAR(td3.policy_loss(b).item(), same.policy_loss(kTransitions), 1e-5);
-  const Matrix q = td3.action_values(b);
+  EXPECT_NEAR(td3->critic_loss(b, rng).item(), same.critic_loss(kTransitions), 1e-4);
+  EXPECT_NEAR(td3->policy_loss(b).item(), same.policy_loss(kTransitions), 1e-5);
+  const Matrix q = td3->action_values(b);
   for (std::size_t j = 0; j < kTransitions.size(); ++j)
     EXPECT_NEAR(q(0, static_cast<Index>(j)), same.q1({kTransitions[j].s, kTransitions[j].a}), 1e-5);
 }

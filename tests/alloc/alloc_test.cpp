@@ -5,13 +5,16 @@
 #include <memory>
 #include <thread>
 
+#include "algos/ddpg.h"
 #include "algos/dqn.h"
 #include "algos/hiro/config.h"
 #include "algos/hiro/hiro.h"
 #include "algos/off_policy_agent.h"
 #include "algos/registry.h"
+#include "algos/td3.h"
 #include "envs/classic/bit_flip.h"
 #include "envs/classic/point_reach.h"
+#include "envs/mujoco/fetch.h"
 #include "envs/registry.h"
 #include "nn/normalizer.h"
 #include "nn/optimizer.h"
@@ -173,6 +176,41 @@ TEST_F(Alloc, SamplersSample) {
     const HerSampler her(buffer, spec.goal, {.strategy = strategy});
     EXPECT_EQ(allocations_after_three_calls([&] { her.sample(rng, batch); }), 0u);
   }
+}
+
+// HER with goals of both kinds, the relay, and layer normalization of the hidden layers.
+TEST_F(Alloc, AnAgentWithTheRelayLives) {
+  VectorEnv env(fetch_factory<FetchTask::push>({}), 2, Rng(1));
+  const OffPolicyConfig c{.batch_size = 65,
+                          .replay = {.buffer_size = 400},
+                          .her = {.strategy = HerStrategy::future, .desired_goals = 2},
+                          .relay = {.enabled = true},
+                          .normalizer = {.enabled = true}};
+  DdpgConfig ddpg;
+  ddpg.pi = ddpg.q = {.hidden = {32, 32}, .hidden_norm = true};
+  const auto agent = make_off_policy_agent(std::make_unique<Ddpg>(learner_spec(c, env.spec()), ddpg, Rng(2)),
+                                           env.spec(), c, 2, Rng(3));
+  Matrix action(env.spec().action.dim, 2);
+  Metrics metrics;
+  const auto live = [&] {
+    agent->act(env.obs(), env.first(), Mode::explore, action);
+    agent->observe(env.step(action));
+    if (agent->ready()) agent->update(metrics);
+  };
+  for (int t = 0; t < 60; ++t) live();
+  EXPECT_EQ(allocations_after_three_calls(live, 120), 0u);
+}
+
+TEST_F(Alloc, Td3UpdatesWithTheOptionsOfHirosReleasedCode) {
+  EnvSpec spec = make_point_reach()->spec();
+  Td3Config c;
+  c.pi.hidden = c.q.hidden = {32};
+  c.hiro_release = {.actions_again = true, .actions_in_units = true, .coasting_policy = true};
+  Td3 td3(spec, c, Rng(1));
+  Batch batch(spec, 33, Scalar(0.98));
+  Rng rng(1);
+  Metrics metrics;
+  EXPECT_EQ(allocations_after_three_calls([&] { td3.update(batch, rng, metrics); }), 0u);
 }
 
 TEST_F(Alloc, EveryEnvironmentStepsAndRestarts) {

@@ -5,6 +5,7 @@
 #include <ostream>
 #include <tuple>
 
+#include "algos/ddpg.h"
 #include "algos/dqn.h"
 #include "algos/off_policy_agent.h"
 #include "algos/registry.h"
@@ -12,6 +13,7 @@
 #include "core/thread_pool.h"
 #include "envs/classic/bit_flip.h"
 #include "envs/classic/point_reach.h"
+#include "envs/mujoco/fetch.h"
 #include "envs/registry.h"
 #include "envs/vector_env.h"
 #include "support/matrices.h"
@@ -165,6 +167,39 @@ TEST_P(Algorithm, GivesTheSameBitsForAnyThreadsWhileItLearnsAndStepsAtOnce) {
   for (const int threads : {2, 3, 5}) EXPECT_EQ(train_overlapped(threads, 10), one) << threads << " threads";
   EXPECT_NE(train_overlapped(1, 9), one);
   record_hash(one);
+}
+
+// HER's second sub-task and its goals of both kinds, on a task of moving an object.
+TEST(Relay, GivesTheSameBitsForAnyThreadsAndAfterARestore) {
+  const OffPolicyConfig c{
+      .batch_size = 33,
+      .replay = {.buffer_size = 600},
+      .her = {.strategy = HerStrategy::future, .k = 2, .desired_goals = 2, .relabel_all_until = 130},
+      .relay = {.enabled = true},
+      .normalizer = {.enabled = true}};
+  const auto make_parts = [&](std::uint64_t seed, int threads) {
+    VectorEnv env(fetch_factory<FetchTask::push>({}), 3, Rng(seed), threads);
+    DdpgConfig ddpg;
+    ddpg.pi = ddpg.q = {.hidden = {16, 16}, .hidden_norm = true};
+    auto agent = make_off_policy_agent(std::make_unique<Ddpg>(learner_spec(c, env.spec()), ddpg, Rng(seed)), env.spec(),
+                                       c, 3, Rng(seed));
+    return Parts{std::move(env), std::move(agent)};
+  };
+  const auto steps = [](Parts& p, int n) {
+    Matrix action = Matrix::Zero(p.env.spec().action.dim, 3);
+    Metrics metrics;
+    for (int i = 0; i < n; ++i) {
+      p.agent->act(p.env.obs(), p.env.first(), Mode::explore, action);
+      p.agent->observe(p.env.step(action));
+      if (p.agent->ready()) p.agent->update(metrics);
+    }
+  };
+  Parts uninterrupted = make_parts(5, 1), first = make_parts(5, 2), resumed = make_parts(6, 3);
+  steps(uninterrupted, 120);
+  steps(first, 70);
+  restore(resumed, snapshot(first));
+  steps(resumed, 50);
+  EXPECT_EQ(state_hash(resumed), state_hash(uninterrupted));
 }
 
 INSTANTIATE_TEST_SUITE_P(Registry, Algorithm, ::testing::ValuesIn(algorithm_names()),

@@ -309,14 +309,16 @@ TEST(Report, RefusesTwoRunsOfOneSettingAndSeed) {
 }
 
 TEST(Report, RecordsOnlyCommittedCode) {
-  const TemporaryDirectory here;
-  make_run(here / "a", {}, 1, 1, "abc-dirty");
-  const std::vector<MeasuredRun> runs = find_runs({here.path()});
-  try {
-    record(summarize(runs), here / "results");
-    FAIL() << "was recorded";
-  } catch (const UsageError& e) {
-    EXPECT_THAT(e.what(), HasSubstr("only runs of committed code are recorded"));
+  for (const char* revision : {"abc-dirty", "abc-dirty.1234abcd", "unknown"}) {
+    const TemporaryDirectory here;
+    make_run(here / "a", {}, 1, 1, revision);
+    const std::vector<MeasuredRun> runs = find_runs({here.path()});
+    try {
+      record(summarize(runs), here / "results");
+      FAIL() << "was recorded: " << revision;
+    } catch (const UsageError& e) {
+      EXPECT_THAT(e.what(), HasSubstr("only runs of committed code are recorded"));
+    }
   }
 }
 
