@@ -34,6 +34,7 @@
 #include "core/memory.h"
 #include "core/suggest.h"
 #include "core/text.h"
+#include "run/aliases.h"
 #include "run/experiment.h"
 
 namespace goalpost {
@@ -83,8 +84,19 @@ std::string option_problem(const CLI::App& command, int argc, char** argv) {
     add_options(*group);
   for (int i = 1; i < argc; ++i) {
     const std::string word(argv[i], std::strcspn(argv[i], "="));
-    if (word.starts_with("--") && word != "--" && std::find(names.begin(), names.end(), word) == names.end())
-      return fmt::format("no option is called {}{}", word, did_you_mean(word, {names.begin(), names.end()}));
+    if (!word.starts_with("--") || word == "--" || std::find(names.begin(), names.end(), word) != names.end()) continue;
+    std::string hint = did_you_mean(word, {names.begin(), names.end()});
+    if (std::find(names.begin(), names.end(), "--set") != names.end()) {
+      std::string setting = word.substr(2);
+      std::replace(setting.begin(), setting.end(), '-', '_');
+      const std::vector<std::string> others = other_names();
+      const bool other = std::find(others.begin(), others.end(), setting) != others.end();
+      if (other || setting.find('.') != setting.npos)
+        hint = fmt::format("; settings are changed by --set {}=VALUE", setting);
+      else if (hint.empty())
+        hint = "; settings are changed by --set KEY=VALUE";
+    }
+    return fmt::format("no option is called {}{}", word, hint);
   }
   return "";
 }

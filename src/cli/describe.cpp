@@ -1,4 +1,4 @@
-// goalpost describe: every setting of an environment, algorithm, experiment or figure.
+// goalpost describe: every setting of an environment, algorithm, experiment or figure, or of the training loop.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -22,16 +22,24 @@
 #include "run/experiment.h"
 #include "storage/config_text.h"
 #include "storage/toml.h"
+#include "train/config.h"
 
 namespace goalpost {
 namespace {
 
 void print_fields(const std::function<void(ConfigVisitor&)>& visit) {
-  for (const FieldText& f : describe_fields(visit)) {
+  const std::vector<FieldText> fields = describe_fields(visit);
+  std::size_t path_width = 0, value_width = 0;
+  for (const FieldText& f : fields) {
+    path_width = std::max(path_width, std::min<std::size_t>(f.path.size(), 36));
+    value_width = std::max(value_width, std::min<std::size_t>(f.value.size(), 16));
+  }
+  for (const FieldText& f : fields) {
     std::string text = f.doc;
     if (!f.range.empty()) text += fmt::format("; {}", f.range);
     if (!f.source.empty()) text += fmt::format("  ({})", f.source);
-    fmt::print("{}\n", wrapped(fmt::format("  {:<28} {:<16} {}", f.path, f.value, text), output_width(), 8));
+    fmt::print("{}\n", wrapped(fmt::format("  {:<{}} {:<{}} {}", f.path, path_width, f.value, value_width, text),
+                               output_width(), 8));
   }
 }
 
@@ -61,6 +69,13 @@ int describe(const std::string& name, const std::vector<std::string>& set) {
     }
     all.push_back(a.name);
   }
+  if (name == "train") {
+    fmt::print("the training loop\nsettings below [train]:\n");
+    TrainConfig train;
+    print_fields([&](ConfigVisitor& v) { visit_fields(train, v); });
+    return 0;
+  }
+  all.push_back("train");
   const std::vector<std::string> experiments = experiment_names();
   if (name.ends_with(".toml") || std::find(experiments.begin(), experiments.end(), name) != experiments.end()) {
     TomlValues values = load_experiment(name);
@@ -92,10 +107,10 @@ struct DescribeOptions {
 }  // namespace
 
 void add_describe_command(CLI::App& app, int& status) {
-  CLI::App* describe_command =
-      app.add_subcommand("describe", "every setting of an environment, algorithm, experiment or figure");
+  CLI::App* describe_command = app.add_subcommand(
+      "describe", "every setting of an environment, algorithm, experiment or figure, or of the training loop");
   const auto o = std::make_shared<DescribeOptions>();
-  describe_command->add_option("NAME", o->name, "its name, or a TOML file")->required();
+  describe_command->add_option("NAME", o->name, "its name, a TOML file, or train for the training loop")->required();
   add_set_option(*describe_command, o->set, "override a setting");
   describe_command->callback([o, &status] { status = describe(o->name, o->set); });
 }

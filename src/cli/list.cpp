@@ -2,9 +2,12 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "algos/registry.h"
 #include "cli/commands.h"
@@ -19,8 +22,12 @@ namespace goalpost {
 namespace {
 
 int list(const std::string& what) {
-  const auto print_entry = [](const char* indent, const std::string& name, const std::string& text) {
-    fmt::print("{}\n", wrapped(fmt::format("{}{:<28} {}", indent, name, text), output_width(), 8));
+  std::size_t width = 0;  // of the names
+  for (const EnvEntry& e : environments()) width = std::max(width, e.name.size());
+  for (const std::string& name : experiment_names()) width = std::max(width, name.size());
+  const auto print_entry = [width](const char* indent, const std::string& name, const std::string& text) {
+    fmt::print("{}\n", wrapped(fmt::format("{}{:<{}} {}", indent, name, width, text), output_width(),
+                               std::min(width + 1 + std::string_view(indent).size(), output_width() / 2)));
   };
   const auto heading = [&](const char* name) {
     if (what.empty()) fmt::print("{}:\n", name);

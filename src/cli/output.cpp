@@ -2,29 +2,19 @@
 #include "cli/output.h"
 
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
 #include <system_error>
 
+#include "core/text.h"
+
 namespace goalpost {
 
-int terminal_width(int descriptor) {
-  winsize size{};
-  if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  const char* columns = std::getenv("COLUMNS");
-  const int width = columns == nullptr ? 0 : std::atoi(columns);
-  return width > 0 ? width : 80;
-}
-
-std::size_t output_width() {
-  return ::isatty(STDOUT_FILENO) == 0 ? 0 : static_cast<std::size_t>(std::max(terminal_width(STDOUT_FILENO), 40));
-}
+std::size_t output_width() { return text_width(STDOUT_FILENO); }
 
 void flush_output() {
   const bool failed_before = std::ferror(stdout) != 0;

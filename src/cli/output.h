@@ -5,8 +5,6 @@
 
 namespace goalpost {
 
-/// The columns of the terminal that a descriptor writes to; otherwise $COLUMNS, or 80.
-int terminal_width(int descriptor);
 /// Into how many columns lines are to be broken: those of the terminal; 0, not at all, if programs read the output.
 std::size_t output_width();
 

@@ -165,12 +165,12 @@ std::vector<std::int64_t> parse_seeds(const std::string& text) {
 
 std::vector<std::int64_t> parse_seed_count(const std::string& text) {
   if (text.empty()) return {};
-  if (const std::optional<std::int64_t> count = exact_integer(text); count && *count >= 0 && *count <= kMostSeeds)
+  if (const std::optional<std::int64_t> count = exact_integer(text); count && *count >= 1 && *count <= kMostSeeds)
     return seeds_up_to(static_cast<int>(*count));
   const auto seeds = exact_integer(text) ? std::nullopt : seeds_of("--seeds", text);
   if (!seeds)
     throw UsageError(
-        fmt::format("--seeds {}; expected how many, at most {}, a range A-B or a list A,B,...", text, kMostSeeds));
+        fmt::format("--seeds {}; expected how many, 1 to {}, a range A-B or a list A,B,...", text, kMostSeeds));
   return *seeds;
 }
 

@@ -71,7 +71,7 @@ std::string rate_text(const ProgressState& s) {
 // Times, rate and further numbers, the most important first.
 std::vector<std::string> details(const ProgressState& s) {
   const double left = static_cast<double>(std::max<std::int64_t>(s.total - s.done, 0));
-  const double seconds_left = left == 0 ? 0 : s.rate > 0 ? left / s.rate : -1;
+  const double seconds_left = left == 0 ? 0 : !std::isnan(s.left_s) ? s.left_s : s.rate > 0 ? left / s.rate : -1;
   std::vector<std::string> list = {fmt::format("{}<{}", format_duration(s.elapsed_s), format_duration(seconds_left)),
                                    rate_text(s)};
   for (std::string_view rest = s.postfix; !rest.empty();) {
@@ -216,6 +216,7 @@ ProgressState Progress::state(Clock::time_point now) const {
           .total = total_,
           .elapsed_s = std::chrono::duration<double>(now - start_).count(),
           .rate = smooth_seconds_ > 0 && smooth_steps_ > 0 ? smooth_steps_ / smooth_seconds_ : 0,
+          .left_s = left_s_,
           .result = result_,
           .postfix = postfix_};
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -18,6 +19,7 @@ struct ProgressState {
   std::int64_t done = 0, total = 0;
   double elapsed_s = 0;
   double rate = 0;                ///< per second; 0 = not known yet
+  double left_s = std::nan("");   ///< NaN: as the rate says
   std::string_view result = {};   ///< the most important number, e.g. "success=0.71"; may be empty
   std::string_view postfix = {};  ///< further numbers, separated by ", ", the important ones first; may be empty
 };
@@ -51,6 +53,8 @@ class Progress {
   void update_part(const ProgressState& part);
   /// What is shown as ProgressState::result from the next update on.
   void set_result(std::string_view result) { result_ = result; }
+  /// Seconds until all is done, where the parts are too unequal for a rate to tell. NaN: as the rate says.
+  void set_time_left(double seconds) { left_s_ = seconds; }
   bool on_terminal() const { return terminal_ && !options_.quiet; }
   /// There was less to do than `total`: what is done is all.
   void end_here() { total_ = done_; }
@@ -76,6 +80,7 @@ class Progress {
   ProgressOptions options_;
   bool terminal_, unicode_, finished_ = false;
   Clock::time_point start_, shown_, last_;  // last_: when the rate was last measured
+  double left_s_ = std::nan("");
   double smooth_steps_ = 0, smooth_seconds_ = 0;
 };
 

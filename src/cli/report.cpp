@@ -12,6 +12,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/output.h"
 #include "cli/pdf_options.h"
 #include "core/check.h"
 #include "core/data_path.h"
@@ -54,10 +55,11 @@ int report(const ReportOptions& o) {
   const std::vector<const Summary*> baseline =
       o.baseline.empty() ? std::vector<const Summary*>() : baseline_of(summaries, o.baseline);
   if (!summaries.empty()) {
-    fmt::print("{}", summary_table(summaries));
-    fmt::print("\n{}", learning_table(summaries, o.threshold));
+    fmt::print("{}", summary_table(summaries, output_width()));
+    fmt::print("\n{}", learning_table(summaries, o.threshold, output_width()));
   }
-  if (!o.baseline.empty()) fmt::print("\n{}", baseline_table(compare_with_baseline(summaries, baseline), o.baseline));
+  if (!o.baseline.empty())
+    fmt::print("\n{}", baseline_table(compare_with_baseline(summaries, baseline), o.baseline, output_width()));
   if (!unfinished.empty()) fmt::print("{}unfinished (not included above):\n", summaries.empty() ? "" : "\n");
   for (const MeasuredRun& run : unfinished) fmt::print("{}: {}\n", run.directory.string(), state_text(run));
   const bool met =
@@ -72,7 +74,8 @@ int report(const ReportOptions& o) {
   if (!o.out.empty()) {
     const std::vector<Summary> of_unfinished = summarize(unfinished);
     summaries.insert(summaries.end(), of_unfinished.begin(), of_unfinished.end());
-    fmt::print("page: {}\n", write_report_page(summaries, o.out, page).string());
+    fmt::print("page: {}{}\n", write_report_page(summaries, o.out, page).string(),
+               page.pdf ? fmt::format("; figures: {}/*.pdf", o.out) : "");
   }
   return met && unreadable.empty() ? 0 : 1;
 }
@@ -80,7 +83,10 @@ int report(const ReportOptions& o) {
 }  // namespace
 
 void add_report_command(CLI::App& app, int& status) {
-  CLI::App* report_command = app.add_subcommand("report", "summarize runs over their seeds");
+  CLI::App* report_command = app.add_subcommand(
+      "report",
+      "summarize runs over their seeds; exit status 1 if an experiment misses what its source expects, or "
+      "a run cannot be read");
   const auto o = std::make_shared<ReportOptions>();
   report_command->add_option("RUNS", o->directories, "run directories or recorded results, or directories above them")
       ->required();
@@ -88,8 +94,10 @@ void add_report_command(CLI::App& app, int& status) {
       report_command->add_option("--out", o->out,
                                  "directory: also write a page with curves and comparisons, index.html, in place of an "
                                  "earlier page");
-  report_command->add_option("--baseline", o->baseline,
-                             "directory of runs, or source revision: compare all other settings with these runs");
+  report_command->add_option(
+      "--baseline", o->baseline,
+      "directory of runs, or source revision (a hash, or a name such as HEAD~1): compare all other "
+      "settings with these runs");
   report_command
       ->add_option("--threshold", o->threshold,
                    "count the environment steps until an evaluation reaches this success or return; default: "

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "cli/interrupt.h"
+#include "cli/output.h"
 #include "cli/planned_runs.h"
 #include "cli/work.h"
 #include "core/check.h"
@@ -59,6 +60,32 @@ std::vector<MeasuredRun> runs_to_draw(const std::filesystem::path& out, const Fi
   return runs;
 }
 
+// At most.
+double steps_of(const PlannedRun& run) {
+  const Experiment e = experiment_of(run);
+  const double steps = static_cast<double>(e.train.total_steps);
+  if (e.train.total_episodes == 0) return steps;
+  return std::min(steps, static_cast<double>(e.train.total_episodes) * e.env_factory()()->spec().max_steps);
+}
+
+// Trains what has not finished.
+WorkResult train_all(Plan& plan, const std::string& title, int jobs) {
+  std::filesystem::create_directories(plan.directory);
+  const DirectoryLock lock(plan.directory);
+  int finished = 0;
+  try {
+    for (PlannedRun& run : plan.runs) finished += finished_earlier(run, "this figure", print_error);
+  } catch (const UsageError& e) {
+    throw UsageError(fmt::format("{}; --draw-only draws what has finished as it is", e.what()));
+  }
+  write_plan(plan, true);
+  double steps = 0;
+  for (const PlannedRun& run : plan.runs) steps += steps_of(run);
+  fmt::print(stderr, "{}: {} runs of {} steps in all at most, {} already finished, {} in parallel, in {}\n", title,
+             plan.runs.size(), format_count(steps), finished, jobs, plan.directory.string());
+  return work_off(plan.runs, {.jobs = jobs, .retries = true});
+}
+
 }  // namespace
 
 int reproduce(const ReproduceOptions& o) {
@@ -70,19 +97,18 @@ int reproduce(const ReproduceOptions& o) {
   const int jobs = o.jobs > 0 ? o.jobs : usable_processors();
   const RunRequest request{.seeds = o.seeds, .set = o.set, .lists = {}, .values = o.values, .quick = o.quick};
   Plan plan{.directory = out, .build = BuildInfo::current(), .runs = figure_runs(figure, o.figure, request, out)};
-  std::filesystem::create_directories(out);
-  const DirectoryLock lock(out);
-  int finished = 0;
-  for (PlannedRun& run : plan.runs) finished += finished_earlier(run, "this figure", print_error);
-  write_plan(plan, true);
-  fmt::print(stderr, "{}: {} runs, {} already finished, {} in parallel, in {}\n", figure.title, plan.runs.size(),
-             finished, jobs, out.string());
-  const WorkResult work = work_off(plan.runs, {.jobs = jobs, .retries = true});
-  if (work.stopped) {
-    print_error("interrupted; run the same command again to continue the unfinished runs");
-    return interrupt_status();
+  int failed = 0;
+  if (!o.draw_only) {
+    const WorkResult work = train_all(plan, figure.title, jobs);
+    if (work.stopped) {
+      print_error("interrupted; run the same command again to continue the unfinished runs");
+      return interrupt_status();
+    }
+    if (work.done == 0) return 1;
+    failed = work.failed;
+  } else if (!std::filesystem::is_directory(out)) {
+    throw UsageError(fmt::format("--draw-only: there is no {}; expected the directory of earlier runs", out.string()));
   }
-  if (work.done == 0) return 1;
 
   std::vector<std::string> unreadable;
   const std::vector<MeasuredRun> runs = runs_to_draw(out, figure, plan.runs, unreadable);
@@ -98,7 +124,7 @@ int reproduce(const ReproduceOptions& o) {
   }
   const bool drawn = draw(plots, out, "figure", o.pdf);
 
-  fmt::print("{}\n", summary_table(summaries));
+  fmt::print("{}\n", summary_table(summaries, output_width()));
   if (!figure.claim.empty()) fmt::print("The paper: {}\n", figure.claim);
   for (std::size_t i = 0; i < figures[0].solved.size(); ++i)
     fmt::print("{:<24} largest {} solved (success >= 0.99): {} here{}\n", figures[0].labels[i], figure.key,
@@ -126,7 +152,7 @@ int reproduce(const ReproduceOptions& o) {
   fmt::print("{}",
              as_typed(fmt::format("runs: {0}; next: `goalpost report {0} --out {0}/report` compares them on a page\n",
                                   out.string())));
-  return work.failed > 0 || !unreadable.empty() ? 1 : 0;
+  return failed > 0 || !unreadable.empty() ? 1 : 0;
 }
 
 }  // namespace goalpost

@@ -23,6 +23,7 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
+#include "cli/time_left.h"
 #include "cli/train_progress.h"
 #include "core/check.h"
 #include "core/text.h"
@@ -97,38 +98,31 @@ Line line_of(const PlannedRun& run, ClaimWatch& watch) {
   return line;
 }
 
-// A run that has not begun takes as long as the mean of those of its setting, or of its experiment, or of all.
-void estimate(std::vector<Line>& lines) {
-  std::map<std::string, std::pair<double, int>> known;  // seconds and how many
-  const auto names = [](const PlannedRun& run) {
-    return std::vector<std::string>{run.experiment + "\n" + run.setting, run.experiment, ""};
-  };
+std::vector<RunTime> times_of(const std::vector<Line>& lines) {
+  std::vector<RunTime> times;
   for (const Line& line : lines) {
     const RunState& p = line.progress;
     const double whole = line.state == "done" ? p.seconds : p.rate > 0 ? static_cast<double>(p.total) / p.rate : 0;
-    if (whole <= 0) continue;
-    for (const std::string& name : names(*line.run)) {
-      known[name].first += whole;
-      ++known[name].second;
-    }
+    times.push_back({.experiment = line.run->experiment,
+                     .setting = line.run->setting,
+                     .total = p.total,
+                     .whole = whole,
+                     .left = line.seconds_left});
   }
-  for (Line& line : lines)
-    for (const std::string& name : names(*line.run))
-      if (const auto mean = known.find(name); std::isnan(line.seconds_left) && mean != known.end())
-        line.seconds_left = mean->second.first / mean->second.second;
+  estimate(times);
+  return times;
+}
+
+void estimate_lines(std::vector<Line>& lines) {
+  const std::vector<RunTime> times = times_of(lines);
+  for (std::size_t i = 0; i < lines.size(); ++i) lines[i].seconds_left = times[i].left;
 }
 
 // Until all is done, with as many runs side by side as now; NaN if that is not known.
-double seconds_left(const std::vector<Line>& lines) {
-  double sum = 0, longest = 0;
-  std::ptrdiff_t running = 0;
-  for (const Line& line : lines) {
-    sum += line.seconds_left;
-    longest = std::max(longest, line.seconds_left);
-    running += line.state == "running";
-  }
-  if (sum == 0 || std::isnan(sum)) return sum;
-  return running == 0 ? std::nan("") : std::max(longest, sum / static_cast<double>(running));
+double seconds_left_of(const std::vector<Line>& lines) {
+  const auto running =
+      std::count_if(lines.begin(), lines.end(), [](const Line& line) { return line.state == "running"; });
+  return seconds_left(times_of(lines), static_cast<int>(running));
 }
 
 std::string time_text(std::int64_t seconds_since_1970) {
@@ -156,7 +150,7 @@ std::string table_of(const Plan& plan, const std::vector<Line>& lines) {
                     line.reached.empty() ? "-" : line.reached,
                     known && !std::isnan(line.seconds_left) ? format_duration(line.seconds_left) : ""});
   }
-  std::string text = text_table(rows, 3, 60);
+  std::string text = text_table(rows, 3, output_width(), 60);
   for (const Line& line : lines) {
     if (line.state == "running")
       text += fmt::format("{}: {}, since {}\n", line.run->name(), line.holder->text(), time_text(line.holder->since));
@@ -165,7 +159,7 @@ std::string table_of(const Plan& plan, const std::vector<Line>& lines) {
   std::string summary;
   for (const char* state : {"done", "running", "failed", "unreadable", "interrupted", "waiting"})
     if (counts[state] > 0) summary += fmt::format("{}{} {}", summary.empty() ? "" : ", ", counts[state], state);
-  const double left = seconds_left(lines);
+  const double left = seconds_left_of(lines);
   return text + fmt::format("{}: {} of {} runs{}\n", plan.directory.string(), summary, lines.size(),
                             left > 0 ? fmt::format("; about {} left", format_duration(left)) : "");
 }
@@ -198,7 +192,7 @@ nlohmann::ordered_json json_of(const Plan& plan, const std::vector<Line>& lines)
     if (!line.failure.empty()) run["failure"] = line.failure;
     runs.push_back(std::move(run));
   }
-  return {{"plan", plan.directory.string()}, {"seconds_left", number(seconds_left(lines))}, {"runs", runs}};
+  return {{"plan", plan.directory.string()}, {"seconds_left", number(seconds_left_of(lines))}, {"runs", runs}};
 }
 
 int show_status(const StatusOptions& o) {
@@ -207,7 +201,7 @@ int show_status(const StatusOptions& o) {
   while (true) {
     std::vector<Line> lines;
     for (const PlannedRun& run : plan.runs) lines.push_back(line_of(run, watch));
-    estimate(lines);
+    estimate_lines(lines);
     if (o.watch && output_width() > 0) fmt::print("\033[H\033[2J");
     if (o.json)
       fmt::print("{}\n", json_of(plan, lines).dump(1));

@@ -28,6 +28,7 @@
 #include "core/text.h"
 #include "envs/registry.h"
 #include "report/collect.h"
+#include "report/figure_config.h"
 #include "report/group.h"
 #include "report/tables.h"
 #include "run/experiment.h"
@@ -47,11 +48,14 @@ namespace {
 
 void print_result(const RunResult& r, const std::filesystem::path& directory) {
   const std::string where = directory.string();
-  const std::string text = fmt::format(
-      "success {:.3f}, at any step {:.3f}, return {:.2f}, length {:.1f} over {} episodes, after {} steps and {} "
-      "updates ({}); saved in {}",
-      r.final.success, r.final.success_any, r.final.mean_return, r.final.length, r.final.episodes, r.progress.step,
-      r.progress.updates, r.end == "success" ? "stopped at train.stop_success" : "all steps done", where);
+  const Experiment e = make_experiment(TomlValues::from_file(directory / kConfigFile));
+  const std::string more = e.measures_return() ? ""
+                                               : fmt::format(", at any step {:.3f}, return {:.2f}", r.final.success_any,
+                                                             r.final.mean_return);
+  const std::string text =
+      fmt::format("{}{}, length {:.1f} over {} episodes, after {} steps and {} updates ({}); saved in {}",
+                  final_text(e, r.final), more, r.final.length, r.final.episodes, r.progress.step, r.progress.updates,
+                  r.end == "success" ? "stopped at train.stop_success" : "all steps done", where);
   fmt::print("{}",
              as_typed(fmt::format("{}\nnext: `goalpost evaluate {}`,\nor `goalpost report {} --out DIR` for a page\n",
                                   wrapped(text, output_width(), 2), where, where)));
@@ -120,12 +124,20 @@ void check_names(const TrainOptions& o) {
         "train: {0} is an environment; expected an algorithm before it, `goalpost train ALGORITHM {0}` (`goalpost list "
         "algos` shows them all)",
         o.what));
+  const std::vector<std::string> experiments = experiment_names(), figures = figure_names();
+  const auto is_name = [&](const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), o.what) != names.end();
+  };
+  if (is_name(figures) && !is_name(experiments))
+    throw UsageError(fmt::format(
+        "train: {0} is a figure of several experiments: `goalpost reproduce {0}` trains and draws them all, `goalpost "
+        "describe {0}` names them",
+        o.what));
   if (o.env.empty()) return;
   if (environment && is_in(algorithms(), o.env))
     throw UsageError(
         fmt::format("train: the algorithm stands before the environment: `goalpost train {} {}`", o.env, o.what));
-  const std::vector<std::string> experiments = experiment_names();
-  if (o.what.ends_with(".toml") || std::find(experiments.begin(), experiments.end(), o.what) != experiments.end())
+  if (o.what.ends_with(".toml") || is_name(experiments))
     throw UsageError(fmt::format(
         "train: {0} is an experiment, which names its own environment; expected `goalpost train {0}`, or an algorithm "
         "before {1}",
@@ -180,7 +192,7 @@ int train_seeds(const TrainOptions& o, const TomlValues& values, const std::stri
   std::vector<std::filesystem::path> finished;
   for (const PlannedRun& run : runs)
     if (std::filesystem::exists(run.directory / kResultFile)) finished.push_back(run.directory);
-  if (!finished.empty()) fmt::print("{}", summary_table(summarize(find_runs(finished))));
+  if (!finished.empty()) fmt::print("{}", summary_table(summarize(find_runs(finished)), output_width()));
   fmt::print("{}", as_typed(fmt::format("next: `goalpost report {} --out DIR` for a page\n", top.string())));
   return work.failed > 0 ? 1 : 0;
 }
@@ -196,10 +208,14 @@ struct Training {
 Training training_of(const TrainOptions& o) {
   std::string note;
   TomlValues values = load(o, note);
-  TrainOptions without_flags = o;
-  without_flags.her = without_flags.no_her = false;
-  std::string ignored;
-  const Experiment plain = make_experiment(load(without_flags, ignored));
+  TomlValues without_flags = values;
+  if (o.her || o.no_her) {
+    TrainOptions plain = o;
+    plain.her = plain.no_her = false;
+    std::string ignored;
+    without_flags = load(plain, ignored);
+  }
+  const Experiment plain = make_experiment(without_flags);
   set_all(values, o.set);
   const bool several = o.seed.find_first_of(",-", 1) != o.seed.npos && !exact_integer(o.seed);
   const std::vector<std::int64_t> seeds = several ? parse_seeds(o.seed) : parse_seed_count(o.seeds);

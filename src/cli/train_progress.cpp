@@ -20,6 +20,11 @@ std::string evaluation_text(const Experiment& e, double success, double mean_ret
   return e.measures_return() ? fmt::format("return={:.1f}", mean_return) : fmt::format("success={:.2f}", success);
 }
 
+std::string final_text(const Experiment& e, const Evaluation& final) {
+  return e.measures_return() ? fmt::format("return {:.2f}", final.mean_return)
+                             : fmt::format("success {:.3f}", final.success);
+}
+
 void TrainProgressPipe::on_step(const TrainProgress& p) {
   if (++calls_ % kCallsPerLook != 0 || seconds_since(told_) < 0.2) return;
   told_ = std::chrono::steady_clock::now();

@@ -14,6 +14,8 @@ namespace goalpost {
 
 /// The last evaluation as the first number of a bar: "success=0.71", or "return=-151.3" for a task of return.
 std::string evaluation_text(const Experiment& e, double success, double mean_return);
+/// What a run is measured by, in its final evaluation: "success 0.710", or "return -151.30".
+std::string final_text(const Experiment& e, const Evaluation& final);
 
 /// How far a run has come, for the process that shows it: a number of 8 bytes, of transitions or episodes, to a pipe.
 /// What the pipe has no room for is left out.

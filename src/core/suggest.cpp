@@ -6,11 +6,16 @@
 namespace goalpost {
 namespace {
 
-// Damerau-Levenshtein distance (optimal string alignment), without regard to case.
+// Without regard to case, and to whether words are joined by - or _.
+char plain(char c) { return c == '-' ? '_' : static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
+bool same(char a, char b) { return plain(a) == plain(b); }
+
+bool begins_with(std::string_view text, std::string_view begin) {
+  return text.size() >= begin.size() && std::equal(begin.begin(), begin.end(), text.begin(), same);
+}
+
+// Damerau-Levenshtein distance (optimal string alignment).
 std::size_t edit_distance(std::string_view a, std::string_view b) {
-  const auto same = [](char x, char y) {
-    return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
-  };
   std::vector<std::size_t> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) above[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
@@ -32,7 +37,7 @@ std::string_view nearest_name(std::string_view name, const std::vector<std::stri
   std::string_view best, whole;
   std::size_t best_distance = std::max<std::size_t>(2, name.size() / 3) + 1;
   for (const std::string_view candidate : candidates) {
-    if (name.size() >= 3 && candidate.starts_with(name)) {  // a name without its version, or cut short
+    if (name.size() >= 3 && begins_with(candidate, name)) {  // a name without its version, or cut short
       // Of several versions the last: FetchReach-v4 before FetchReach-v3, and both before FetchReachDense-v4.
       if (whole.empty() || (candidate.size() == whole.size() &&
                             candidate.substr(0, candidate.size() - 1) == whole.substr(0, whole.size() - 1)))

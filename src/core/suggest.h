@@ -13,7 +13,8 @@
 namespace goalpost {
 
 /// A candidate that begins with name, or the one with the fewest insertions, deletions, replacements and swaps away
-/// from name, if close enough to be a slip; otherwise empty.
+/// from name, if close enough to be a slip; otherwise empty. Case does not count, nor whether words are joined by - or
+/// _.
 std::string_view nearest_name(std::string_view name, const std::vector<std::string_view>& candidates);
 
 /// "; did you mean X?" or, if nothing is near, nothing.

@@ -1,5 +1,8 @@
 #include "core/text.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -78,7 +81,40 @@ std::string as_typed(std::string text) {
   return text;
 }
 
-void print_error(std::string_view line) { std::fputs((as_typed(std::string(line)) + "\n").c_str(), stderr); }
+std::string shell_quoted(std::string_view text) {
+  std::string result = "'";
+  for (const char c : text) {
+    if (c == '\'')
+      result += "'\\''";
+    else
+      result += c;
+  }
+  return result + "'";
+}
+
+int terminal_width(int descriptor) {
+  winsize size{};
+  if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  const char* columns = std::getenv("COLUMNS");
+  const int width = columns == nullptr ? 0 : std::atoi(columns);
+  return width > 0 ? width : 80;
+}
+
+std::size_t text_width(int descriptor) {
+  return ::isatty(descriptor) == 0 ? 0 : static_cast<std::size_t>(std::max(terminal_width(descriptor), 40));
+}
+
+void print_error(std::string_view text) {
+  const std::size_t width = text_width(STDERR_FILENO);
+  const std::string typed = as_typed(std::string(text));
+  std::string shown;
+  for (std::size_t begin = 0; begin <= typed.size();) {
+    const std::size_t end = std::min(typed.find('\n', begin), typed.size());
+    shown += wrapped(std::string_view(typed).substr(begin, end - begin), width, 2) + "\n";
+    begin = end + 1;
+  }
+  std::fputs(shown.c_str(), stderr);
+}
 
 bool is_utf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {

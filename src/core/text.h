@@ -22,8 +22,17 @@ std::string wrapped(std::string_view line, std::size_t width, std::size_t indent
 /// was called.
 std::string as_typed(std::string text);
 
-/// Prints a line on standard error, as_typed. A failed write is ignored: that nobody reads any more ends no run.
-void print_error(std::string_view line);
+/// One word for a shell, whatever it holds: in single quotes.
+std::string shell_quoted(std::string_view text);
+
+/// Columns of the terminal at a descriptor, or as the variable COLUMNS says; 80 where nothing is known.
+int terminal_width(int descriptor);
+/// How many columns text for a descriptor has: those of its terminal, at least 40; 0, any, where it is none.
+std::size_t text_width(int descriptor);
+
+/// Prints lines on standard error, as_typed, wrapped on a terminal. A failed write is ignored: that nobody reads any
+/// more ends no run.
+void print_error(std::string_view text);
 
 /// Whether a text is UTF-8 as the standard has it: no overlong forms, no surrogates.
 bool is_utf8(std::string_view text);

@@ -4,13 +4,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdio>
+#include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <set>
 #include <system_error>
 
 #include "core/check.h"
+#include "core/text.h"
 #include "report/learning_speed.h"
 #include "report/method_runs.h"
 #include "report/text_table.h"
@@ -52,6 +57,18 @@ std::vector<double> measured(const Summary& summary) {
   return values;
 }
 
+// The hash of a commit of the working directory's repository, e.g. of HEAD~1; empty if there is none.
+std::string commit_of(const std::string& name) {
+  const std::string command =
+      fmt::format("git rev-parse --verify --quiet {} 2>/dev/null", shell_quoted(name + "^{commit}"));
+  std::FILE* const pipe = ::popen(command.c_str(), "r");
+  if (pipe == nullptr) return "";
+  std::array<char, 128> line{};
+  const char* const read = std::fgets(line.data(), line.size(), pipe);
+  ::pclose(pipe);
+  return read == nullptr ? "" : std::string(line.data(), std::strcspn(line.data(), "\n"));
+}
+
 }  // namespace
 
 std::vector<const Summary*> baseline_of(const std::vector<Summary>& summaries, const std::string& baseline) {
@@ -63,6 +80,10 @@ std::vector<const Summary*> baseline_of(const std::vector<Summary>& summaries, c
       if (run->result.revision.starts_with(baseline)) fitting.insert(run->result.revision);
     }
   if (fitting.contains(baseline)) fitting = {baseline};
+  if (fitting.empty() && !is_directory)
+    if (const std::string commit = commit_of(baseline); !commit.empty())
+      std::copy_if(all.begin(), all.end(), std::inserter(fitting, fitting.end()),
+                   [&](const std::string& revision) { return !revision.empty() && commit.starts_with(revision); });
   if (!is_directory && all.empty())
     throw UsageError(fmt::format("--baseline {}: no run has finished; expected finished runs", baseline));
   if (!is_directory && fitting.empty())
@@ -105,7 +126,8 @@ std::vector<BaselineComparison> compare_with_baseline(const std::vector<Summary>
   return comparisons;
 }
 
-std::string baseline_table(const std::vector<BaselineComparison>& comparisons, const std::string& baseline) {
+std::string baseline_table(const std::vector<BaselineComparison>& comparisons, const std::string& baseline,
+                           std::size_t width) {
   if (comparisons.empty())
     return fmt::format("compared with the baseline {}: no other run is of a task of the baseline\n", baseline);
   const auto full_name = [](const Summary& s) {
@@ -119,7 +141,7 @@ std::string baseline_table(const std::vector<BaselineComparison>& comparisons, c
                     interval_text(c.interval.low, c.interval.high, 3),
                     std::isnan(c.probability) ? "-" : fmt::format("{:.2f}", c.probability),
                     interval_text(c.probability_interval.low, c.probability_interval.high, 2)});
-  return fmt::format("compared with the baseline {}\n{}", baseline, text_table(rows, 2));
+  return fmt::format("compared with the baseline {}\n{}", baseline, text_table(rows, 2, width));
 }
 
 }  // namespace goalpost

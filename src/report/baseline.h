@@ -22,7 +22,7 @@ struct BaselineComparison {
 };
 
 /// The summaries that are the baseline: of the runs below the directory, which find_runs was given, too, or else of a
-/// revision or its first characters.
+/// revision, its first characters, or a name that git knows it by, e.g. HEAD~1.
 /// @throws UsageError if there is none, no run has finished, or runs of several revisions begin with these characters
 std::vector<const Summary*> baseline_of(const std::vector<Summary>& summaries, const std::string& baseline);
 
@@ -30,7 +30,8 @@ std::vector<const Summary*> baseline_of(const std::vector<Summary>& summaries, c
 /// none beside all of the baseline's on the same task (environment, its settings, and measure).
 std::vector<BaselineComparison> compare_with_baseline(const std::vector<Summary>& summaries,
                                                       const std::vector<const Summary*>& baseline);
-/// As text; says so if nothing can be compared.
-std::string baseline_table(const std::vector<BaselineComparison>& comparisons, const std::string& baseline);
+/// As text (text_table); says so if nothing can be compared.
+std::string baseline_table(const std::vector<BaselineComparison>& comparisons, const std::string& baseline,
+                           std::size_t width = 0);
 
 }  // namespace goalpost

@@ -86,10 +86,9 @@ Axis axis_of(const FigureConfig& figure, const std::vector<Summary>& summaries) 
 // The settings and the drawing of a plot of success, or of the return, against the figure's key.
 void draw_curves(const FigureConfig& figure, const std::vector<std::string>& labels, const Axis& axis, bool returns,
                  Plot& plot) {
-  plot.settings =
-      fmt::format("set xlabel {} offset 0,0.4\nset ylabel '{}'\n{}set key outside bottom center horizontal\n",
-                  gnuplot_string(figure.x_label.empty() ? figure.key : figure.x_label),
-                  returns ? "mean return" : "success rate", returns ? "" : "set yrange [-0.04:1.08]\n");
+  plot.settings = fmt::format("set xlabel {}\nset ylabel '{}'\n{}",
+                              gnuplot_string(figure.x_label.empty() ? figure.key : figure.x_label),
+                              returns ? "mean return" : "success rate", returns ? "" : "set yrange [-0.04:1.08]\n");
   plot.settings += "set style fill transparent solid 0.2 noborder\n";
   std::string x = "$2";
   if (!axis.values.empty()) {
@@ -114,6 +113,7 @@ void draw_curves(const FigureConfig& figure, const std::vector<std::string>& lab
           fmt::format("set arrow from first {0}, graph 0 to first {0}, graph 0.96 nohead dt 2 lc rgb '{1}'\n",
                       figure.paper_limit[i], curve_style(i).color);
   plot.drawing = "plot ";
+  plot.key = labels;
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const std::string row = fmt::format("strcol(1) eq '{}'", figure.experiments[i]);
     const std::string title = gnuplot_string(labels[i]);
@@ -135,7 +135,9 @@ void draw_curves(const FigureConfig& figure, const std::vector<std::string>& lab
   if (figure.paper_limit.empty() || !axis.values.empty())
     plot.drawing += "NaN notitle\n";
   else
-    plot.drawing += "NaN with lines dt 2 lc rgb 'black' title 'largest value solved in the paper'\n";
+    plot.drawing += fmt::format("NaN with lines dt 2 lc rgb 'black' title {}\n",
+                                gnuplot_string(plot.key.emplace_back("largest value solved in the paper")));
+  plot.height = 420 + 18 * static_cast<int>(plot.key.size());
 }
 
 // A bar for each experiment, from above to below.

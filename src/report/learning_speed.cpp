@@ -97,7 +97,7 @@ void check_threshold(const std::vector<Summary>& summaries, std::optional<double
                     shortest(*threshold), returns->experiment, success->experiment));
 }
 
-std::string learning_table(const std::vector<Summary>& summaries, std::optional<double> threshold) {
+std::string learning_table(const std::vector<Summary>& summaries, std::optional<double> threshold, std::size_t width) {
   check_threshold(summaries, threshold);
   std::vector<std::vector<std::string>> rows = {
       {"experiment", "variant", "threshold", "reached", "after steps", "95 % interval", "area", "95 % interval"}};
@@ -108,7 +108,7 @@ std::string learning_table(const std::vector<Summary>& summaries, std::optional<
                     steps_interval_text(speed.steps_low, speed.steps_high), fmt::format("{:.3f}", speed.area),
                     interval_text(speed.area_low, speed.area_high, 3)});
   }
-  return text_table(rows, 2);
+  return text_table(rows, 2, width);
 }
 
 }  // namespace goalpost

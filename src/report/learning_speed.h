@@ -38,9 +38,10 @@ std::string steps_text(double steps);
 /// "[12,000, never]"; "-" if it is unknown (NaN), or never reached.
 std::string steps_interval_text(double low, double high);
 
-/// The table of how fast the settings learned, as text. @throws UsageError as learning_speed, and for a threshold if
-/// both success and return are measured
-std::string learning_table(const std::vector<Summary>& summaries, std::optional<double> threshold);
+/// The table of how fast the settings learned, as text (text_table). @throws UsageError as learning_speed, and for a
+/// threshold if both success and return are measured
+std::string learning_table(const std::vector<Summary>& summaries, std::optional<double> threshold,
+                           std::size_t width = 0);
 /// @throws UsageError if a threshold is given although both success and return are measured
 void check_threshold(const std::vector<Summary>& summaries, std::optional<double> threshold);
 

@@ -108,10 +108,9 @@ LearningAxes learning_axes(const LearningCurves& drawn) {
   if (longest == 0) longest = 1;  // there is only the evaluation before training
   const bool logarithmic = shortest > 0 && longest > 12 * shortest;
   const Unit unit = drawn.by_time ? time_unit(longest) : step_unit(longest);
-  std::string text =
-      fmt::format("set ylabel '{}'\nset key bmargin left vertical maxcols 1 Left reverse\n", drawn.label);
-  text += drawn.by_time ? fmt::format("set xlabel 'wall time [{}]' offset 0,0.5\n", unit.name)
-                        : fmt::format("set xlabel 'environment steps{}' offset 0,0.5\n", unit.name);
+  std::string text = fmt::format("set ylabel '{}'\n", drawn.label);
+  text += drawn.by_time ? fmt::format("set xlabel 'wall time [{}]'\n", unit.name)
+                        : fmt::format("set xlabel 'environment steps{}'\n", unit.name);
   text +=
       logarithmic ? std::string("set logscale x\n") : fmt::format("set xrange [0:{}]\n", 1.02 * longest / unit.size);
   if (drawn.rate) text += "set yrange [-0.03:1.05]\n";
@@ -122,12 +121,17 @@ LearningAxes learning_axes(const LearningCurves& drawn) {
 constexpr int kCurveWidth = 520;
 int curve_height(std::size_t key_lines) { return 300 + 18 * static_cast<int>(key_lines); }
 
-std::string expected_lines(const std::set<double>& values) {
-  std::string text;
-  for (const double v : values)
-    text += fmt::format(
-        ", {0} with lines dt (2,3) lw 1.3 lc rgb 'black' title 'expected by the experiment: at least {0}'", v);
-  return text;
+// Adds lines of expected values to a drawing.
+void draw_expected(const std::set<double>& values, Plot& plot) {
+  for (const double v : values) {
+    plot.key.push_back(fmt::format("expected: at least {}", v));
+    plot.drawing +=
+        fmt::format(", {} with lines dt (2,3) lw 1.3 lc rgb 'black' title {}", v, gnuplot_string(plot.key.back()));
+  }
+}
+
+std::string key_title(const MethodRuns& m, std::size_t seeds) {
+  return fmt::format("{} ({})", shortened(m.label, 70), plural(seeds, "seed"));
 }
 
 Figure curves_figure(const LearningCurves& drawn, const std::string& name, const std::string& title, const Panel& panel,
@@ -166,11 +170,13 @@ Figure curves_figure(const LearningCurves& drawn, const std::string& name, const
                          fmt::format("lc rgb '{}' dt {}", curve_style(style).color, curve_style(style).dash));
     lines += fmt::format(", {}:3 with linespoints lw 2.4 ps 0.7 pi {} {} title {}", whole,
                          std::max<std::size_t>(1, measured / 10), line_style(style),
-                         gnuplot_string(fmt::format("{} ({})", shortened(m->label, 70), plural(seeds, "seed"))));
+                         gnuplot_string(f.plot.key.emplace_back(key_title(*m, seeds))));
   }
-  f.plot.drawing = "plot " + bands + lines + expected_lines(expected) + "\n";
+  f.plot.drawing = "plot " + bands + lines;
+  draw_expected(expected, f.plot);
+  f.plot.drawing += "\n";
   f.plot.width = kCurveWidth;
-  f.plot.height = curve_height(method_runs.size() + expected.size() + (title.empty() ? 0 : 1));
+  f.plot.height = curve_height(f.plot.key.size() + (title.empty() ? 0 : 1));
   f.caption =
       fmt::format("Interquartile mean over seeds{}, band: 95 % bootstrap interval{}{}.{}",
                   drawn.by_time ? ", against wall time" : "",
@@ -250,12 +256,13 @@ Figure seeds_figure(const EnvGroup& env_group, const Panel& panel, const std::ve
                            axes.scale, curve_style(style).point, curve_style(style).color);
     }
     lines += fmt::format(", NaN with linespoints lw 1 ps 0.9 {} title {}", line_style(style),
-                         gnuplot_string(fmt::format("{} ({})", shortened(m->label, 70), plural(m->seeds(), "seed"))));
+                         gnuplot_string(f.plot.key.emplace_back(key_title(*m, m->seeds()))));
   }
-  const std::set<double> expected = expectations(method_runs);
-  f.plot.drawing = "plot " + lines + expected_lines(expected) + "\n";
+  f.plot.drawing = "plot " + lines;
+  draw_expected(expectations(method_runs), f.plot);
+  f.plot.drawing += "\n";
   f.plot.width = kCurveWidth;
-  f.plot.height = curve_height(method_runs.size() + expected.size() + (title.empty() ? 0 : 1));
+  f.plot.height = curve_height(f.plot.key.size() + (title.empty() ? 0 : 1));
   f.caption = "Every seed's evaluations, with a mark where its training ended.";
   return f;
 }
@@ -287,7 +294,8 @@ Figure final_figure(const EnvGroup& env_group, const Panel& panel, const std::st
       "set bmargin 6\nset key at screen 0.01, screen 0.01 left bottom horizontal maxrows 1 Left reverse width -6\n",
       0.3 - row);
   f.plot.x_label = fmt::format("{} of the final evaluation", env_group.measure());
-  f.plot.key_lines = expected ? 3 : 2;
+  f.plot.key = {"each seed", "interquartile mean, 95 % interval"};
+  if (expected) f.plot.key.emplace_back("expected: at least");
   f.plot.settings += env_group.returns ? "set offsets graph 0.03, graph 0.03, 0, 0\n" : "set xrange [-0.02:1.02]\n";
   f.plot.drawing = fmt::format(
       "plot '{0}.csv' every ::1 using (strcol(4) eq 'IQM' ? NaN : $5):(-$1+0.22) with points pt 6 ps 0.9 lc rgb '{1}' "

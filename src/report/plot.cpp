@@ -15,6 +15,7 @@
 #include <stdexcept>
 
 #include "core/check.h"
+#include "core/text.h"
 #include "storage/file.h"
 
 namespace goalpost {
@@ -29,6 +30,7 @@ constexpr std::array kStyles = {
 
 constexpr double kPixelsPerInch = 96, kPointsPerInch = 72;
 constexpr double kCharacterWidth = 0.6, kLineHeight = 1.25;  // in units of the font's size, about
+constexpr double kPlotHeight = 0.52;                         // of curves in a PDF, in units of the width
 constexpr double kPointsPerLine = 6;  // lines and marks grow with the font; pdfcairo's are thin ones, for 6 points
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
@@ -99,21 +101,54 @@ Labels labels_of(const Plot& plot, std::size_t row_characters, std::size_t x_cha
   return labels;
 }
 
+// Below the axis' label, from the figure's left edge on.
+constexpr double kKeyLine = 1.1;  // of gnuplot's lines
+double lines_below(std::size_t key_lines) { return 3.7 + kKeyLine * static_cast<double>(key_lines); }
+std::string key_settings(std::size_t key_lines) {
+  return fmt::format(
+      "set bmargin {}\nset key at screen 0.01, screen 0.01 left bottom vertical maxcols 1 Left reverse\n",
+      lines_below(key_lines));
+}
+
+// A drawing whose key's titles have at most so many characters in a line. gnuplot's key has no lines within an entry:
+// further ones are entries of their own.
+std::string with_wrapped_key(const Plot& plot, std::size_t characters, std::size_t& key_lines) {
+  std::string drawing = plot.drawing;
+  key_lines = 0;
+  for (const std::string& title : plot.key) {
+    const std::vector<std::string> lines = wrapped(title, characters);
+    key_lines += lines.size();
+    std::string entries = "title " + gnuplot_string(lines.front());
+    for (std::size_t i = 1; i < lines.size(); ++i)
+      entries += ", NaN with points ps 0 title " + gnuplot_string("  " + lines[i]);
+    replace_all(drawing, "title " + gnuplot_string(title), entries);
+  }
+  return drawing;
+}
+
 // The commands that draw a plot as PDF.
 std::string pdf_drawing(const Plot& plot, const PdfFormat& pdf) {
   const double width = pdf.width > 0 ? pdf.width : plot.width / kPixelsPerInch;
   double height = width * plot.height / plot.width;
-  std::string settings;
-  if (!plot.rows.empty()) {  // text does not shrink with the width
-    const double characters = width * kPointsPerInch / (kCharacterWidth * pdf.size);
+  std::string settings, drawing = plot.drawing;
+  // Text does not shrink with the width.
+  const double characters = width * kPointsPerInch / (kCharacterWidth * pdf.size);
+  if (plot.rows.empty() && !plot.key.empty()) {
+    constexpr double kSample = 8;  // characters beside an entry
+    std::size_t key_lines = 0;
+    drawing = with_wrapped_key(plot, static_cast<std::size_t>(std::max(characters - kSample, 12.0)), key_lines);
+    settings = key_settings(key_lines);
+    const double above = plot.title.empty() ? 1 : 2.5;
+    height = kPlotHeight * width + (above + lines_below(key_lines)) * pdf.size / kPointsPerInch;
+  } else if (!plot.rows.empty()) {
     const auto part = [&](double share) {
       return std::max<std::size_t>(4, static_cast<std::size_t>(share * characters));
     };
     const Labels labels = labels_of(plot, part(0.42), part(0.5));
     settings = labels.settings;
-    const double below = 3.0 + static_cast<double>(labels.x_lines) + plot.key_lines;
-    if (plot.key_lines > 0)
-      settings += fmt::format("set bmargin {}\nset key vertical maxrows {} width 0\n", below, plot.key_lines);
+    const double below = 3.0 + static_cast<double>(labels.x_lines + plot.key.size());
+    if (!plot.key.empty())
+      settings += fmt::format("set bmargin {}\nset key vertical maxrows {} width 0\n", below, plot.key.size());
     const double rows = static_cast<double>(plot.rows.size()) * (static_cast<double>(labels.row_lines) + 1);
     const double above = plot.title.empty() ? 1 : 3;
     height = std::max(height, (above + rows + below) * kLineHeight * pdf.size / kPointsPerInch);
@@ -123,7 +158,7 @@ std::string pdf_drawing(const Plot& plot, const PdfFormat& pdf) {
       "{6}set terminal pdfcairo noenhanced color size {0:.4f}in,{1:.4f}in font {2} fontscale {7} linewidth {3:.3f} "
       "pointscale {3:.3f}\nset output '{4}.pdf'\n{5}",
       width, height, gnuplot_string(fmt::format("{},{:g}", pdf.font, pdf.size)), pdf.size / kPointsPerLine, plot.name,
-      plot.drawing, settings, kPointsPerInch / kPixelsPerInch);
+      drawing, settings, kPointsPerInch / kPixelsPerInch);
 }
 
 // Says which figures gnuplot had too little room for. Its warnings have the script's name and line:
@@ -145,12 +180,6 @@ void tell_of_too_little_room(const std::filesystem::path& log, const std::string
                plot ? "the plot" : "all entries of its key",
                file.ends_with(".pdf") ? "; expected a larger --width, or a smaller font by --font" : "");
   }
-}
-
-std::string shell_quoted(const std::string& text) {
-  std::string result = text;
-  replace_all(result, "'", "'\\''");
-  return "'" + result + "'";
 }
 
 }  // namespace
@@ -221,6 +250,7 @@ bool draw(std::span<const Plot> plots, const std::filesystem::path& directory, c
         "'black'\nset tics nomirror\n");
     if (!p.title.empty()) text += fmt::format("set title {}\n", gnuplot_string(p.title));
     text += p.settings;
+    if (p.rows.empty() && !p.key.empty()) text += key_settings(p.key.size());
     if (!p.rows.empty()) text += labels_of(p, std::string::npos, std::string::npos).settings;
     text += fmt::format(
         "set terminal svg noenhanced size {0},{1} font 'sans,12'\nset output '{2}.svg'\n{3}"

@@ -23,7 +23,9 @@ struct Plot {
   /// they are wrapped, and it is as high as they need, whatever its width.
   std::vector<std::string> rows = {};
   std::string x_label = {};
-  int key_lines = 0;  ///< entries of a key below the rows; 0: no key
+  /// Titles of the entries of a key below, as `title` in the drawing has them; empty: the settings place a key. Those
+  /// of curves stand below each other, in a PDF wrapped, and the figure is as high as they need.
+  std::vector<std::string> key = {};
 };
 
 /// How figures are drawn as PDF, for papers.

@@ -66,7 +66,7 @@ double mean_steps(const ordered_json& setting) {
 
 }  // namespace
 
-std::string summary_table(const std::vector<Summary>& summaries) {
+std::string summary_table(const std::vector<Summary>& summaries, std::size_t width) {
   std::vector<std::vector<std::string>> rows = {
       {"experiment", "variant", "seeds", "measured", "95 % interval", "steps", "expected"}};
   for (const Summary& s : summaries) {
@@ -77,7 +77,7 @@ std::string summary_table(const std::vector<Summary>& summaries) {
          interval_text(s.low, s.high, 3), fmt::format("{:.0f}", s.steps),
          first.expected ? fmt::format(">= {} {}", *first.expected, s.meets_expectation ? "met" : "MISSED") : ""});
   }
-  return text_table(rows, 2);
+  return text_table(rows, 2, width);
 }
 
 std::vector<std::filesystem::path> documents_with_tables() {

@@ -9,8 +9,8 @@
 
 namespace goalpost {
 
-/// The table of summaries as text.
-std::string summary_table(const std::vector<Summary>& summaries);
+/// The table of summaries as text (text_table).
+std::string summary_table(const std::vector<Summary>& summaries, std::size_t width = 0);
 
 /// The table of all recorded experiments, for a page beside them; of changed settings it names the number only.
 std::string results_table();

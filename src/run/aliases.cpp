@@ -84,7 +84,7 @@ std::map<std::string, std::vector<std::string>> names_for(const std::string& alg
   add("tau", learner + "tau");
   add("gamma", learner + "gamma");
   for (const char* optimizer : {"pi_adam", "q_adam", "alpha_adam", "adam", "rmsprop"})
-    add("learning_rate", learner + optimizer + ".lr");
+    for (const char* name : {"learning_rate", "lr"}) add(name, learner + optimizer + ".lr");
   return names;
 }
 
@@ -139,6 +139,17 @@ std::string optimizer_of(const TomlValues& values, const TomlValues& whole, cons
   for (const FieldText& f : describe_fields([&](ConfigVisitor& v) { settings->visit(v); }))
     if ("agent." + f.path == path) return f.value.substr(1, f.value.size() - 2);  // without quotes
   return "";
+}
+
+// @throws UsageError for a setting of an optimizer that the learner does not use, given by hand
+void expect_used_optimizer(const TomlValues& values, const TomlValues& whole, const std::string& algorithm) {
+  const std::string used = optimizer_of(values, whole, algorithm), learner = "agent." + algorithm + ".";
+  if (used.empty()) return;
+  for (const auto& [path, value] : values.all())
+    for (const char* other : {"adam", "rmsprop"})
+      if (other != used && is_set_by_hand(value) && path.starts_with(fmt::format("{}{}.", learner, other)))
+        throw UsageError(fmt::format("{} has no effect, as {}optimizer is {}; expected a setting of {}{} ({})", path,
+                                     learner, used, learner, used, value.origin));
 }
 
 bool counts_steps_of_all(std::string_view name) { return name == "gradient_steps" || name == "eval_freq"; }
@@ -200,7 +211,7 @@ std::vector<std::string> resolve_aliases(TomlValues& values, const TomlValues& w
     const TomlValues::Value present = counted ? value_of(name, value, envs_of(values, whole)) : value;
     std::vector<std::string> targets = found->second;
     if (const std::string optimizer = optimizer_of(values, whole, algorithm);
-        name == "learning_rate" && !optimizer.empty())
+        (name == "learning_rate" || name == "lr") && !optimizer.empty())
       std::erase_if(targets, [&](const std::string& own) { return !own.ends_with("." + optimizer + ".lr"); });
     for (const std::string& own : targets) {
       const TomlValues::Value* there = values.find(own);
@@ -213,7 +224,17 @@ std::vector<std::string> resolve_aliases(TomlValues& values, const TomlValues& w
     notes.push_back(fmt::format("{} = {} sets {}{}", path, show(value), fmt::join(targets, ", "),
                                 counted ? " = " + show(present) : ""));
   }
+  expect_used_optimizer(values, whole, algorithm);
   return notes;
+}
+
+std::vector<std::string> other_names() {
+  std::vector<std::string> names = {"lr"};
+  for (const std::string& algorithm : {std::string(), std::string("dqn"), std::string("sac")})
+    for (const auto& [name, paths] : names_for(algorithm)) names.push_back(name);
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
 }
 
 }  // namespace goalpost

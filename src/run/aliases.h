@@ -15,12 +15,16 @@ namespace goalpost {
 std::vector<std::string> resolve_former_names(TomlValues& values, const TomlValues& whole);
 
 /// Replaces other libraries' names by goalpost's: n_envs, num_envs, total_timesteps, learning_starts, buffer_size,
-/// batch_size, gradient_steps, eval_freq, n_eval_episodes, tau, gamma, learning_rate, n_sampled_goal,
+/// batch_size, gradient_steps, eval_freq, n_eval_episodes, tau, gamma, learning_rate, lr, n_sampled_goal,
 /// goal_selection_strategy, exploration_initial_eps, exploration_final_eps; each at the top level, or below train,
 /// agent or the algorithm. Returns a sentence for each, "learning_rate = 0.001 sets agent.sac.pi_adam.lr, ...".
 /// @param whole as above; gradient_steps depends on its number of environments
-/// @throws UsageError if a setting is given under both names, or for a name without an equal setting (net_arch,
-/// policy_kwargs, exploration_fraction, target_update_interval, ent_coef, train_freq), with the nearest ones
+/// @throws UsageError if a setting is given under both names, for one of an optimizer that is not used, or for a name
+/// without an equal setting (net_arch, policy_kwargs, exploration_fraction, target_update_interval, ent_coef,
+/// train_freq), with the nearest ones
 std::vector<std::string> resolve_aliases(TomlValues& values, const TomlValues& whole);
+
+/// The names that resolve_aliases replaces.
+std::vector<std::string> other_names();
 
 }  // namespace goalpost

@@ -56,6 +56,10 @@ auto& find_named(const TomlValues& values, const std::string& path, const char* 
   }
 }
 
+void name_owner(ConfigReader& reader, const char* table, std::string_view name) {
+  reader.name_owner(table, std::string(name), fmt::format("goalpost describe {}", name));
+}
+
 // An environment without its goal task. @throws UsageError if its settings do not fit each other
 EnvSpec world_spec(const EnvEntry& entry, const EnvSettings& settings) {
   try {
@@ -75,7 +79,7 @@ void put_over(EnvSettings& settings, const EnvEntry& entry, const std::vector<st
   for (const std::string& s : set) values.set(s);
   rename_former(values, fields_of(settings));
   ConfigReader reader(values);
-  reader.name_owner("env", std::string(entry.name));
+  name_owner(reader, "env", entry.name);
   in_table(reader, "env", "", [&] { settings.visit(reader); });
   const std::vector<std::string> problems = reader.problems();
   if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "\n")));
@@ -254,8 +258,9 @@ Experiment make_experiment(const TomlValues& given) {
   e.env_settings = env.settings();
   e.agent_settings = algorithm.settings();
   ConfigReader reader(values);
-  reader.name_owner("env", std::string(env.name));
-  reader.name_owner("agent", std::string(algorithm.name));
+  name_owner(reader, "env", env.name);
+  name_owner(reader, "agent", algorithm.name);
+  reader.name_others(other_names());
   e.visit(reader);
   check_name(e, reader);
   if (reader.problems().empty()) check_relations(e, reader);

@@ -58,6 +58,7 @@ std::string changed_settings(const Experiment& e, const Experiment& plain) {
   for (const auto& [path, value] : changed)
     text += fmt::format("{}{}={}", text.empty() ? "" : ",", times[last_part(path)] > 1 ? path : last_part(path), value);
   std::erase(text, '"');
+  for (std::size_t at = 0; (at = text.find(", ", at)) != text.npos; ++at) text.erase(at + 1, 1);  // of lists
   std::replace_if(
       text.begin(), text.end(), [](char c) { return c == '/' || c == ' ' || c == '\\'; }, '_');
   return text.size() <= kMost ? text : fmt::format("settings_{:016x}", std::hash<std::string>()(text));

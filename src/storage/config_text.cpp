@@ -232,12 +232,14 @@ std::vector<std::string> ConfigReader::problems() {
       if (candidate.ends_with("." + leaf)) same_leaf = candidate;
     }
     std::string hint = !same_leaf.empty() ? fmt::format("; did you mean {}?", same_leaf) : did_you_mean(leaf, siblings);
-    if (hint.empty()) hint = did_you_mean(path, paths);
+    if (hint.empty()) hint = did_you_mean(leaf, {others_.begin(), others_.end()});
+    if (hint.empty() && leaf.size() > 2) hint = did_you_mean(path, paths);
     const auto owner = std::find_if(owners_.begin(), owners_.end(),
-                                    [&path = path](const auto& entry) { return path.starts_with(entry.first + "."); });
+                                    [&path = path](const auto& entry) { return path.starts_with(entry.table + "."); });
     all.push_back(owner == owners_.end()
                       ? fmt::format("{}: no such setting ({}){}", path, value.origin, hint)
-                      : fmt::format("{} has no setting {} ({}){}", owner->second, path, value.origin, hint));
+                      : fmt::format("{} has no setting {} ({}){}", owner->name, path, value.origin,
+                                    !hint.empty() ? hint : fmt::format("; `{}` shows them all", owner->list)));
   }
   return all;
 }

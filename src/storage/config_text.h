@@ -34,8 +34,13 @@ class ConfigReader final : public ConfigVisitor {
   void enter(const FieldInfo& info) override;
   void leave() override { tables_.pop_back(); }
 
-  /// For messages: whose settings a table holds, e.g. the environment's name for "env".
-  void name_owner(std::string table, std::string owner) { owners_.emplace_back(std::move(table), std::move(owner)); }
+  /// For messages: whose settings a table holds, e.g. the environment's name for "env", and the command that lists
+  /// them.
+  void name_owner(std::string table, std::string owner, std::string list) {
+    owners_.push_back({std::move(table), std::move(owner), std::move(list)});
+  }
+  /// For suggestions: names that are replaced before the values are read.
+  void name_others(std::vector<std::string> names) { others_ = std::move(names); }
   /// A problem that a check of several fields found; the path's origin is added to the sentence.
   void report(const std::string& path, const std::string& sentence);
   /// All problems so far, including keys that no visited field has, in the order of the file.
@@ -56,7 +61,11 @@ class ConfigReader final : public ConfigVisitor {
   std::vector<std::string> tables_;
   std::vector<std::string> known_;  // every path visited
   std::vector<std::string> problems_;
-  std::vector<std::pair<std::string, std::string>> owners_;  // of tables
+  struct Owner {
+    std::string table, name, list;
+  };
+  std::vector<Owner> owners_;
+  std::vector<std::string> others_;
 };
 
 /// One field as shown by `goalpost describe` and hyper-parameter logs; value is empty for an unset number.

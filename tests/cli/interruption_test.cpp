@@ -17,6 +17,7 @@
 #include <tuple>
 
 #include "autodiff/gemm.h"
+#include "run/policy_file.h"
 #include "run/runner.h"
 #include "storage/csv.h"
 #include "support/program.h"
@@ -373,11 +374,17 @@ TEST_F(Interruption, EvaluatesInThePrecisionOfTheRun) {
           "train.final_eval_episodes=1 --set train.precision=bfloat16 --out r")
           .status,
       0);
-  const std::string low = run("evaluate r --json --episodes 100").out;
-  std::string config = content(here_ / "r/config.toml");
-  config.replace(config.find("precision = \"bfloat16\""), 22, "precision = \"float32\"");
-  set_content(here_ / "r/config.toml", config);
-  EXPECT_NE(run("evaluate r --json --episodes 100").out, low);
+  const auto product = [] {  // of factors that bfloat16 rounds
+    const Matrix factor = Matrix::Constant(64, 64, Scalar(1.001));
+    Matrix out(64, 64);
+    gemm(factor, factor, out);
+    return out(0, 0);
+  };
+  const Scalar exact = product();
+  load_run(here_ / "r");
+  EXPECT_EQ(product(), 64) << "1.001 is 1 in bfloat16";
+  EXPECT_NE(exact, 64);
+  set_precision(Precision::float32);
 }
 
 }  // namespace

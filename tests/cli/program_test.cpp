@@ -18,6 +18,7 @@
 #include "storage/checkpoint.h"
 #include "storage/csv.h"
 #include "storage/file.h"
+#include "support/run_files.h"
 #include "support/temporary_directory.h"
 
 namespace goalpost {
@@ -258,6 +259,14 @@ TEST_F(Program, RefusesWhatItDoesNotKnow) {
   expect_refusal("train bit_flip_her --steps -5", "train.total_steps = -5 lies outside");
   expect_refusal("train bit_flip_her --threads 0", "train.threads = 0 lies outside");
   expect_refusal("reproduce bit-flop", "did you mean bit-flip?");
+  expect_refusal("train bit-flip", "bit-flip is a figure of several experiments: `goalpost reproduce bit-flip`");
+  expect_refusal("train fetch-reach-sac", "did you mean fetch_reach_sac?");
+  expect_refusal("train sac pendulum", "did you mean Pendulum-v1?");
+  expect_refusal("train bit_flip_her --lr 1e-3", "no option is called --lr; settings are changed by --set lr=VALUE");
+  expect_refusal("train bit_flip_her --total-timesteps 10", "by --set total_timesteps=VALUE");
+  expect_refusal("train bit_flip_her --env.bits 10", "by --set env.bits=VALUE");
+  expect_refusal("train bit_flip_her --abracadabra", "settings are changed by --set KEY=VALUE");
+  expect_refusal("train bit_flip_her --seeds 0", "--seeds 0; expected how many, 1 to 1000");
   expect_refusal("describe nothing_like_it", "nothing is called \"nothing_like_it\"");
   expect_refusal("evaluate nowhere", "nowhere is not a run directory");
   expect_refusal("evaluate nowhere --episodes 0", "--episodes");
@@ -478,6 +487,10 @@ TEST_F(Program, ReproducesOnlyWithRunsOfTheSameConfiguration) {
   const std::size_t at = config.find("revision = \"") + 12;
   set_content(here_ / path, config.substr(0, at) + "other-" + config.substr(at));
   expect_refusal(figure, "its revision is other-");
+  const Outcome drawn = run(figure + "--draw-only");
+  EXPECT_EQ(drawn.status, 0) << drawn.err;
+  EXPECT_THAT(drawn.out, HasSubstr("env.bits=2"));
+  EXPECT_TRUE(unchanged());
   // An unfinished run of other settings.
   set_content(here_ / path, config);
   std::filesystem::rename(here_ / "f/bit_flip_her/env.bits=2/seed_1/result.json", here_ / "result.json");
@@ -491,6 +504,8 @@ TEST_F(Program, ReproducesOnlyWithRunsOfTheSameConfiguration) {
   EXPECT_EQ(again.status, 0) << again.err;
   EXPECT_EQ(again.out, first.out);
   EXPECT_THAT(again.err, HasSubstr("f/mine: "));
+  std::filesystem::remove_all(here_ / "f");
+  expect_refusal(figure + "--draw-only", "--draw-only: there is no f; expected the directory of earlier runs");
   // What the figure sets itself.
   expect_refusal(figure + "--set seed=9", "--seeds says which seeds there are");
   expect_refusal(figure + "--set env.bits=9", "env.bits is the x axis of bit-flip; --values 9 sets its points");
@@ -1192,12 +1207,36 @@ TEST_F(Program, TellsRunsOfOtherDatasetsApart) {
   EXPECT_EQ(run(on + "a --any-build").status, 0);
 }
 
+TEST_F(Program, TellsOfAReturnWhereThatIsMeasured) {
+  const Outcome o = run("train pendulum_sac --steps 400 --set train.final_eval_episodes=5 --out r");
+  ASSERT_EQ(o.status, 0) << o.err;
+  EXPECT_THAT(o.out, testing::StartsWith("return -"));
+  EXPECT_THAT(o.out, testing::Not(HasSubstr("success")));
+}
+
+TEST_F(Program, TakesABaselineByTheNameThatGitKnows) {
+  if (std::system("git --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "git is not installed";
+  const std::string git = fmt::format("cd '{}' && git -c user.name=a -c user.email=a@b ", here_.path().string());
+  for (const char* command : {"init -q .", "commit -q --allow-empty -m first", "commit -q --allow-empty -m second"})
+    ASSERT_EQ(std::system((git + command).c_str()), 0);
+  ASSERT_EQ(std::system((git + "rev-parse --short=12 HEAD~1 >old").c_str()), 0);
+  std::string old = content(here_ / "old");
+  old.pop_back();
+  make_run(here_ / "r/a", {}, 1, 0.5, old);
+  make_run(here_ / "r/b", {}, 1, 0.75, "abc");
+  const Outcome o = run("report r --baseline HEAD~1");
+  EXPECT_THAT(o.out, HasSubstr("compared with the baseline HEAD~1\n"));
+  EXPECT_THAT(o.out, HasSubstr("+0.250"));
+  expect_refusal("report r --baseline HEAD", "--baseline HEAD: neither a directory nor a revision of the runs");
+}
+
 TEST_F(Program, ListsAndDescribes) {
   EXPECT_THAT(run("list").out, testing::AllOf(HasSubstr("BitFlip-v0"), HasSubstr("dqn"), HasSubstr("bit_flip_her")));
   EXPECT_THAT(run("describe dqn").out,
               testing::AllOf(HasSubstr("dqn.gamma"), HasSubstr("[0, 1]"), HasSubstr("Mnih et al. 2015")));
   EXPECT_THAT(run("describe BitFlip-v0").out, HasSubstr("bits"));
-  EXPECT_THAT(run("describe bit_flip_her --set env.bits=7").out, HasSubstr("env.bits                     7"));
+  EXPECT_THAT(run("describe bit_flip_her --set env.bits=7").out, testing::ContainsRegex("env\\.bits +7 +"));
+  EXPECT_THAT(run("describe train").out, testing::ContainsRegex("\n  total_steps +1000000 +transitions"));
   EXPECT_EQ(run("--help").status, 0);
 }
 

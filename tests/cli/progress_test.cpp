@@ -62,6 +62,14 @@ TEST(FormatBar, FillsTheWidth) {
   EXPECT_EQ(format_bar(s, 61, true), "train:  42%|████▏     | 420k/1.00M [01:23<01:55, 5.04kstep/s]");
 }
 
+TEST(FormatBar, ShowsTheTimeLeftThatIsKnownOtherwise) {
+  ProgressState s = kState;
+  s.left_s = 7;
+  EXPECT_EQ(format_bar(s, 55, false), "success=0.71 train:  42%|#   | 420k/1.00M [01:23<00:07]");
+  s.done = s.total;
+  EXPECT_EQ(format_bar(s, 55, false), "success=0.71 train: 100%|###| 1.00M/1.00M [01:23<00:00]");
+}
+
 TEST(FormatBar, LeavesOutFromTheRightWhatDoesNotFit) {
   EXPECT_EQ(format_bar(kState, 79, false),
             "success=0.71 train:  42%|| 420k/1.00M [01:23<01:55, 5.04kstep/s, 1.20kupdate/s]");

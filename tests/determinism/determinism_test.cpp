@@ -231,7 +231,9 @@ class RealSizes : public ::testing::TestWithParam<std::tuple<std::string, RealSi
 };
 
 TEST_P(RealSizes, GiveTheSameBitsForAnyThreads) {
-  const auto& [algorithm, size, precision] = GetParam();
+  const std::string& algorithm = std::get<0>(GetParam());
+  const RealSize& size = std::get<1>(GetParam());
+  const Precision precision = std::get<2>(GetParam());
   if (!has_precision(precision)) GTEST_SKIP() << "bfloat16 products need a processor with AVX512-BF16";
   set_precision(precision);
   const auto trained = [&](int threads) {

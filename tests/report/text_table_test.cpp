@@ -17,5 +17,12 @@ TEST(TextTable, AlignsColumnsAndBreaksAfterLongNames) {
   EXPECT_EQ(text_table({}, 2), "");
 }
 
+TEST(TextTable, PutsNumbersBelowNamesWhereTheyDoNotFitBeside) {
+  const std::vector<std::vector<std::string>> rows = {
+      {"name", "variant", "n", "last"}, {"abc", "", "10", "0.5"}, {"abc", "x=1", "7", ""}};
+  EXPECT_EQ(text_table(rows, 2, 23), "name  variant   n  last\nabc            10   0.5\nabc   x=1       7\n");
+  EXPECT_EQ(text_table(rows, 2, 22), "name  variant\n   n  last\nabc\n  10   0.5\nabc  x=1\n   7\n");
+}
+
 }  // namespace
 }  // namespace goalpost

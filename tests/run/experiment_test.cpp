@@ -1,5 +1,6 @@
 #include "run/experiment.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -77,6 +78,11 @@ TEST(Aliases, OfHerAndExplorationAndOfTheOptimizerInUse) {
   EXPECT_EQ(value_of(e, "agent.dqn.optimizer"), "\"adam\"");
   EXPECT_EQ(value_of(e, "agent.dqn.adam.lr"), "0.01");
   EXPECT_NE(value_of(e, "agent.dqn.rmsprop.lr"), "0.01") << "not in use";
+  for (const char* name : {"lr", "agent.dqn.lr", "agent.learning_rate"}) {
+    TomlValues other = load_experiment("bit_flip_her");
+    set_all(other, {"agent.dqn.optimizer=rmsprop", fmt::format("{}=0.02", name)});
+    EXPECT_EQ(value_of(make_experiment(other), "agent.dqn.rmsprop.lr"), "0.02") << name;
+  }
 }
 
 TEST(Aliases, StandInFilesAndGiveWayToTheCommandLine) {
@@ -110,6 +116,25 @@ TEST(Aliases, RefuseBothNamesAndWhatTheyCannotMean) {
   EXPECT_THAT(message({"eval_freq=0"}), HasSubstr("eval_freq = 0; expected an integer, at least 1"));
   EXPECT_THAT(message({"n_envs=4", "eval_freq=9223372036854775807"}), HasSubstr("are too many"));
   EXPECT_THAT(message({"agent.n_env=4"}), HasSubstr("agent.n_env"));
+  EXPECT_THAT(message({"learning_rat=1"}), HasSubstr("did you mean learning_rate?"));
+}
+
+TEST(Aliases, RefuseSettingsOfAnOptimizerThatIsNotUsed) {
+  const auto message = [](const std::vector<std::string>& set) -> std::string {
+    try {
+      TomlValues values = load_experiment("bit_flip_her");
+      set_all(values, set);
+      make_experiment(values);
+    } catch (const UsageError& e) {
+      return e.what();
+    }
+    return "accepted";
+  };
+  EXPECT_THAT(message({"agent.dqn.rmsprop.lr=0.1"}),
+              HasSubstr("agent.dqn.rmsprop.lr has no effect, as agent.dqn.optimizer is adam; expected a setting of "
+                        "agent.dqn.adam (--set"));
+  EXPECT_EQ(message({"agent.dqn.optimizer=rmsprop", "agent.dqn.rmsprop.lr=0.1"}), "accepted");
+  EXPECT_THAT(message({"agent.dqn.optimizer=rmsprop", "agent.dqn.adam.lr=0.1"}), HasSubstr("optimizer is rmsprop"));
 }
 
 TEST(Aliases, NameTheNearestSettingsWhereNoneIsEqual) {
@@ -329,6 +354,8 @@ TEST(Experiment, SuggestsTheNearestName) {
   EXPECT_THAT(refusal({"env.name=BitFlop-v0"}), HasSubstr("did you mean BitFlip-v0?"));
   EXPECT_THAT(refusal({"agent.algorithm=dqm"}), HasSubstr("did you mean dqn?"));
   EXPECT_THAT(refusal({"agent.her.strategy=futur"}), HasSubstr("did you mean future?"));
+  EXPECT_THAT(refusal({"env.n=3"}),
+              HasSubstr("no setting env.n (--set env.n=3); `goalpost describe BitFlip-v0` shows them all"));
   EXPECT_THAT(refusal({"env.bit=3"}),
               HasSubstr("BitFlip-v0 has no setting env.bit (--set env.bit=3); did you mean bits?"));
 }
