@@ -112,7 +112,7 @@ TEST_F(Work, SeedsAreHowManyOrAList) {
   const Outcome o = run(std::string("train bit_flip_her --seeds 2 --out r") + kTiny + "--steps 400");
   EXPECT_EQ(o.status, 0) << o.err;
   EXPECT_TRUE(std::filesystem::exists(here_ / "r/seed_2/result.json"));
-  expect_refusal("train bit_flip_her --seeds many", "--seeds many; expected how many, at most 1000");
+  expect_refusal("train bit_flip_her --seeds many", "--seeds many; expected how many, 1 to 1000");
 }
 
 TEST_F(Work, AChangedSettingIsNotThePlansAnyMore) {
