@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
+#include <memory>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -43,11 +45,14 @@ const kernels::Kernels* kernel_set() {
   return kernels;
 }
 
-// Scratch of the calling thread, of at least this size; earlier content is lost.
+// Scratch of the calling thread, of at least this size, at the beginning of a cache line; earlier content is lost.
 float* scratch(Index size) {
+  constexpr std::size_t kLine = 64;
   thread_local std::vector<float> memory;
-  if (std::ssize(memory) < size) memory.resize(size);
-  return memory.data();
+  std::size_t room = (static_cast<std::size_t>(size) + kLine / sizeof(float)) * sizeof(float);
+  if (memory.size() * sizeof(float) < room) memory.resize(room / sizeof(float));
+  void* begin = memory.data();
+  return static_cast<float*>(std::align(kLine, static_cast<std::size_t>(size) * sizeof(float), begin, room));
 }
 
 // The number of columns of a product that is worth a thread.
@@ -91,12 +96,37 @@ struct Factor {
   bool across;
 };
 
+// The terms of the two factors whose products are summed: of bfloat16x3 three, otherwise the first alone.
+constexpr kernels::Term kOfA[] = {kernels::Term::high, kernels::Term::high, kernels::Term::low},
+                        kOfB[] = {kernels::Term::high, kernels::Term::low, kernels::Term::high};
+
+Index in_whole_tiles(Index n) { return (n + kernels::kTileSide - 1) / kernels::kTileSide * kernels::kTileSide; }
+
+// As multiply_rounded, by a kernel that takes whole tiles.
+void multiply_in_tiles(const kernels::TileKernels& kernel, const Factor& a, const Factor& b, Index n, Index k,
+                       const float* bias, bool relu, FloatsOut out, bool add) {
+  constexpr Index side = kernels::kTileSide;
+  const Index m = out.rows(), terms = precision == Precision::bfloat16x3 ? 3 : 1;
+  in_parts(n, kPacket, least_columns(m, k), [&](Index first, Index count) {
+    const Index pairs = in_whole_tiles((k + 1) / 2), depth = terms * pairs;
+    const Index ldb = depth + side;  // columns at powers of two would meet in few lines of the cache
+    float* const tiles_a = scratch(in_whole_tiles(m) * depth + ldb * in_whole_tiles(count));
+    float* const columns_b = tiles_a + in_whole_tiles(m) * depth;
+    const float* const from_b = b.data + (b.across ? first : first * b.stride);
+    for (Index t = 0; t < terms; ++t) {
+      kernel.pack_left({a.data, a.stride, m, k, a.across, tiles_a + t * pairs * side, side * depth}, kOfA[t]);
+      kernel.pack_right({from_b, b.stride, count, k, b.across, columns_b + t * pairs, ldb}, kOfB[t]);
+    }
+    kernel.product({tiles_a, columns_b, ldb, out.data() + first * out.outerStride(), out.outerStride(), m, count, depth,
+                    add, bias, relu});
+  });
+}
+
 // out = A B with A [m x k] and B [k x n] rounded to one or, as sums, to two bfloat16 numbers. Each thread rounds all of
 // A and its columns of B.
 void multiply_rounded(const Factor& a, const Factor& b, Index n, Index k, const float* bias, bool relu, FloatsOut out,
                       bool add) {
-  using kernels::Term;
-  static constexpr Term kOfA[] = {Term::high, Term::high, Term::low}, kOfB[] = {Term::high, Term::low, Term::high};
+  if (const auto* tiles = kernels::best_for_tiles()) return multiply_in_tiles(*tiles, a, b, n, k, bias, relu, out, add);
   const kernels::PairKernels& kernel = *kernels::best_for_pairs();
   const Index m = out.rows(), terms = precision == Precision::bfloat16x3 ? 3 : 1;
   in_parts(n, kPacket, least_columns(m, k), [&](Index first, Index count) {
@@ -235,6 +265,6 @@ void set_precision(Precision p) {
 
 bool products_divide() { return std::is_same_v<Scalar, float> && kernel_set() != nullptr; }
 
-const char* gemm_kernels() { return products_divide() ? kernel_set()->name : "Eigen"; }
+const char* gemm_kernels() { return kernels::name_of_best(); }
 
 }  // namespace goalpost

@@ -47,8 +47,9 @@ struct Kernels {
 extern const Kernels avx2_kernels, avx512_kernels;
 
 /// The fastest set of this processor; null if it supports none. The environment variable
-/// GOALPOST_KERNELS = AVX-512, AVX2 or Eigen, in upper or lower case, chooses another set, e.g. for the bits of an
-/// older processor. @throws UsageError if the name is unknown or this processor lacks the set
+/// GOALPOST_KERNELS = AMX (AVX-512 with tiles for bfloat16), AVX-512, AVX2 or Eigen, in upper or lower case, chooses
+/// another set, e.g. for the bits of an older processor. @throws UsageError if the name is unknown or this processor
+/// lacks the set
 const Kernels* best();
 /// Name of best(): one of those above.
 const char* name_of_best();
@@ -73,5 +74,42 @@ extern const PairKernels avx512_bfloat16_kernels;
 
 /// Null if this processor has no instructions for bfloat16.
 const PairKernels* best_for_pairs();
+
+/// C = A B, or C += A B, of pairs of bfloat16 numbers in tiles (AMX). Entries of C are sums in order of k, started at
+/// 0, the bias, or what C holds. So a part of the columns may be computed alone, and gives the same bits.
+/// Factors are padded to whole tiles with zeros.
+struct TileProduct {
+  const float* a;  ///< blocks of kTileSide rows, [kTileSide x k] each, one after the other
+  const float* b;  ///< [k x n], column j at b + j ldb
+  std::ptrdiff_t ldb;
+  float* c;  ///< [m x n], column j at c + j ldc
+  std::ptrdiff_t ldc;
+  std::ptrdiff_t m, n, k;  ///< k counts pairs, and is a multiple of kTileSide
+  bool add;
+  const float* bias;  ///< [m], added to every column before relu; or null
+  bool relu;
+};
+inline constexpr std::ptrdiff_t kTileSide = 16;
+
+/// A factor of k terms for each of m entries of the product, to be packed for TileProduct.
+struct Packing {
+  const float* from;
+  std::ptrdiff_t ld, m, k;
+  bool across;  ///< stored as [m x k], not [k x m]
+  float* to;
+  std::ptrdiff_t ld_to;  ///< floats between two blocks of A, or columns of B
+};
+
+struct TileKernels {
+  void (*product)(const TileProduct&);
+  void (*pack_left)(const Packing&, Term);   ///< as TileProduct::a
+  void (*pack_right)(const Packing&, Term);  ///< as TileProduct::b
+};
+
+extern const TileKernels amx_kernels;
+
+/// Null if this processor has no tiles, the system does not let programs use them, or GOALPOST_KERNELS names another
+/// set.
+const TileKernels* best_for_tiles();
 
 }  // namespace goalpost::kernels
