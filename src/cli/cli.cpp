@@ -42,8 +42,8 @@ namespace {
 
 int out_of_memory() {
   const MemoryLimit left = memory_left();
-  fmt::print(stderr, "goalpost: not enough memory for what was asked: {} are left ({})\n", format_bytes(left.bytes),
-             left.source);
+  print_error(fmt::format("goalpost: not enough memory for what was asked: {} are left ({})", format_bytes(left.bytes),
+                          left.source));
   return 1;
 }
 
@@ -91,7 +91,9 @@ std::string option_problem(const CLI::App& command, int argc, char** argv) {
       std::replace(setting.begin(), setting.end(), '-', '_');
       const std::vector<std::string> others = other_names();
       const bool other = std::find(others.begin(), others.end(), setting) != others.end();
-      if (other || setting.find('.') != setting.npos)
+      if (setting == "env" || setting == "algo" || setting == "algorithm" || setting == "her_strategy")
+        hint = "; expected `goalpost train ALGORITHM ENVIRONMENT`";
+      else if (other || setting.find('.') != setting.npos)
         hint = fmt::format("; settings are changed by --set {}=VALUE", setting);
       else if (hint.empty())
         hint = "; settings are changed by --set KEY=VALUE";

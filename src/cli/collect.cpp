@@ -10,6 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/output.h"
 #include "core/check.h"
 #include "core/text.h"
 #include "run/plan_merge.h"
@@ -24,9 +25,9 @@ int collect(const std::vector<std::string>& directories, const std::string& out,
   const Collected c = merge_plans({directories.begin(), directories.end()}, into, mixed);
   for (const std::string& note : c.notes) print_error(fmt::format("goalpost: {}", note));
   for (const std::string& missing : c.missing) fmt::print("missing: {}\n", missing);
-  fmt::print("{}", as_typed(fmt::format("{}: {} of {} runs have finished{}; next: `goalpost report {}`\n",
-                                        into.string(), c.finished, c.finished + static_cast<int>(c.missing.size()),
-                                        c.copied > 0 ? fmt::format(", {} copied", c.copied) : "", into.string())));
+  print_line(fmt::format("{}: {} of {} runs have finished{}; next: `goalpost report {}`", into.string(), c.finished,
+                         c.finished + static_cast<int>(c.missing.size()),
+                         c.copied > 0 ? fmt::format(", {} copied", c.copied) : "", into.string()));
   return c.missing.empty() ? 0 : 1;
 }
 

@@ -77,19 +77,21 @@ int describe(const std::string& name, const std::vector<std::string>& set) {
   }
   all.push_back("train");
   const std::vector<std::string> experiments = experiment_names();
-  if (name.ends_with(".toml") || std::find(experiments.begin(), experiments.end(), name) != experiments.end()) {
+  const std::vector<std::string> figures = figure_names();
+  const bool in_file = name.ends_with(".toml");
+  const bool figure_file = in_file && TomlValues::from_file(name).find("experiments") != nullptr;
+  if (figure_file || std::find(figures.begin(), figures.end(), name) != figures.end()) {
+    FigureConfig figure = load_figure(name);
+    fmt::print("{}: {}\n", name, figure.title);
+    print_fields([&](ConfigVisitor& v) { visit_fields(figure, v); });
+    return 0;
+  }
+  if (in_file || std::find(experiments.begin(), experiments.end(), name) != experiments.end()) {
     TomlValues values = load_experiment(name);
     set_all(values, set);
     Experiment e = make_experiment(values);
     fmt::print("{}\n", wrapped(fmt::format("{}: {}", e.name, e.description), output_width(), 2));
     print_fields([&](ConfigVisitor& v) { e.visit(v); });
-    return 0;
-  }
-  const std::vector<std::string> figures = figure_names();
-  if (std::find(figures.begin(), figures.end(), name) != figures.end()) {
-    FigureConfig figure = load_figure(name);
-    fmt::print("{}: {}\n", name, figure.title);
-    print_fields([&](ConfigVisitor& v) { visit_fields(figure, v); });
     return 0;
   }
   all.insert(all.end(), experiments.begin(), experiments.end());

@@ -101,13 +101,12 @@ int evaluate(const EvaluateOptions& o) {
     const auto range = [](const Interval& i, int digits) {
       return std::isnan(i.low) ? "" : fmt::format(" [{:.{}f}, {:.{}f}]", i.low, digits, i.high, digits);
     };
-    const std::string text = fmt::format(
-        "{} episodes of {} (seed {}): success at the last step {:.4f}{}, at any step {:.4f}{}, return {:.3f}{}, length "
-        "{:.1f}{}",
-        e.episodes, env.spec().name, o.seed, e.success, range(intervals.success, 4), e.success_any,
-        range(intervals.success_any, 4), e.mean_return, range(intervals.reward, 3), e.length,
-        range(intervals.length, 1));
-    fmt::print("{}\n", wrapped(text, output_width(), 2));
+    const std::string success =
+        fmt::format("success at the last step {:.4f}{}, at any step {:.4f}{}, ", e.success, range(intervals.success, 4),
+                    e.success_any, range(intervals.success_any, 4));
+    print_line(fmt::format("{} episodes of {} (seed {}): {}return {:.3f}{}, length {:.1f}{}", e.episodes,
+                           env.spec().name, o.seed, env.spec().goal.dim == 0 ? "" : success, e.mean_return,
+                           range(intervals.reward, 3), e.length, range(intervals.length, 1)));
     if (step) fmt::print("  by the policy after {} environment steps of training\n", *step);
     for (const Evaluation::Category& k : e.categories)
       fmt::print("  {:<22} {} episodes{}\n", k.name, k.episodes,

@@ -47,7 +47,7 @@ int list(const std::string& what) {
       try {
         print_entry(indent, name, make_experiment(load_experiment(name)).description);
       } catch (const UsageError& e) {
-        fmt::print(stderr, "goalpost: {}: {}; left out\n", name, e.what());
+        print_error(fmt::format("goalpost: {}: {}; left out", name, e.what()));
       }
     }
   }

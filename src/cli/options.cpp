@@ -35,7 +35,9 @@ CLI::Validator number(double low, double high) {
         const auto [stop, error] = std::from_chars(begin, end, value);
         if (error == std::errc() && stop == end && value >= low && value <= high) return "";
         return low > std::numeric_limits<double>::lowest()
-                   ? fmt::format("{}; expected a number {} to {}", text, low, high)
+                   ? fmt::format("{}; expected a number {}", text,
+                                 high < std::numeric_limits<double>::max() ? fmt::format("{} to {}", low, high)
+                                                                           : fmt::format("of at least {}", low))
                    : fmt::format("{}; expected a finite number", text);
       },
       "");

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <string>
 #include <system_error>
 
 #include "core/text.h"
@@ -15,6 +16,11 @@
 namespace goalpost {
 
 std::size_t output_width() { return text_width(STDOUT_FILENO); }
+
+void print_line(std::string_view line) {
+  const std::string text = wrapped(as_typed(std::string(line)), output_width(), 2) + "\n";
+  std::fputs(text.c_str(), stdout);
+}
 
 void flush_output() {
   const bool failed_before = std::ferror(stdout) != 0;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/text.h"
 
 namespace goalpost {
 namespace {
@@ -66,8 +67,8 @@ std::optional<PdfFormat> PdfOptions::format() const {
   const PdfFormat format = pdf_format(width, font);
   expect_pdf_terminal();
   if (const std::string other = replacement_of_font(format.font); !other.empty())
-    fmt::print(stderr, "goalpost: --font {}: the font \"{}\" is not installed; figures have \"{}\"\n", font,
-               format.font, other);
+    print_error(fmt::format("goalpost: --font {}: the font \"{}\" is not installed; figures have \"{}\"", font,
+                            format.font, other));
   return format;
 }
 

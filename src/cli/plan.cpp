@@ -18,6 +18,7 @@
 #include "algos/registry.h"
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/output.h"
 #include "cli/planned_runs.h"
 #include "core/check.h"
 #include "core/text.h"
@@ -99,13 +100,18 @@ int plan(const PlanOptions& o) {
       o.out.empty() ? std::filesystem::path("runs") / "plan" / name_of(o.what.front()) : std::filesystem::path(o.out);
   Plan plan{.directory = out, .build = BuildInfo::current(), .runs = {}};
   for (const std::string& what : o.what) {
+    if (std::any_of(algorithms().begin(), algorithms().end(), [&](const auto& a) { return a.name == what; }))
+      throw UsageError(fmt::format(
+          "{0} is an algorithm; expected an experiment: of an algorithm and an environment that is a TOML file "
+          "with agent.algorithm = \"{0}\" and env.name, or `goalpost train {0} ENVIRONMENT --seed 1-5`",
+          what));
     std::vector<PlannedRun> runs =
         is_figure(what) ? figure_runs(load_figure(what), what, request, out) : experiment_runs(what, request, out);
     plan.runs.insert(plan.runs.end(), std::make_move_iterator(runs.begin()), std::make_move_iterator(runs.end()));
   }
   for (const PlannedRun& run : plan.runs)  // once for each setting
     if (run.seed == plan.runs.front().seed) check_inputs(run);
-  std::filesystem::create_directories(out);
+  make_directories(out);
   {
     std::optional<DirectoryLock> lock;
     try {
@@ -129,11 +135,9 @@ int plan(const PlanOptions& o) {
   for (const auto& [experiment, all] : settings)
     fmt::print("  {}: {} setting{}, {} seed{}\n", experiment, all.size(), all.size() == 1 ? "" : "s", seeds.size(),
                seeds.size() == 1 ? "" : "s");
-  fmt::print(
-      "{}",
-      as_typed(fmt::format(
-          "next: `goalpost work {0}`, on any machines that share it; `goalpost status {0}` shows how far they are\n",
-          out.string())));
+  print_line(fmt::format(
+      "next: `goalpost work {0}`, on any machines that share it; `goalpost status {0}` shows how far they are",
+      out.string()));
   return 0;
 }
 

@@ -170,7 +170,7 @@ void Progress::update_part(const ProgressState& part) {
 void Progress::line(std::string_view text) {
   if (options_.quiet) return;
   if (!terminal_ || finished_) return print(fmt::format("{}\n", text));
-  print(fmt::format("\r\033[{}{}\n", drawn_below_ > 0 ? "J" : "K", text));
+  print(fmt::format("\r\033[{}{}\n", drawn_below_ > 0 ? "J" : "K", wrapped(text, text_width(options_.descriptor), 2)));
   draw(shown_);
 }
 

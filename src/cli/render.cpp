@@ -17,6 +17,7 @@
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "core/check.h"
+#include "core/text.h"
 #include "envs/drawable.h"
 #include "render/relabeled_goals.h"
 #include "render/video_recorder.h"
@@ -70,7 +71,7 @@ void render(const RenderOptions& o) {
           "{} is a run, which acts by its policy; expected none of --random, --scripted and --actions", o.what));
     LoadedRun run = load_run(o.what, o.set, o.env);
     if (run.step && !o.quiet)
-      fmt::print(stderr, "goalpost: {}: the policy after {} environment steps of training\n", o.what, *run.step);
+      print_error(fmt::format("goalpost: {}: the policy after {} environment steps of training", o.what, *run.step));
     make_env = run.experiment.eval_env_factory();
     agent = std::move(run.agent);
     if (const OffPolicyConfig* c = find_algorithm(run.experiment.algorithm).off_policy(*run.experiment.agent_settings);

@@ -16,6 +16,7 @@
 #include "cli/pdf_options.h"
 #include "core/check.h"
 #include "core/data_path.h"
+#include "core/text.h"
 #include "report/baseline.h"
 #include "report/collect.h"
 #include "report/group.h"
@@ -46,7 +47,7 @@ int report(const ReportOptions& o) {
   std::vector<MeasuredRun> unfinished;
   const std::vector<MeasuredRun> runs =
       find_runs(directories, &unreadable, &unfinished, baseline_is_directory ? o.baseline : "");
-  for (const std::string& sentence : unreadable) fmt::print(stderr, "goalpost: {}; left out\n", sentence);
+  for (const std::string& sentence : unreadable) print_error(fmt::format("goalpost: {}; left out", sentence));
   if (runs.empty() && unfinished.empty()) return 1;
   if (runs.empty() && o.recorded)
     throw UsageError("report --record: there are only unfinished runs; expected finished ones");
@@ -61,7 +62,7 @@ int report(const ReportOptions& o) {
   if (!o.baseline.empty())
     fmt::print("\n{}", baseline_table(compare_with_baseline(summaries, baseline), o.baseline, output_width()));
   if (!unfinished.empty()) fmt::print("{}unfinished (not included above):\n", summaries.empty() ? "" : "\n");
-  for (const MeasuredRun& run : unfinished) fmt::print("{}: {}\n", run.directory.string(), state_text(run));
+  for (const MeasuredRun& run : unfinished) print_line(fmt::format("{}: {}", run.directory.string(), state_text(run)));
   const bool met =
       std::all_of(summaries.begin(), summaries.end(), [](const Summary& s) { return s.meets_expectation; });
   if (o.recorded) {

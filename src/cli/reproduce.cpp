@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <exception>
 #include <iterator>
+#include <optional>
 #include <string_view>
 
 #include "cli/interrupt.h"
@@ -42,7 +43,7 @@ namespace {
 std::vector<MeasuredRun> runs_to_draw(const std::filesystem::path& out, const FigureConfig& figure,
                                       const std::vector<PlannedRun>& planned, std::vector<std::string>& unreadable) {
   std::vector<MeasuredRun> runs = find_runs({out}, &unreadable);
-  for (const std::string& sentence : unreadable) fmt::print(stderr, "{}; left out\n", sentence);
+  for (const std::string& sentence : unreadable) print_error(fmt::format("{}; left out", sentence));
   std::erase_if(runs, [&](const MeasuredRun& run) {
     std::string problem = "it is of no experiment of this figure";
     for (const PlannedRun& one : planned) {
@@ -54,7 +55,7 @@ std::vector<MeasuredRun> runs_to_draw(const std::filesystem::path& out, const Fi
       problem = found.empty() ? "" : found.front();
       break;
     }
-    if (!problem.empty()) fmt::print(stderr, "{}: {}; left out\n", run.directory.string(), problem);
+    if (!problem.empty()) print_error(fmt::format("{}: {}; left out", run.directory.string(), problem));
     return !problem.empty();
   });
   return runs;
@@ -70,7 +71,7 @@ double steps_of(const PlannedRun& run) {
 
 // Trains what has not finished.
 WorkResult train_all(Plan& plan, const std::string& title, int jobs) {
-  std::filesystem::create_directories(plan.directory);
+  make_directories(plan.directory);
   const DirectoryLock lock(plan.directory);
   int finished = 0;
   try {
@@ -81,9 +82,22 @@ WorkResult train_all(Plan& plan, const std::string& title, int jobs) {
   write_plan(plan, true);
   double steps = 0;
   for (const PlannedRun& run : plan.runs) steps += steps_of(run);
-  fmt::print(stderr, "{}: {} runs of {} steps in all at most, {} already finished, {} in parallel, in {}\n", title,
-             plan.runs.size(), format_count(steps), finished, jobs, plan.directory.string());
+  print_error(fmt::format("{}: {} runs of {} steps in all at most, {} already finished, {} in parallel, in {}", title,
+                          plan.runs.size(), format_count(steps), finished, jobs, plan.directory.string()));
   return work_off(plan.runs, {.jobs = jobs, .retries = true});
+}
+
+// The largest value of the figure's key that each experiment solves, beside the paper's.
+void print_solved(const MeasuredFigure& measured, const FigureConfig& figure) {
+  for (std::size_t i = 0; i < measured.solved.size(); ++i) {
+    const std::optional<double> solved = measured.solved[i];
+    const std::string here =
+        solved ? fmt::format("{} here{}", *solved, *solved >= measured.largest[i] ? ", the largest tried" : "")
+               : "not measured here";
+    print_line(
+        fmt::format("{:<24} largest {} solved (success >= 0.99): {}{}", measured.labels[i], figure.key, here,
+                    i < figure.paper_limit.size() ? fmt::format(", {} in the paper", figure.paper_limit[i]) : ""));
+  }
 }
 
 }  // namespace
@@ -111,7 +125,16 @@ int reproduce(const ReproduceOptions& o) {
   }
 
   std::vector<std::string> unreadable;
-  const std::vector<MeasuredRun> runs = runs_to_draw(out, figure, plan.runs, unreadable);
+  std::vector<MeasuredRun> runs = runs_to_draw(out, figure, plan.runs, unreadable);
+  if (o.draw_only && (!o.values.empty() || !o.seeds.empty()))
+    std::erase_if(runs, [&](const MeasuredRun& run) {
+      return std::none_of(plan.runs.begin(), plan.runs.end(), [&](const PlannedRun& one) {
+        return std::filesystem::weakly_canonical(one.directory) == std::filesystem::weakly_canonical(run.directory);
+      });
+    });
+  if (runs.empty() && o.draw_only)
+    throw UsageError(
+        fmt::format("--draw-only: {} holds no finished run of these settings, values and seeds", out.string()));
   if (runs.empty()) return 1;
   const std::vector<Summary> summaries = summarize(runs);
   const std::vector<MeasuredFigure> figures = figure.measures.empty()
@@ -125,17 +148,16 @@ int reproduce(const ReproduceOptions& o) {
   const bool drawn = draw(plots, out, "figure", o.pdf);
 
   fmt::print("{}\n", summary_table(summaries, output_width()));
-  if (!figure.claim.empty()) fmt::print("The paper: {}\n", figure.claim);
-  for (std::size_t i = 0; i < figures[0].solved.size(); ++i)
-    fmt::print("{:<24} largest {} solved (success >= 0.99): {} here{}\n", figures[0].labels[i], figure.key,
-               figures[0].solved[i] ? fmt::format("{}", *figures[0].solved[i]) : "not measured",
-               i < figure.paper_limit.size() ? fmt::format(", {} in the paper", figure.paper_limit[i]) : "");
+  if (!figure.claim.empty()) print_line("The paper: " + figure.claim);
+  print_solved(figures[0], figure);
   for (const Plot& plot : plots) {
     const std::string file = (out / plot.name).string();
     if (drawn)
-      fmt::print("figure: {0}.svg{1}, data: {0}.csv\n", file, o.pdf ? fmt::format(", {}.pdf", file) : "");
+      print_line(
+          fmt::format("figure: {0}.svg, {0}.png{1}, data: {0}.csv", file, o.pdf ? fmt::format(", {}.pdf", file) : ""));
     else
-      fmt::print("data: {}.csv (gnuplot could not draw them, see {})\n", file, (out / "figure.log").string());
+      print_line(
+          fmt::format("data: {}.csv (gnuplot could not draw them, see {})", file, (out / "figure.log").string()));
   }
   if (o.record) {
     record(summaries);
@@ -147,11 +169,10 @@ int reproduce(const ReproduceOptions& o) {
       write_file_atomically(place / (file + ".csv"), f.csv);
       if (drawn) write_file_atomically(place / (file + ".svg"), read_file(out / (f.plot.name + ".svg")));
     }
-    fmt::print("recorded in {}\n", results_directory().string());
+    print_line("recorded in " + results_directory().string());
   }
-  fmt::print("{}",
-             as_typed(fmt::format("runs: {0}; next: `goalpost report {0} --out {0}/report` compares them on a page\n",
-                                  out.string())));
+  print_line(
+      fmt::format("runs: {0}; next: `goalpost report {0} --out {0}/report` compares them on a page", out.string()));
   return failed > 0 || !unreadable.empty() ? 1 : 0;
 }
 

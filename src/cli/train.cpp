@@ -69,10 +69,10 @@ int tell(const std::optional<RunResult>& r, const std::filesystem::path& directo
       print_error(
           fmt::format("interrupted; saved in {0}. Continue with `goalpost train --resume {0}`", directory.string()));
     else
-      fmt::print(stderr,
-                 "interrupted; its curves and its policy as of now are in {0}. It cannot go on: it was trained without "
-                 "checkpoints (train.checkpoint_every = 0)\n",
-                 directory.string());
+      print_error(fmt::format(
+          "interrupted; its curves and its policy as of now are in {0}. It cannot go on: it was trained without "
+          "checkpoints (train.checkpoint_every = 0)",
+          directory.string()));
     return interrupt_status();
   }
   try {
@@ -176,14 +176,14 @@ int train_seeds(const TrainOptions& o, const TomlValues& values, const std::stri
                     .config = one.to_toml(),
                     .keep_checkpoints = true});
   }
-  std::filesystem::create_directories(top);
+  make_directories(top);
   const DirectoryLock lock(top);
   int done = 0;
   for (PlannedRun& run : runs) done += finished_earlier(run, "this run", print_error);
   if (done < static_cast<int>(runs.size())) write_file_atomically(runs.front().config_file(), runs.front().config);
   const int jobs = o.jobs > 0 ? o.jobs : usable_processors();
-  fmt::print(stderr, "{}: {} runs, {} already finished, {} in parallel, in {}\n", e.name, runs.size(), done, jobs,
-             top.string());
+  print_error(fmt::format("{}: {} runs, {} already finished, {} in parallel, in {}", e.name, runs.size(), done, jobs,
+                          top.string()));
   const WorkResult work = work_off(runs, {.jobs = jobs, .retries = true, .quiet = o.quiet});
   if (work.stopped) {
     print_error("interrupted; run the same command again to continue the unfinished runs");
@@ -193,7 +193,10 @@ int train_seeds(const TrainOptions& o, const TomlValues& values, const std::stri
   for (const PlannedRun& run : runs)
     if (std::filesystem::exists(run.directory / kResultFile)) finished.push_back(run.directory);
   if (!finished.empty()) fmt::print("{}", summary_table(summarize(find_runs(finished)), output_width()));
-  fmt::print("{}", as_typed(fmt::format("next: `goalpost report {} --out DIR` for a page\n", top.string())));
+  if (work.failed > 0)
+    print_error(
+        fmt::format("{} of {} runs failed; run the same command again to try them again", work.failed, runs.size()));
+  if (!finished.empty()) print_line(fmt::format("next: `goalpost report {} --out DIR` for a page", top.string()));
   return work.failed > 0 ? 1 : 0;
 }
 

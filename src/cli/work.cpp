@@ -221,7 +221,7 @@ class Work {
     std::istringstream log(read_file(run.log_file()));
     for (std::string line; std::getline(log, line);) {  // runs of one setting say the same
       if (line.starts_with(kSpeaker)) line.erase(0, kSpeaker.size());
-      if (said_.insert(line).second) bar_->line(fmt::format("{} (told once): {}", run.name(), line));
+      if (said_.insert(line).second) bar_->line(fmt::format("{}, and perhaps others: {}", run.name(), line));
     }
   }
   static std::string log_hint(const PlannedRun& run) {

@@ -65,6 +65,7 @@ int work(const WorkCommandOptions& o) {
                           result.left, runs.size(), runs.size() == 1 ? "" : "s"));
   if (result.left == 0 && result.done > 0)
     print_error(fmt::format("next: `goalpost report {0} --out {0}/report` compares the runs on a page", o.directory));
+  if (result.stopped) print_error("run the same command again to continue the unfinished runs");
   if (interrupted()) return interrupt_status();
   if (result.left > 0) return kAgain;
   if (result.failed > 0) return 1;

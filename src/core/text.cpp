@@ -92,6 +92,11 @@ std::string shell_quoted(std::string_view text) {
   return result + "'";
 }
 
+std::string_view json_problem(std::string_view what) {
+  const std::size_t end = what.starts_with('[') ? what.find("] ") : what.npos;
+  return end == what.npos ? what : what.substr(end + 2);
+}
+
 int terminal_width(int descriptor) {
   winsize size{};
   if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;

@@ -30,6 +30,9 @@ int terminal_width(int descriptor);
 /// How many columns text for a descriptor has: those of its terminal, at least 40; 0, any, where it is none.
 std::size_t text_width(int descriptor);
 
+/// What the JSON library says of a text, without its code in brackets.
+std::string_view json_problem(std::string_view what);
+
 /// Prints lines on standard error, as_typed, wrapped on a terminal. A failed write is ignored: that nobody reads any
 /// more ends no run.
 void print_error(std::string_view text);

@@ -323,7 +323,7 @@ std::vector<MeasuredRun> find_runs(const std::vector<std::filesystem::path>& dir
   for_groups(runs, name, [](const std::vector<MeasuredRun*>& same) {
     std::vector<MeasuredRun*> unknown;
     std::copy_if(same.begin(), same.end(), std::back_inserter(unknown),
-                 [](const MeasuredRun* run) { return !run->known; });
+                 [](const MeasuredRun* run) { return !run->known && !run->pair; });
     name_variants(unknown);
   });
   const auto setting = [](const MeasuredRun& run) { return std::pair(run.experiment.name, run.variant); };

@@ -160,12 +160,14 @@ MeasuredFigure measured_figure(const FigureConfig& figure, const std::vector<Sum
   MeasuredFigure m{.plot = {.name = name, .title = figure.title, .width = 820},
                    .csv = "experiment,x,seeds,success,low,high,steps\n",
                    .labels = figure.experiments,
-                   .solved = {}};
+                   .solved = {},
+                   .largest = {}};
   const auto bound = [](double x) { return std::isnan(x) ? std::string() : fmt::format("{:.4f}", x); };
   const bool returns = std::any_of(summaries.begin(), summaries.end(),
                                    [](const Summary& s) { return s.runs.front()->measures_return(); });
   const Axis axis = figure.key.empty() ? Axis() : axis_of(figure, summaries);
   if (!figure.key.empty() && axis.values.empty() && !returns) m.solved.resize(figure.experiments.size());
+  m.largest.resize(m.solved.size());
   for (std::size_t i = 0; i < figure.experiments.size(); ++i) {
     struct Point {
       double x;
@@ -184,7 +186,9 @@ MeasuredFigure measured_figure(const FigureConfig& figure, const std::vector<Sum
       m.labels[i] = s->runs.front()->experiment.label;
       m.csv += fmt::format("{},{},{},{:.4f},{},{},{:.0f}\n", s->experiment, cell, s->runs.size(), s->value,
                            bound(s->low), bound(s->high), s->steps);
-      if (!m.solved.empty()) m.solved[i] = reaches(s->value, 0.99) ? x : m.solved[i].value_or(0);
+      if (m.solved.empty()) continue;
+      m.solved[i] = reaches(s->value, 0.99) ? x : m.solved[i].value_or(0);
+      m.largest[i] = std::max(m.largest[i], x);
     }
   }
   if (figure.key.empty())
@@ -211,7 +215,7 @@ std::vector<MeasuredFigure> learning_curves(const FigureConfig& figure, const st
     const Measure& measure = find_measure(column);
     Figure f = measure_figure(measure, panel, method_runs, fmt::format("{}_{}", name, column), figure.title);
     if (f.plot.name.empty()) continue;  // nothing has measured it
-    list.push_back({.plot = std::move(f.plot), .csv = std::move(f.csv), .labels = {}, .solved = {}});
+    list.push_back({.plot = std::move(f.plot), .csv = std::move(f.csv), .labels = {}, .solved = {}, .largest = {}});
   }
   return list;
 }

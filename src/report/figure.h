@@ -20,6 +20,7 @@ struct MeasuredFigure {
   /// Per experiment the largest value of the key with success >= 0.99, 0 if no value has; none if nothing was measured.
   /// Empty where values are no numbers, and for returns and bars.
   std::vector<std::optional<double>> solved;
+  std::vector<double> largest;  ///< per experiment, the largest value that was measured; empty as `solved`
 };
 /// @param name of the plot and its data
 MeasuredFigure measured_figure(const FigureConfig& figure, const std::vector<Summary>& summaries,

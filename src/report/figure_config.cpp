@@ -12,6 +12,7 @@
 
 #include "core/check.h"
 #include "core/suggest.h"
+#include "core/text.h"
 #include "run/aliases.h"
 #include "run/experiment.h"
 #include "storage/config_text.h"
@@ -36,7 +37,7 @@ std::string present_path(const std::string& path, const std::string& experiment,
   setting.put(path, {std::string(), origin});
   try {
     for (const std::string& note : resolve_former_names(setting, load_experiment(experiment)))
-      fmt::print(stderr, "goalpost: {}\n", note);
+      print_error(fmt::format("goalpost: {}", note));
   } catch (const UsageError&) {  // told of where the experiment is asked for
   }
   return setting.all().begin()->first;
@@ -78,7 +79,7 @@ const std::map<std::string, FigureConfig>& figures() {
       try {
         readable[name] = read_figure(file);
       } catch (const std::exception& e) {
-        fmt::print(stderr, "goalpost: {}: {}; the figure is left out\n", file.string(), e.what());
+        print_error(fmt::format("goalpost: {}: {}; the figure is left out", file.string(), e.what()));
       }
     }
     return readable;
@@ -104,6 +105,10 @@ FigureConfig load_figure(const std::string& name) {
   const std::map<std::string, std::filesystem::path> files = figure_files();
   if (const auto file = files.find(name); file != files.end()) return read_figure(file->second);
   const std::vector<std::string> names = figure_names();
+  const std::vector<std::string> experiments = experiment_names();
+  if (std::find(experiments.begin(), experiments.end(), name) != experiments.end())
+    throw UsageError(
+        fmt::format("{0} is an experiment and no figure: `goalpost train {0} --seed 1-5` trains it", name));
   std::string hint = did_you_mean(name, {names.begin(), names.end()});
   if (hint.empty()) hint = fmt::format("; there are: {}", fmt::join(names, ", "));
   throw UsageError(fmt::format("no figure is called \"{}\"{}", name, hint));

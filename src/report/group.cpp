@@ -16,6 +16,7 @@
 #include "report/figure_config.h"
 #include "report/statistics.h"
 #include "run/build_info.h"
+#include "run/pair.h"
 #include "storage/config_text.h"
 #include "storage/former_names.h"
 #include "storage/toml.h"
@@ -100,22 +101,46 @@ std::string present_variant(const std::string& variant, const Experiment& experi
   return present;
 }
 
+Experiment plain_experiment(const MeasuredRun& run) {
+  return make_experiment(run.pair ? pair_experiment(run.experiment.algorithm, run.experiment.env_name, {}).values
+                                  : load_experiment(run.experiment.name));
+}
+
 Experiment changed_experiment(const std::string& name, const std::vector<Change>& changes) {
   TomlValues values = load_experiment(name);
   for (const Change& c : changes) values.set(fmt::format("{}={}", c.path, c.value));
   return make_experiment(values);
 }
 
+namespace {
+
+// Of an algorithm on an environment that no experiment has: what differs from the defaults of `goalpost train ALGORITHM
+// ENVIRONMENT`.
+void name_variant_of_pair(MeasuredRun& run) {
+  const Experiment& e = run.experiment;
+  if (e.name != pair_name(e.algorithm, e.env_name)) return;
+  run.pair = true;
+  const std::map<std::string, std::string> expected = plain_experiment(run).settings();
+  for (const auto& [path, value] : e.settings()) {
+    const auto plain = expected.find(path);
+    if (path != "seed" && (plain == expected.end() || plain->second != value)) add_change(run, path, value, false);
+  }
+}
+
+}  // namespace
+
 void name_variant(MeasuredRun& run) {
   const std::string& experiment = run.experiment.name;
   const std::vector<std::string> names = experiment_names();
   run.known = std::find(names.begin(), names.end(), experiment) != names.end();
-  if (!run.known) return;
+  if (!run.known) return name_variant_of_pair(run);
   const SourceConfig& source = run.experiment.source;
-  if (run.measures_return() || source.expected_success > 0)
-    run.expected = run.measures_return() ? *source.expected_return : source.expected_success;
+  if (run.measures_return())
+    run.expected = source.expected_return;
+  else if (source.expected_success > 0)
+    run.expected = source.expected_success;
   const std::set<std::string> axes = axes_of(experiment);
-  Experiment plain = make_experiment(load_experiment(experiment));
+  const Experiment plain = plain_experiment(run);
   std::map<std::string, std::string> expected = plain.settings();
   for (const FieldText& f : describe_fields([&](ConfigVisitor& v) { run.experiment.visit(v); })) {
     const bool differs = expected[f.path] != f.value, axis = axes.contains(f.path);
@@ -249,6 +274,9 @@ std::vector<Summary> summarize(const std::vector<MeasuredRun>& runs) {
 }
 
 std::string interval_text(double low, double high, int digits) {
+  const double zero = 0.5 * std::pow(10, -digits);  // smaller numbers would be "-0.000"
+  if (std::abs(low) < zero) low = 0;
+  if (std::abs(high) < zero) high = 0;
   return std::isnan(low) ? "-" : fmt::format("[{:.{}f}, {:.{}f}]", low, digits, high, digits);
 }
 

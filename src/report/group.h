@@ -11,6 +11,9 @@
 
 namespace goalpost {
 
+/// The experiment of a run without its changes: of a known one its file, of a pair the defaults.
+Experiment plain_experiment(const MeasuredRun& run);
+
 /// The parts between commas, without empty ones: commas inside brackets and quotes belong to a part.
 std::vector<std::string> split_list(const std::string& text);
 /// "env.bits=40,agent.dqn.q.hidden=[64, 64]" taken apart by split_list.

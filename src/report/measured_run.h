@@ -37,6 +37,7 @@ struct MeasuredRun {
   /// "revision abc", if runs of this variant are of several builds; "baseline" for those, if there are others.
   std::string build = {};
   bool known = true;                    ///< its experiment is one of experiment_names()
+  bool pair = false;                    ///< it is that of an algorithm on an environment that no experiment has
   std::optional<double> expected = {};  ///< of the experiment's file; none if more differs than the place in a figure
 
   /// What is measured: the final success, or the final mean return where the experiment's file expects one.

@@ -33,7 +33,7 @@ bool same(const Change& a, const Change& b) { return a.path == b.path && a.value
 std::vector<Change> changes_of_method(const MeasuredRun& run, const std::vector<Change>& common) {
   std::vector<Change> changes;
   for (const Change& c : run.changes)
-    if (!on_axis(c) && (run.known || !(part_of_task(c.path) || c.path == "env.name")) &&
+    if (!on_axis(c) && (run.known || run.pair || !(part_of_task(c.path) || c.path == "env.name")) &&
         std::none_of(common.begin(), common.end(), [&](const Change& other) { return same(c, other); }))
       changes.push_back(c);
   return changes;
@@ -56,7 +56,7 @@ MethodRuns method_runs_of(const Summary& summary, const EnvGroup& env_group) {
                .task = "",
                .method = method + build,
                .label = label + build,
-               .changed = !changes.empty() && first.known,
+               .changed = !changes.empty() && (first.known || first.pair),
                .by_step = {},
                .by_time = {}};
   for (const MeasuredRun* run : summary.runs) {
@@ -133,8 +133,8 @@ std::vector<Curve> curves_of(const MethodRuns& m, const Measure& measure) {
 Fields fields_without_changes(const MeasuredRun& run, const std::vector<Change>& common) {
   Fields fields = fields_of(run.experiment);
   const std::vector<Change> changes = changes_of_method(run, common);
-  if (changes.empty() || !run.known) return fields;
-  Fields plain = fields_of(make_experiment(load_experiment(run.experiment.name)));
+  if (changes.empty() || (!run.known && !run.pair)) return fields;
+  Fields plain = fields_of(plain_experiment(run));
   for (const Change& c : changes) fields[c.path] = plain[c.path];
   return fields;
 }

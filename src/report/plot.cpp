@@ -176,9 +176,9 @@ void tell_of_too_little_room(const std::filesystem::path& log, const std::string
     for (int i = 0; i < number && std::getline(commands, command); ++i)
       if (command.starts_with("set output '")) file = command.substr(12, command.size() - 13);
     if (!told.insert(file).second) continue;
-    fmt::print(stderr, "goalpost: {}: gnuplot has too little room for {}{}\n", (log.parent_path() / file).string(),
-               plot ? "the plot" : "all entries of its key",
-               file.ends_with(".pdf") ? "; expected a larger --width, or a smaller font by --font" : "");
+    print_error(fmt::format("goalpost: {}: gnuplot has too little room for {}{}", (log.parent_path() / file).string(),
+                            plot ? "the plot" : "all entries of its key",
+                            file.ends_with(".pdf") ? "; expected a larger --width, or a smaller font by --font" : ""));
   }
 }
 

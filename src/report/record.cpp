@@ -16,6 +16,7 @@
 
 #include "core/check.h"
 #include "core/config.h"
+#include "core/text.h"
 #include "report/collect.h"
 #include "run/build_info.h"
 #include "run/experiment.h"
@@ -175,8 +176,9 @@ void record(const std::vector<Summary>& summaries, const std::filesystem::path& 
         all.runs.push_back(&old);
     for (const MeasuredRun* old : all.runs)
       if (const auto found = build_differences(build_of(*old), build_of(*s.runs.front())); !found.empty())
-        fmt::print(stderr, "goalpost: {} {}: seed {} was recorded with {} {}, now {}; they are summarized together\n",
-                   s.experiment, s.variant, old->result.seed, found.front().what, found.front().a, found.front().b);
+        print_error(fmt::format(
+            "goalpost: {} {}: seed {} was recorded with {} {}, now {}; they are summarized together", s.experiment,
+            s.variant, old->result.seed, found.front().what, found.front().a, found.front().b));
     std::sort(all.runs.begin(), all.runs.end(),
               [](const MeasuredRun* a, const MeasuredRun* b) { return a->result.seed < b->result.seed; });
     compute(all);

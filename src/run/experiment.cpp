@@ -8,6 +8,7 @@
 #include <map>
 
 #include "core/suggest.h"
+#include "core/text.h"
 #include "run/aliases.h"
 #include "storage/former_names.h"
 
@@ -109,12 +110,13 @@ void check_eval_env(const Experiment& e, const EnvSpec& spec, ConfigReader& read
 }
 
 // Relations between fields that no single range can express.
-void check_relations(const Experiment& e, ConfigReader& reader) {
+void check_relations(Experiment& e, ConfigReader& reader) {
   const EnvEntry& entry = find_environment(e.env_name);
   if (const std::string problem = goal_task_problem(e.env_settings->task, world_spec(entry, *e.env_settings));
       !problem.empty())
     return reader.report("env.task", problem);
   const EnvSpec spec = entry.factory(*e.env_settings, Rng(0))()->spec();
+  e.without_goal = spec.goal.dim == 0;
   check_eval_env(e, spec, reader);
   const TrainConfig& t = e.train;
   const AlgorithmEntry& algorithm = find_algorithm(e.algorithm);
@@ -285,7 +287,7 @@ EnvFactory make_environment(const std::string& env, const std::vector<std::strin
 void note_former_names(EnvSettings& settings, const std::vector<std::string>& set) {
   for (std::string assignment : set)
     for (const std::string& note : rename_former(assignment, fields_of(settings)))
-      fmt::print(stderr, "goalpost: {}\n", note);
+      print_error(fmt::format("goalpost: {}", note));
 }
 
 std::vector<std::string> differences(const Experiment& a, const std::string& name_a, const Experiment& b,

@@ -49,6 +49,7 @@ struct Experiment {
   std::unique_ptr<EnvSettings> env_settings;
   std::unique_ptr<Settings> agent_settings;
   BuildInfo build;
+  bool without_goal = false;  ///< of the environment; make_experiment knows
 
   /// Every field, in the order of the file. @pre env_name and algorithm are known and their settings exist
   void visit(ConfigVisitor& v);
@@ -64,8 +65,9 @@ struct Experiment {
   std::map<std::string, std::string> settings() const;
   /// Whether train.total_episodes ends a run before train.total_steps does, if episodes have their full length.
   bool ends_by_episodes() const;
-  /// Whether its runs are judged by their mean return, which its source expects, and not by success.
-  bool measures_return() const { return source.expected_return.has_value(); }
+  /// Whether its runs are judged by their mean return, as there is no goal or the source expects one, and not by
+  /// success.
+  bool measures_return() const { return without_goal || source.expected_return.has_value(); }
   EnvFactory env_factory() const {
     return find_environment(env_name).factory(*env_settings, Rng(static_cast<std::uint64_t>(seed)));
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -11,6 +12,7 @@
 #include "core/check.h"
 #include "core/data_path.h"
 #include "core/suggest.h"
+#include "core/text.h"
 #include "run/aliases.h"
 #include "run/experiment.h"
 #include "storage/toml.h"
@@ -29,8 +31,11 @@ std::vector<std::string> experiment_names() {
 
 namespace {
 
+// Each note once, however many runs it is about.
 void tell(const std::vector<std::string>& notes) {
-  for (const std::string& note : notes) fmt::print(stderr, "goalpost: {}\n", note);
+  static std::set<std::string> told;
+  for (const std::string& note : notes)
+    if (told.insert(note).second) print_error(fmt::format("goalpost: {}", note));
 }
 
 std::filesystem::path file_of(const std::string& name_or_file) {

@@ -55,20 +55,20 @@ bool is_sparse(const GoalSpace& goal) {
   return reward_at(2 * goal.radius) == reward_at(3 * goal.radius) && reward_at(0) != reward_at(3 * goal.radius);
 }
 
-std::string file_name(const std::string& algorithm, const std::string& env) {
-  std::string name = algorithm + "_" + env;
-  for (char& c : name)
-    c = std::isalnum(static_cast<unsigned char>(c)) ? static_cast<char>(std::tolower(static_cast<unsigned char>(c)))
-                                                    : '_';
-  return name;
-}
-
 std::string upper(std::string text) {
   for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return text;
 }
 
 }  // namespace
+
+std::string pair_name(const std::string& algorithm, const std::string& env) {
+  std::string name = algorithm + "_" + env;
+  for (char& c : name)
+    c = std::isalnum(static_cast<unsigned char>(c)) ? static_cast<char>(std::tolower(static_cast<unsigned char>(c)))
+                                                    : '_';
+  return name;
+}
 
 PairExperiment pair_experiment(const std::string& algorithm, const std::string& env, std::optional<bool> her) {
   const AlgorithmEntry& a = find_algorithm(algorithm);
@@ -88,7 +88,7 @@ PairExperiment pair_experiment(const std::string& algorithm, const std::string& 
       pair.note += ", with HER (--no-her: without)";
   } else {
     const bool sparse = relabels && is_sparse(spec.goal);
-    pair.values.put("name", file_name(algorithm, env));
+    pair.values.put("name", pair_name(algorithm, env));
     pair.values.put("env.name", env);
     pair.values.put("agent.algorithm", algorithm);
     pair.values.put("label", upper(algorithm));

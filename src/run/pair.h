@@ -13,6 +13,9 @@ struct PairExperiment {
   std::string note;  ///< the origin of the settings, as a sentence
 };
 
+/// What runs of a pair without an experiment are called, e.g. td3_fetchpush_v4.
+std::string pair_name(const std::string& algorithm, const std::string& env);
+
 /// The settings of an experiment in src/experiments with this pair and an expected result, if there is one; otherwise
 /// the algorithm's defaults, which are those of its paper.
 /// @param her whether transitions are relabeled; nothing: as in that experiment, otherwise if the reward is sparse in

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/text.h"
 #include "run/resume.h"
 #include "run/run_parts.h"
 #include "run/run_result.h"
@@ -230,7 +231,7 @@ Plan read_plan(const std::filesystem::path& directory) {
     }
     return plan;
   } catch (const nlohmann::json::exception& e) {
-    throw UsageError(fmt::format("{}: not a plan of `goalpost plan`: {}", file.string(), e.what()));
+    throw UsageError(fmt::format("{}: not a plan of `goalpost plan`: {}", file.string(), json_problem(e.what())));
   }
 }
 

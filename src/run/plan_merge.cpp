@@ -169,7 +169,7 @@ Collected merge_plans(const std::vector<std::filesystem::path>& directories, con
   merged.directory = out;
   for (std::size_t i = 0; i < merged.runs.size(); ++i)
     merged.runs[i].directory = out / plans.front().runs[i].directory.lexically_relative(plans.front().directory);
-  std::filesystem::create_directories(out);
+  make_directories(out);
   const DirectoryLock lock(out);
   if (!std::filesystem::exists(out / kPlanFile)) write_plan(merged, false);
   for (std::size_t i = 0; i < chosen.size(); ++i) {

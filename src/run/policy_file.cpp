@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "core/text.h"
 #include "storage/checkpoint.h"
 #include "storage/file.h"
 #include "storage/run_directory.h"
@@ -125,10 +126,9 @@ Origin origin_of(const std::filesystem::path& file, const std::filesystem::path&
     throw UsageError(
         fmt::format("{} has no configuration, like all files of earlier versions; expected the run's {} beside it",
                     file.string(), config.filename().string()));
-  fmt::print(
-      stderr,
-      "goalpost: {} is of an earlier version, without configuration and step; the configuration is taken from {}\n",
-      file.string(), config.string());
+  print_error(fmt::format(
+      "goalpost: {} is of an earlier version, without configuration and step; the configuration is taken from {}",
+      file.string(), config.string()));
   return {make_experiment(TomlValues::from_file(config)), {}};
 }
 
@@ -176,8 +176,11 @@ LoadedRun load_run(const std::filesystem::path& path, const std::vector<std::str
   expect_no_stream(file);
   if (!std::filesystem::is_regular_file(file)) {
     if (!std::filesystem::is_regular_file(config))
-      throw UsageError(fmt::format("{} is not a run directory: it holds no {}{}", path.string(),
-                                   std::filesystem::is_directory(path) ? kPolicyFile : kConfigFile, runs_inside(path)));
+      throw UsageError(!std::filesystem::exists(path)
+                           ? fmt::format("{} is not a run directory: there is no such directory", path.string())
+                           : fmt::format("{} is not a run directory: it holds no {}{}", path.string(),
+                                         std::filesystem::is_directory(path) ? kPolicyFile : kConfigFile,
+                                         runs_inside(path)));
     throw UsageError(fmt::format("{} holds no policy.h5: the run ended before its first evaluation", path.string()));
   }
   try {
@@ -188,8 +191,9 @@ LoadedRun load_run(const std::filesystem::path& path, const std::vector<std::str
     Experiment& e = run.experiment;
     const Precision precision = e.train.precision;
     if (!has_precision(precision))
-      fmt::print(stderr, "goalpost: {}: this processor lacks what train.precision = {} needs; it acts with float32\n",
-                 file.string(), enum_name(precision));
+      print_error(
+          fmt::format("goalpost: {}: this processor lacks what train.precision = {} needs; it acts with float32",
+                      file.string(), enum_name(precision)));
     set_precision(has_precision(precision) ? precision : Precision::float32);  // as when it was trained
     const EnvSpec trained = e.env_factory()()->spec();
     run.agent = e.make_agent(trained, 0, Rng(0));  // no lanes: it acts only

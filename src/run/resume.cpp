@@ -40,8 +40,8 @@ std::string checkpoint_problem(const std::filesystem::path& file, const Experime
             "build repeats",
             name, what, a, b);
     if (const std::string unknown = unknown_of(then); !unknown.empty())
-      fmt::print(stderr, "goalpost: {} is of an earlier version and lacks its build's {}; not compared\n", name,
-                 unknown);
+      print_error(
+          fmt::format("goalpost: {} is of an earlier version and lacks its build's {}; not compared", name, unknown));
   }
   Experiment saved = make_experiment(values);
   const std::vector<std::string> found = differences(saved, name, e, "the resumed run", fixed_on_resume);
@@ -142,7 +142,7 @@ void go_back_to_whole_curve(const std::filesystem::path& directory) {
       problem = e.what();
     }
     if (!problem.empty()) continue;
-    fmt::print(stderr, "goalpost: {}; resuming from {}, which has all of its rows\n", lost, file->string());
+    print_error(fmt::format("goalpost: {}; resuming from {}, which has all of its rows", lost, file->string()));
     CheckpointSeries::go_back_to(directory, *file);
     return;
   }
@@ -172,7 +172,9 @@ Experiment load_config(const std::filesystem::path& directory, const std::vector
   const std::filesystem::path config = directory / kConfigFile;
   expect_no_stream(config);
   if (!std::filesystem::is_regular_file(config))
-    throw UsageError(fmt::format("{} is not a run directory: it holds no {}", directory.string(), kConfigFile));
+    throw UsageError(fmt::format("{} is not a run directory: {}", directory.string(),
+                                 std::filesystem::exists(directory) ? fmt::format("it holds no {}", kConfigFile)
+                                                                    : "there is no such directory"));
   TomlValues values = TomlValues::from_file(config);
   resolve_former_names(values, values);  // without a note, as of files that runs write
   set_all(values, set);

@@ -134,8 +134,8 @@ void rollout(const RolloutOptions& o, const std::function<bool()>& stop) {
   if (!o.policy.empty()) {
     LoadedRun run = load_run(o.policy, o.set, o.env, true);
     if (run.step)
-      fmt::print(stderr, "goalpost: {}: the policy after {} environment steps of training\n", o.policy.string(),
-                 *run.step);
+      print_error(
+          fmt::format("goalpost: {}: the policy after {} environment steps of training", o.policy.string(), *run.step));
     make_env = run.experiment.eval_env_factory();
     agent = std::move(run.agent);
     config = run.experiment.to_toml();

@@ -68,7 +68,7 @@ void check_before_training(const Experiment& e, bool resumed) {
   if (!resumed && !check.problems.empty()) throw UsageError(fmt::format("{}", fmt::join(check.problems, "\n")));
   check_memory(e, resumed);
   for (const auto* sentences : {&check.problems, &check.warnings})
-    for (const std::string& sentence : *sentences) fmt::print(stderr, "goalpost: warning: {}\n", sentence);
+    for (const std::string& sentence : *sentences) print_error(fmt::format("goalpost: warning: {}", sentence));
 }
 
 std::optional<std::string> fill_memories(HostedWorkers workers) {
@@ -87,7 +87,7 @@ std::optional<std::string> fill_memories(HostedWorkers workers) {
     };
     if (!replay_dataset(c->replay.dataset, parts.env.spec(), remember, parts.options.stop)) return std::nullopt;
     if (parts.env.spec().can_fail && dataset_identity(c->replay.dataset).guesses_failures)
-      fmt::print(stderr, "goalpost: agent.replay.dataset: {}: {}\n", c->replay.dataset, kGuessedFailures);
+      print_error(fmt::format("goalpost: agent.replay.dataset: {}: {}", c->replay.dataset, kGuessedFailures));
     if (c->replay.dataset_check) expect_same_task(c->replay.dataset, parts.env.spec(), parts.experiment.to_toml());
     return dataset_input(c->replay.dataset);
   } catch (const DatasetMismatch& e) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "core/text.h"
 #include "storage/file.h"
 #include "storage/run_directory.h"
 
@@ -78,7 +79,7 @@ std::optional<RunResult> read_result(const std::filesystem::path& directory) {
     r.identity = j.value("identity", "");
     return r;
   } catch (const nlohmann::json::exception& e) {
-    throw std::runtime_error(fmt::format("{}: not a result of a run: {}", file.string(), e.what()));
+    throw std::runtime_error(fmt::format("{}: not a result of a run: {}", file.string(), json_problem(e.what())));
   }
 }
 

@@ -231,15 +231,22 @@ std::vector<std::string> ConfigReader::problems() {
         siblings.push_back(std::string_view(candidate).substr(table.size()));
       if (candidate.ends_with("." + leaf)) same_leaf = candidate;
     }
-    std::string hint = !same_leaf.empty() ? fmt::format("; did you mean {}?", same_leaf) : did_you_mean(leaf, siblings);
+    const bool other = std::find(others_.begin(), others_.end(), leaf) != others_.end();
+    std::string hint = other                ? fmt::format("; did you mean {}?", leaf)
+                       : !same_leaf.empty() ? fmt::format("; did you mean {}?", same_leaf)
+                                            : did_you_mean(leaf, siblings);
     if (hint.empty()) hint = did_you_mean(leaf, {others_.begin(), others_.end()});
     if (hint.empty() && leaf.size() > 2) hint = did_you_mean(path, paths);
     const auto owner = std::find_if(owners_.begin(), owners_.end(),
                                     [&path = path](const auto& entry) { return path.starts_with(entry.table + "."); });
-    all.push_back(owner == owners_.end()
-                      ? fmt::format("{}: no such setting ({}){}", path, value.origin, hint)
-                      : fmt::format("{} has no setting {} ({}){}", owner->name, path, value.origin,
-                                    !hint.empty() ? hint : fmt::format("; `{}` shows them all", owner->list)));
+    all.push_back(
+        owner == owners_.end()
+            ? fmt::format("{}: no such setting ({}){}", path, value.origin,
+                          hint.empty() && !owners_.empty()
+                              ? fmt::format("; `{}` and `goalpost describe train` show all", owners_.back().list)
+                              : hint)
+            : fmt::format("{} has no setting {} ({}){}", owner->name, path, value.origin,
+                          !hint.empty() ? hint : fmt::format("; `{}` shows them all", owner->list)));
   }
   return all;
 }

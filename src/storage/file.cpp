@@ -163,6 +163,12 @@ void create_lock_file(const std::filesystem::path& file, const std::filesystem::
 
 }  // namespace
 
+void make_directories(const std::filesystem::path& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) throw UsageError(fmt::format("the directory {} cannot be made: {}", directory.string(), error.message()));
+}
+
 OutputFile::OutputFile(std::filesystem::path path, Mode mode) : path_(std::move(path)) {
   descriptor_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | flags(mode), 0666);
   if (descriptor_ < 0) throw_errno("open", path_);

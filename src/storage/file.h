@@ -97,6 +97,9 @@ void sync_directory(const std::filesystem::path& directory);
 /// The same for what a file holds.
 void sync_file(const std::filesystem::path& path);
 
+/// Makes a directory and those above it. @throws UsageError if it cannot be made, as a name that a user chose
+void make_directories(const std::filesystem::path& directory);
+
 /// Writes a whole file as replace_by_temporary does; what is no plain file is written to directly. @throws
 /// std::system_error with path and reason
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);

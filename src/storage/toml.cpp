@@ -118,13 +118,14 @@ void TomlValues::set(const std::string& assignment) {
     throw UsageError(fmt::format("--set {}: the value is not UTF-8; expected text that is", assignment));
   try {
     const toml::table table = toml::parse("value = " + text);
-    if (table.size() == 1) {
+    if (table.size() == 1 && (text.find('#') == text.npos || text.find_first_of("\"'") != text.npos)) {  // no comment
       values_[key] = {convert(*table.get("value")), origin};
       return;
     }
   } catch (const toml::parse_error&) {  // not TOML: a bare word, or an integer beyond 64 bits
   }
-  if (text.find_first_not_of("+-_0123456789") == text.npos && text.find_first_of("0123456789") != text.npos) {
+  const std::size_t sign = text.starts_with('-') || text.starts_with('+') ? 1 : 0;
+  if (text.find_first_not_of("_0123456789", sign) == text.npos && text.find_first_of("0123456789") != text.npos) {
     std::string digits = text;
     std::erase(digits, '_');
     values_[key] = {std::strtod(digits.c_str(), nullptr), origin};

@@ -266,9 +266,16 @@ TEST_F(Program, RefusesWhatItDoesNotKnow) {
   expect_refusal("train bit_flip_her --total-timesteps 10", "by --set total_timesteps=VALUE");
   expect_refusal("train bit_flip_her --env.bits 10", "by --set env.bits=VALUE");
   expect_refusal("train bit_flip_her --abracadabra", "settings are changed by --set KEY=VALUE");
+  expect_refusal("train bit_flip_her --env BitFlip-v0", "expected `goalpost train ALGORITHM ENVIRONMENT`");
+  expect_refusal("train bit_flip_her --set env.bits=4-6", "env.bits = \"4-6\"; expected an integer");
+  expect_refusal("train bit_flip_her --set 'env.bits=4#'", "env.bits = \"4#\"; expected an integer");
+  expect_refusal("train bit_flip_her --set dqn.lr=1", "did you mean lr?");
+  expect_refusal("train bit_flip_her --set xyz=1", "`goalpost describe dqn` and `goalpost describe train` show all");
+  expect_refusal("plan sac Pendulum-v1", "sac is an algorithm; expected an experiment");
+  expect_refusal("reproduce bit_flip_her", "bit_flip_her is an experiment and no figure: `goalpost train bit_flip_her");
   expect_refusal("train bit_flip_her --seeds 0", "--seeds 0; expected how many, 1 to 1000");
   expect_refusal("describe nothing_like_it", "nothing is called \"nothing_like_it\"");
-  expect_refusal("evaluate nowhere", "nowhere is not a run directory");
+  expect_refusal("evaluate nowhere", "nowhere is not a run directory: there is no such directory");
   expect_refusal("evaluate nowhere --episodes 0", "--episodes");
   expect_refusal("report nowhere", "nowhere is not a directory");
   expect_refusal("report nowhere --out page", "nowhere is not a directory");
@@ -456,7 +463,8 @@ TEST_F(Program, ReproducesAFigureAndGoesOnWithWhatIsMissing) {
       "reproduce bit-flip --quick --values 2,3 --jobs 2 --out f --set train.total_episodes=4_000";
   const Outcome first = run(figure);
   ASSERT_EQ(first.status, 0) << first.err;
-  EXPECT_THAT(first.out, HasSubstr("largest env.bits solved (success >= 0.99): 3 here, 50 in the paper"));
+  EXPECT_THAT(first.out,
+              HasSubstr("largest env.bits solved (success >= 0.99): 3 here, the largest tried, 50 in the paper"));
   EXPECT_TRUE(std::filesystem::exists(here_ / "f" / "figure.csv"));
   const Outcome second = run(figure);
   EXPECT_EQ(second.status, 0);
@@ -490,6 +498,8 @@ TEST_F(Program, ReproducesOnlyWithRunsOfTheSameConfiguration) {
   const Outcome drawn = run(figure + "--draw-only");
   EXPECT_EQ(drawn.status, 0) << drawn.err;
   EXPECT_THAT(drawn.out, HasSubstr("env.bits=2"));
+  expect_refusal("reproduce bit-flip --quick --values 3 --seeds 1 --out f --set train.total_episodes=400 --draw-only",
+                 "--draw-only: f holds no finished run of these settings, values and seeds");
   EXPECT_TRUE(unchanged());
   // An unfinished run of other settings.
   set_content(here_ / path, config);
@@ -1214,6 +1224,28 @@ TEST_F(Program, TellsOfAReturnWhereThatIsMeasured) {
   EXPECT_THAT(o.out, testing::Not(HasSubstr("success")));
 }
 
+TEST_F(Program, TellsOfWhatDiffersFromTheDefaultsOfAPair) {
+  const std::string tiny =
+      " --steps 400 --quiet --set train.learning_starts=300 --set train.final_eval_episodes=2 --set "
+      "train.eval_episodes=2 ";
+  ASSERT_EQ(run("train ddpg Pendulum-v1" + tiny + "--out r/a").status, 0);
+  ASSERT_EQ(run("train ddpg Pendulum-v1" + tiny + "--set agent.batch_size=16 --out r/b").status, 0);
+  const Outcome o = run("report r --out page");
+  EXPECT_EQ(o.status, 0) << o.err;
+  EXPECT_THAT(o.out, HasSubstr("ddpg_pendulum_v1"));
+  EXPECT_THAT(o.out, HasSubstr("agent.batch_size=16,"));
+  EXPECT_THAT(o.out, HasSubstr("train.total_steps=400"));
+  EXPECT_THAT(o.out, testing::ContainsRegex("return -[0-9.]+")) << "there is no goal to succeed at";
+  EXPECT_THAT(o.out, testing::Not(HasSubstr("success")));
+}
+
+TEST_F(Program, SaysWhereADirectoryCannotBeMade) {
+  set_content(here_ / "file", "");
+  for (const char* command : {"reproduce bit-flip --quick --out file/f", "plan bit_flip_her --out file/f",
+                              "train bit_flip_her --seed 1-2 --out file/f"})
+    expect_refusal(command, "the directory file/f cannot be made: Not a directory");
+}
+
 TEST_F(Program, TakesABaselineByTheNameThatGitKnows) {
   if (std::system("git --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "git is not installed";
   const std::string git = fmt::format("cd '{}' && git -c user.name=a -c user.email=a@b ", here_.path().string());
@@ -1236,6 +1268,8 @@ TEST_F(Program, ListsAndDescribes) {
               testing::AllOf(HasSubstr("dqn.gamma"), HasSubstr("[0, 1]"), HasSubstr("Mnih et al. 2015")));
   EXPECT_THAT(run("describe BitFlip-v0").out, HasSubstr("bits"));
   EXPECT_THAT(run("describe bit_flip_her --set env.bits=7").out, testing::ContainsRegex("env\\.bits +7 +"));
+  set_content(here_ / "mine.toml", "title = \"Mine\"\nexperiments = [\"bit_flip_her\"]\n");
+  EXPECT_THAT(run("describe mine.toml").out, HasSubstr("mine.toml: Mine"));
   EXPECT_THAT(run("describe train").out, testing::ContainsRegex("\n  total_steps +1000000 +transitions"));
   EXPECT_EQ(run("--help").status, 0);
 }

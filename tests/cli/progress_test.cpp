@@ -143,6 +143,13 @@ TEST(Wrapped, BreaksAtBlanksAndIndents) {
   EXPECT_EQ(wrapped("", 5, 1), "");
 }
 
+TEST(JsonProblem, LeavesOutTheLibrarysCode) {
+  EXPECT_EQ(json_problem("[json.exception.out_of_range.403] key 'seed' not found"), "key 'seed' not found");
+  EXPECT_EQ(json_problem("something else"), "something else");
+}
+
+TEST(ShellQuoted, IsOneWord) { EXPECT_EQ(shell_quoted("a 'b' $c"), "'a '\\''b'\\'' $c'"); }
+
 TEST(AsTyped, NamesTheLaunchersCommand) {
   const std::string text = "next: `goalpost report a`, or `goalpost list`; goalpost says `no goalpost`";
   ::unsetenv("GOALPOST_COMMAND");

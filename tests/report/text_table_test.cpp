@@ -22,6 +22,9 @@ TEST(TextTable, PutsNumbersBelowNamesWhereTheyDoNotFitBeside) {
       {"name", "variant", "n", "last"}, {"abc", "", "10", "0.5"}, {"abc", "x=1", "7", ""}};
   EXPECT_EQ(text_table(rows, 2, 23), "name  variant   n  last\nabc            10   0.5\nabc   x=1       7\n");
   EXPECT_EQ(text_table(rows, 2, 22), "name  variant\n   n  last\nabc\n  10   0.5\nabc  x=1\n   7\n");
+  EXPECT_EQ(text_table({{"name", "variant", "n"}, {"abcdef", "x=1,y=2,z=3", "4"}}, 2, 12),
+            "name\nvariant\n  n\nabcdef\nx=1,y=2,z=3\n  4\n");
+  EXPECT_EQ(text_table({{"name", "n"}, {"x=1,y=2,z=3", "4"}}, 1, 9), "name\n  n\nx=1, y=2,\n    z=3\n  4\n");
 }
 
 }  // namespace

@@ -551,7 +551,7 @@ TEST(BuildInfo, SaysEverythingThatBitsDependOn) {
   for (const char* library : {"Eigen 3.", "MuJoCo ", "Bullet ", "HDF5 1.", "glibc 2."})
     EXPECT_THAT(build.libraries, HasSubstr(library));
   EXPECT_THAT(build.compiler, testing::ContainsRegex("(g\\+\\+|clang) [0-9]+\\."));
-  EXPECT_THAT(build.kernels, testing::AnyOf("AVX-512", "AVX2", "Eigen"));
+  EXPECT_THAT(build.kernels, testing::AnyOf("AMX", "AVX-512", "AVX2", "Eigen"));
   if (build.kernels == "AVX2") {
     EXPECT_THAT(build.features, HasSubstr("AVX2"));
   }

@@ -214,7 +214,7 @@ TEST_F(Killed, RefusesToGoOnAsAnotherRun) {
   };
   refused({"train", "--resume", r}, r + " has finished; to continue training: ");
   refused({"train", "--resume", r, "--set", "agent.dqn.gamma=0.5"}, "agent.dqn.gamma is 0.99 in config.toml, but 0.5");
-  refused({"train", "--resume", (here_ / "none").string()}, "is not a run directory: it holds no config.toml");
+  refused({"train", "--resume", (here_ / "none").string()}, "is not a run directory: there is no such directory");
 
   // A checkpoint of another network, below the same configuration file.
   const std::string config = content(here_ / "r/config.toml");
