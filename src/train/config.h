@@ -35,6 +35,7 @@ struct TrainConfig {
   double stop_success = 0;
   int stop_evals = 3;
   std::int64_t checkpoint_every = 100'000;
+  double checkpoint_share = 0.02;
   int checkpoints_kept = 2;
   bool checkpoint_replay = true;
   RecordMode record = RecordMode::none;
@@ -94,6 +95,12 @@ constexpr auto fields(const TrainConfig*) {
           "transitions between two checkpoints, from which `goalpost train --resume` continues; 0: none. A checkpoint "
           "with the replay buffer is about as large as the buffer",
           0, 1e15)
+          .without_effect()
+          .changeable_on_resume(),
+      field("checkpoint_share", &TrainConfig::checkpoint_share,
+            "a due checkpoint is left out while the last one took more than 0.2 s and more than this share of the time "
+            "since; 1: none is. With several workers none is",
+            0.001, 1)
           .without_effect()
           .changeable_on_resume(),
       field("checkpoints_kept", &TrainConfig::checkpoints_kept, "number of newest checkpoints kept during the run", 1,

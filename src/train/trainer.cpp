@@ -107,11 +107,23 @@ TrainEnd train(Run& run, const TrainConfig& c) {
     ++s.evaluations;
     s.successes_in_a_row = c.stop_success > 0 && e.success >= c.stop_success ? s.successes_in_a_row + 1 : 0;
   };
+  double saving_s = 0, saved_at_s = progress.wall_seconds;  // of the last checkpoint: how long it took, and its end
   const auto save = [&] {
     look_at_clock();
+    const double begin_s = progress.wall_seconds;
     if (worker != nullptr) worker->wait();  // the first one saves all of them
     tell([&](TrainCallback& callback) { callback.on_checkpoint(progress); });
     if (worker != nullptr) worker->wait();
+    look_at_clock();
+    saved_at_s = progress.wall_seconds;
+    saving_s = saved_at_s - begin_s;
+  };
+  // Workers would have to agree on the time.
+  const auto pays_to_save = [&] {
+    constexpr double kCheap = 0.2;  // seconds
+    if (worker != nullptr || c.checkpoint_share >= 1 || saving_s <= kCheap) return true;
+    look_at_clock();
+    return saving_s <= c.checkpoint_share * (progress.wall_seconds - saved_at_s);
   };
   const auto end = [&](TrainEnd reason) {
     save();
@@ -169,7 +181,7 @@ TrainEnd train(Run& run, const TrainConfig& c) {
       return end(TrainEnd::budget);
     if (c.checkpoint_every > 0 && progress.step / c.checkpoint_every > s.checkpoint_step / c.checkpoint_every) {
       s.checkpoint_step = progress.step;
-      save();
+      if (pays_to_save()) save();
     }
 
     timed(phases.act, [&] {

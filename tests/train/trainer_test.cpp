@@ -344,6 +344,25 @@ TEST(Trainer, SavesACheckpointWheneverSoManyStepsHavePassedAndAtTheEnd) {
   EXPECT_THAT(steps, ElementsAre(12, 21, 30, 42));
 }
 
+TEST(Trainer, LeavesOutCheckpointsThatTakeALargeShareOfTheTime) {
+  const auto saved = [](double share, int milliseconds) {
+    Harness h(4, 3, false);
+    std::vector<std::int64_t> steps;
+    h.callback.checkpoint = [&](const TrainProgress&) {
+      steps.push_back(h.run.progress().step);
+      std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+    };
+    TrainConfig c = config();
+    c.checkpoint_every = 10;
+    c.checkpoint_share = share;
+    train(h.run, c);
+    return steps;
+  };
+  EXPECT_THAT(saved(0.02, 210), ElementsAre(12, 42)) << "the last one is always saved";
+  EXPECT_THAT(saved(1, 210), ElementsAre(12, 21, 30, 42));
+  EXPECT_THAT(saved(0.001, 1), ElementsAre(12, 21, 30, 42)) << "cheap ones are saved";
+}
+
 TEST(Trainer, TellsTheMeansOverTheLastHundredEpisodes) {
   RecentEpisodes recent;
   TrainProgress p;
