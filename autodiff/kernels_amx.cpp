@@ -1,3 +1,5 @@
+// Products of bfloat16 numbers in the tiles of Intel's AMX (Intel 64 and IA-32 Architectures Optimization Reference
+// Manual, chapter on AMX): eight tiles of 16 rows of 64 bytes, four of which are sums.
 // g++ takes the instruction set for the whole file, clang for the functions that follow.
 #ifndef __clang__
 #pragma GCC target("avx512f,avx512vl,avx512bw,avx512dq,avx512bf16,amx-tile,amx-bf16")
@@ -104,44 +106,25 @@ void load_columns_of_pairs(const float* from, Size ld, Size rows, Size columns, 
                        : _mm512_setzero_si512();
 }
 
-template <Term term>
-void pack_left_of(const Packing& p) {
+// Row by row as it is stored if that is the order of the product's factor, transposed otherwise.
+template <bool left, Term term>
+void pack_as(const Packing& p) {
   for (Size i = 0; i < p.m; i += kSide)
     for (Size k = 0; k < p.k; k += 2 * kSide) {
       Tile t;
-      if (p.across) {
+      if (p.across)
         load_pairs_of_columns<term>(p.from + i + k * p.ld, p.ld, p.m - i, p.k - k, t);
-      } else {
+      else
         load_columns_of_pairs<term>(p.from + k + i * p.ld, p.ld, p.k - k, p.m - i, t);
-        transpose(t);
-      }
-      float* to = p.to + i / kSide * p.ld_to + k / 2 * kSide;
-      for (Size row = 0; row < kSide; ++row) _mm512_storeu_si512(to + row * kSide, t[row]);
+      if (p.across != left) transpose(t);
+      float* const to = left ? p.to + i / kSide * p.ld_to + k / 2 * kSide : p.to + i * p.ld_to + k / 2;
+      for (Size row = 0; row < kSide; ++row) _mm512_storeu_si512(to + row * (left ? kSide : p.ld_to), t[row]);
     }
 }
 
-template <Term term>
-void pack_right_of(const Packing& p) {
-  for (Size j = 0; j < p.m; j += kSide)
-    for (Size k = 0; k < p.k; k += 2 * kSide) {
-      Tile t;
-      if (p.across) {
-        load_pairs_of_columns<term>(p.from + j + k * p.ld, p.ld, p.m - j, p.k - k, t);
-        transpose(t);
-      } else {
-        load_columns_of_pairs<term>(p.from + k + j * p.ld, p.ld, p.k - k, p.m - j, t);
-      }
-      float* to = p.to + j * p.ld_to + k / 2;
-      for (Size row = 0; row < kSide; ++row) _mm512_storeu_si512(to + row * p.ld_to, t[row]);
-    }
-}
-
-void pack_left(const Packing& p, Term term) {
-  (term == Term::high ? pack_left_of<Term::high> : pack_left_of<Term::low>)(p);
-}
-
-void pack_right(const Packing& p, Term term) {
-  (term == Term::high ? pack_right_of<Term::high> : pack_right_of<Term::low>)(p);
+template <bool left>
+void pack(const Packing& p, Term term) {
+  term == Term::high ? pack_as<left, Term::high>(p) : pack_as<left, Term::low>(p);
 }
 
 // Where a tile of sums begins and ends: its rows are columns of C. At the edges of C in a buffer.
@@ -237,7 +220,7 @@ void product(const TileProduct& p) {
 
 }  // namespace
 
-const TileKernels amx_kernels = {&product, &pack_left, &pack_right};
+const TileKernels amx_kernels = {&product, &pack<true>, &pack<false>};
 
 }  // namespace goalpost::kernels
 #ifdef __clang__

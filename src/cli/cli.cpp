@@ -91,7 +91,7 @@ std::string option_problem(const CLI::App& command, int argc, char** argv) {
       std::replace(setting.begin(), setting.end(), '-', '_');
       const std::vector<std::string> others = other_names();
       const bool other = std::find(others.begin(), others.end(), setting) != others.end();
-      if (setting == "env" || setting == "algo" || setting == "algorithm" || setting == "her_strategy")
+      if (command.get_name() == "train" && (setting == "env" || setting == "algo" || setting == "algorithm"))
         hint = "; expected `goalpost train ALGORITHM ENVIRONMENT`";
       else if (other || setting.find('.') != setting.npos)
         hint = fmt::format("; settings are changed by --set {}=VALUE", setting);

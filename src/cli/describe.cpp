@@ -77,16 +77,13 @@ int describe(const std::string& name, const std::vector<std::string>& set) {
   }
   all.push_back("train");
   const std::vector<std::string> experiments = experiment_names();
-  const std::vector<std::string> figures = figure_names();
-  const bool in_file = name.ends_with(".toml");
-  const bool figure_file = in_file && TomlValues::from_file(name).find("experiments") != nullptr;
-  if (figure_file || std::find(figures.begin(), figures.end(), name) != figures.end()) {
+  if (is_figure(name)) {
     FigureConfig figure = load_figure(name);
     fmt::print("{}: {}\n", name, figure.title);
     print_fields([&](ConfigVisitor& v) { visit_fields(figure, v); });
     return 0;
   }
-  if (in_file || std::find(experiments.begin(), experiments.end(), name) != experiments.end()) {
+  if (name.ends_with(".toml") || std::find(experiments.begin(), experiments.end(), name) != experiments.end()) {
     TomlValues values = load_experiment(name);
     set_all(values, set);
     Experiment e = make_experiment(values);
@@ -95,6 +92,7 @@ int describe(const std::string& name, const std::vector<std::string>& set) {
     return 0;
   }
   all.insert(all.end(), experiments.begin(), experiments.end());
+  const std::vector<std::string> figures = figure_names();
   all.insert(all.end(), figures.begin(), figures.end());
   std::string hint = did_you_mean(name, all);
   if (hint.empty()) hint = "; `goalpost list` shows everything that has a name";

@@ -39,16 +39,6 @@ struct PlanOptions {
   bool quick = false;
 };
 
-// A figure lists its experiments.
-bool is_figure(const std::string& name) {
-  if (name.ends_with(".toml")) {
-    expect_no_stream(name);
-    return std::filesystem::is_regular_file(name) && TomlValues::from_file(name).find("experiments") != nullptr;
-  }
-  const std::vector<std::string> names = figure_names();
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 // @throws UsageError for a value that is empty
 std::vector<std::string> values_of(const char* option, const std::string& text, const std::string& list) {
   std::vector<std::string> values = split_list(list);
@@ -105,6 +95,7 @@ int plan(const PlanOptions& o) {
           "{0} is an algorithm; expected an experiment: of an algorithm and an environment that is a TOML file "
           "with agent.algorithm = \"{0}\" and env.name, or `goalpost train {0} ENVIRONMENT --seed 1-5`",
           what));
+    if (what.ends_with(".toml")) expect_no_stream(what);
     std::vector<PlannedRun> runs =
         is_figure(what) ? figure_runs(load_figure(what), what, request, out) : experiment_runs(what, request, out);
     plan.runs.insert(plan.runs.end(), std::make_move_iterator(runs.begin()), std::make_move_iterator(runs.end()));

@@ -124,11 +124,10 @@ void check_names(const TrainOptions& o) {
         "train: {0} is an environment; expected an algorithm before it, `goalpost train ALGORITHM {0}` (`goalpost list "
         "algos` shows them all)",
         o.what));
-  const std::vector<std::string> experiments = experiment_names(), figures = figure_names();
-  const auto is_name = [&](const std::vector<std::string>& names) {
-    return std::find(names.begin(), names.end(), o.what) != names.end();
-  };
-  if (is_name(figures) && !is_name(experiments))
+  const std::vector<std::string> experiments = experiment_names();
+  const bool experiment =
+      o.what.ends_with(".toml") || std::find(experiments.begin(), experiments.end(), o.what) != experiments.end();
+  if (!experiment && is_figure(o.what))
     throw UsageError(fmt::format(
         "train: {0} is a figure of several experiments: `goalpost reproduce {0}` trains and draws them all, `goalpost "
         "describe {0}` names them",
@@ -137,7 +136,7 @@ void check_names(const TrainOptions& o) {
   if (environment && is_in(algorithms(), o.env))
     throw UsageError(
         fmt::format("train: the algorithm stands before the environment: `goalpost train {} {}`", o.env, o.what));
-  if (o.what.ends_with(".toml") || is_name(experiments))
+  if (experiment)
     throw UsageError(fmt::format(
         "train: {0} is an experiment, which names its own environment; expected `goalpost train {0}`, or an algorithm "
         "before {1}",

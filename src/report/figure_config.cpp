@@ -93,6 +93,12 @@ std::vector<std::string> figure_names() {
   return names;
 }
 
+bool is_figure(const std::string& name) {
+  if (name.ends_with(".toml"))  // a pipe can be read once only
+    return std::filesystem::is_regular_file(name) && TomlValues::from_file(name).find("experiments") != nullptr;
+  return figure_files().contains(name);
+}
+
 FigureConfig load_figure(const std::string& name) {
   if (name.ends_with(".toml")) {
     try {

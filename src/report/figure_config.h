@@ -45,6 +45,8 @@ static_assert(complete<FigureConfig>);
 const std::map<std::string, FigureConfig>& figures();
 /// The names of figures(), sorted.
 std::vector<std::string> figure_names();
+/// Whether it is a name of figure_names(), or a TOML file that lists experiments.
+bool is_figure(const std::string& name_or_file);
 /// A name of figure_names(), or the path of a TOML file. @throws UsageError for an unknown name or a wrong file
 FigureConfig load_figure(const std::string& name_or_file);
 

@@ -228,13 +228,12 @@ std::vector<std::string> resolve_aliases(TomlValues& values, const TomlValues& w
   return notes;
 }
 
-std::vector<std::string> other_names() {
-  std::vector<std::string> names = {"lr"};
-  for (const std::string& algorithm : {std::string(), std::string("dqn"), std::string("sac")})
-    for (const auto& [name, paths] : names_for(algorithm)) names.push_back(name);
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  return names;
+std::vector<std::string> other_names(const std::string& algorithm) {
+  std::set<std::string> names;
+  for (const AlgorithmEntry& a : algorithms())
+    if (algorithm.empty() || a.name == algorithm)
+      for (const auto& [name, paths] : names_for(a.name)) names.insert(name);
+  return {names.begin(), names.end()};
 }
 
 }  // namespace goalpost

@@ -24,7 +24,7 @@ std::vector<std::string> resolve_former_names(TomlValues& values, const TomlValu
 /// train_freq), with the nearest ones
 std::vector<std::string> resolve_aliases(TomlValues& values, const TomlValues& whole);
 
-/// The names that resolve_aliases replaces.
-std::vector<std::string> other_names();
+/// The names that resolve_aliases replaces for an algorithm, sorted; empty: those of any.
+std::vector<std::string> other_names(const std::string& algorithm = "");
 
 }  // namespace goalpost

@@ -262,7 +262,7 @@ Experiment make_experiment(const TomlValues& given) {
   ConfigReader reader(values);
   name_owner(reader, "env", env.name);
   name_owner(reader, "agent", algorithm.name);
-  reader.name_others(other_names());
+  reader.name_others(other_names(algorithm.name));
   e.visit(reader);
   check_name(e, reader);
   if (reader.problems().empty()) check_relations(e, reader);

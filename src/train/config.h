@@ -62,8 +62,7 @@ constexpr auto fields(const TrainConfig*) {
           .changeable_on_resume(),
       field("precision", &TrainConfig::precision,
             "format to which the factors of large products are rounded, for speed, on processors with AMX or "
-            "AVX512-BF16, in "
-            "training and in every evaluation of the policy; everything else is float32"),
+            "AVX512-BF16, in training and in every evaluation of the policy; everything else is float32"),
       field("learning_starts", &TrainConfig::learning_starts,
             "transitions before the first update; their actions are random", 0, 1e15)
           .formerly("warmup_steps"),

@@ -119,6 +119,23 @@ TEST(Aliases, RefuseBothNamesAndWhatTheyCannotMean) {
   EXPECT_THAT(message({"learning_rat=1"}), HasSubstr("did you mean learning_rate?"));
 }
 
+TEST(Aliases, AreSuggestedOnlyWhereTheAlgorithmHasThem) {
+  const auto message = [](const std::string& set) -> std::string {
+    try {
+      TomlValues values = load_experiment("hiro_ant_maze");
+      set_all(values, {set});
+      make_experiment(values);
+    } catch (const UsageError& e) {
+      return e.what();
+    }
+    return "accepted";
+  };
+  EXPECT_THAT(message("lr=1"), HasSubstr("did you mean agent.hiro.")) << "its levels have optimizers of their own";
+  EXPECT_THAT(message("agent.hiro.lr=1"), HasSubstr("did you mean agent.hiro."));
+  EXPECT_THAT(message("learning_rat=1"), testing::Not(HasSubstr("did you mean learning_rate?")));
+  EXPECT_THAT(message("num_env=2"), HasSubstr("did you mean num_envs?"));
+}
+
 TEST(Aliases, RefuseSettingsOfAnOptimizerThatIsNotUsed) {
   const auto message = [](const std::vector<std::string>& set) -> std::string {
     try {
