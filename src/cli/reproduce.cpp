@@ -75,7 +75,7 @@ WorkResult train_all(Plan& plan, const std::string& title, int jobs) {
   const DirectoryLock lock(plan.directory);
   int finished = 0;
   try {
-    for (PlannedRun& run : plan.runs) finished += finished_earlier(run, "this figure", print_error);
+    for (PlannedRun& run : plan.runs) finished += finished_earlier(run, "this figure", work_tells);
   } catch (const UsageError& e) {
     throw UsageError(fmt::format("{}; --draw-only draws what has finished as it is", e.what()));
   }

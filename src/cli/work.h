@@ -4,6 +4,7 @@
 #pragma once
 
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "run/plan.h"
@@ -25,6 +26,9 @@ struct WorkResult {
   int left = 0;          ///< unfinished, or others work at them
   bool stopped = false;  ///< interrupted, or the time is up
 };
+
+/// For finished_earlier before work_off, which says what there is to say of each run.
+inline void work_tells(const std::string&) {}
 
 /// Works until every run is done or has failed, or until it is told to stop.
 /// @throws std::runtime_error if no process can be started

@@ -101,6 +101,18 @@ TEST_F(Work, APlanHoldsEveryCombinationInOrder) {
   EXPECT_EQ(run("work p").status, 2);
 }
 
+TEST_F(Work, SaysOnceThatARunGoesOn) {
+  const std::string train = std::string("train bit_flip_her --seed 1-2 --jobs 1 --out r") + kTiny + "--steps 400";
+  ASSERT_EQ(run(train).status, 0);
+  std::filesystem::remove(here_ / "r/seed_2/result.json");
+  const Outcome o = run(train);
+  EXPECT_EQ(o.status, 0) << o.err;
+  const std::string sentence = "r/seed_2: unfinished; it continues";
+  const std::size_t at = o.err.find(sentence);
+  ASSERT_NE(at, o.err.npos) << o.err;
+  EXPECT_EQ(o.err.find(sentence, at + 1), o.err.npos) << o.err;
+}
+
 TEST_F(Work, SeedsAreHowManyOrAList) {
   for (const auto& [seeds, runs] : {std::pair{"3", 3u}, {"2-3", 2u}, {"4,9", 2u}}) {
     const std::string out = fmt::format("p{}", seeds);
