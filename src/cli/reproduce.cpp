@@ -75,7 +75,7 @@ WorkResult train_all(Plan& plan, const std::string& title, int jobs) {
   const DirectoryLock lock(plan.directory);
   int finished = 0;
   try {
-    for (PlannedRun& run : plan.runs) finished += finished_earlier(run, "this figure", work_tells);
+    for (PlannedRun& run : plan.runs) finished += finished_earlier(run, "this figure", print_error);
   } catch (const UsageError& e) {
     throw UsageError(fmt::format("{}; --draw-only draws what has finished as it is", e.what()));
   }
@@ -84,7 +84,7 @@ WorkResult train_all(Plan& plan, const std::string& title, int jobs) {
   for (const PlannedRun& run : plan.runs) steps += steps_of(run);
   print_error(fmt::format("{}: {} runs of {} steps in all at most, {} already finished, {} in parallel, in {}", title,
                           plan.runs.size(), format_count(steps), finished, jobs, plan.directory.string()));
-  return work_off(plan.runs, {.jobs = jobs, .retries = true});
+  return work_off(plan.runs, {.jobs = jobs, .retries = true, .told = true});
 }
 
 // The largest value of the figure's key that each experiment solves, beside the paper's.

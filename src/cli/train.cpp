@@ -178,12 +178,12 @@ int train_seeds(const TrainOptions& o, const TomlValues& values, const std::stri
   make_directories(top);
   const DirectoryLock lock(top);
   int done = 0;
-  for (PlannedRun& run : runs) done += finished_earlier(run, "this run", work_tells);
+  for (PlannedRun& run : runs) done += finished_earlier(run, "this run", print_error);
   if (done < static_cast<int>(runs.size())) write_file_atomically(runs.front().config_file(), runs.front().config);
   const int jobs = o.jobs > 0 ? o.jobs : usable_processors();
   print_error(fmt::format("{}: {} runs, {} already finished, {} in parallel, in {}", e.name, runs.size(), done, jobs,
                           top.string()));
-  const WorkResult work = work_off(runs, {.jobs = jobs, .retries = true, .quiet = o.quiet});
+  const WorkResult work = work_off(runs, {.jobs = jobs, .retries = true, .quiet = o.quiet, .told = true});
   if (work.stopped) {
     print_error("interrupted; run the same command again to continue the unfinished runs");
     return interrupt_status();

@@ -141,7 +141,9 @@ class Work {
   // @throws UsageError if it is another run, or cannot go on
   bool is_finished(PlannedRun& run) {
     run.resume = false;
-    const auto tell = [this](const std::string& sentence) { bar_->line(sentence); };
+    const auto tell = [this](const std::string& sentence) {
+      if (!options_.told) bar_->line(sentence);
+    };
     return finished_earlier(run, "this plan", tell, options_.any_build);
   }
 

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <limits>
-#include <string>
 #include <vector>
 
 #include "run/plan.h"
@@ -18,6 +17,7 @@ struct WorkOptions {
   bool retries = false;    ///< runs that failed earlier
   bool any_build = false;  ///< also goes on with runs of other builds
   bool quiet = false;      ///< no progress
+  bool told = false;       ///< what there is to say of earlier and unfinished runs has been said
 };
 
 /// How many runs are what, in the end.
@@ -26,9 +26,6 @@ struct WorkResult {
   int left = 0;          ///< unfinished, or others work at them
   bool stopped = false;  ///< interrupted, or the time is up
 };
-
-/// For finished_earlier before work_off, which says what there is to say of each run.
-inline void work_tells(const std::string&) {}
 
 /// Works until every run is done or has failed, or until it is told to stop.
 /// @throws std::runtime_error if no process can be started
