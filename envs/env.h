@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,12 @@
 #include "envs/step.h"
 
 namespace goalpost {
+
+/// The process or device that an environment runs in is gone: no instability of a simulation, and the run ends.
+class EnvironmentLost : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
 
 /// Where an observation is written: columns owned by the caller; goals have 0 rows if the task has none.
 struct ObsOut {
@@ -41,6 +48,8 @@ class Env {
   virtual bool chain_goes_on() const { return false; }
   /// @param action in the environment's unit, inside its range. @alloc none
   virtual StepResult step(ActionRef action) = 0;
+  /// Whether the last step ended the episode by a time limit of the environment's own.
+  virtual bool truncates() const { return false; }
   virtual void observe(ObsOut out) const = 0;  ///< @alloc none
   /// Which of spec().categories the episode is.
   virtual std::size_t category() const { return 0; }

@@ -100,6 +100,7 @@ class GoalTask : public Env {
     return result;
   }
 
+  bool truncates() const override { return env_->truncates(); }
   std::size_t category() const override { return waypoints_ > 1 || subtasks_ > 1 ? link_ : env_->category(); }
 
   void observe(ObsOut out) const override {

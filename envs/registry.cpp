@@ -1,5 +1,7 @@
 #include "envs/registry.h"
 
+#include <map>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -14,6 +16,7 @@
 #include "envs/mujoco/fetch.h"
 #include "envs/mujoco/mujoco_env.h"
 #include "envs/mujoco/robotics_ant_maze.h"
+#include "envs/python/python_env.h"
 
 namespace goalpost {
 namespace {
@@ -170,7 +173,32 @@ std::span<const EnvEntry> environments() { return registered(); }
 
 void add_environment(EnvEntry entry) { add_by_name(registered(), std::move(entry), "environment"); }
 
+namespace {
+
+// Entries of environments in Python are made when they are first named.
+const EnvEntry& python_environment(const std::string& name) {
+  static std::mutex mutex;
+  static std::map<std::string, EnvEntry> entries;
+  const std::lock_guard guard(mutex);
+  const auto found = entries.find(name);
+  if (found != entries.end()) return found->second;
+  EnvEntry entry{
+      .name = name,
+      .doc = "an environment in Python",
+      .settings = [] { return std::make_unique<EnvSettingsOf<PythonEnvConfig>>(); },
+      .world =
+          [name](const Settings& settings) { return python_factory(name, env_config<PythonEnvConfig>(settings)); }};
+  return entries.emplace(name, std::move(entry)).first->second;
+}
+
+}  // namespace
+
+bool is_python_environment(std::string_view name) {
+  return name.starts_with("python:") || name.starts_with("gymnasium:");
+}
+
 const EnvEntry& find_environment(std::string_view name) {
+  if (is_python_environment(name)) return python_environment(std::string(name));
   return find_by_name(environments(), name, "environment", "goalpost list envs");
 }
 

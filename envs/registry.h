@@ -65,6 +65,9 @@ void add_environment(std::string name, std::string doc, std::unique_ptr<Env> (*m
                          return EnvFactory([make, config = env_config<C>(settings)] { return make(config); });
                        }});
 }
+/// Whether a name is that of an environment in Python.
+bool is_python_environment(std::string_view name);
+/// Also one in Python, "python:module:Class" or "gymnasium:Id" (envs/python/python_env.h).
 /// @throws UsageError for an unknown name, with the nearest known one
 const EnvEntry& find_environment(std::string_view name);
 

@@ -36,6 +36,7 @@ VectorEnv::VectorEnv(const EnvFactory& make, int lanes, Rng rng, int threads) : 
   categories_.assign(n, 0);
   chain_ended_.assign(n, 0);
   instability_.resize(n);
+  lost_.resize(n);
   obs_ = make_obs(s, lanes);
   step_ = {.before = make_obs(s, lanes),
            .action = Matrix::Zero(s.action.dim, lanes),
@@ -70,6 +71,8 @@ void VectorEnv::in_lane(Index lane, F f) {
     f(*envs_[lane]);
   } catch (const NumericsError& e) {
     throw NumericsError(told(e.what()));
+  } catch (const EnvironmentLost& e) {
+    throw EnvironmentLost(told(e.what()));
   } catch (const std::runtime_error& e) {
     throw std::runtime_error(told(e.what()));
   }
@@ -155,7 +158,8 @@ void VectorEnv::step_lane(Index lane) {
                                               " is not finite"));
     step_.reward(0, lane) = result.reward;
     step_.terminated[lane] = result.terminated;
-    step_.truncated[lane] = !result.terminated && steps_[lane] >= static_cast<std::uint64_t>(s.max_steps);
+    const bool limit = steps_[lane] >= static_cast<std::uint64_t>(s.max_steps);
+    step_.truncated[lane] = !result.terminated && (limit || env.truncates());
     step_.success[lane] = result.success;
     step_.failed[lane] = result.failed;
     chain_ended_[lane] = step_.ended(lane) && !env.chain_goes_on();
@@ -165,6 +169,7 @@ void VectorEnv::step_lane(Index lane) {
     in_lane(lane, step);
   } catch (const std::runtime_error& e) {
     if (!cut_unstable_) throw;
+    if (dynamic_cast<const EnvironmentLost*>(&e) != nullptr) lost_[lane] = 1;
     cut(lane, e.what());
   }
 
@@ -175,6 +180,10 @@ void VectorEnv::step_lane(Index lane) {
     copy_column(step_.after, obs_, lane);
     first_[lane] = 0;
   }
+}
+
+bool VectorEnv::has_lost() const {
+  return std::any_of(lost_.begin(), lost_.end(), [](std::uint8_t lost) { return lost != 0; });
 }
 
 void VectorEnv::cut(Index lane, const char* reason) {

@@ -41,6 +41,8 @@ class VectorEnv {
   void cut_unstable_episodes() { cut_unstable_ = true; }
   /// Why the lane's last unstable step was one: a sentence that names seed, lane and step.
   const std::string& instability(std::size_t lane) const { return instability_[lane]; }
+  /// Whether an environment of the last steps was lost (EnvironmentLost); its episode was cut as an unstable one.
+  bool has_lost() const;
   /// [N] Env::category of the episodes that the last step belonged to.
   const std::vector<std::size_t>& categories() const { return categories_; }
   /// [N] 1 where the last step ended an episode that is the last of its chain (Env::chain_goes_on).
@@ -74,6 +76,7 @@ class VectorEnv {
   std::vector<std::uint8_t> chain_ended_;
   bool cut_unstable_ = false;
   std::vector<std::string> instability_;
+  std::vector<std::uint8_t> lost_;
   int threads_;
   ObsBatch obs_;
   StepBatch step_;

@@ -132,7 +132,7 @@ test_two_hosts_share_a_folder() {
   }
   kill -9 "$first"
   wait "$second" || { cat node2.log; return 1; }
-  grep 'on node1 works at it' node2.log || { cat node2.log; return 1; }
+  grep 'on node1 is training it' node2.log || { cat node2.log; return 1; }
   [[ $(count shared 'done') == 4 ]] && [[ $(curves shared) == "$(curves alone)" ]]
 }
 

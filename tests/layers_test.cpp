@@ -2,6 +2,7 @@
 //
 //   core < autodiff < nn < algos       core < envs (spec, step, env, vector_env) < concrete environments < registry
 //   core, envs, registry < storage     algos, envs < train      algos, envs, storage < render
+//   nn, storage < policy < exchange
 //   all of these < run < report < cli
 #include <gtest/gtest.h>
 
@@ -51,11 +52,17 @@ const std::map<std::string, Names> kAllowed = {
     {"registry", {"environments", "envs", "core"}},
     {"algos", {"nn", "autodiff", "core", "envs"}},
     {"storage", {"core", "envs", "registry"}},  // episodes of earlier revisions lack settings: they had the defaults
+    {"policy", {"nn", "autodiff", "storage", "core"}},
+    {"exchange", {"policy", "nn", "autodiff", "storage", "core"}},
     {"train", {"algos", "nn", "autodiff", "envs", "core"}},
     {"render", {"algos", "nn", "autodiff", "storage", "envs", "core"}},
-    {"run", {"render", "train", "algos", "nn", "autodiff", "storage", "registry", "envs", "core"}},
-    {"report", {"run", "train", "algos", "storage", "registry", "envs", "core"}},
-    {"cli", {"report", "run", "render", "train", "algos", "autodiff", "storage", "registry", "envs", "core"}},
+    {"run",
+     {"exchange", "policy", "render", "train", "algos", "nn", "autodiff", "storage", "registry", "envs", "core"}},
+    {"report", {"run", "policy", "train", "algos", "storage", "registry", "envs", "core"}},
+    {"python", {"report", "run", "policy", "render", "registry", "envs", "core"}},
+    {"cli",
+     {"report", "run", "exchange", "policy", "render", "train", "algos", "autodiff", "storage", "registry", "envs",
+      "core"}},
 };
 
 struct Foreign {
@@ -70,9 +77,13 @@ const std::vector<Foreign> kForeign = {
     {{"hdf5", "H5"}, {"src/storage/hdf5_"}},
     {{"toml"}, {"src/storage/toml."}},
     {{"google/protobuf", "event.pb.h"}, {"src/storage/event_file."}},  // event.pb.h is generated
+    {{"onnx.pb.h"}, {"src/exchange/export_onnx."}},
+    {{"zip.h"}, {"src/storage/zip_file."}},
     {{"CLI/", "CLI11", "cxxopts", "argparse", "getopt"}, {"src/cli/"}},
+    {{"pybind11/"}, {"src/python/"}},
     {{"isa-l"}, {"src/storage/event_file."}},
-    {{"fmt/", "nlohmann/"}, {"src/storage/", "src/render/", "src/run/", "src/report/", "src/cli/"}},
+    {{"fmt/", "nlohmann/"},
+     {"src/storage/", "src/policy/", "src/exchange/", "src/render/", "src/run/", "src/report/", "src/cli/"}},
     {{"libavcodec/", "libavformat/", "libavutil/", "libswscale/"}, {"src/render/video_writer."}},
     {{"dlfcn.h", "GL/", "EGL/"}, {"src/render/renderer."}},
     {{"Random123/"}, {"src/core/rng.cpp"}},

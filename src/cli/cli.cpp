@@ -141,6 +141,7 @@ int parse_and_run(int argc, char** argv) {
   add_rollout_command(app, status);
   add_render_command(app, status);
   add_dataset_command(app, status);
+  add_policy_command(app, status);
   add_benchmark_command(app, status);
 
   try {

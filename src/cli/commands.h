@@ -19,6 +19,7 @@ void add_report_command(CLI::App& app, int& status);
 void add_rollout_command(CLI::App& app, int& status);
 void add_render_command(CLI::App& app, int& status);
 void add_dataset_command(CLI::App& app, int& status);
+void add_policy_command(CLI::App& app, int& status);
 void add_benchmark_command(CLI::App& app, int& status);
 
 }  // namespace goalpost

@@ -47,8 +47,10 @@ int dataset_info(const std::filesystem::path& path) {
   fmt::print("  of training {}, of evaluations {}, of rollouts {}\n", s.by_purpose[0], s.by_purpose[1],
              s.by_purpose[2]);
   const double episodes = static_cast<double>(std::max<std::uint64_t>(s.episodes, 1));
-  fmt::print("  mean length {:.1f}, mean return {:.3f}, success at the last step {:.3f}\n",
-             static_cast<double>(s.steps) / episodes, s.mean_return, static_cast<double>(s.successes) / episodes);
+  fmt::print("  mean length {:.1f}, mean return {:.3f}{}\n", static_cast<double>(s.steps) / episodes, s.mean_return,
+             h.goal_dim == 0
+                 ? ""
+                 : fmt::format(", success at the last step {:.3f}", static_cast<double>(s.successes) / episodes));
   if (!h.has_failed) fmt::print("  {}\n", kGuessedFailures);
   return 0;
 }

@@ -87,7 +87,8 @@ int describe(const std::string& name, const std::vector<std::string>& set) {
     TomlValues values = load_experiment(name);
     set_all(values, set);
     Experiment e = make_experiment(values);
-    fmt::print("{}\n", wrapped(fmt::format("{}: {}", e.name, e.description), output_width(), 2));
+    fmt::print("{}\n", wrapped(e.description.empty() ? e.name : fmt::format("{}: {}", e.name, e.description),
+                               output_width(), 2));
     print_fields([&](ConfigVisitor& v) { e.visit(v); });
     return 0;
   }

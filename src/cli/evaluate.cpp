@@ -93,6 +93,9 @@ int evaluate(const EvaluateOptions& o) {
                      {"success_any", pair(intervals.success_any)},
                      {"return", pair(intervals.reward)},
                      {"length", pair(intervals.length)}};
+    if (env.spec().goal.dim == 0) {  // nothing says what a success would be
+      for (const char* key : {"success", "success_any"}) j[key] = j["interval"][key] = nullptr;
+    }
     if (e.unstable > 0) j["unstable"] = e.unstable;
     if (agent && !o.random && !o.scripted)
       j["policy_step"] = step ? nlohmann::ordered_json(*step) : nlohmann::ordered_json();

@@ -70,7 +70,7 @@ double steps_of(const PlannedRun& run) {
 }
 
 // Trains what has not finished.
-WorkResult train_all(Plan& plan, const std::string& title, int jobs) {
+WorkResult train_all(Plan& plan, const std::string& title, int jobs, bool quiet) {
   make_directories(plan.directory);
   const DirectoryLock lock(plan.directory);
   int finished = 0;
@@ -84,7 +84,7 @@ WorkResult train_all(Plan& plan, const std::string& title, int jobs) {
   for (const PlannedRun& run : plan.runs) steps += steps_of(run);
   print_error(fmt::format("{}: {} runs of {} steps in all at most, {} already finished, {} in parallel, in {}", title,
                           plan.runs.size(), format_count(steps), finished, jobs, plan.directory.string()));
-  return work_off(plan.runs, {.jobs = jobs, .retries = true, .told = true});
+  return work_off(plan.runs, {.jobs = jobs, .retries = true, .quiet = quiet, .told = true});
 }
 
 // The largest value of the figure's key that each experiment solves, beside the paper's.
@@ -113,7 +113,7 @@ int reproduce(const ReproduceOptions& o) {
   Plan plan{.directory = out, .build = BuildInfo::current(), .runs = figure_runs(figure, o.figure, request, out)};
   int failed = 0;
   if (!o.draw_only) {
-    const WorkResult work = train_all(plan, figure.title, jobs);
+    const WorkResult work = train_all(plan, figure.title, jobs, o.quiet);
     if (work.stopped) {
       print_error("interrupted; run the same command again to continue the unfinished runs");
       return interrupt_status();
@@ -126,12 +126,12 @@ int reproduce(const ReproduceOptions& o) {
 
   std::vector<std::string> unreadable;
   std::vector<MeasuredRun> runs = runs_to_draw(out, figure, plan.runs, unreadable);
-  if (o.draw_only && (!o.values.empty() || !o.seeds.empty()))
-    std::erase_if(runs, [&](const MeasuredRun& run) {
-      return std::none_of(plan.runs.begin(), plan.runs.end(), [&](const PlannedRun& one) {
-        return std::filesystem::weakly_canonical(one.directory) == std::filesystem::weakly_canonical(run.directory);
-      });
+  const auto is_another = [&](const MeasuredRun& run) {
+    return std::none_of(plan.runs.begin(), plan.runs.end(), [&](const PlannedRun& one) {
+      return std::filesystem::weakly_canonical(one.directory) == std::filesystem::weakly_canonical(run.directory);
     });
+  };
+  if (o.draw_only && (!o.values.empty() || !o.seeds.empty())) std::erase_if(runs, is_another);
   if (runs.empty() && o.draw_only)
     throw UsageError(
         fmt::format("--draw-only: {} holds no finished run of these settings, values and seeds", out.string()));
@@ -150,6 +150,8 @@ int reproduce(const ReproduceOptions& o) {
   fmt::print("{}\n", summary_table(summaries, output_width()));
   if (!figure.claim.empty()) print_line("The paper: " + figure.claim);
   print_solved(figures[0], figure);
+  if (const auto others = std::count_if(runs.begin(), runs.end(), is_another); others > 0 && !o.draw_only)
+    print_line(fmt::format("the figure also has {} earlier runs of other values or seeds in {}", others, out.string()));
   for (const Plot& plot : plots) {
     const std::string file = (out / plot.name).string();
     if (drawn)
@@ -171,8 +173,8 @@ int reproduce(const ReproduceOptions& o) {
     }
     print_line("recorded in " + results_directory().string());
   }
-  print_line(
-      fmt::format("runs: {0}; next: `goalpost report {0} --out {0}/report` compares them on a page", out.string()));
+  print_line(fmt::format("runs: {}; next: `goalpost report {} --out {}` compares them on a page", out.string(),
+                         as_word(out.string()), as_word((out / "report").string())));
   return failed > 0 || !unreadable.empty() ? 1 : 0;
 }
 

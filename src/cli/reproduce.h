@@ -16,6 +16,7 @@ struct ReproduceOptions {
   std::vector<std::int64_t> seeds;  ///< empty: as the figure says
   int jobs = 0;                     ///< processes side by side; 0: one per processor that may be used
   bool quick = false;
+  bool quiet = false;               ///< no progress
   bool draw_only = false;           ///< trains nothing, and takes the finished runs of any build
   std::vector<std::string> set;     ///< assignments put over every experiment
   std::vector<std::string> values;  ///< instead of the figure's

@@ -35,6 +35,7 @@ void add_reproduce_command(CLI::App& app, int& status) {
   reproduce_command->add_flag("--draw-only", o->draw_only,
                               "train nothing: draw the finished runs again, also those of another revision");
   add_set_option(*reproduce_command, o->set, "override a setting of every experiment");
+  reproduce_command->add_flag("--quiet", o->quiet, "no progress");
   reproduce_command->add_flag("--record", o->record, "also write src/experiments/results and the README's table");
   const auto pdf = std::make_shared<PdfOptions>();
   pdf->add_to(*reproduce_command);

@@ -130,7 +130,7 @@ std::string time_text(std::int64_t seconds_since_1970) {
   std::tm parts{};
   ::localtime_r(&time, &parts);
   char text[32];
-  return std::string(text, std::strftime(text, sizeof text, "%m-%d %H:%M", &parts));
+  return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M", &parts));
 }
 
 std::string table_of(const Plan& plan, const std::vector<Line>& lines) {

@@ -3,14 +3,18 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
+#include <tuple>
 #include <vector>
 
 #include "algos/registry.h"
@@ -47,7 +51,7 @@ namespace goalpost {
 namespace {
 
 void print_result(const RunResult& r, const std::filesystem::path& directory) {
-  const std::string where = directory.string();
+  const std::string where = as_word(directory.string());
   const Experiment e = make_experiment(TomlValues::from_file(directory / kConfigFile));
   const std::string more = e.measures_return() ? ""
                                                : fmt::format(", at any step {:.3f}, return {:.2f}", r.final.success_any,
@@ -66,8 +70,8 @@ int tell(const std::optional<RunResult>& r, const std::filesystem::path& directo
     if (!std::filesystem::exists(directory / kConfigFile))
       print_error("interrupted before the first step: nothing was written, and the same command begins anew");
     else if (can_be_resumed(directory))
-      print_error(
-          fmt::format("interrupted; saved in {0}. Continue with `goalpost train --resume {0}`", directory.string()));
+      print_error(fmt::format("interrupted; saved in {0}. Continue with `goalpost train --resume {0}`",
+                              as_word(directory.string())));
     else
       print_error(fmt::format(
           "interrupted; its curves and its policy as of now are in {0}. It cannot go on: it was trained without "
@@ -135,7 +139,7 @@ void check_names(const TrainOptions& o) {
   if (o.env.empty()) return;
   if (environment && is_in(algorithms(), o.env))
     throw UsageError(
-        fmt::format("train: the algorithm stands before the environment: `goalpost train {} {}`", o.env, o.what));
+        fmt::format("train: the algorithm comes before the environment: `goalpost train {} {}`", o.env, o.what));
   if (experiment)
     throw UsageError(fmt::format(
         "train: {0} is an experiment, which names its own environment; expected `goalpost train {0}`, or an algorithm "
@@ -154,8 +158,15 @@ TomlValues load(const TrainOptions& o, std::string& note) {
     return load_experiment(o.what);
   }
   PairExperiment pair =
-      pair_experiment(o.what, o.env, o.her || o.no_her ? std::optional(o.her) : std::optional<bool>());
+      pair_experiment(o.what, o.env, o.her || o.no_her ? std::optional(o.her) : std::optional<bool>(), o.set);
   note = pair.note;
+  // What an environment in Python is, follows from its settings.
+  if (is_python_environment(o.env)) {
+    std::vector<std::string> own;
+    std::copy_if(o.set.begin(), o.set.end(), std::back_inserter(own),
+                 [](const auto& s) { return s.starts_with("env."); });
+    set_all(pair.values, own);
+  }
   return std::move(pair.values);
 }
 
@@ -195,7 +206,8 @@ int train_seeds(const TrainOptions& o, const TomlValues& values, const std::stri
   if (work.failed > 0)
     print_error(
         fmt::format("{} of {} runs failed; run the same command again to try them again", work.failed, runs.size()));
-  if (!finished.empty()) print_line(fmt::format("next: `goalpost report {} --out DIR` for a page", top.string()));
+  if (!finished.empty())
+    print_line(fmt::format("next: `goalpost report {} --out DIR` for a page", as_word(top.string())));
   return work.failed > 0 ? 1 : 0;
 }
 
@@ -233,7 +245,11 @@ Training training_of(const TrainOptions& o) {
 
 int train(const TrainOptions& o) {
   std::optional<Training> training;
-  together([&] { training = training_of(o); });
+  together([&] {
+    training = training_of(o);
+    if (training->experiment.name.empty())
+      throw UsageError(fmt::format("{}: name is empty; expected a name for the experiment", o.what));
+  });
   auto& [values, e, seeds, note, changed] = *training;
   if (!o.quiet && !note.empty()) print_error(fmt::format("goalpost: {}", note));
   if (seeds.size() > 1) return train_seeds(o, values, changed, seeds);
@@ -243,6 +259,9 @@ int train(const TrainOptions& o) {
 
 int resume(const TrainOptions& o) {
   together([&] {
+    if (!o.what.empty())
+      throw UsageError(
+          fmt::format("--resume {} goes on with the experiment that is there; expected no {}", o.resumed, o.what));
     if (!o.env.empty() || o.her || o.no_her || o.jobs > 0)
       throw UsageError(
           "--resume goes on with one run as it is; expected none of ENVIRONMENT, --her, --no-her and --jobs");
@@ -252,23 +271,33 @@ int resume(const TrainOptions& o) {
   return tell(resume_in_directory(o.resumed, set, o.any_build, run_options(o.quiet)), o.resumed, o.quiet);
 }
 
+// A message that names, in place of the settings that options stand for, the options that were typed.
+std::string as_options(std::string text, const TrainOptions& o) {
+  const std::array<std::tuple<const std::string*, const char*, const char*>, 4> all = {
+      {{&o.steps, "--set train.total_steps=", "--steps "},
+       {&o.threads, "--set train.threads=", "--threads "},
+       {&o.video_every, "--set train.video_every=", "--video-every "},
+       {&o.seed, "--set seed=", "--seed "}}};
+  for (const auto& [typed, setting, option] : all)
+    if (const std::size_t at = text.find(std::string(setting) + *typed + ")"); !typed->empty() && at != text.npos)
+      text.replace(at, std::string_view(setting).size(), option);
+  return text;
+}
+
 }  // namespace
 
 void add_train_command(CLI::App& app, int& status) {
   CLI::App* train_command =
       app.add_subcommand("train", "train an experiment, or an algorithm on an environment; several seeds at once");
   const auto o = std::make_shared<TrainOptions>();
-  CLI::Option* what =
-      train_command->add_option("EXPERIMENT|ALGORITHM", o->what,
-                                "a name of `goalpost list experiments` or a TOML file; before an environment an "
-                                "algorithm of `goalpost list algos`");
+  train_command->add_option("EXPERIMENT|ALGORITHM", o->what,
+                            "a name of `goalpost list experiments` or a TOML file; before an environment an algorithm "
+                            "of `goalpost list algos`");
   train_command->add_option("ENVIRONMENT", o->env, "a name of `goalpost list envs`, for an algorithm");
   CLI::Option* resume_option =
-      train_command
-          ->add_option("--resume", o->resumed,
-                       "run directory: continue this run from its checkpoint; the results equal those of an "
-                       "uninterrupted run")
-          ->excludes(what);
+      train_command->add_option("--resume", o->resumed,
+                                "run directory: continue this run from its checkpoint; the results equal those of an "
+                                "uninterrupted run");
   CLI::Option* her =
       train_command->add_flag("--her", o->her,
                               "relabel transitions (hindsight experience replay); on by default where the "
@@ -300,7 +329,8 @@ void add_train_command(CLI::App& app, int& status) {
     together([&] {
       if (o->what.empty() && o->resumed.empty())
         throw UsageError(
-            "train: what? expected an experiment, ALGORITHM ENVIRONMENT, or --resume RUN; `goalpost train --help` "
+            "train: nothing to train; expected an experiment, ALGORITHM ENVIRONMENT, or --resume RUN; `goalpost train "
+            "--help` "
             "shows what is possible");
     });
     catch_interrupts();
@@ -308,7 +338,11 @@ void add_train_command(CLI::App& app, int& status) {
     if (!o->steps.empty()) o->set.push_back("train.total_steps=" + o->steps);
     if (!o->threads.empty()) o->set.push_back("train.threads=" + o->threads);
     if (!o->video_every.empty()) o->set.push_back("train.video_every=" + o->video_every);
-    status = o->resumed.empty() ? train(*o) : resume(*o);
+    try {
+      status = o->resumed.empty() ? train(*o) : resume(*o);
+    } catch (const UsageError& e) {
+      throw UsageError(as_options(e.what(), *o));
+    }
   });
 }
 

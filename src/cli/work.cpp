@@ -27,6 +27,7 @@
 #include "cli/train_progress.h"
 #include "cli/work_job.h"
 #include "core/check.h"
+#include "core/text.h"
 #include "run/claim.h"
 #include "run/experiment.h"
 #include "run/resume.h"
@@ -210,7 +211,11 @@ class Work {
   void fail(std::size_t i, const std::string& sentence) {
     const PlannedRun& run = runs_[i];
     states_[i] = State::failed;
-    bar_->line(fmt::format("{}: failed: {}{}", run.name(), sentence, log_hint(run)));
+    const std::string line = fmt::format("{}: failed: {}{}", run.name(), sentence, log_hint(run));
+    if (options_.quiet)
+      print_error(line);
+    else
+      bar_->line(line);
     try {
       write_file_atomically(run.failure_file(), sentence + "\n");
     } catch (const std::exception& e) {
@@ -286,7 +291,7 @@ class Work {
       if (!holder || std::find(told_.begin(), told_.end(), holder->file) != told_.end()) continue;
       told_.push_back(holder->file);
       bar_->line(
-          fmt::format("{}: {} works at it{}", runs_[i].name(), holder->text(), options_.waits ? "; waiting" : ""));
+          fmt::format("{}: {} is training it{}", runs_[i].name(), holder->text(), options_.waits ? "; waiting" : ""));
     }
   }
 

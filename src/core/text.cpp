@@ -52,14 +52,31 @@ std::string format_duration(double seconds) {
   return printed("%d:%02d:%02d", s / 3600, s / 60 % 60, s % 60);
 }
 
+namespace {
+
+// The last blank up to `room`, or the first one after it, that is neither of the indentation nor within a command,
+// `...`, which stays in one piece so that it can be copied.
+std::size_t place_to_break(std::string_view line, std::size_t room) {
+  std::size_t best = line.npos;
+  for (std::size_t i = std::min(line.find_first_not_of(' '), line.size()); i < line.size(); ++i) {
+    if (line[i] == '`')
+      if (const std::size_t end = line.find('`', i + 1); end != line.npos) i = end;
+    if (line[i] != ' ') continue;
+    if (i > room && best != line.npos) break;
+    best = i;
+    if (i > room) break;
+  }
+  return best;
+}
+
+}  // namespace
+
 std::string wrapped(std::string_view line, std::size_t width, std::size_t indent) {
   std::string text;
   std::size_t begin = 0;  // of the text's last line
   while (width > 0 && text.size() - begin + line.size() > width) {
     const std::size_t room = width - std::min(text.size() - begin, width);
-    std::size_t blank = line.rfind(' ', room);
-    // Blanks at the beginning are an indentation.
-    if (blank == line.npos || line.find_first_not_of(' ') >= blank) blank = line.find(' ', line.find_first_not_of(' '));
+    const std::size_t blank = place_to_break(line, room);
     if (blank == line.npos) break;
     text += line.substr(0, line.find_last_not_of(' ', blank) + 1);
     text += "\n";
@@ -90,6 +107,11 @@ std::string shell_quoted(std::string_view text) {
       result += c;
   }
   return result + "'";
+}
+
+std::string as_word(std::string_view text) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=,:+@%";
+  return !text.empty() && text.find_first_not_of(kPlain) == text.npos ? std::string(text) : shell_quoted(text);
 }
 
 std::string_view json_problem(std::string_view what) {

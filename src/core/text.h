@@ -14,8 +14,8 @@ std::string format_thousands(double count);
 /// 01:23 or 1:02:03; "?" for what is not known (negative or not finite).
 std::string format_duration(double seconds);
 
-/// A line broken at blanks into lines of at most `width` bytes, if its words are short enough; all but the first are
-/// indented. A width of 0 leaves it as it is.
+/// A line broken at blanks into lines of at most `width` bytes, if its words, and its commands, "`goalpost train x`",
+/// are short enough; all but the first are indented. A width of 0 leaves it as it is.
 std::string wrapped(std::string_view line, std::size_t width, std::size_t indent);
 
 /// The text with commands, "`goalpost train x`", as the user types them: the launcher says in GOALPOST_COMMAND how it
@@ -24,6 +24,8 @@ std::string as_typed(std::string text);
 
 /// One word for a shell, whatever it holds: in single quotes.
 std::string shell_quoted(std::string_view text);
+/// The same, as it is where it needs no quotes.
+std::string as_word(std::string_view text);
 
 /// Columns of the terminal at a descriptor, or as the variable COLUMNS says; 80 where nothing is known.
 int terminal_width(int descriptor);

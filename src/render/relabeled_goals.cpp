@@ -18,7 +18,7 @@ Scene relabeled_scene(VectorEnv& env, const ActionSource& source, int episodes, 
   std::vector<Vector> pursued;
   const std::int64_t most = std::int64_t(episodes) * spec.max_steps;
   ReplayBuffer replay(spec, {.buffer_size = static_cast<int>(std::min<std::int64_t>(most, 1'000'000'000))}, 1);
-  for (EpisodeCounts so_far; so_far.episodes < episodes && !stop(so_far);) {
+  for (EpisodeCounts so_far; !stop(so_far) && so_far.episodes < episodes;) {
     const StepBatch* step = source.step(env);
     if (step == nullptr) break;
     replay.add(*step);

@@ -20,11 +20,13 @@
 
 #include "core/check.h"
 #include "core/text.h"
+#include "policy/policy.h"
 #include "report/figure_config.h"
 #include "report/group.h"
 #include "run/build_info.h"
 #include "run/experiment.h"
 #include "run/run_result.h"
+#include "storage/checkpoint.h"
 #include "storage/csv.h"
 #include "storage/file.h"
 #include "storage/run_directory.h"
@@ -81,6 +83,15 @@ bool has_evaluations(const std::filesystem::path& directory) {
 }
 
 // What a run without a result has done up to its last evaluation.
+// Transitions of training before a policy was saved, which is at every end; 0 if the file does not say.
+std::int64_t step_of_policy(const std::filesystem::path& directory) {
+  try {
+    return ordered_json::parse(read_state_text(directory / kPolicyFile, kPolicyKind, kPolicyAbout)).at("step");
+  } catch (const std::exception&) {
+    return 0;
+  }
+}
+
 RunResult result_up_to_now(const MeasuredRun& run) {
   RunResult r;
   r.experiment = run.experiment.name;
@@ -89,6 +100,7 @@ RunResult result_up_to_now(const MeasuredRun& run) {
   r.cpu = run.experiment.build.cpu;
   r.end = is_locked(run.directory) ? "running" : "interrupted";
   r.progress.step = static_cast<std::int64_t>(evaluations_of(run, "step").x.back());
+  if (r.end == "interrupted") r.progress.step = std::max(r.progress.step, step_of_policy(run.directory));
   r.progress.wall_seconds = evaluations_of(run, "wall_seconds").x.back();
   return r;
 }

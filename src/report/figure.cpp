@@ -107,11 +107,15 @@ void draw_curves(const FigureConfig& figure, const std::vector<std::string>& lab
     plot.settings +=
         fmt::format("set xrange [{}:{}]\n", std::min(0.0, 1.02 * axis.low), std::max(0.0, 1.02 * axis.high));
   }
+  bool limits = false;  // a limit lies on the axis
   if (axis.values.empty())
-    for (std::size_t i = 0; i < figure.paper_limit.size() && i < labels.size(); ++i)
+    for (std::size_t i = 0; i < figure.paper_limit.size() && i < labels.size(); ++i) {
+      if (figure.paper_limit[i] < axis.low || figure.paper_limit[i] > 1.02 * axis.high) continue;
+      limits = true;
       plot.settings +=
           fmt::format("set arrow from first {0}, graph 0 to first {0}, graph 0.96 nohead dt 2 lc rgb '{1}'\n",
                       figure.paper_limit[i], curve_style(i).color);
+    }
   plot.drawing = "plot ";
   plot.key = labels;
   for (std::size_t i = 0; i < labels.size(); ++i) {
@@ -132,7 +136,7 @@ void draw_curves(const FigureConfig& figure, const std::vector<std::string>& lab
     plot.drawing += fmt::format("{}:4 with linespoints ps 0.5 lw {} {} title {}, ", data,
                                 1.5 + 1.2 * static_cast<double>(labels.size() - 1 - i), line_style(i), title);
   }
-  if (figure.paper_limit.empty() || !axis.values.empty())
+  if (!limits)
     plot.drawing += "NaN notitle\n";
   else
     plot.drawing += fmt::format("NaN with lines dt 2 lc rgb 'black' title {}\n",

@@ -114,7 +114,7 @@ FigureConfig load_figure(const std::string& name) {
   const std::vector<std::string> experiments = experiment_names();
   if (std::find(experiments.begin(), experiments.end(), name) != experiments.end())
     throw UsageError(
-        fmt::format("{0} is an experiment and no figure: `goalpost train {0} --seed 1-5` trains it", name));
+        fmt::format("{0} is an experiment, not a figure: `goalpost train {0} --seed 1-5` trains it", name));
   std::string hint = did_you_mean(name, {names.begin(), names.end()});
   if (hint.empty()) hint = fmt::format("; there are: {}", fmt::join(names, ", "));
   throw UsageError(fmt::format("no figure is called \"{}\"{}", name, hint));

@@ -103,10 +103,11 @@ std::string learning_table(const std::vector<Summary>& summaries, std::optional<
       {"experiment", "variant", "threshold", "reached", "after steps", "95 % interval", "area", "95 % interval"}};
   for (const Summary& s : summaries) {
     const LearningSpeed speed = learning_speed(s, threshold);
+    const int digits = std::abs(speed.area) < 100 ? 3 : 1;
     rows.push_back({s.experiment, s.setting(), threshold_text(s, speed),
                     speed.threshold ? fmt::format("{}/{}", speed.reached, s.runs.size()) : "-", steps_text(speed.steps),
-                    steps_interval_text(speed.steps_low, speed.steps_high), fmt::format("{:.3f}", speed.area),
-                    interval_text(speed.area_low, speed.area_high, 3)});
+                    steps_interval_text(speed.steps_low, speed.steps_high), fmt::format("{:.{}f}", speed.area, digits),
+                    interval_text(speed.area_low, speed.area_high, digits)});
   }
   return text_table(rows, 2, width);
 }

@@ -263,7 +263,7 @@ std::filesystem::path write_report_page(const std::vector<Summary>& summaries, c
   const std::string page_html = read_file(data_path(kPageHtml));
   const std::filesystem::path index = directory / "index.html";
   try {
-    std::filesystem::create_directories(directory);
+    make_directories(directory);
     if (std::filesystem::exists(index) && read_file(index).find(kGenerator) == std::string::npos)
       throw UsageError(fmt::format("{} exists and is no report; it is left alone", index.string()));
     write_file_atomically(index, html(page_html, summaries, directory, options));

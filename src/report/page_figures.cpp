@@ -324,7 +324,7 @@ Figure improvement_figure(const std::vector<Comparison>& comparisons, const std:
     const Comparison& c = comparisons[row];
     f.csv += fmt::format("{},{},{},{},{},{},{:.6g},{:.6g},{:.6g}\n", row, csv_cell(c.x), csv_cell(c.y), c.tasks,
                          c.runs_x, c.runs_y, c.probability, c.interval.low, c.interval.high);
-    f.plot.rows.push_back(fmt::format("{}  over  {}", shortened(c.x, 52), shortened(c.y, 52)));
+    f.plot.rows.push_back(fmt::format("{}  over  {}", shortened(c.x, 90), shortened(c.y, 90)));
   }
   f.plot.settings = fmt::format(
       "set xrange [-0.02:1.02]\nset yrange [{0}:0.6]\nset grid noytics\nunset key\n"

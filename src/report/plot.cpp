@@ -101,6 +101,10 @@ Labels labels_of(const Plot& plot, std::size_t row_characters, std::size_t x_cha
   return labels;
 }
 
+// Of labels of rows beside a figure for the screen: characters of a line, and its height [pixel].
+constexpr std::size_t kRowCharacters = 60;
+constexpr int kRowLine = 18;
+
 // Below the axis' label, from the figure's left edge on.
 constexpr double kKeyLine = 1.1;  // of gnuplot's lines
 double lines_below(std::size_t key_lines) { return 3.7 + kKeyLine * static_cast<double>(key_lines); }
@@ -251,12 +255,17 @@ bool draw(std::span<const Plot> plots, const std::filesystem::path& directory, c
     if (!p.title.empty()) text += fmt::format("set title {}\n", gnuplot_string(p.title));
     text += p.settings;
     if (p.rows.empty() && !p.key.empty()) text += key_settings(p.key.size());
-    if (!p.rows.empty()) text += labels_of(p, std::string::npos, std::string::npos).settings;
+    int height = p.height;
+    if (!p.rows.empty()) {
+      const Labels labels = labels_of(p, kRowCharacters, std::string::npos);
+      text += labels.settings;
+      height += static_cast<int>(p.rows.size() * (labels.row_lines - 1)) * kRowLine;
+    }
     text += fmt::format(
         "set terminal svg noenhanced size {0},{1} font 'sans,12'\nset output '{2}.svg'\n{3}"
         "set terminal pngcairo noenhanced size {4},{5} font 'sans,9' fontscale 1.5 linewidth 1.5 pointscale 1.5\n"
         "set output '{2}.png'\n{3}",
-        p.width, p.height, p.name, p.drawing, p.width * 3 / 2, p.height * 3 / 2);
+        p.width, height, p.name, p.drawing, p.width * 3 / 2, height * 3 / 2);
     if (pdf) text += pdf_drawing(p, *pdf);
   }
   write_file_atomically(directory / (script + ".gp"), text);

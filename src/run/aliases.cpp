@@ -115,7 +115,8 @@ std::string advice_on(std::string_view name, const std::string& algorithm, const
     if (nearest.empty()) return "";
     const std::string last = nearest.back();
     nearest.pop_back();
-    return fmt::format("set {}{}{}{}", fmt::join(nearest, ", "), nearest.empty() ? "" : " and ", last, n.remark);
+    return fmt::format("instead set {}{}{}{}", fmt::join(nearest, ", "), nearest.empty() ? "" : " and ", last,
+                       n.remark);
   }
   return "";
 }
@@ -202,7 +203,7 @@ std::vector<std::string> resolve_aliases(TomlValues& values, const TomlValues& w
       continue;
     if (const std::string advice = advice_on(name, algorithm, own_settings);
         !advice.empty() && !own_settings.contains(path))
-      throw UsageError(fmt::format("{}: {} ({})", path, advice, values.find(path)->origin));
+      throw UsageError(fmt::format("{}: no setting has this name; {} ({})", path, advice, values.find(path)->origin));
     const auto found = names.find(name);
     if (found == names.end() || own_settings.contains(path) || found->second.front() == path) continue;
     const TomlValues::Value value = *values.find(path);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 
 #include "algos/registry.h"
 #include "core/check.h"
@@ -55,6 +56,18 @@ bool is_sparse(const GoalSpace& goal) {
   return reward_at(2 * goal.radius) == reward_at(3 * goal.radius) && reward_at(0) != reward_at(3 * goal.radius);
 }
 
+// @param set assignments; those of other settings than the environment's are left out
+EnvSpec spec_of(const EnvEntry& env, const std::vector<std::string>& set) {
+  if (!is_python_environment(env.name)) return env.factory(*env.settings(), Rng(0))()->spec();
+  std::vector<std::string> own;
+  std::copy_if(set.begin(), set.end(), std::back_inserter(own), [](const auto& s) { return s.starts_with("env."); });
+  try {
+    return env.factory(*environment_settings(env.name, own), Rng(0))()->spec();
+  } catch (const UsageError&) {  // Python or the module is missing, which only training needs to know
+    return {};
+  }
+}
+
 std::string upper(std::string text) {
   for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return text;
@@ -70,11 +83,12 @@ std::string pair_name(const std::string& algorithm, const std::string& env) {
   return name;
 }
 
-PairExperiment pair_experiment(const std::string& algorithm, const std::string& env, std::optional<bool> her) {
+PairExperiment pair_experiment(const std::string& algorithm, const std::string& env, std::optional<bool> her,
+                               const std::vector<std::string>& set) {
   const AlgorithmEntry& a = find_algorithm(algorithm);
   const EnvEntry& e = find_environment(env);
   const bool relabels = a.off_policy(*a.settings()) != nullptr;
-  const EnvSpec spec = e.factory(*e.settings(), Rng(0))()->spec();
+  const EnvSpec spec = spec_of(e, set);
   if (her == true && !relabels)
     throw UsageError(
         fmt::format("--her: {} does not replay single transitions; expected one of the other algorithms", algorithm));

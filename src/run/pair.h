@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "storage/toml.h"
 
@@ -20,7 +21,10 @@ std::string pair_name(const std::string& algorithm, const std::string& env);
 /// the algorithm's defaults, which are those of its paper.
 /// @param her whether transitions are relabeled; nothing: as in that experiment, otherwise if the reward is sparse in
 /// the goal
+/// @param set further assignments, of which those of the environment count: they may change what the defaults follow
+/// from
 /// @throws UsageError for an unknown name, or for HER with a pair that does not support it
-PairExperiment pair_experiment(const std::string& algorithm, const std::string& env, std::optional<bool> her);
+PairExperiment pair_experiment(const std::string& algorithm, const std::string& env, std::optional<bool> her,
+                               const std::vector<std::string>& set = {});
 
 }  // namespace goalpost

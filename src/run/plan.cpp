@@ -167,7 +167,7 @@ void write_plan(const Plan& plan, bool replace) {
   }
   if (!replace && std::filesystem::exists(plan.directory / kPlanFile))
     throw UsageError(
-        fmt::format("{} holds a plan already; `goalpost work {}` works it off, for another one choose "
+        fmt::format("{} holds a plan already; `goalpost work {}` trains its runs; for another plan choose "
                     "another --out",
                     plan.directory.string(), plan.directory.string()));
   std::set<std::filesystem::path> written;

@@ -132,7 +132,8 @@ Collected merge_plans(const std::vector<std::filesystem::path>& directories, con
       std::optional<Place> place;
       if (const auto holder = holder_of(run.directory);
           !std::filesystem::exists(run.directory / kResultFile) && holder && !watch.is_over(*holder)) {
-        collected.notes.push_back(fmt::format("{}: {} works at it; left out", run.directory.string(), holder->text()));
+        collected.notes.push_back(
+            fmt::format("{}: {} is training it; left out", run.directory.string(), holder->text()));
         if (is_out) left_alone[i] = true;
         continue;
       }

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/text.h"
+#include "policy/policy.h"
 #include "storage/checkpoint.h"
 #include "storage/file.h"
 #include "storage/run_directory.h"
@@ -17,8 +18,6 @@ namespace goalpost {
 namespace {
 
 using nlohmann::ordered_json;
-
-constexpr char kPolicyKind[] = "goalpost policy", kAbout[] = "about";
 
 // Values of TOML are values of JSON, except inf and nan.
 ordered_json json_of(const FieldText& f) {
@@ -54,6 +53,7 @@ ordered_json about(Experiment& e, const EnvSpec& spec, const TrainProgress& p) {
           {"seed", e.seed},
           {"revision", e.build.revision},
           {"identity", e.identity()},
+          {"precision", enum_name(e.train.precision)},
           {"inputs", inputs_json(spec)},
           {"action", action_json(spec.action)},
           {"agent", agent},
@@ -117,7 +117,7 @@ Origin origin_of(const std::filesystem::path& file, const std::filesystem::path&
   const std::string text = read_state_config(file, kPolicyKind);
   if (!text.empty()) {
     const TomlValues values = TomlValues::from_text(text, file.string());
-    Origin origin{make_experiment(values), ordered_json::parse(read_state_text(file, kPolicyKind, kAbout))};
+    Origin origin{make_experiment(values), ordered_json::parse(read_state_text(file, kPolicyKind, kPolicyAbout))};
     origin.experiment.build = BuildInfo::recorded(values);
     return origin;
   }
@@ -151,7 +151,7 @@ void compare(const Experiment& policy, const std::filesystem::path& file, const 
 void save_policy(const std::filesystem::path& file, Experiment& experiment, const EnvSpec& spec,
                  const TrainProgress& progress, Agent& agent) {
   save_state(file, kPolicyKind, [&](StateVisitor& v) { agent.visit_policy(v); }, experiment.policy_toml(),
-             {{kAbout, about(experiment, spec, progress).dump()}});
+             {{kPolicyAbout, about(experiment, spec, progress).dump()}});
 }
 
 bool is_finite(Agent& agent) {
@@ -217,7 +217,7 @@ LoadedRun load_run(const std::filesystem::path& path, const std::vector<std::str
     return run;
   } catch (const nlohmann::json::exception& e) {
     throw UsageError(
-        fmt::format("{}: its attribute \"{}\" is not what a policy has: {}", file.string(), kAbout, e.what()));
+        fmt::format("{}: its attribute \"{}\" is not what a policy has: {}", file.string(), kPolicyAbout, e.what()));
   } catch (const std::runtime_error& e) {
     if (is_of_machine(e)) throw;
     throw UsageError(e.what());

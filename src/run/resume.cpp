@@ -178,14 +178,41 @@ Experiment load_config(const std::filesystem::path& directory, const std::vector
   TomlValues values = TomlValues::from_file(config);
   resolve_former_names(values, values);  // without a note, as of files that runs write
   set_all(values, set);
-  Experiment e = make_experiment(values);
-  e.build.inputs = BuildInfo::recorded(values).inputs;  // those at the start of the run, even if the files have changed
+  const BuildInfo then = BuildInfo::recorded(values);
+  Experiment e;
+  try {
+    e = make_experiment(values);
+  } catch (const UsageError& problem) {
+    const std::string now = BuildInfo::current().revision;
+    if (then.revision == now || then.revision == BuildInfo::kUnknown) throw;
+    throw UsageError(fmt::format("{} is of revision {}, and this program is {}: {}", config.string(), then.revision,
+                                 now, problem.what()));
+  }
+  e.build.inputs = then.inputs;  // those at the start of the run, even if the files have changed
   return e;
 }
 
 }  // namespace
 
 namespace {
+
+// An end that the run has passed would finish it on the spot. @throws UsageError
+void expect_later_end(const std::filesystem::path& directory, const TrainConfig& c) {
+  std::vector<std::uint64_t> done;
+  try {
+    done = read_state_counters(CheckpointSeries::newest(directory), kCheckpointKind,
+                               {"train/progress/step", "train/progress/episodes"});
+  } catch (const std::runtime_error&) {  // damaged: load_checkpoint reports it
+    return;
+  }
+  const auto expect = [&](const char* setting, std::int64_t end, std::uint64_t there, const char* unit) {
+    if (end < static_cast<std::int64_t>(there))
+      throw UsageError(fmt::format("{} = {}, but {} has done {} {}; expected at least as many", setting, end,
+                                   directory.string(), there, unit));
+  };
+  expect("train.total_steps", c.total_steps, done[0], "steps");
+  if (c.total_episodes > 0) expect("train.total_episodes", c.total_episodes, done[1], "episodes");
+}
 
 // What a run directory says of a run that is to go on.
 struct RunFound {
@@ -217,6 +244,7 @@ RunFound expect_resumable(const std::filesystem::path& directory, const Experime
                                    directory.string(), more));
   }
   if (!saved && before.train.checkpoint_every == 0) throw UsageError(no_checkpoint(directory));
+  if (!result && saved && !set.empty()) expect_later_end(directory, e.train);
   return {.result = result, .saved = saved};
 }
 

@@ -220,7 +220,7 @@ MemoryNeed training_memory(const Experiment& e, bool resumed) {
 
 void check_memory(const Experiment& e, bool resumed, const MemoryLimit& limit) {
   if (const std::string problem = training_memory(e, resumed).problem(limit); !problem.empty())
-    throw UsageError(fmt::format("{} {}; lower what is largest", e.name, problem));
+    throw UsageError(fmt::format("{} {}; reduce the largest part", e.name, problem));
 }
 
 }  // namespace goalpost

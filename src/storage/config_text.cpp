@@ -215,6 +215,26 @@ void ConfigReader::report(const std::string& path, const std::string& sentence) 
   problems_.push_back(v != nullptr ? fmt::format("{} ({})", sentence, v->origin) : sentence);
 }
 
+namespace {
+
+// How many parts of two paths are equal, from the last one on: 2 of a.pi.lr and b.pi.lr.
+std::size_t common_last_parts(std::string_view a, std::string_view b) {
+  std::size_t parts = 0;
+  while (!a.empty() && !b.empty()) {
+    const std::size_t dot_a = a.rfind('.'), dot_b = b.rfind('.');
+    const auto last = [](std::string_view text, std::size_t dot) {
+      return dot == text.npos ? text : text.substr(dot + 1);
+    };
+    if (last(a, dot_a) != last(b, dot_b)) break;
+    ++parts;
+    a = dot_a == a.npos ? std::string_view() : a.substr(0, dot_a);
+    b = dot_b == b.npos ? std::string_view() : b.substr(0, dot_b);
+  }
+  return parts;
+}
+
+}  // namespace
+
 std::vector<std::string> ConfigReader::problems() {
   std::vector<std::string> all = problems_;
   const std::set<std::string> known(known_.begin(), known_.end());
@@ -225,17 +245,23 @@ std::vector<std::string> ConfigReader::problems() {
     const std::string table = dot == std::string::npos ? "" : path.substr(0, dot + 1), leaf = path.substr(table.size());
     std::vector<std::string_view> siblings, paths;
     std::string_view same_leaf;
+    std::size_t same_parts = 0;  // the last ones of same_leaf's path
     for (const std::string& candidate : known) {
       paths.push_back(candidate);
       if (candidate.starts_with(table) && candidate.find('.', table.size()) == std::string::npos)
         siblings.push_back(std::string_view(candidate).substr(table.size()));
-      if (candidate.ends_with("." + leaf)) same_leaf = candidate;
+      if (const std::size_t same = common_last_parts(candidate, path); same > 0 && same >= same_parts) {
+        same_leaf = candidate;
+        same_parts = same;
+      }
     }
-    const bool other = std::find(others_.begin(), others_.end(), leaf) != others_.end();
-    std::string hint = other                ? fmt::format("; did you mean {}?", leaf)
-                       : !same_leaf.empty() ? fmt::format("; did you mean {}?", same_leaf)
-                                            : did_you_mean(leaf, siblings);
-    if (hint.empty()) hint = did_you_mean(leaf, {others_.begin(), others_.end()});
+    const bool of_env = table == "env." || table.starts_with("env.");  // others_ are no environment's
+    const bool other = !of_env && std::find(others_.begin(), others_.end(), leaf) != others_.end();
+    if (table.empty()) siblings.insert(siblings.end(), others_.begin(), others_.end());
+    std::string hint = other && same_parts < 2 ? fmt::format("; did you mean {}?", leaf)
+                       : !same_leaf.empty()    ? fmt::format("; did you mean {}?", same_leaf)
+                                               : did_you_mean(leaf, siblings);
+    if (hint.empty() && !of_env) hint = did_you_mean(leaf, {others_.begin(), others_.end()});
     if (hint.empty() && leaf.size() > 2) hint = did_you_mean(path, paths);
     const auto owner = std::find_if(owners_.begin(), owners_.end(),
                                     [&path = path](const auto& entry) { return path.starts_with(entry.table + "."); });

@@ -285,7 +285,7 @@ void each_minari(const fs::path& data, const EnvSpec& spec, const EachEpisode& f
 void export_minari(const fs::path& path, const fs::path& out, bool compressed) {
   const fs::path name = out.has_filename() ? out : out.parent_path(), id = dataset_id(name);
   expect_minari_names(out, id);
-  if (fs::exists(fs::symlink_status(name))) wrong(name, "the directory is there already; expected a new name");
+  if (fs::exists(fs::symlink_status(name))) wrong(name, "the directory already exists; expected a new name");
   try_reading(path, [&] { read_recorded(path); });
   const EpisodeReader reader(path);
   const EpisodeHeader& h = reader.header();

@@ -166,7 +166,8 @@ void create_lock_file(const std::filesystem::path& file, const std::filesystem::
 void make_directories(const std::filesystem::path& directory) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
-  if (error) throw UsageError(fmt::format("the directory {} cannot be made: {}", directory.string(), error.message()));
+  if (error)
+    throw UsageError(fmt::format("the directory {} cannot be created: {}", directory.string(), error.message()));
 }
 
 OutputFile::OutputFile(std::filesystem::path path, Mode mode) : path_(std::move(path)) {
@@ -290,7 +291,7 @@ void expect_new(const std::filesystem::path& path) {
   const Target target = target_of(path);
   if (!target.replaceable) return;
   if (std::filesystem::exists(std::filesystem::symlink_status(target.path)))
-    throw UsageError(fmt::format("{}: the {} is there already; expected a new name", path.string(),
+    throw UsageError(fmt::format("{}: the {} already exists; expected a new name", path.string(),
                                  std::filesystem::is_directory(target.path) ? "directory" : "file"));
   if (const std::filesystem::path parent = parent_of(target.path); !std::filesystem::is_directory(parent))
     throw UsageError(fmt::format("{}: there is no directory {}", path.string(), parent.string()));

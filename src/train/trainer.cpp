@@ -166,6 +166,10 @@ TrainEnd train(Run& run, const TrainConfig& c) {
     if (!c.overlap) do_updates();
     tell([&](TrainCallback& callback) { callback.on_step(progress); });
     if (stopped()) return end(TrainEnd::interrupted);
+    if (unstable && env.has_lost()) {
+      save();
+      throw std::runtime_error(instability);
+    }
     if (unstable && s.recent.unstable() > kMostUnstable) {
       save();
       throw std::runtime_error(detail::concatenate(

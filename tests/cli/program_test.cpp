@@ -272,7 +272,7 @@ TEST_F(Program, RefusesWhatItDoesNotKnow) {
   expect_refusal("train bit_flip_her --set dqn.lr=1", "did you mean lr?");
   expect_refusal("train bit_flip_her --set xyz=1", "`goalpost describe dqn` and `goalpost describe train` show all");
   expect_refusal("plan sac Pendulum-v1", "sac is an algorithm; expected an experiment");
-  expect_refusal("reproduce bit_flip_her", "bit_flip_her is an experiment and no figure: `goalpost train bit_flip_her");
+  expect_refusal("reproduce bit_flip_her", "bit_flip_her is an experiment, not a figure: `goalpost train bit_flip_her");
   expect_refusal("train bit_flip_her --seeds 0", "--seeds 0; expected how many, 1 to 1000");
   expect_refusal("describe nothing_like_it", "nothing is called \"nothing_like_it\"");
   expect_refusal("evaluate nowhere", "nowhere is not a run directory: there is no such directory");
@@ -287,7 +287,7 @@ TEST_F(Program, RefusesWhatItDoesNotKnow) {
 
 TEST_F(Program, HelpsWhereAKnownNameStandsInTheWrongPlace) {
   expect_refusal("train FetchReach-v4 sac",
-                 "the algorithm stands before the environment: `goalpost train sac FetchReach-v4`");
+                 "the algorithm comes before the environment: `goalpost train sac FetchReach-v4`");
   expect_refusal("train sac",
                  "sac is an algorithm; expected an environment after it, `goalpost train sac ENVIRONMENT`");
   expect_refusal("train FetchReach-v4",
@@ -1120,7 +1120,7 @@ TEST_F(Program, ReplacesNoFileThatIsThere) {
   const std::string rollout = "rollout BitFlip-v0 --random --set env.bits=4 ";
   ASSERT_EQ(run(rollout + "--record e.h5 --out e.csv").status, 0);
   const std::string episodes = content(here_ / "e.h5"), rows = content(here_ / "e.csv");
-  const std::string there = ": the file is there already; expected a new name";
+  const std::string there = ": the file already exists; expected a new name";
   expect_refusal(rollout + "--record e.h5 --out f.csv", "e.h5" + there);
   expect_refusal(rollout + "--record f.h5 --out e.csv", "e.csv" + there);
   expect_refusal("dataset filter e.h5 --out e.h5", "e.h5" + there);
@@ -1183,6 +1183,49 @@ TEST_F(Program, ChecksThatPoliciesAreOfAnEnvironment) {
   }
 }
 
+TEST_F(Program, ARunThatGoesOnEndsNoEarlierThanItIs) {
+  const std::string training = std::string(kTiny) + "--out r --set train.checkpoint_every=100 --steps ";
+  ASSERT_EQ(run(training + "640").status, 0);
+  std::filesystem::remove(here_ / "r/result.json");  // as if it had been interrupted
+  const std::string config = content(here_ / "r/config.toml");
+  expect_refusal("train --resume r --steps 100", "train.total_steps = 100, but r has done 640 steps");
+  expect_refusal("train --resume r --set train.total_episodes=1", "train.total_episodes = 1, but r has done");
+  EXPECT_EQ(content(here_ / "r/config.toml"), config);
+  EXPECT_FALSE(std::filesystem::exists(here_ / "r/result.json"));
+  EXPECT_EQ(run("train --resume r --quiet").status, 0);
+}
+
+TEST_F(Program, QuietRunsSayWhyTheyFailed) {
+  const Outcome o = run_on_full_disk(4, std::string(kTiny) + "--steps 64 --seeds 2 --jobs 1 --quiet --out r");
+  EXPECT_EQ(o.status, 1) << o.err;
+  EXPECT_THAT(o.err, testing::AllOf(HasSubstr("failed: "), HasSubstr("2 of 2 runs failed")));
+}
+
+TEST_F(Program, NamesTheOptionThatWasTyped) {
+  expect_refusal("train bit_flip_her --steps -5 --out r", "(--steps -5)");
+  expect_refusal("train bit_flip_her --seed -1 --out r", "(--seed -1)");
+  expect_refusal("train bit_flip_her --threads x --out r", "(--threads x)");
+  expect_refusal("train bit_flip_her --set train.threads=x --out r", "(--set train.threads=x)");
+  expect_refusal("train bit_flip_her --resume r", "--resume r goes on with the experiment that is there");
+}
+
+TEST_F(Program, SuggestsSettingsOfTheSameKind) {
+  expect_refusal("train pendulum_td3 --set gama=0.98", "did you mean gamma?");
+  expect_refusal("train pendulum_td3 --set agent.sac.pi_adam.lr=1e-3", "did you mean agent.td3.pi_adam.lr?");
+  const Outcome o = run("train pendulum_td3 --set env.goal=3");
+  EXPECT_EQ(o.status, 2);
+  EXPECT_EQ(o.err.find("goal_selection_strategy"), o.err.npos) << o.err;
+  set_content(here_ / "e.toml", "extends = \"pendulum_td3\"\nname = \"\"\n");
+  expect_refusal("train e.toml", "name is empty; expected a name");
+}
+
+TEST_F(Program, TasksWithoutGoalsHaveNoSuccess) {
+  ASSERT_EQ(run("evaluate Pendulum-v1 --random --episodes 2 --json").status, 0);
+  EXPECT_THAT(content(here_ / "out"), HasSubstr("\"success\":null"));
+  ASSERT_EQ(run("rollout Pendulum-v1 --random --episodes 2 --record e.h5").status, 0);
+  EXPECT_EQ(run("dataset info e.h5").out.find("success"), std::string::npos);
+}
+
 TEST_F(Program, TellsRunsOfOtherDatasetsApart) {
   const std::string rollout = "rollout BitFlip-v0 --random --episodes 20 --set env.bits=4 ";
   ASSERT_EQ(run(rollout + "--seed 1 --record e.h5 --out e.csv").status, 0);
@@ -1243,7 +1286,7 @@ TEST_F(Program, SaysWhereADirectoryCannotBeMade) {
   set_content(here_ / "file", "");
   for (const char* command : {"reproduce bit-flip --quick --out file/f", "plan bit_flip_her --out file/f",
                               "train bit_flip_her --seed 1-2 --out file/f"})
-    expect_refusal(command, "the directory file/f cannot be made: Not a directory");
+    expect_refusal(command, "the directory file/f cannot be created: Not a directory");
 }
 
 TEST_F(Program, TakesABaselineByTheNameThatGitKnows) {

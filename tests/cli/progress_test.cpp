@@ -140,6 +140,10 @@ TEST(Wrapped, BreaksAtBlanksAndIndents) {
   EXPECT_EQ(wrapped("  one two three", 5, 4), "  one\n    two\n    three");
   EXPECT_EQ(wrapped("muchtoolong word", 5, 1), "muchtoolong\n word");
   EXPECT_EQ(wrapped("muchtoolong", 5, 1), "muchtoolong");
+  // Commands can be copied.
+  EXPECT_EQ(wrapped("next: `a b c d` e", 9, 2), "next:\n  `a b c d`\n  e");
+  EXPECT_EQ(wrapped("a `b c d e` f", 3, 2), "a\n  `b c d e`\n  f");
+  EXPECT_EQ(wrapped("a `b c", 3, 0), "a\n`b\nc");
   EXPECT_EQ(wrapped("", 5, 1), "");
 }
 

@@ -214,7 +214,7 @@ TEST_F(Work, SaysWhoHoldsTheRest) {
   set_content(plan.runs[0].directory.string() + ".claim_0", "node3 17 boot/1 pid:[1]\n1700000000\n");
   const Outcome o = run("work p --no-wait");
   EXPECT_EQ(o.status, 75);
-  EXPECT_THAT(o.err, AllOf(HasSubstr("bit_flip_her seed 1: process 17 on node3 works at it"),
+  EXPECT_THAT(o.err, AllOf(HasSubstr("bit_flip_her seed 1: process 17 on node3 is training it"),
                            HasSubstr("1 done, 0 failed, 1 unfinished")));
   const nlohmann::json json = nlohmann::json::parse(run("status p --json").out);
   EXPECT_EQ(json.at("runs").at(0).at("state"), "running");
@@ -308,7 +308,7 @@ TEST_F(Work, CollectDeletesNothingAndTakesWholeRunsOnly) {
   set_content(place.string() + ".claim_0", "node3 17 boot/1 pid:[1]\n1700000000\n");
   Outcome o = run("collect held a --out held");
   EXPECT_EQ(o.status, 1) << o.err;
-  EXPECT_THAT(o.err, HasSubstr("held/bit_flip_her/seed_1: process 17 on node3 works at it; left out"));
+  EXPECT_THAT(o.err, HasSubstr("held/bit_flip_her/seed_1: process 17 on node3 is training it; left out"));
   EXPECT_THAT(o.out, HasSubstr("missing: bit_flip_her seed 1: running"));
   EXPECT_FALSE(std::filesystem::exists(place / "result.json"));
   // What a copy that was cut off leaves, and another run.

@@ -645,7 +645,7 @@ TEST(ReportPage, SaysWhyItCannotBeWritten) {
   ::setenv("PATH", path.c_str(), 1);
   EXPECT_FALSE(std::filesystem::exists(here / "out"));
   if (!gnuplot_is_installed()) GTEST_SKIP() << "gnuplot is not installed";
-  EXPECT_THAT(message("/proc/goalpost"), HasSubstr("report --out /proc/goalpost: "));
+  EXPECT_THAT(message("/proc/goalpost"), HasSubstr("the directory /proc/goalpost cannot be created: "));
   std::filesystem::create_directories(here / "thesis");
   set_content(here / "thesis/index.html", "mine");
   EXPECT_THAT(message(here / "thesis"), HasSubstr("exists and is no report"));

@@ -116,8 +116,8 @@ TEST(NewFile, TakesNoPlaceThatIsTaken) {
   std::filesystem::create_symlink("a", dir / "link");
   std::filesystem::create_symlink("nothing", dir / "free");
   for (const char* name : {"a", "link"})
-    EXPECT_EQ(refusal(dir / name), (dir / name).string() + ": the file is there already; expected a new name");
-  EXPECT_THAT(refusal(dir.path()), testing::HasSubstr("the directory is there already"));
+    EXPECT_EQ(refusal(dir / name), (dir / name).string() + ": the file already exists; expected a new name");
+  EXPECT_THAT(refusal(dir.path()), testing::HasSubstr("the directory already exists"));
   EXPECT_THAT(refusal(dir / "no/b"), testing::EndsWith("/no/b: there is no directory " + (dir / "no").string()));
   for (const std::filesystem::path& path : {dir / "b", dir / "free", std::filesystem::path("/dev/null")})
     EXPECT_EQ(refusal(path), "") << path;
