@@ -36,6 +36,20 @@ Activation activation_of(const std::string& name) {
       fmt::format("activation \"{}\"; expected one of {}", name, fmt::join(kActivationNames, ", ")));
 }
 
+// Where a network's settings lie below those of its learner: under its name, "sac.pi.", or, where the learner has one
+// configuration for all of its networks, there, "tqc.net.".
+std::string prefix_of(const json& agent, const std::string& learner, const std::string& network) {
+  const std::string begin = fmt::format("{}.", learner), end = fmt::format(".{}.", network);
+  std::vector<std::string> all;
+  for (const auto& [key, value] : agent.items())
+    if (key.starts_with(begin) && key.ends_with(".hidden"))
+      all.push_back(key.substr(0, key.size() - std::string_view("hidden").size()));
+  for (const std::string& prefix : all)
+    if (prefix.ends_with(end)) return prefix;
+  if (all.size() == 1) return all.front();
+  throw std::runtime_error(fmt::format("it has no setting {}.{}.hidden, the network's layers", learner, network));
+}
+
 MlpConfig mlp_config(const json& agent, const std::string& prefix) {
   const auto flag = [&](const char* name) { return agent.value(prefix + name, false); };
   return {.hidden = agent.at(prefix + "hidden").get<std::vector<int>>(),
@@ -52,7 +66,7 @@ PolicyLevel make_level(const Hdf5File& file, const json& agent, const std::strin
   const std::string part = file.has(scope + "pi") ? "pi" : "q";
   if (!file.has(scope + part))
     throw std::runtime_error(fmt::format("it has neither {0}pi nor {0}q; expected the network that acts", scope));
-  MlpConfig config = mlp_config(agent, learner + "." + part + ".");
+  MlpConfig config = mlp_config(agent, prefix_of(agent, learner, part));
   const std::string bias = fmt::format("{}{}/b{}", scope, part, config.hidden.size());
   const Hdf5Shape shape = file.shape(bias);
   const Index out = shape.size() == 2 && shape[0] == 1 ? static_cast<Index>(shape[1]) : 0;
