@@ -1,6 +1,7 @@
 #include "envs/python/python_env.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -11,6 +12,7 @@
 #include <array>
 #include <bit>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstring>
@@ -19,6 +21,7 @@
 #include <mutex>
 #include <sstream>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -157,9 +160,7 @@ class Worker {
     memory_ = nullptr;
     if (pid_ <= 0) return;
     ::kill(pid_, SIGTERM);
-    while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-    }
-    pid_ = -1;
+    wait_or_kill();
   }
 
   void command(char what, std::uint64_t number) {
@@ -181,6 +182,8 @@ class Worker {
     receive(head.data(), head.size());
     std::uint32_t size = 0;
     std::memcpy(&size, head.data() + 1, sizeof(size));
+    constexpr std::uint32_t kMostText = 1 << 20;
+    if (size > kMostText) throw std::runtime_error(detail::concatenate(name_, ": its worker's answer is none"));
     std::string text(size, '\0');
     receive(text.data(), text.size());
     if (head[0] == 'k') return text;
@@ -190,6 +193,14 @@ class Worker {
 
   void receive(char* to, std::size_t size) {
     for (std::size_t got = 0; got < size;) {
+      // A child of the worker may hold the other end open after it has ended.
+      pollfd ready{.fd = socket_.number(), .events = POLLIN, .revents = 0};
+      if (::poll(&ready, 1, 1000) == 0) {
+        siginfo_t info{};
+        if (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0)
+          lost();
+        continue;
+      }
       const ssize_t n = ::recv(socket_.number(), to + got, size - got, 0);
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0) lost();
@@ -197,11 +208,24 @@ class Worker {
     }
   }
 
-  [[noreturn]] void lost() {
+  // The status of the process, which is killed if it does not end within two seconds.
+  int wait_or_kill() {
     int status = 0;
     const pid_t pid = std::exchange(pid_, -1);
+    for (int i = 0; i < 200; ++i) {
+      const pid_t ended = ::waitpid(pid, &status, WNOHANG);
+      if (ended == pid || (ended < 0 && errno != EINTR)) return status;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    ::kill(pid, SIGKILL);
     while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
+    return status;
+  }
+
+  [[noreturn]] void lost() {
+    const pid_t pid = pid_;
+    const int status = wait_or_kill();
     std::string how = "ended";
     if (WIFSIGNALED(status))
       how = detail::concatenate("was ended by signal ", WTERMSIG(status), " (", ::strsignal(WTERMSIG(status)), ")");

@@ -5,22 +5,25 @@ eight bytes: m bytes of the shared memory, r seed (reset), s (step). Answers: k,
 other errors, and a text. The memory holds doubles: observation, achieved goal, desired goal, action, reward, terminated,
 truncated, success, whether success is known (envs/python/python_env.cpp).
 """
-import importlib
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # the trainer decides when to end
+
+import importlib  # noqa: E402
 import json
 import mmap
 import os
-import signal
 import socket
 import struct
 import sys
 import traceback
 
-signal.signal(signal.SIGINT, signal.SIG_IGN)  # the trainer decides when to end
 connection = socket.socket(fileno=3)
 
 
 def answer(kind, text=""):
-    data = text.encode()
+    text = "".join(c if c.isprintable() else " " for c in text)
+    data = (text if len(text) < 2000 else text[:2000] + " ...").encode(errors="replace")
     connection.sendall(kind.encode() + struct.pack("<I", len(data)) + data)
 
 
@@ -81,17 +84,21 @@ def describe(env):
     else:
         parts = [observed]
     sizes = [box_size(p, "observation space") for p in parts]
+    if min(sizes) < 1:
+        raise Unusable(f"its observations have {sizes} numbers; expected some")
     if len(sizes) == 3 and sizes[1] != sizes[2]:
         raise Unusable(f"its achieved goal has {sizes[1]} numbers and its desired goal {sizes[2]}")
     words = ["obs", sizes[0], "goal", sizes[1] if len(sizes) == 3 else 0]
     action = env.action_space
     if hasattr(action, "n"):
+        if getattr(action, "shape", ()) not in ((), None) or int(action.n) < 1:
+            raise Unusable(f"its action space is {action}; expected a Box or Discrete")
         words += ["discrete", int(action.n)]
     else:
         n = box_size(action, "action space")
         low, high = (np.broadcast_to(np.asarray(x, float), np.shape(action.low)).ravel() for x in (action.low, action.high))
-        if not (np.isfinite(low).all() and np.isfinite(high).all()):
-            raise Unusable("its actions have no finite range")
+        if n < 1 or not ((low < high).all() and (abs(low) < 1e30).all() and (abs(high) < 1e30).all()):
+            raise Unusable(f"its actions lie in {low.tolist()} to {high.tolist()}; expected finite ranges")
         words += ["continuous", n, *map(repr, low.tolist()), *map(repr, high.tolist())]
     limit = getattr(getattr(env, "spec", None), "max_episode_steps", None) or getattr(env, "max_episode_steps", None)
     words += ["max_steps", int(limit or 0)]
@@ -120,12 +127,25 @@ acts = 1 if discrete else int(np.prod(np.shape(action_space.low)))
 memory = None
 
 
+def numbers(values, size, what):
+    values = np.asarray(values, float).ravel()
+    if values.size != size:
+        raise ValueError(f"{what} has {values.size} numbers; expected {size}, as its space says")
+    return values
+
+
 def show(obs):
     if goal:
-        parts = [obs["observation"], obs["achieved_goal"], obs["desired_goal"]]
-        memory[: sizes[0] + 2 * goal] = np.concatenate([np.asarray(p, float).ravel() for p in parts])
+        names = ("observation", "achieved_goal", "desired_goal")
+        memory[: sizes[0] + 2 * goal] = np.concatenate([numbers(obs[k], n, k) for k, n in zip(names, sizes)])
     else:
-        memory[: sizes[0]] = np.asarray(obs, float).ravel()
+        memory[: sizes[0]] = numbers(obs, sizes[0], "the observation")
+
+
+def unpack(values, size, what):
+    if not isinstance(values, tuple) or len(values) != size:
+        raise ValueError(f"{what} as in Gymnasium")
+    return values
 
 
 at = sizes[0] + 2 * goal
@@ -136,16 +156,18 @@ while True:
         if kind == "m":
             memory = np.frombuffer(mmap.mmap(4, number), np.float64)
         elif kind == "r":
-            obs, info = env.reset(seed=number)
+            obs, info = unpack(env.reset(seed=number), 2, "reset() gives no (observation, info),")
             show(obs)
         elif kind == "s":
             action = memory[at : at + acts].copy()
             if discrete:
-                action = int(action[0])
+                action = int(action[0]) + int(getattr(action_space, "start", 0))
             else:
                 action = action.astype(getattr(action_space, "dtype", np.float64)).reshape(np.shape(action_space.low))
-            obs, reward, terminated, truncated, info = env.step(action)
+            obs, reward, terminated, truncated, info = unpack(
+                env.step(action), 5, "step() gives no (observation, reward, terminated, truncated, info),")
             show(obs)
+            reward = numbers(reward, 1, "the reward")[0]
             known = "is_success" in info
             memory[at + acts :] = [reward, terminated, truncated, float(info["is_success"]) if known else 0, known]
         answer("k")

@@ -107,6 +107,8 @@ int policy(const PolicyOptions& o) {
       return 0;
     }
     need(o.out, "--out");
+    if (std::filesystem::exists(std::filesystem::symlink_status(o.out)))
+      throw UsageError(fmt::format("{}: it already exists; expected a new name", o.out));
     expect_new(o.out);
     export_policy(p, o.out, o.name);
     print_line(fmt::format("{}: {} for {}", o.out, p.algorithm, p.environment));

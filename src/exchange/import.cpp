@@ -208,6 +208,7 @@ void check_layers(const ForeignPolicy& p, const std::filesystem::path& file) {
 }  // namespace
 
 ForeignPolicy read_foreign_policy(const std::filesystem::path& file, const std::filesystem::path& normalizer) {
+  for (const std::filesystem::path& path : {file, normalizer}) expect_no_stream(path);
   const std::string bytes = read_file(file);
   ForeignPolicy p;
   const bool zip = bytes.starts_with("PK");

@@ -78,6 +78,8 @@ class PickleReader {
 
   // ---- values
   Pickle& make(Kind kind) {
+    constexpr std::size_t kMost = 1'000'000;  // policies have some hundreds
+    if (document_.values_.size() == kMost) fail(fmt::format("more than {} values", kMost));
     document_.values_.emplace_back().kind = kind;
     return document_.values_.back();
   }

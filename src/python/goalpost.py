@@ -92,6 +92,18 @@ _Env = gymnasium.Env if gymnasium else object
 _VectorEnv = gymnasium.vector.VectorEnv if gymnasium else object
 
 
+def _fresh_seed():
+    return int(np.random.SeedSequence().generate_state(1, np.uint64)[0]) >> 1
+
+
+def _checked_seed(seed):
+    if seed is None:
+        return None
+    if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
+        raise ValueError(f"seed={seed!r}; expected an integer from 0 on")
+    return int(seed)
+
+
 def _box(size, lanes=()):
     return _spaces.Box(-np.inf, np.inf, (*lanes, size), np.float32)
 
@@ -135,7 +147,9 @@ class _Goals:
     def _open(self, name, num_envs, threads, render_mode, settings):
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode={render_mode!r}; expected None or 'rgb_array'")
-        self._name, self.render_mode = name, render_mode
+        if not isinstance(num_envs, (int, np.integer)) or not 1 <= num_envs <= 65536:
+            raise ValueError(f"num_envs={num_envs!r}; expected 1 to 65,536")
+        self._name, self.render_mode, self._begun = name, render_mode, False
         self._envs = _goalpost.Envs(name, _assignments(settings), num_envs, 0, threads)
         self._spec = self._envs.spec()
         self._goals = self._spec["goal_dim"] > 0
@@ -155,14 +169,15 @@ class Env(_Goals, _Env):
     def __init__(self, name, render_mode=None, **settings):
         self._open(name, 1, 1, render_mode, settings)
         self.observation_space, self.action_space = _observation_space(self._spec), _action_space(self._spec)
-        self._begun, self._over = False, True
+        self._over = True
 
     def reset(self, *, seed=None, options=None):
         if gymnasium:
             super().reset(seed=seed)
+        seed = _checked_seed(seed)
         # Where an episode has just ended, the next one has begun already.
         if seed is None and not self._begun:
-            seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> 1)
+            seed = _fresh_seed()
         fresh = self._begun and self._over and seed is None
         parts = self._envs.obs() if fresh else self._envs.reset(seed)
         self._begun, self._over = True, False
@@ -181,7 +196,7 @@ class Env(_Goals, _Env):
         return self._envs.render(0, 640, 480) if self.render_mode == "rgb_array" else None
 
     def close(self):
-        pass
+        self._begun, self._over = False, True
 
 
 class VectorEnv(_Goals, _VectorEnv):
@@ -204,10 +219,13 @@ class VectorEnv(_Goals, _VectorEnv):
 
     def reset(self, *, seed=None, options=None):
         if seed is None:
-            seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0] >> 1)
-        return _observation(self._envs.reset(int(seed)), self._goals), {}
+            seed = _fresh_seed()
+        self._begun = True
+        return _observation(self._envs.reset(_checked_seed(seed)), self._goals), {}
 
     def step(self, actions):
+        if not self._begun:
+            raise RuntimeError("step: no episode has begun; call reset() first")
         now, end, reward, terminated, truncated, success = self._envs.step(actions)
         info = {"is_success": success}
         if end is not None:
@@ -220,7 +238,7 @@ class VectorEnv(_Goals, _VectorEnv):
         return tuple(self._envs.render(i, 640, 480) for i in range(self.num_envs))
 
     def close(self, **_):
-        pass
+        self._begun = False
 
 
 def environments():

@@ -151,7 +151,8 @@ Experiment experiment_of(const ForeignPolicy& p, const ImportOptions& o) {
   std::vector<Index> hidden;
   for (std::size_t i = 0; i + 1 < p.layers.size(); ++i) hidden.push_back(p.layers[i].W.rows());
   std::vector<std::string> changes = {fmt::format("{}hidden=[{}]", network, fmt::join(hidden, ", ")),
-                                      fmt::format("{}activation={}", network, enum_name(p.activation))};
+                                      fmt::format("{}activation={}", network, enum_name(p.activation)),
+                                      "train.checkpoint_every=0"};  // there is nothing to resume
   if (!p.statistics.empty())
     for (const std::string& change : {std::string("enabled=true"), fmt::format("clip={}", p.clip),
                                       fmt::format("raw_clip={}", p.raw_clip), std::string("min_stddev=1e-12")})

@@ -325,7 +325,10 @@ TEST_P(Import, ActsAsItDidThere) {
     for (Index j = 0; j < there.cols(); ++j)
       there.col(j) = p.low.array() + (there.col(j).array() + 1) / 2 * (p.high - p.low).array();
   EXPECT_LE(difference(p, actions, there), kTolerance);
-  // It is a policy as any other.
+  // It is a policy as any other, but no run to resume.
+  const std::string policy = content(here_ / "r/policy.h5");
+  expect_refusal("train --resume r", "cannot be resumed");
+  EXPECT_EQ(content(here_ / "r/policy.h5"), policy);
   EXPECT_EQ(run("evaluate r --episodes 2").status, 0) << errors();
   EXPECT_THAT(run("policy info r").out, HasSubstr(c.env));
 }
@@ -408,6 +411,7 @@ class PythonModule : public ProgramTest {
 
 TEST_F(PythonModule, HasGymnasiumsEnv) {
   EXPECT_EQ(python("env"), 0);
+  EXPECT_EQ(python("first_reset"), 0);
   EXPECT_EQ(python("settings"), 0);
   EXPECT_EQ(python("gymnasium"), 0);
 }
@@ -530,6 +534,9 @@ TEST_F(PythonEnvironment, SaysWhatIsWrong) {
                  "python4 cannot be run: No such file or directory (env.interpreter)");
   expect_refusal(rollout + "python:pendulum:Pendulum --set env.arguments=x", "expected a JSON object");
   expect_refusal(rollout + "'python:pendulum:Pendulum' --set 'env.arguments={\\\"mass\\\": 2}'", "mass");
+  expect_refusal(rollout + "python:pendulum:Empty", "its actions lie in [1.0] to [-1.0]; expected finite ranges");
+  EXPECT_THAT(run(rollout + "python:pendulum:Short").err,
+              HasSubstr("the observation has 1 numbers; expected 3, as its space says"));
   const Outcome o = run(rollout + "python:pendulum:Pendulum --set 'env.arguments={\\\"fail_after\\\": 5}'");
   EXPECT_EQ(o.status, 1);
   EXPECT_THAT(o.err, HasSubstr("ValueError: the rod broke"));

@@ -42,6 +42,24 @@ def env():
 
 
 @test
+def first_reset():
+    for env in (goalpost.make("PointReach-v0"), goalpost.make("PointReach-v0", num_envs=2)):
+        try:
+            env.step(np.zeros(2))
+            raise AssertionError("a step before the first episode")
+        except RuntimeError as error:
+            assert "reset()" in str(error)
+        one, two = env.reset()[0], goalpost.make("PointReach-v0").reset()[0]
+        assert (np.ravel(one["desired_goal"])[:2] != two["desired_goal"]).any(), "seeds are equal"
+        for seed in (-1, 1.5, "a", 2**64):
+            try:
+                env.reset(seed=seed)
+                raise AssertionError(seed)
+            except (ValueError, TypeError) as error:
+                assert "seed" in str(error).lower() or type(error).__module__ != "builtins", error
+
+
+@test
 def settings():
     bits = goalpost.make("BitFlip-v0", bits=7)
     obs, _ = bits.reset(seed=0)

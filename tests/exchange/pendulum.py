@@ -63,3 +63,12 @@ class Reach:
         self.at += [(1, 0), (-1, 0), (0, 1), (0, -1)][action]
         reached = np.linalg.norm(self.at - self.goal) < 0.05
         return self.observe(), 0.0 if reached else -1.0, False, False, {}
+
+
+class Empty(Pendulum):
+    action_space = Box([1], [-1])
+
+
+class Short(Pendulum):
+    def observe(self):
+        return np.array([7.0])
