@@ -313,7 +313,7 @@ class PythonEnv final : public Env {
     there_ = false;
     worker_->step();
     there_ = true;
-    print_ = fingerprint();
+    for (Index i = 0; i < action.size(); ++i) print_ = mixed(print_, std::bit_cast<std::uint64_t>(action(i)));
     const double* result = memory() + layout().reward_at();
     const Layout& l = layout();
     bool success = result[3] != 0;
@@ -369,14 +369,14 @@ class PythonEnv final : public Env {
     print_ = fingerprint();
   }
 
+  static std::uint64_t mixed(std::uint64_t hash, std::uint64_t word) { return (hash ^ word) * 0x100000001b3; }
+
   // Of seed and actions, FNV-1a.
   std::uint64_t fingerprint() const {
-    std::uint64_t hash = 0xcbf29ce484222325;
-    const auto add = [&](std::uint64_t word) { hash = (hash ^ word) * 0x100000001b3; };
-    add(seed_);
-    add(steps_);
+    std::uint64_t hash = mixed(0xcbf29ce484222325, seed_);
     const std::size_t n = static_cast<std::size_t>(steps_) * static_cast<std::size_t>(spec_.action.dim);
-    for (std::size_t i = 0; i < std::min(n, actions_.size()); ++i) add(std::bit_cast<std::uint64_t>(actions_[i]));
+    for (std::size_t i = 0; i < std::min(n, actions_.size()); ++i)
+      hash = mixed(hash, std::bit_cast<std::uint64_t>(actions_[i]));
     return hash;
   }
 

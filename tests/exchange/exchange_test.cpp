@@ -207,7 +207,8 @@ TEST_P(Exchange, SamplesAsOnnxWithTheSameNoise) {
     in["steps"] = {{kLanes, 1}, std::vector<double>(kLanes)};
   }
   // The noise of the high level has another size; its sampled sub-goal is not used.
-  if (policy_->subgoals && policy_->subgoals->limits.size() != noise.rows()) GTEST_SKIP();
+  if (policy_->subgoals && policy_->subgoals->limits.size() != noise.rows())
+    GTEST_SKIP() << "the evaluator has one noise for both levels, which differ in size";
   const Matrix sampled = matrix_of(model(in, rows_of(noise)).at("sampled_action"), noise.rows());
   EXPECT_LE(difference(*policy_, sampled, actions), kTolerance);
   EXPECT_GT(difference(*policy_, actions_.leftCols(kLanes), actions), 100 * kTolerance);
@@ -391,15 +392,18 @@ TEST_F(Import, ExportsSayWhatIsWrong) {
   expect_refusal("policy export r --out there.npz", "there.npz");
 }
 
+bool has_python_module() {
+  const std::filesystem::directory_iterator files(std::filesystem::path(GOALPOST_PROGRAM).parent_path());
+  return std::any_of(begin(files), end(files),
+                     [](const auto& entry) { return entry.path().filename().string().starts_with("_goalpost."); });
+}
+
 // The module that Python imports, where it was built.
 class PythonModule : public ProgramTest {
  protected:
   void SetUp() override {
-    bool built = false;
-    const std::filesystem::path folder = std::filesystem::path(GOALPOST_PROGRAM).parent_path();
-    for (const auto& entry : std::filesystem::directory_iterator(folder))
-      built = built || entry.path().filename().string().starts_with("_goalpost.");
-    if (!built) GTEST_SKIP() << "this build has no Python module: pybind11 or Python's headers are missing";
+    if (!has_python_module())
+      GTEST_SKIP() << "pybind11 or Python's headers are missing: this build has no Python module";
   }
   int python(const std::string& test) {
     const std::string folder = std::filesystem::path(GOALPOST_PROGRAM).parent_path();
@@ -426,11 +430,8 @@ TEST_F(PythonModule, ReadsRuns) {
 }
 
 TEST_P(Exchange, ActsInPython) {
+  if (!has_python_module()) GTEST_SKIP() << "pybind11 or Python's headers are missing: this build has no Python module";
   const std::filesystem::path folder = std::filesystem::path(GOALPOST_PROGRAM).parent_path();
-  bool built = false;
-  for (const auto& entry : std::filesystem::directory_iterator(folder))
-    built = built || entry.path().filename().string().starts_with("_goalpost.");
-  if (!built) GTEST_SKIP() << "this build has no Python module";
   write_inputs();
   write_floats(here_ / "action.f32", actions_);
   EXPECT_EQ(std::system(("cd '" + here_.path().string() + "' && PYTHONPATH='" + folder.string() +

@@ -125,10 +125,10 @@ def predict():
         first = [step in (0, 31 + i) for i in range(10)]
         action, state = policy.predict(o, state, first)
         there = actions[step, :, 0] if action.ndim == 1 else actions[step]
-        assert np.abs(action - there).max() < 1e-4, step
+        assert np.abs(action - there).max() < 1e-5, step
     one = obs[0][0] if goal is None else {"observation": obs[0][0], "desired_goal": goal[0][0]}
     action, _ = policy.predict(one)
-    assert np.abs(action - (actions[0, 0, 0] if np.ndim(action) == 0 else actions[0, 0])).max() < 1e-4
+    assert np.abs(action - (actions[0, 0, 0] if np.ndim(action) == 0 else actions[0, 0])).max() < 1e-5
 
 
 @test
