@@ -29,8 +29,6 @@
 #include "core/data_path.h"
 #include "core/rng.h"
 
-extern char** environ;
-
 namespace goalpost {
 namespace {
 
