@@ -152,6 +152,7 @@ VideoWriter::VideoWriter(std::filesystem::path file, int width, int height, doub
   if (codec->id == AV_CODEC_ID_H264) {
     av_opt_set(c.priv_data, "preset", "veryfast", 0);
     av_opt_set(c.priv_data, "crf", "20", 0);
+    av_opt_set(c.priv_data, "x264-params", "cpu-independent=1", 0);  // else reciprocals differ between processors
   } else {
     c.flags |= AV_CODEC_FLAG_QSCALE;
     c.global_quality = 3 * FF_QP2LAMBDA;
