@@ -25,7 +25,7 @@
 #include "run/experiment.h"
 #include "run/fixed_policy.h"
 #include "run/policy_file.h"
-#include "run/rollout.h"
+#include "run/rollout_input.h"
 #include "storage/file.h"
 
 namespace goalpost {

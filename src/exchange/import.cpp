@@ -79,7 +79,7 @@ std::string policy_argument(const json& data, const char* name) {
 
 void read_sb3_layers(ForeignPolicy& p, const Tensors& t, const std::filesystem::path& file) {
   for (const auto& [name, tensor] : t) {
-    const bool other = name.find("features_extractor") != name.npos || name.find("log_std") == 0;
+    const bool other = name.find("features_extractor") != name.npos || name.ends_with("log_std");
     if (other && name.find("critic") == name.npos)
       fail(file, fmt::format("its {} belongs to a network that is not read; expected layers that are fully connected, "
                              "without gSDE",
@@ -116,6 +116,8 @@ Activation sb3_activation(const json& data, const std::filesystem::path& file) {
 ForeignPolicy read_sb3(const ZipReader& zip, const std::filesystem::path& file) {
   ForeignPolicy p;
   const json data = json_in(zip, "data", file);
+  if (const auto sde = data.find("use_sde"); sde != data.end() && *sde == true)
+    fail(file, "its use_sde is true; expected a policy without state-dependent exploration (gSDE)");
   std::string version = zip.has("_stable_baselines3_version") ? zip.read("_stable_baselines3_version") : "";
   while (!version.empty() && version.back() <= ' ') version.pop_back();
   p.source = fmt::format("Stable-Baselines3{}{}", version.empty() ? "" : " ", version);

@@ -11,11 +11,6 @@
 
 namespace goalpost {
 
-/// The actions of a CSV file with columns a0, a1, ..., one row per step. @shape [act x steps], in the environment's
-/// unit. Rows of resets, as rollout writes them, are left out: no action and no reward, in a file with both columns.
-/// @throws UsageError with file, line, column and value for a cell that is not an action of this environment
-Eigen::MatrixXd read_actions(const std::filesystem::path& file, const EnvSpec& spec);
-
 /// Exactly one of actions, policy, random and scripted is set.
 struct RolloutOptions {
   std::string env;                ///< the environment; with a policy another one than it was trained in, or empty

@@ -361,6 +361,10 @@ TEST_F(Import, RefusesWhatDoesNotFit) {
   EXPECT_FALSE(std::filesystem::exists(here_ / "r"));
   std::filesystem::create_directory(here_ / "r");
   expect_refusal("policy import policy.zip --env FetchReach-v4 --out r", "r exists; expected a new directory");
+  make("gsde", "10 3 4 0 1 2");
+  expect_refusal("policy import policy.zip --env FetchReach-v4 --out s", "its actor.log_std belongs to a network");
+  make("use_sde", "10 3 4 0 1 2");
+  expect_refusal("policy import policy.zip --env FetchReach-v4 --out s", "its use_sde is true");
 }
 
 TEST_F(Import, DamageIsASentence) {

@@ -2,7 +2,8 @@
 
 foreign.py KIND DIRECTORY OBS GOAL ACTION [ACHIEVED...]
   KIND     sac, td3, ddpg, dqn: a zip of Stable-Baselines3, policy.zip; with a goal also its VecNormalize,
-           normalizer.pkl.  her: model.pt of hindsight-experience-replay.  evil: a zip whose pickle calls a command
+           normalizer.pkl.  her: model.pt of hindsight-experience-replay.  evil: a zip whose pickle calls a command.
+           gsde, use_sde: of SAC with gSDE, by its weights or its data alone
   ACHIEVED indices of the observation that are the achieved goal
 Files obs.f32, goal.f32, action.f32: float32, a row for each observation.
 """
@@ -171,12 +172,15 @@ else:
         state[name + ".weight"], state[name + ".bias"] = Tensor(layer[0]), Tensor(layer[1])
 
     activation = np.tanh if kind == "td3" else relu
-    if kind in ("sac", "evil"):
+    if kind in ("sac", "evil", "gsde", "use_sde"):
         net = layers([x.shape[1], 48, 32, action_size])
         for i, layer in enumerate(net[:-1]):
             put(f"actor.latent_pi.{2 * i}", layer)
         put("actor.mu", net[-1])
-        put("actor.log_std", layers([32, action_size])[0])
+        if kind == "gsde":
+            state["actor.log_std"] = Tensor(np.zeros((32, action_size), np.float32))
+        else:
+            put("actor.log_std", layers([32, action_size])[0])
         put("critic.qf0.0", layers([x.shape[1] + action_size, 48])[0])
     elif kind == "dqn":
         net = layers([x.shape[1], 48, 32, action_size])
@@ -198,6 +202,7 @@ else:
                 return os.system, (f"touch {path('evil')}",)
         state["evil"] = Evil()
     data = {"policy_class": {":type:": "<class 'abc.ABCMeta'>", ":serialized:": "gAWV"}, "num_timesteps": 4321,
+            "use_sde": kind == "use_sde",
             "policy_kwargs": {":type:": "<class 'dict'>", ":serialized:": "gAWV", "net_arch": [48, 32],
                               "activation_fn": "<class 'torch.nn.modules.activation.%s'>" %
                                                ("Tanh" if kind == "td3" else "ReLU")}}

@@ -3,7 +3,7 @@
 
 #include "core/check.h"
 #include "fuzz/fuzz.h"
-#include "run/rollout.h"
+#include "run/rollout_input.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const goalpost::EnvSpec continuous = [] {
