@@ -121,7 +121,7 @@ std::string parse_problem(CLI::App& app, const CLI::ParseError& e, int argc, cha
 // Parses the words and runs the sub-command that they name.
 int parse_and_run(int argc, char** argv) {
   expect_no_empty_words(argc, argv);
-  CLI::App app("goalpost: goal-conditioned and hierarchical reinforcement learning, reproducibly.", "goalpost");
+  CLI::App app("goalpost: goal-conditioned and hierarchical reinforcement learning, reproducibly.", program_as_typed());
   app.formatter(std::make_shared<HelpFormatter>());
   app.require_subcommand(1);
   app.set_version_flag("--version", BuildInfo::current().revision);

@@ -21,6 +21,7 @@
 #include "cli/output.h"
 #include "cli/planned_runs.h"
 #include "core/check.h"
+#include "core/suggest.h"
 #include "core/text.h"
 #include "report/figure_config.h"
 #include "report/group.h"
@@ -69,6 +70,17 @@ void check_inputs(const PlannedRun& run) {
     throw UsageError(fmt::format("{}: agent.replay.dataset: there is no {} here", run.name(), c->replay.dataset));
 }
 
+// @throws UsageError where neither a figure nor an experiment has this name
+void expect_to_know(const std::string& what) {
+  if (what.ends_with(".toml")) return;
+  std::vector<std::string> names = experiment_names();
+  for (std::string& name : figure_names()) names.push_back(std::move(name));
+  if (std::find(names.begin(), names.end(), what) != names.end()) return;
+  std::string hint = did_you_mean(what, {names.begin(), names.end()});
+  if (hint.empty()) hint = "; `goalpost list` shows them all";
+  throw UsageError(fmt::format("plan: no figure or experiment is called \"{}\"{}", what, hint));
+}
+
 int plan(const PlanOptions& o) {
   RunRequest request{.seeds = {}, .set = {}, .lists = {}, .values = {}, .quick = o.quick};
   request.seeds = parse_seed_count(o.seeds);
@@ -96,6 +108,7 @@ int plan(const PlanOptions& o) {
           "with agent.algorithm = \"{0}\" and env.name, or `goalpost train {0} ENVIRONMENT --seed 1-5`",
           what));
     if (what.ends_with(".toml")) expect_no_stream(what);
+    expect_to_know(what);
     std::vector<PlannedRun> runs =
         is_figure(what) ? figure_runs(load_figure(what), what, request, out) : experiment_runs(what, request, out);
     plan.runs.insert(plan.runs.end(), std::make_move_iterator(runs.begin()), std::make_move_iterator(runs.end()));

@@ -87,12 +87,14 @@ std::string wrapped(std::string_view line, std::size_t width, std::size_t indent
   return text.append(line);
 }
 
-std::string as_typed(std::string text) {
+std::string program_as_typed() {
   const char* typed = std::getenv("GOALPOST_COMMAND");
-  if (typed == nullptr || *typed == '\0') return text;
+  return typed == nullptr || *typed == '\0' ? "goalpost" : typed;
+}
+
+std::string as_typed(std::string text) {
   constexpr std::string_view kName = "`goalpost ";
-  std::string name("`");
-  name.append(typed).append(1, ' ');
+  const std::string name = "`" + program_as_typed() + " ";
   for (std::size_t i = text.find(kName); i != text.npos; i = text.find(kName, i + name.size()))
     text.replace(i, kName.size(), name);
   return text;

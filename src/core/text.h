@@ -18,8 +18,9 @@ std::string format_duration(double seconds);
 /// are short enough; all but the first are indented. A width of 0 leaves it as it is.
 std::string wrapped(std::string_view line, std::size_t width, std::size_t indent);
 
-/// The text with commands, "`goalpost train x`", as the user types them: the launcher says in GOALPOST_COMMAND how it
-/// was called.
+/// "goalpost", or what the user typed for it: the launcher says in GOALPOST_COMMAND how it was called.
+std::string program_as_typed();
+/// The text with commands, "`goalpost train x`", as the user types them.
 std::string as_typed(std::string text);
 
 /// One word for a shell, whatever it holds: in single quotes.

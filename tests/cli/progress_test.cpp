@@ -158,8 +158,10 @@ TEST(AsTyped, NamesTheLaunchersCommand) {
   const std::string text = "next: `goalpost report a`, or `goalpost list`; goalpost says `no goalpost`";
   ::unsetenv("GOALPOST_COMMAND");
   EXPECT_EQ(as_typed(text), text);
+  EXPECT_EQ(program_as_typed(), "goalpost");
   ::setenv("GOALPOST_COMMAND", "./goalpost", 1);
   EXPECT_EQ(as_typed(text), "next: `./goalpost report a`, or `./goalpost list`; goalpost says `no goalpost`");
+  EXPECT_EQ(program_as_typed(), "./goalpost");
   ::unsetenv("GOALPOST_COMMAND");
 }
 

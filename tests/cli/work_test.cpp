@@ -86,6 +86,7 @@ TEST_F(Work, APlanHoldsEveryCombinationInOrder) {
   EXPECT_EQ(experiment_of(plan.runs[11]).settings().at("agent.dqn.gamma"), "0.98");
 
   expect_refusal("plan bit_flip_her --out p", "p holds a plan already");
+  expect_refusal("plan bitflip --out q", "no figure or experiment is called \"bitflip\"; did you mean bit-flip?");
   expect_refusal("plan bit_flip_her --out q --set env.bits=x", "env.bits");
   expect_refusal("plan bit_flip_her --out q --set env.bits=4,4", "among others that are the same");
   expect_refusal("plan bit_flip_her --out q --set seed=1,2", "--seeds says which seeds there are");
