@@ -94,7 +94,8 @@ std::string program_as_typed() {
 
 std::string as_typed(std::string text) {
   constexpr std::string_view kName = "`goalpost ";
-  const std::string name = "`" + program_as_typed() + " ";
+  std::string name("`");
+  name.append(program_as_typed()).append(1, ' ');
   for (std::size_t i = text.find(kName); i != text.npos; i = text.find(kName, i + name.size()))
     text.replace(i, kName.size(), name);
   return text;
