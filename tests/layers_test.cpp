@@ -77,7 +77,7 @@ const std::vector<Foreign> kForeign = {
     {{"hdf5", "H5"}, {"src/storage/hdf5_"}},
     {{"toml"}, {"src/storage/toml."}},
     {{"google/protobuf", "event.pb.h"}, {"src/storage/event_file."}},  // event.pb.h is generated
-    {{"onnx.pb.h"}, {"src/exchange/export_onnx."}},
+    {{"onnx_format.pb.h"}, {"src/exchange/export_onnx."}},
     {{"zip.h"}, {"src/storage/zip_file."}},
     {{"CLI/", "CLI11", "cxxopts", "argparse", "getopt"}, {"src/cli/"}},
     {{"pybind11/"}, {"src/python/"}},

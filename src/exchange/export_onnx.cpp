@@ -14,7 +14,7 @@
 #include "exchange/export.h"
 #include "exchange/layout.h"
 #include "nn/gaussian_policy.h"
-#include "onnx.pb.h"
+#include "onnx_format.pb.h"
 #include "storage/file.h"
 
 namespace goalpost {

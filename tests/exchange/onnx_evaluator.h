@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "onnx.pb.h"
+#include "onnx_format.pb.h"
 
 namespace goalpost::test {
 
