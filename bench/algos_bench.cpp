@@ -367,7 +367,7 @@ void BM_hiro_high_update(State& state, const Ant& c) {
 
 // Sampling and correction alone: 100 segments of 10 steps with 10 candidates, 10,000 columns through the low level's
 // policy. Items are candidates.
-void BM_hiro_relabelling(State& state, const Ant& c) {
+void BM_hiro_relabeling(State& state, const Ant& c) {
   Hiro& hiro = thorough_ant_hiro();
   measure_threads(state, c.threads, 1000, [&] { hiro.sample_high(); });
   const Network policy = {"", 45, 300, 2, 8, 10'000};
@@ -375,7 +375,7 @@ void BM_hiro_relabelling(State& state, const Ant& c) {
 }
 
 // The same choices, but candidates that cannot win any more are dropped. Items are candidates.
-void BM_hiro_relabelling_dropping(State& state, const Ant& c) {
+void BM_hiro_relabeling_dropping(State& state, const Ant& c) {
   Hiro& hiro = ant_hiro();
   double rolled = 0;
   std::int64_t calls = 0;
@@ -411,8 +411,8 @@ const bool registered = [] {
     const Ant ant{"30+15-300-300-8/100/threads:" + std::to_string(threads), threads};
     add("BM_hiro_low_update", ant, BM_hiro_low_update)->UseRealTime();
     add("BM_hiro_high_update", ant, BM_hiro_high_update)->UseRealTime();
-    add("BM_hiro_relabelling", ant, BM_hiro_relabelling)->UseRealTime();
-    add("BM_hiro_relabelling_dropping", ant, BM_hiro_relabelling_dropping)->UseRealTime();
+    add("BM_hiro_relabeling", ant, BM_hiro_relabeling)->UseRealTime();
+    add("BM_hiro_relabeling_dropping", ant, BM_hiro_relabeling_dropping)->UseRealTime();
     add("BM_hiro_train_ant_maze", ant, BM_hiro_train_ant_maze)->UseRealTime();
   }
   add_update<Ddpg, DdpgConfig>("ddpg", kHerDdpg);

@@ -251,7 +251,7 @@ class RaceCar final : public Env, public Drawable {
     switch (c_.goals) {
       case RaceCarGoals::four:
         return Vector2d::Map(kGoals[rng.below(kGoals.size())].data());
-      case RaceCarGoals::centre_line:
+      case RaceCarGoals::center_line:
         return on_center_line(kCenterLineBegin + (center_line_length() - kCenterLineBegin) * double(rng.uniform()));
       case RaceCarGoals::first:
         break;

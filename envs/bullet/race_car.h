@@ -10,8 +10,9 @@
 
 namespace goalpost {
 
-enum class RaceCarGoals : int { first, four, centre_line };
-inline constexpr std::array kRaceCarGoalsNames = {"first", "four", "centre_line"};
+enum class RaceCarGoals : int { first, four, center_line };
+inline constexpr std::array kRaceCarGoalsNames = {"first", "four", "center_line"};
+inline constexpr std::array kFormerRaceCarGoals = {FormerValue{"centre_line", "center_line"}};
 constexpr EnumNames enum_names(RaceCarGoals) { return kRaceCarGoalsNames; }
 
 /// The values here are those of RaceCar-v0, as published; race_car_v1() has the corrected ones.
@@ -39,7 +40,8 @@ constexpr auto fields(const RaceCarConfig*) {
             0, 1000),
       field("goals", &RaceCarConfig::goals,
             "first: (3, 3) in every episode, as published, where every reset seeds the generator anew; four: one of "
-            "four at random; centre_line: anywhere on the track's center line, more than 1 m away"),
+            "four at random; center_line: anywhere on the track's center line, more than 1 m away")
+          .with_former_values(kFormerRaceCarGoals),
       field("goal_x", &RaceCarConfig::goal_x, "m; as set by `goals` if left out", -100, 100),
       field("goal_y", &RaceCarConfig::goal_y, "m; as set by `goals` if left out", -100, 100),
       field("goal_radius", &RaceCarConfig::goal_radius, "success radius, m; published: 1", 1e-3, 100),

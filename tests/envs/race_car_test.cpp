@@ -338,7 +338,7 @@ TEST(RaceCar, GoalsAreDrawnAsAskedFor) {
   for (const int n : counts) EXPECT_NEAR(n, 100, 35);
 
   RaceCarConfig c = race_car_v1();
-  c.goals = RaceCarGoals::centre_line;
+  c.goals = RaceCarGoals::center_line;
   const std::unique_ptr<Env> line = make_v1(c);
   EXPECT_TRUE(line->spec().categories.empty());
   double furthest = 0;

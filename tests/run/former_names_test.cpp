@@ -105,6 +105,9 @@ TEST(FormerSettings, InFilesThatRunsWriteAreTheSameExperimentWithoutANote) {
     EXPECT_EQ(of(with_former_names(present.to_toml())).settings(), present.settings());
   });
   EXPECT_EQ(notes, "");
+  EXPECT_THAT(
+      of("name = 'x'\n[env]\nname = 'RaceCar-v1'\ngoals = 'centre_line'\n[agent]\nalgorithm = 'sac'\n").to_toml(),
+      HasSubstr("goals = \"center_line\""));
   const Experiment flat =
       of("name = 'x'\n[env]\nname = 'BitFlip-v0'\n[agent]\nalgorithm = 'dqn'\nher.redraw_reached = 3\n"
          "replay.capacity = 70_000\n");
