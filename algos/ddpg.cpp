@@ -12,15 +12,21 @@ Ddpg::Ddpg(const EnvSpec& spec, const DdpgConfig& config, Rng rng)
       pi_target_(pi_),
       q_(spec.state_dim() + spec.action.dim, 1, c_.q, rng.stream("q")),
       q_target_(q_),
+      policy_(pi_.parameters()),
       online_(join(pi_.parameters(), q_.parameters())),
       target_(join(pi_target_.parameters(), q_target_.parameters())),
       pi_opt_(pi_.parameters(), c_.pi_adam),
-      q_opt_(q_.parameters(), c_.q_adam) {}
+      q_opt_(q_.parameters(), c_.q_adam) {
+  if (c_.policy_ema == 0) return;
+  pi_average_ = pi_;
+  average_ = pi_average_->parameters();
+}
 
 // a = μ(s|θ^μ) + N                                                                  Lillicrap et al., Algorithm 1
 void Ddpg::act(ConstMatrixRef s, Mode mode, Rng& rng, MatrixRef a) {
   tape_.rewind();
-  a = tanh(pi_.with_frozen_weights(tape_.alias(s, "s"))).value();
+  const Mlp& pi = mode == Mode::exploit && pi_average_ ? *pi_average_ : pi_;
+  a = tanh(pi.with_frozen_weights(tape_.alias(s, "s"))).value();
   if (mode == Mode::exploit) return;
   add_gaussian_noise(c_.exploration_noise, rng, a);
   replace_by_random(c_.robotics.random_action, rng, a);
@@ -53,6 +59,7 @@ void Ddpg::update(const Batch& batch, Rng&, Metrics& metrics) {
   const Scalar loss_q = minimize(tape_, q_opt_, [&] { return critic_loss(batch); });
   const Scalar loss_pi = minimize(tape_, pi_opt_, [&] { return policy_loss(batch); });
   if (++updates_ % c_.target_every == 0) polyak(c_.tau, online_, target_);
+  if (pi_average_) polyak(1 - c_.policy_ema, policy_, average_);
 
   metrics.add("train/learning_rate", learning_rate);
   metrics.add("train/critic_loss", loss_q);
@@ -66,15 +73,17 @@ Matrix Ddpg::action_values(const Batch& batch) {
   return q_.with_frozen_weights(concat(tape_.alias(batch.s, "s"), tape_.alias(batch.a, "a"))).value();
 }
 
-void Ddpg::visit_policy(StateVisitor& v) { visit_part(v, "pi", pi_); }
+void Ddpg::visit_policy(StateVisitor& v) { visit_part(v, "pi", pi_average_ ? *pi_average_ : pi_); }
 
 void Ddpg::begin_with_policy(StateVisitor& v) {
   visit_policy(v);
-  polyak(1, pi_.parameters(), pi_target_.parameters());
+  if (pi_average_) polyak(1, average_, policy_);
+  polyak(1, policy_, pi_target_.parameters());
 }
 
 void Ddpg::visit_state(StateVisitor& v) {
   visit_policy(v);
+  if (pi_average_) visit_part(v, "pi_online", pi_);
   visit_part(v, "pi_target", pi_target_);
   visit_part(v, "q", q_);
   visit_part(v, "q_target", q_target_);

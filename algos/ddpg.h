@@ -6,14 +6,20 @@
 //              discount         γ, or 0 where the task ended
 //              θ^μ  pi_         policy μ          θ^μ'  pi_target_
 //              θ^Q  q_          critic            θ^Q'  q_target_
+//              pi_average_      moving average of θ^μ
 // Differs      1. Exploration noise is Gaussian, not an Ornstein-Uhlenbeck process, and an action may be replaced by a
 //                 uniformly random one (both as in the HER paper).
 //              2. The critic has no weight decay and takes the action at its first layer; all networks use one
 //                 initializer.
 //              3. Targets bootstrap through time limits (the discount is 0 at task ends only).
 //              4. The target networks are updated every target_every updates; once per cycle in the HER papers.
-// Order        critic, policy (sees the new critic), targets.
+//              5. With policy_ema, evaluations act by an exponential moving average of the policy's weights (averaging
+//              of
+//                 iterates: Polyak and Juditsky 1992). Learning and exploration do not use it.
+// Order        critic, policy (sees the new critic), targets, average.
 #pragma once
+
+#include <optional>
 
 #include "algos/agent.h"
 #include "algos/robotics_options.h"
@@ -28,6 +34,7 @@ struct DdpgConfig {
   int target_every = 1;
   RoboticsOptions robotics = {};
   Scalar exploration_noise = Scalar(0.2);
+  Scalar policy_ema = 0;
   MlpConfig pi = {.hidden = {400, 300}};
   MlpConfig q = {.hidden = {400, 300}};
   AdamConfig pi_adam = {.lr = Scalar(1e-4)};
@@ -44,6 +51,11 @@ constexpr auto fields(const DdpgConfig*) {
       field("exploration_noise", &DdpgConfig::exploration_noise,
             "standard deviation of the exploration noise, in units of the actions' range [-1, 1]", 0, 10,
             "Lillicrap et al. 2016, section 7"),
+      field("policy_ema", &DdpgConfig::policy_ema,
+            "share per update that the averaged policy keeps of its weights; evaluations and policy.h5 have that "
+            "policy; 0: "
+            "no average",
+            0, 1),
       field("pi", &DdpgConfig::pi, "the policy's network", "Lillicrap et al. 2016, section 7"),
       field("q", &DdpgConfig::q, "the critic's network", "Lillicrap et al. 2016, section 7"),
       field("pi_adam", &DdpgConfig::pi_adam, "optimizer of the policy", "Lillicrap et al. 2016, section 7"),
@@ -76,7 +88,8 @@ class Ddpg final : public Learner {
   ActionSpace space_;
   Tape tape_;
   Mlp pi_, pi_target_, q_, q_target_;
-  ParameterList online_, target_;
+  std::optional<Mlp> pi_average_;  // if c_.policy_ema > 0
+  ParameterList policy_, online_, target_, average_;
   Adam pi_opt_, q_opt_;
   std::int64_t updates_ = 0;
   Scalar mean_abs_q_ = 0;  // of the last batch

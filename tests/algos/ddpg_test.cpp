@@ -79,6 +79,7 @@ DdpgConfig config() {
 std::unique_ptr<Ddpg> make(const ByHand& hand) {
   auto ddpg = std::make_unique<Ddpg>(scalar_spec(), hand.c, Rng(1));
   set_network(*ddpg, "pi", hand.pi);
+  if (hand.c.policy_ema > 0) set_network(*ddpg, "pi_online", hand.pi);
   set_network(*ddpg, "pi_target", hand.pi_target);
   set_network(*ddpg, "q", hand.q);
   set_network(*ddpg, "q_target", hand.q_target);
@@ -245,6 +246,74 @@ TEST(DdpgAct, ExploitsThePolicyAndExploresAroundIt) {
   random->act(s, Mode::explore, rng, a);
   const double replaced = static_cast<double>(((a.array() - Scalar(std::tanh(0.2))).abs() > Scalar(1e-4)).count()) / n;
   EXPECT_NEAR(replaced, 0.3, 4 * std::sqrt(0.3 * 0.7 / n));
+}
+
+// π̄ ← e π̄ + (1 − e) π after every update; it is what evaluations act by, and nothing that learns uses it.
+TEST(DdpgAverage, EvaluationsActByTheMovingAverageOfThePolicy) {
+  ByHand hand{.c = config()};
+  hand.c.policy_ema = Scalar(0.75);
+  hand.c.exploration_noise = 0;
+  const auto ddpg = make(hand);
+  Policy average = hand.pi;
+  const Batch b = batch_of(scalar_spec(), kTransitions);
+  Rng rng(1);
+  Metrics metrics;
+  Matrix a(1, 3);
+  const auto expect_acts = [&](Ddpg& by, Mode mode, const Policy& as) {
+    by.act(b.s, mode, rng, a);
+    for (Index j = 0; j < 3; ++j) EXPECT_NEAR(a(0, j), std::tanh(as({static_cast<double>(b.s(0, j))})), 1e-6);
+  };
+  const auto update = [&](Ddpg& by) {
+    by.update(b, rng, metrics);
+    hand.update(kTransitions);
+    average.move_to(hand.pi, 0.25);
+  };
+  expect_acts(*ddpg, Mode::exploit, average);
+  for (int i = 0; i < 3; ++i) {
+    update(*ddpg);
+    expect_acts(*ddpg, Mode::exploit, average);
+    expect_acts(*ddpg, Mode::explore, hand.pi);
+  }
+  EXPECT_GT(std::abs(average.w[0] - hand.pi.w[0]), 1e-3) << "they differ";
+
+  Ddpg resumed(scalar_spec(), hand.c, Rng(2));
+  restore(resumed, snapshot(*ddpg));
+  update(resumed);
+  expect_acts(resumed, Mode::exploit, average);
+  expect_acts(resumed, Mode::explore, hand.pi);
+}
+
+void begin_with_policy_of(Ddpg& earlier, Ddpg& ddpg) {
+  struct {
+    Ddpg& ddpg;
+    void visit_state(StateVisitor& v) { ddpg.visit_policy(v); }
+  } policy{earlier};
+  struct {
+    Ddpg& ddpg;
+    void visit_state(StateVisitor& v) { ddpg.begin_with_policy(v); }
+  } beginning{ddpg};
+  restore(beginning, snapshot(policy));
+}
+
+TEST(DdpgAverage, AnEarlierPolicyBeginsAllOfThem) {
+  ByHand hand{.c = config()};
+  hand.c.policy_ema = Scalar(0.75);
+  hand.c.exploration_noise = 0;
+  const auto earlier = make(hand);
+  Ddpg begun(scalar_spec(), hand.c, Rng(2));
+  begin_with_policy_of(*earlier, begun);
+  Rng rng(1);
+  Matrix a(1, 3);
+  const Batch b = batch_of(scalar_spec(), kTransitions);
+  for (const Mode mode : {Mode::exploit, Mode::explore}) {
+    begun.act(b.s, mode, rng, a);
+    for (Index j = 0; j < 3; ++j) EXPECT_NEAR(a(0, j), std::tanh(hand.pi({static_cast<double>(b.s(0, j))})), 1e-6);
+  }
+  // y of the first transition, by the target policy, with the critics of `begun`: equal to that by the policy itself.
+  hand.c.policy_ema = 0;
+  Ddpg plain(scalar_spec(), hand.c, Rng(2));
+  begin_with_policy_of(*make(hand), plain);
+  EXPECT_EQ(begun.critic_loss(b).item(), plain.critic_loss(b).item());
 }
 
 TEST(DdpgActionValues, AreThoseOfTheCritic) {
