@@ -91,7 +91,8 @@ stops_and_goes_on_with_another_number() {
   kill -TERM $mpirun
   wait $mpirun
   (($(step_of stopped) >= before)) || return
-  goalpost train --resume stopped --quiet --threads 2 || return
+  # On a fast machine the run has ended before the second signal.
+  [[ -e stopped/result.json ]] || goalpost train --resume stopped --quiet --threads 2 || return
   expect_equal stopped
 }
 
@@ -129,7 +130,7 @@ errors_are_one_sentence() {
   refused 2 'is already used' train run.toml --out whole || return
   refused 2 'is not a run directory' train --resume none || return
   refused 2 'overlap' train run.toml --set train.overlap=true || return
-  refused 2 'train: what?' train || return
+  refused 2 'train: nothing to train' train || return
   refused 2 'expected none of' train --resume whole --jobs 2 || return
   refused 2 'mpirun has started 3 processes of `goalpost report`' report whole || return
   refused 2 'of memory' train run.toml --set agent.replay.buffer_size=400000000 || return

@@ -120,15 +120,6 @@ bool is_recorded(const std::filesystem::path& directory) {
 
 }  // namespace
 
-const Measure& find_measure(const std::string& column) {
-  std::string all;
-  for (const Measure& m : kMeasures) {
-    if (m.column == column) return m;
-    all += fmt::format("{}{}", all.empty() ? "" : ", ", m.column);
-  }
-  throw UsageError(fmt::format("no learning curve shows \"{}\"; expected one of: {}", column, all));
-}
-
 std::vector<double> read_measure(const MeasuredRun& run, const Measure& measure) {
   const CsvTable curve = read_csv(run.curve);
   if (curve.has(measure.column)) return curve.column(measure.column);

@@ -1,31 +1,17 @@
 // Finding finished runs and recorded results below directories, and reading what was measured in them.
 #pragma once
 
-#include <array>
 #include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "report/measure.h"
 #include "report/measured_run.h"
 #include "report/statistics.h"
 
 namespace goalpost {
 
-/// What a learning curve can show: a column of eval.csv and of recorded curves, or of train.csv, which has the means
-/// over the training episodes since the evaluation before.
-struct Measure {
-  const char *column, *label;
-  bool rate;             ///< between 0 and 1
-  const char* training;  ///< its name in train.csv; null: of the evaluations
-};
-inline constexpr std::array kMeasures = {
-    Measure{"success", "success rate", true, nullptr}, Measure{"return", "mean return", false, nullptr},
-    Measure{"train_success", "success rate in training", true, "success"},
-    Measure{"train_return", "mean return in training", false, "return"},
-    Measure{"lo_reward", "intrinsic reward per step in training", false, "lo_reward"}};
-/// @throws UsageError naming all measures if there is none with this column
-const Measure& find_measure(const std::string& column);
 /// A number for each row of the run's curve, NaN where there is none; empty if nothing of the run has the measure.
 /// @throws std::runtime_error if a file cannot be read
 std::vector<double> read_measure(const MeasuredRun& run, const Measure& measure);

@@ -13,6 +13,7 @@
 #include "core/check.h"
 #include "core/suggest.h"
 #include "core/text.h"
+#include "report/measure.h"
 #include "run/aliases.h"
 #include "run/experiment.h"
 #include "storage/config_text.h"
@@ -65,6 +66,13 @@ FigureConfig read_figure(const std::filesystem::path& file) {
   visit_fields(figure, reader);
   const std::vector<std::string> problems = reader.problems();
   if (!problems.empty()) throw UsageError(fmt::format("{}", fmt::join(problems, "\n")));
+  for (const std::string& measure : figure.measures) {
+    try {
+      find_measure(measure);
+    } catch (const UsageError& e) {
+      throw UsageError(fmt::format("{} ({})", e.what(), values.find("measures")->origin));
+    }
+  }
   if (!figure.key.empty() && !figure.experiments.empty())
     figure.key = present_path(figure.key, figure.experiments.front(), values.find("key")->origin);
   return figure;

@@ -35,7 +35,7 @@ constexpr auto fields(const FigureConfig*) {
       field("quick_set", &FigureConfig::quick_set, "assignments put over every experiment with --quick"),
       field("measures", &FigureConfig::measures,
             "a figure of learning curves for each: success, return, train_success, train_return, lo_reward (HIRO's "
-            "intrinsic one)"),
+            "intrinsic one), her_reached, her_moved (HER's shares of train.csv)"),
       field("paper_limit", &FigureConfig::paper_limit, "per curve: the largest value that the paper reports as solved"),
   };
 }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -15,12 +16,14 @@
 #include "report/page.h"
 #include "report/page_figures.h"
 #include "report/plot.h"
+#include "run/experiment.h"
 #include "support/run_files.h"
 #include "support/temporary_directory.h"
 
 namespace goalpost {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -56,6 +59,16 @@ TEST(Figure, ReadsNumbersAndTextsAsValues) {
   EXPECT_THAT(values("[0.5, 1e-3, 2]"), ElementsAre("0.5", "0.001", "2"));
   EXPECT_THAT(values("[\"future\", \"[64, 64]\"]"), ElementsAre("future", "[64, 64]"));
   EXPECT_THAT(message_of<UsageError>([&] { values("[true]"); }), HasSubstr("values"));
+}
+
+TEST(Figure, RefusesAMeasureThatNoCurveShowsWhenItIsRead) {
+  const TemporaryDirectory here;
+  set_content(here / "f.toml",
+              "title = \"T\"\nexperiments = [\"bit_flip_her\"]\nmeasures = [\"success\", \"moved\"]\n");
+  EXPECT_THAT(message_of<UsageError>([&] { load_figure((here / "f.toml").string()); }),
+              AllOf(HasSubstr("no learning curve shows \"moved\"; expected one of: success,"), HasSubstr("f.toml:3")));
+  for (const auto& entry : std::filesystem::directory_iterator(experiment_directory() / "figures"))
+    EXPECT_NO_THROW(load_figure(entry.path().string())) << entry.path();
 }
 
 TEST(Figure, SplitsListsOutsideOfBracketsAndQuotes) {

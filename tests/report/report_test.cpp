@@ -452,7 +452,7 @@ TEST(Report, RecordsWhatTrainingHasMeasured) {
   }
   EXPECT_THAT(message_of<UsageError>([] { find_measure("reward"); }),
               HasSubstr("no learning curve shows \"reward\"; expected one of: success, return, train_success, "
-                        "train_return, lo_reward"));
+                        "train_return, lo_reward, her_reached, her_moved"));
 }
 
 TEST(Report, DrawsLearningCurvesOfSeveralMeasures) {
