@@ -14,8 +14,7 @@
 //              3. Targets bootstrap through time limits (the discount is 0 at task ends only).
 //              4. The target networks are updated every target_every updates; once per cycle in the HER papers.
 //              5. With policy_ema, evaluations act by an exponential moving average of the policy's weights (averaging
-//              of
-//                 iterates: Polyak and Juditsky 1992). Learning and exploration do not use it.
+//                 of iterates, as Polyak and Juditsky 1992). Learning and exploration do not use it.
 // Order        critic, policy (sees the new critic), targets, average.
 #pragma once
 
@@ -52,10 +51,9 @@ constexpr auto fields(const DdpgConfig*) {
             "standard deviation of the exploration noise, in units of the actions' range [-1, 1]", 0, 10,
             "Lillicrap et al. 2016, section 7"),
       field("policy_ema", &DdpgConfig::policy_ema,
-            "share per update that the averaged policy keeps of its weights; evaluations and policy.h5 have that "
-            "policy; 0: "
-            "no average",
-            0, 1),
+            "share of its weights that the averaged policy keeps per update; evaluations and policy.h5 have that "
+            "policy; 0: no average",
+            0, 0.999999),
       field("pi", &DdpgConfig::pi, "the policy's network", "Lillicrap et al. 2016, section 7"),
       field("q", &DdpgConfig::q, "the critic's network", "Lillicrap et al. 2016, section 7"),
       field("pi_adam", &DdpgConfig::pi_adam, "optimizer of the policy", "Lillicrap et al. 2016, section 7"),
