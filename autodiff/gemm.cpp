@@ -263,6 +263,10 @@ void set_precision(Precision p) {
   precision = p;
 }
 
+PrecisionScope::PrecisionScope(Precision p) : before_(precision) { set_precision(p); }
+
+PrecisionScope::~PrecisionScope() { precision = before_; }
+
 bool products_divide() { return std::is_same_v<Scalar, float> && kernel_set() != nullptr; }
 
 const char* gemm_kernels() { return products_divide() ? kernels::name_of_best() : "Eigen"; }

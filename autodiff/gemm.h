@@ -35,6 +35,17 @@ bool has_precision(Precision precision);
 /// Applies to all threads; float32 at the start.
 /// @throws UsageError if this processor lacks the instructions, which the message names
 void set_precision(Precision precision);
+/// While it lives, products have this precision, in all threads. @throws UsageError as set_precision
+class PrecisionScope {
+ public:
+  explicit PrecisionScope(Precision precision);
+  ~PrecisionScope();
+  PrecisionScope(const PrecisionScope&) = delete;
+  PrecisionScope& operator=(const PrecisionScope&) = delete;
+
+ private:
+  Precision before_;
+};
 
 /// The set of kernels in use, e.g. "AVX-512"; "Eigen" if there is none for this processor.
 const char* gemm_kernels();

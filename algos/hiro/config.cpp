@@ -9,6 +9,7 @@
 #include "algos/ddpg.h"
 #include "algos/replay_buffer.h"
 #include "algos/td3.h"
+#include "autodiff/gemm.h"
 #include "core/check.h"
 
 namespace goalpost {
@@ -74,6 +75,10 @@ void check_hiro_training(const HiroConfig& c, const TrainingPlan& plan, Training
       check.problems.push_back(detail::concatenate("agent.hiro.", name, ".batch_size = ", level->batch_size,
                                                    " is larger than agent.hiro.", name,
                                                    ".buffer_size = ", level->buffer_size));
+  if (c.correction.scoring == Scoring::bfloat16 && !has_precision(Precision::bfloat16))
+    check.problems.emplace_back(
+        "agent.hiro.correction.scoring = \"bfloat16\" needs a processor with AVX512-BF16 instructions; expected "
+        "\"as_training\" on this one");
   const bool low = c.low.learns != Learns::never && c.low.updates > 0;
   const bool high = c.high.learns != Learns::never && c.high.updates > 0;
   // A segment that ends before c steps, unless at its sub-goal, was cut short by the episode's end.

@@ -63,12 +63,17 @@ enum class Correction : int { none, candidates, one_draw };
 inline constexpr std::array kCorrectionNames = {"none", "candidates", "one_draw"};
 constexpr EnumNames enum_names(Correction) { return kCorrectionNames; }
 
+enum class Scoring : int { as_training, bfloat16 };
+inline constexpr std::array kScoringNames = {"as_training", "bfloat16"};
+constexpr EnumNames enum_names(Scoring) { return kScoringNames; }
+
 struct CorrectionConfig {
   Correction kind = Correction::candidates;
   int candidates = 10;
   double stddev = 0.5;
   bool clip = true;
   int first_steps = 4;
+  Scoring scoring = Scoring::as_training;
 };
 constexpr auto fields(const CorrectionConfig*) {
   return std::tuple{
@@ -90,6 +95,9 @@ constexpr auto fields(const CorrectionConfig*) {
           "for those that cannot win any more: for speed, the choice is the same",
           1, 100'000)
           .without_effect(),
+      field("scoring", &CorrectionConfig::scoring,
+            "precision of the products that score candidates; as_training: train.precision, bfloat16: for speed, may "
+            "choose another of candidates with nearly equal scores"),
   };
 }
 static_assert(complete<CorrectionConfig>);

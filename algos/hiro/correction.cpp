@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <numeric>
+#include <optional>
+
+#include "autodiff/gemm.h"
 
 namespace goalpost {
 
@@ -35,9 +38,12 @@ void OffPolicyCorrection::roll(const SegmentBuffer& segments, const std::vector<
       roll_place_[columns] = n * c_.c + i;
     }
   }
+  std::optional<PrecisionScope> rounding;
+  if (c_.correction.scoring == Scoring::bfloat16) rounding.emplace(Precision::bfloat16);
   constexpr Index kBlock = 512;  // columns whose activations stay in the cache
+  constexpr Index kLeast = 32;   // narrower products are not rounded: a step's action must not depend on the others
   for (Index first = 0; first < columns; first += kBlock) {
-    const Index count = std::min(kBlock, columns - first);
+    const Index count = std::clamp(columns - first, std::min(kLeast, roll_in_.cols() - first), kBlock);
     low_policy(roll_in_.middleCols(first, count), roll_out_.middleCols(first, count));
   }
   for (Index i = 0; i < columns; ++i) rolled_actions_.col(roll_place_[i]) = roll_out_.col(i);

@@ -1,4 +1,4 @@
-// goalpost benchmark: runs the program goalpost-bench, which times the components.
+// goalpost benchmark: runs the program goalpost-bench, which times the components, or profiles an experiment.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -10,6 +10,9 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/options.h"
+#include "cli/profile.h"
 #include "core/check.h"
 
 namespace goalpost {
@@ -34,10 +37,36 @@ int benchmark(const std::string& filter) {
 }  // namespace
 
 void add_benchmark_command(CLI::App& app, int& status) {
-  CLI::App* benchmark_command = app.add_subcommand("benchmark", "time the components");
-  const auto filter = std::make_shared<std::string>();
-  benchmark_command->add_option("FILTER", *filter, "regular expression; all if left out")->default_str("");
-  benchmark_command->callback([filter, &status] { status = benchmark(*filter); });
+  CLI::App* benchmark_command =
+      app.add_subcommand("benchmark", "time the components, or tell where an experiment's time goes");
+  struct Options {
+    std::string filter, profile;
+    std::vector<std::string> set;
+    int evaluations = 1;
+  };
+  const auto o = std::make_shared<Options>();
+  CLI::Option* filter =
+      benchmark_command->add_option("FILTER", o->filter, "regular expression; all if left out")->default_str("");
+  CLI::Option* profile_option =
+      benchmark_command
+          ->add_option("--profile", o->profile,
+                       "experiment: train it and print the share of environment steps, acting, sampling, updates, "
+                       "evaluations and checkpoints, from the first evaluation after learning began to the next. "
+                       "Nothing is kept")
+          ->excludes(filter);
+  benchmark_command->add_option("--evaluations", o->evaluations, "with --profile: to which evaluation after that")
+      ->transform(integer(1, kMostCount))
+      ->needs(profile_option);
+  add_set_option(*benchmark_command, o->set, "with --profile: override a setting, e.g. train.threads=2")
+      ->needs(profile_option);
+  benchmark_command->callback([o, &status] {
+    if (o->profile.empty()) {
+      status = benchmark(o->filter);
+      return;
+    }
+    catch_interrupts();
+    status = profile(o->profile, o->set, o->evaluations);
+  });
 }
 
 }  // namespace goalpost

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "algos/registry.h"
 #include "cli/commands.h"
@@ -17,6 +18,7 @@
 #include "envs/registry.h"
 #include "report/figure_config.h"
 #include "run/experiment.h"
+#include "storage/toml.h"
 
 namespace goalpost {
 namespace {
@@ -45,7 +47,10 @@ int list(const std::string& what) {
     const char* indent = heading("experiments");
     for (const std::string& name : experiment_names()) {
       try {
-        print_entry(indent, name, make_experiment(load_experiment(name)).description);
+        const TomlValues values = load_experiment(name);  // not checked as a whole: that would build its world
+        const TomlValues::Value* description = values.find("description");
+        const auto* text = description == nullptr ? nullptr : std::get_if<std::string>(&description->value);
+        print_entry(indent, name, text == nullptr ? "" : *text);
       } catch (const UsageError& e) {
         print_error(fmt::format("goalpost: {}: {}; left out", name, e.what()));
       }

@@ -26,7 +26,9 @@ Failure failure() {
   constexpr std::string_view kError = "errno = ";
   if (const std::size_t at = text.find(kError); at != text.npos && text.find("error message = '") != text.npos)
     return {text.substr(0, text.find(':')), std::atoi(text.c_str() + at + kError.size())};
-  if (text.find("Fletcher32") != text.npos) return {"the numbers are not those that were written: the file is damaged"};
+  // What a checksum or a compression finds wrong; newer versions do not tell which of them.
+  for (const char* filter : {"Fletcher32", "inflate", "filter returned failure"})
+    if (text.find(filter) != text.npos) return {"the numbers are not those that were written: the file is damaged"};
   return {text.empty() ? "no reason given" : text};
 }
 std::string reason() {

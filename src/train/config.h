@@ -29,6 +29,7 @@ struct TrainConfig {
   int cycle_updates = 0;
   bool overlap = false;
   std::int64_t eval_every = 10'000;
+  bool eval_at_start = true;
   int eval_episodes = 100;
   int final_eval_episodes = 1'000;
   std::vector<std::string> eval_env = {};
@@ -76,6 +77,7 @@ constexpr auto fields(const TrainConfig*) {
             "update while the environments step: actions are those of the parameters of one update ago, data is one "
             "step old"),
       field("eval_every", &TrainConfig::eval_every, "transitions between two evaluations", 1, 1e15),
+      field("eval_at_start", &TrainConfig::eval_at_start, "evaluate the untrained policy, too: curves begin at step 0"),
       field("eval_episodes", &TrainConfig::eval_episodes,
             "episodes of each evaluation, without exploration. Chains of sub-tasks run to their end: as many chains as "
             "can give this number, so that there may be more episodes, or fewer if chains break",

@@ -21,6 +21,7 @@ struct PhaseSeconds {
   double sample = 0;       ///< the replay buffer: storing transitions, and drawing batches (Agent::sample_seconds)
   double update = 0;       ///< updates without the sampling; with overlap they run beside steps, and both are counted
   double evaluate = 0;     ///< evaluations during training
+  double save = 0;         ///< checkpoints
 };
 
 /// Where a run stands. Counters are exact and reproducible; wall_seconds and phases are not.
@@ -64,7 +65,7 @@ class RecentEpisodes {
 struct TrainState {
   TrainProgress progress = {};
   double updates_due = 0;
-  bool evaluation_due = true;  ///< a run begins with an evaluation
+  bool evaluation_due = true;  ///< a run begins with an evaluation, unless eval_at_start is false
   std::int64_t cycles = 0;     ///< completed
   std::int64_t evaluations = 0;
   std::int64_t successes_in_a_row = 0;

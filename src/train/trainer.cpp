@@ -112,7 +112,7 @@ TrainEnd train(Run& run, const TrainConfig& c) {
     look_at_clock();
     const double begin_s = progress.wall_seconds;
     if (worker != nullptr) worker->wait();  // the first one saves all of them
-    tell([&](TrainCallback& callback) { callback.on_checkpoint(progress); });
+    timed(phases.save, [&] { tell([&](TrainCallback& callback) { callback.on_checkpoint(progress); }); });
     if (worker != nullptr) worker->wait();
     look_at_clock();
     saved_at_s = progress.wall_seconds;
@@ -160,6 +160,7 @@ TrainEnd train(Run& run, const TrainConfig& c) {
     }
   };
   look_around();
+  if (progress.step == 0 && !c.eval_at_start) s.evaluation_due = false;
 
   // First what the last step has made due, then the next step: a run may stop, and go on, between any two of these.
   for (;;) {

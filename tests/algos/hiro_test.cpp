@@ -8,6 +8,7 @@
 #include "algos/hiro/segment_buffer.h"
 #include "algos/hiro/subgoal_space.h"
 #include "algos/registry.h"
+#include "autodiff/gemm.h"
 #include "envs/classic/point_reach.h"
 #include "envs/vector_env.h"
 #include "support/levels.h"
@@ -500,6 +501,56 @@ TEST(HiroCorrection, DroppingCandidatesEarlyChangesNoChoice) {
   EXPECT_EQ(rolled.front(), 1);
   EXPECT_EQ(rolled.back(), 1);
   for (const std::size_t i : {1, 2, 3}) EXPECT_LT(rolled[i], 0.98) << "nothing was dropped";
+}
+
+// Candidates scored in bfloat16 are as good as the best ones but for the rounding, most often the same, and the same
+// whatever the number of steps by which candidates are dropped.
+TEST(HiroCorrection, ScoringInBfloat16ChoosesAmongNearlyEqualCandidates) {
+  if (!has_precision(Precision::bfloat16)) GTEST_SKIP() << "this processor has no bfloat16 products";
+  HiroConfig c = toy_config();
+  c.c = 10;
+  c.high.batch_size = 40;
+  c.low.exploration_noise = 1;
+  td3_of(c.low).pi.hidden = {64, 64};
+  struct Choice {
+    Matrix candidates, scores, actions;
+  };
+  const auto choose = [&](Scoring scoring, int first_steps) {
+    c.correction.scoring = scoring;
+    c.correction.first_steps = first_steps;
+    Hiro agent(toy_spec(), c, 1, Rng(4));
+    ObsBatch now = {Matrix::Zero(3, 1), Matrix::Zero(1, 1), Matrix::Constant(1, 1, 9)};
+    const std::vector<std::uint8_t> no(1);
+    StepBatch step = {now, Matrix::Zero(1, 1), Matrix::Zero(1, 1), no, no, no, no, now};
+    Rng rng(6);
+    for (int t = 0; t < 700; ++t) {
+      agent.act(step.before, {std::uint8_t(t % 7 == 0)}, Mode::explore, step.action);
+      for (Index i = 0; i < 3; ++i) step.after.obs(i, 0) += rng.normal();
+      step.truncated[0] = t % 7 == 6;
+      agent.observe(step);
+      step.before = step.after;
+    }
+    const Batch& batch = agent.sample_high();
+    return Choice{agent.candidates(), agent.scores(), batch.a};
+  };
+  const Choice exact = choose(Scoring::as_training, 10), rounded = choose(Scoring::bfloat16, 10);
+  EXPECT_TRUE(same_bits(choose(Scoring::bfloat16, 3).actions, rounded.actions));
+  ASSERT_TRUE(same_bits(exact.candidates, rounded.candidates));
+  EXPECT_FALSE(same_bits(exact.scores, rounded.scores)) << "nothing was rounded";
+  Index equal = 0;
+  for (Index j = 0; j < 40; ++j) {
+    const auto best_of = [&](const Matrix& scores) {
+      Index best = 0;
+      scores.middleCols(j * 10, 10).row(0).maxCoeff(&best);
+      return j * 10 + best;
+    };
+    const Index best = best_of(exact.scores), chosen = best_of(rounded.scores);
+    equal += best == chosen;
+    // An error e of each action changes a score S by up to e |sum of the differences|, that is e sqrt(2 |S| steps).
+    EXPECT_GE(exact.scores(0, chosen),
+              exact.scores(0, best) - 2 * Scalar(0.01) * std::sqrt(2 * -exact.scores(0, chosen) * 7));
+  }
+  EXPECT_GE(equal, 30);
 }
 
 TEST(HiroCorrection, AShortSegmentIsScoredOverItsOwnSteps) {

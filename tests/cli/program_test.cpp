@@ -1305,8 +1305,33 @@ TEST_F(Program, TakesABaselineByTheNameThatGitKnows) {
   expect_refusal("report r --baseline HEAD", "--baseline HEAD: neither a directory nor a revision of the runs");
 }
 
+TEST_F(Program, ProfilesAnExperiment) {
+  const std::string profile = "benchmark --profile bit_flip_her --set env.bits=8 --set train.eval_every=640 --set ";
+  const Outcome o = run(profile + "train.eval_episodes=5 --evaluations 2");
+  ASSERT_EQ(o.status, 0) << o.err;
+  // Learning begins with the second cycle, and is in the evaluation after it; two more evaluations are 1,280 steps.
+  EXPECT_THAT(o.out, testing::ContainsRegex("bit_flip_her: steps [0-9.,k]+ to [0-9.,k]+, [0-9.,k]+ updates, .* float32"));
+  double share = 0;
+  for (const char* phase : {"environment steps", "acting", "storing and sampling", "updates", "evaluations",
+                            "checkpoints", "rest"}) {
+    const std::size_t at = o.out.find(std::string("\n") + phase + " ");
+    ASSERT_NE(at, o.out.npos) << phase << "\n" << o.out;
+    std::istringstream numbers(o.out.substr(at + 1 + std::string_view(phase).size()));
+    double seconds = -1, percent = -1;
+    numbers >> seconds >> percent;
+    EXPECT_GE(seconds, 0) << phase;
+    share += percent;
+  }
+  EXPECT_NEAR(share, 100, 1);
+  EXPECT_FALSE(std::filesystem::exists(here_ / "runs")) << "the run was kept";
+  expect_refusal(profile + "train.total_steps=640", "bit_flip_her ended before the second evaluation that follows");
+  expect_refusal("benchmark --profile nothing", "nothing");
+  expect_refusal("benchmark --evaluations 2", "--profile");
+}
+
 TEST_F(Program, ListsAndDescribes) {
   EXPECT_THAT(run("list").out, testing::AllOf(HasSubstr("BitFlip-v0"), HasSubstr("dqn"), HasSubstr("bit_flip_her")));
+  EXPECT_THAT(run("list experiments").out, HasSubstr(" Bit flipping by DQN with hindsight: solves every n up to 50\n"));
   EXPECT_THAT(run("describe dqn").out,
               testing::AllOf(HasSubstr("dqn.gamma"), HasSubstr("[0, 1]"), HasSubstr("Mnih et al. 2015")));
   EXPECT_THAT(run("describe BitFlip-v0").out, HasSubstr("bits"));

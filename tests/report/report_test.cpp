@@ -262,9 +262,10 @@ TEST(Report, GoesOnWithoutADirectoryThatMayNotBeRead) {
   std::vector<std::string> unreadable;
   std::size_t found = 0;
   bool possible = true;
+  const std::filesystem::path of_the_source = experiment_directory() / "bit_flip_her.toml";
   {
     const RightsOfNobody rights;
-    possible = !content(experiment_directory() / "bit_flip_her.toml").empty();
+    possible = !content(of_the_source).empty();
     if (possible) found = find_runs({here.path()}, &unreadable).size();
   }
   std::filesystem::permissions(here / "closed", std::filesystem::perms(0755));

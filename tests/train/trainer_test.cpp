@@ -254,14 +254,21 @@ TEST(Trainer, EndsByEpisodesToo) {
   EXPECT_EQ(one.run.progress().step, 15);
 }
 
-TEST(Trainer, EvaluatesAtTheStartAndEveryEvalEverySteps) {
-  Harness h(4, 3, false);
-  TrainConfig c = config();
-  c.eval_every = 10;
-  train(h.run, c);
-  std::vector<std::int64_t> steps;
-  for (const TrainProgress& p : h.evaluations) steps.push_back(p.step);
-  EXPECT_THAT(steps, ElementsAre(0, 12, 21, 30, 42));
+TEST(Trainer, EvaluatesAtTheStartUnlessToldNotToAndEveryEvalEverySteps) {
+  for (const bool at_start : {true, false}) {
+    Harness h(4, 3, false);
+    TrainConfig c = config();
+    c.eval_every = 10;
+    c.eval_at_start = at_start;
+    train(h.run, c);
+    std::vector<std::int64_t> steps;
+    for (const TrainProgress& p : h.evaluations) steps.push_back(p.step);
+    if (at_start) {
+      EXPECT_THAT(steps, ElementsAre(0, 12, 21, 30, 42));
+    } else {
+      EXPECT_THAT(steps, ElementsAre(12, 21, 30, 42));
+    }
+  }
 }
 
 TEST(Trainer, StopsEarlyAfterEnoughSuccessfulEvaluations) {
