@@ -39,6 +39,41 @@ void Hiro::relabel_low() {
   }
 }
 
+// g' = what was achieved after a random step of the segment or of a later one of its episode; r' = Σ r(achieved, g').
+// A segment that ended in a failure stays as it is: its last reward is not that of a goal.
+void Hiro::relabel_high(Index drawn, Index j) {
+  const Segment segment = segments_.at(drawn);
+  if (segment.terminated() == kFailed) return;
+  std::uint32_t later = 0;
+  for (Index at = drawn, next = 0; (next = segments_.next_of_episode(at)) != at; at = next) ++later;
+  Index from = drawn;
+  for (std::uint32_t n = sample_rng_.below(later + 1); n > 0; --n) from = segments_.next_of_episode(from);
+  const Segment source = segments_.at(from);
+  const auto goal = source.achieved().col(1 + Index(sample_rng_.below(static_cast<std::uint32_t>(source.length()))));
+
+  const GoalSpace& space = high_.spec.goal;
+  Batch& b = high_.batch;
+  const MatrixMap achieved = segment.achieved();
+  Scalar reward = 0;
+  Index steps = 0;
+  bool ends = false;
+  while (steps < segment.length() && !ends) {
+    ++steps;
+    reward += space.reward_of(achieved.col(steps - 1), achieved.col(steps), goal);
+    ends = space.ends_at_goal && space.reached(achieved.col(steps), goal);
+  }
+  b.s.col(j).tail(space.dim) = goal;
+  b.s2.col(j).head(obs_dim_) = segment.obs().col(steps);
+  b.s2.col(j).tail(space.dim) = goal;
+  b.r(0, j) = high_.c.reward_scale * reward;
+  b.discount(0, j) = ends ? 0 : discount_after(steps);
+}
+
+// Of a decision that lasted so many steps.
+Scalar Hiro::discount_after(Index steps) const {
+  return steps == Index(c_.c) ? high_.batch.gamma : std::pow(high_.batch.gamma, Scalar(steps) / Scalar(c_.c));
+}
+
 const Batch& Hiro::sample_high() {
   Batch& b = high_.batch;
   const Index desired = b.s.rows() - obs_dim_;
@@ -51,10 +86,9 @@ const Batch& Hiro::sample_high() {
     b.s2.col(j).head(obs_dim_) = segment.last_obs();
     b.s2.col(j).tail(desired) = segment.desired_after();
     b.r(0, j) = high_.c.reward_scale * segment.reward();
-    b.discount(0, j) = segment.terminated() != 0         ? 0
-                       : segment.length() == Index(c_.c) ? b.gamma
-                                                         : std::pow(b.gamma, Scalar(segment.length()) / Scalar(c_.c));
+    b.discount(0, j) = segment.terminated() != 0 ? 0 : discount_after(segment.length());
     given_.col(j) = segment.subgoal();
+    if (c_.high_relabeled > 0 && sample_rng_.uniform() < Scalar(c_.high_relabeled)) relabel_high(drawn, j);
   }
   correction_.correct(segments_, drawn_, given_, low_policy_, sample_rng_, b.a);
   return b;

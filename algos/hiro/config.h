@@ -199,6 +199,7 @@ struct HiroConfig {
   bool task_end_ends_low = true;
   double low_relabeled = 0;
   double low_relabel_stddev = 0.1;
+  double high_relabeled = 0;
   SubgoalConfig subgoal = {};
   IntrinsicConfig intrinsic = {};
   CorrectionConfig correction = {};
@@ -239,6 +240,10 @@ constexpr auto fields(const HiroConfig*) {
       field("low_relabel_stddev", &HiroConfig::low_relabel_stddev,
             "standard deviation of the noise on such sub-goals, in units of the limits", 0, 10,
             "released code of Nachum et al. 2018"),
+      field("high_relabeled", &HiroConfig::high_relabeled,
+            "fraction of the high level's batch whose desired goal becomes one that was achieved later in the episode, "
+            "with the rewards of all steps computed anew: hindsight experience replay, which HIRO lacks",
+            0, 1, "Andrychowicz et al. 2017, \"future\" (there 0.8)"),
       field("subgoal", &HiroConfig::subgoal, "the space of sub-goals"),
       field("intrinsic", &HiroConfig::intrinsic, "the low level's task"),
       field("correction", &HiroConfig::correction, "off-policy correction of the high level's transitions"),

@@ -118,7 +118,9 @@ void Hiro::decide(const ObsBatch& obs, Mode mode, HiroLanes& lanes) {
     for (Index d = 0; d < subgoal_dim_; ++d)
       lanes.point(d, lane) = obs.obs(space_.dim(d), lane) + lanes.subgoal(d, lane);
     if (mode == Mode::exploit) continue;
+    if (begins) segments_.begin_episode(lane);
     segments_.begin_segment(lane, obs.obs.col(lane), obs.desired.col(lane), lanes.subgoal.col(lane));
+    if (c_.high_relabeled > 0) segments_.open(lane).achieved().col(0) = obs.achieved.col(lane);
     if (!unfinished_[lane]) continue;  // next_subgoal = decision: the last step can now be stored
     low_step_.after.obs.col(lane).tail(subgoal_dim_) = lanes.subgoal.col(lane);
     transitions_.add(low_step_, lane, lane);
@@ -164,6 +166,7 @@ void Hiro::observe(const StepBatch& step) {
     low_step_.terminated[lane] = step.terminated[lane] && c_.task_end_ends_low;
     low_step_.truncated[lane] = ended && !low_step_.terminated[lane];
     segments_.open(lane).add_step(k, step.action.col(lane), s2, step.reward(0, lane));
+    if (c_.high_relabeled > 0) segments_.open(lane).achieved().col(k) = step.after.achieved.col(lane);
     collected_.add("lo/reward", space_.intrinsic_reward(left_));
 
     const bool there = space_.reached(left_);
@@ -185,7 +188,7 @@ void Hiro::end_segment(const StepBatch& step, Index lane) {
   if (training_.pretraining[lane]) return;
   const Segment segment = segments_.open(lane);
   segment.desired_after() = step.after.desired.col(lane);
-  segment.terminated() = Scalar(step.terminated[lane] != 0);
+  segment.terminated() = step.terminated[lane] == 0 ? 0 : step.failed[lane] != 0 ? kFailed : Scalar(1);
   collected_.add("hi/reward", high_.c.reward_scale * segment.reward());
   const bool cut = step.ended(lane) && segment.length() < c_.c;
   if (!cut || c_.short_segments == ShortSegments::keep) segments_.add(lane);

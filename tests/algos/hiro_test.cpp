@@ -2,7 +2,9 @@
 
 #include <cmath>
 #include <cstring>
+#include <memory>
 #include <set>
+#include <utility>
 
 #include "algos/hiro/config.h"
 #include "algos/hiro/segment_buffer.h"
@@ -537,6 +539,7 @@ TEST(HiroCorrection, ScoringInBfloat16ChoosesAmongNearlyEqualCandidates) {
   EXPECT_TRUE(same_bits(choose(Scoring::bfloat16, 3).actions, rounded.actions));
   ASSERT_TRUE(same_bits(exact.candidates, rounded.candidates));
   EXPECT_FALSE(same_bits(exact.scores, rounded.scores)) << "nothing was rounded";
+  EXPECT_TRUE(same_bits(exact.scores, choose(Scoring::as_training, 10).scores)) << "other products are rounded, too";
   Index equal = 0;
   for (Index j = 0; j < 40; ++j) {
     const auto best_of = [&](const Matrix& scores) {
@@ -631,6 +634,140 @@ std::uint64_t updates_of(Hiro& agent, const std::string& level) {
       return n;
     }
   return 0;
+}
+
+// Two episodes of 7 steps in which the achieved goal is 1, 2, ... 7 after the steps, and 101, 102, ... 107; c = 3, so
+// that their segments begin at 0, 3, 6, and at 100, 103, 106. Observations have the achieved goal as x.
+struct Walked {
+  EnvSpec spec = toy_spec();
+  HiroConfig config = toy_config();
+  bool failed = false;  // each episode ends in a failure
+
+  Walked() {
+    spec.goal.reward = &minus_distance;
+    config.high.batch_size = 600;
+    config.high_relabeled = 1;
+    config.correction.kind = Correction::none;
+  }
+  std::unique_ptr<Hiro> agent() const {
+    auto hiro = std::make_unique<Hiro>(spec, config, 1, Rng(3));
+    for (const Scalar start : {0, 100})
+      for (int t = 0; t < 7; ++t) {
+        const auto at = [&](int k) {
+          Matrix obs = Matrix::Zero(3, 1);
+          obs(0, 0) = start + Scalar(k);
+          return ObsBatch{obs, Matrix::Constant(1, 1, start + Scalar(k)), Matrix::Constant(1, 1, 50)};
+        };
+        StepBatch step = {at(t),
+                          Matrix::Zero(1, 1),
+                          Matrix::Constant(1, 1, -1000),
+                          {std::uint8_t(failed && t == 6)},
+                          {std::uint8_t(t == 6)},
+                          {0},
+                          {std::uint8_t(failed && t == 6)},
+                          at(t + 1)};
+        hiro->act(step.before, {std::uint8_t(t == 0)}, Mode::explore, step.action);
+        hiro->observe(step);
+      }
+    return hiro;
+  }
+};
+
+TEST(HiroRelabeling, TheHighLevelsGoalsBecomeThoseAchievedLaterInTheEpisode) {
+  const Walked walked;
+  const auto agent = walked.agent();
+  const Batch& b = agent->sample_high();
+  std::set<std::pair<int, int>> seen;
+  for (Index j = 0; j < b.size(); ++j) {
+    const int from = int(b.s(0, j)), to = int(b.s2(0, j)), goal = int(b.s(3, j));
+    seen.insert({from, goal});
+    EXPECT_EQ(to, from % 100 == 6 ? from + 1 : from + 3);
+    EXPECT_EQ(b.s2(3, j), Scalar(goal));
+    EXPECT_GT(goal, from);
+    EXPECT_LE(goal, from / 100 * 100 + 7);
+    Scalar reward = 0;
+    for (int k = from + 1; k <= to; ++k) reward -= Scalar(0.1) * Scalar(std::abs(k - goal));
+    EXPECT_NEAR(b.r(0, j), reward, 1e-5);
+    EXPECT_NEAR(b.discount(0, j), to - from == 3 ? 0.99 : std::pow(0.99, 1.0 / 3), 1e-6);
+  }
+  EXPECT_EQ(seen.size(), 2u * (7 + 4 + 1)) << "every goal that was achieved later is drawn";
+}
+
+TEST(HiroRelabeling, AGoalThatEndsTheTaskEndsTheSegment) {
+  Walked walked;
+  walked.spec.goal.ends_at_goal = true;
+  walked.spec.goal.radius = Scalar(0.5);
+  const auto agent = walked.agent();
+  const Batch& b = agent->sample_high();
+  for (Index j = 0; j < b.size(); ++j) {
+    const int from = int(b.s(0, j)), goal = int(b.s(3, j)), last = from % 100 == 6 ? from + 1 : from + 3;
+    EXPECT_EQ(int(b.s2(0, j)), std::min(goal, last));
+    EXPECT_EQ(b.discount(0, j) == 0, goal <= last);
+  }
+}
+
+TEST(HiroRelabeling, AFailureKeepsItsGoalAndAShareKeepsTheirs) {
+  Walked walked;
+  walked.failed = true;
+  walked.config.high_relabeled = 0.8;
+  const auto agent = walked.agent();
+  const Batch& b = agent->sample_high();
+  double kept = 0, others = 0;
+  for (Index j = 0; j < b.size(); ++j) {
+    if (int(b.s(0, j)) % 100 == 6) {
+      EXPECT_EQ(b.s(3, j), 50);
+      EXPECT_EQ(b.r(0, j), -100);
+      EXPECT_EQ(b.discount(0, j), 0);
+    } else {
+      ++others;
+      kept += b.s(3, j) == 50;
+    }
+  }
+  EXPECT_NEAR(kept / others, 0.2, 4 * std::sqrt(0.2 * 0.8 / others));
+}
+
+// The oldest segments are overwritten; what follows a segment is found all the same, and from a saved state too.
+TEST(SegmentBuffer, KnowsWhatFollowsInTheEpisode) {
+  const SegmentShape shape = {.obs = 1, .action = 1, .desired = 1, .subgoal = 1, .steps = 2, .achieved = true};
+  SegmentBuffer buffer(shape, 5, 2);
+  const Vector zero = Vector::Zero(1);
+  const auto add = [&](Index lane, bool first, Scalar number) {
+    if (first) buffer.begin_episode(lane);
+    buffer.begin_segment(lane, Vector::Constant(1, number), zero, zero);
+    buffer.open(lane).set_length(1);
+    buffer.add(lane);
+  };
+  const auto after = [&](Index i) { return buffer.at(buffer.next_of_episode(i)).first_obs()(0); };
+  add(0, true, 0);
+  add(1, true, 10);
+  add(0, false, 1);
+  add(0, false, 2);
+  add(1, false, 11);
+  EXPECT_EQ(after(0), 1);
+  EXPECT_EQ(after(1), 11);
+  EXPECT_EQ(after(2), 2);
+  EXPECT_EQ(after(3), 2) << "the last one so far is followed by itself";
+  add(0, false, 3);  // over 0
+  add(1, true, 20);  // over 10
+  EXPECT_EQ(after(3), 3);
+  EXPECT_EQ(after(4), 11) << "another episode";
+}
+
+// A segment that is followed by an older one would make an endless walk.
+TEST(SegmentBuffer, RefusesASavedEpisodeThatGoesInACircle) {
+  const SegmentShape shape = {.obs = 1, .action = 1, .desired = 1, .subgoal = 1, .steps = 2, .achieved = true};
+  SegmentBuffer buffer(shape, 5, 1);
+  const Vector zero = Vector::Zero(1);
+  for (int n = 0; n < 7; ++n) {
+    buffer.begin_segment(0, zero, zero, zero);
+    buffer.open(0).set_length(1);
+    buffer.add(0);
+  }
+  SegmentBuffer other(shape, 5, 1);
+  restore(other, snapshot(buffer));
+  EXPECT_EQ(other.next_of_episode(0), 1);
+  buffer.at(1).until_next() = 1;  // of the newest one
+  EXPECT_THROW_MESSAGE(snapshot(buffer), std::runtime_error, "1 later; expected steps, and 0 to 0");
 }
 
 TEST(HiroLearning, EachLevelHasItsRateOfUpdates) {
