@@ -223,7 +223,8 @@ Plan read_plan(const std::filesystem::path& directory) {
             fmt::format("{} names {}, which is missing or no file", file.string(), run.config_file().string()));
       run.config = read_file(run.config_file());
       // Of another revision settings may have other names.
-      if (plan.build.revision == BuildInfo::current().revision && identity_in(run, plan.build) != one.at("identity").get<std::string>())
+      if (plan.build.revision == BuildInfo::current().revision &&
+          identity_in(run, plan.build) != one.at("identity").get<std::string>())
         throw UsageError(
             fmt::format("{} has been changed since the plan was made; expected it as it was, or a new plan",
                         run.config_file().string()));

@@ -1310,10 +1310,11 @@ TEST_F(Program, ProfilesAnExperiment) {
   const Outcome o = run(profile + "train.eval_episodes=5 --evaluations 2");
   ASSERT_EQ(o.status, 0) << o.err;
   // Learning begins with the second cycle, and is in the evaluation after it; two more evaluations are 1,280 steps.
-  EXPECT_THAT(o.out, testing::ContainsRegex("bit_flip_her: steps [0-9.,k]+ to [0-9.,k]+, [0-9.,k]+ updates, .* float32"));
+  EXPECT_THAT(o.out,
+              testing::ContainsRegex("bit_flip_her: steps [0-9.,k]+ to [0-9.,k]+, [0-9.,k]+ updates, .* float32"));
   double share = 0;
-  for (const char* phase : {"environment steps", "acting", "storing and sampling", "updates", "evaluations",
-                            "checkpoints", "rest"}) {
+  for (const char* phase :
+       {"environment steps", "acting", "storing and sampling", "updates", "evaluations", "checkpoints", "rest"}) {
     const std::size_t at = o.out.find(std::string("\n") + phase + " ");
     ASSERT_NE(at, o.out.npos) << phase << "\n" << o.out;
     std::istringstream numbers(o.out.substr(at + 1 + std::string_view(phase).size()));
