@@ -540,6 +540,10 @@ TEST(HiroCorrection, ScoringInBfloat16ChoosesAmongNearlyEqualCandidates) {
   ASSERT_TRUE(same_bits(exact.candidates, rounded.candidates));
   EXPECT_FALSE(same_bits(exact.scores, rounded.scores)) << "nothing was rounded";
   EXPECT_TRUE(same_bits(exact.scores, choose(Scoring::as_training, 10).scores)) << "other products are rounded, too";
+  {
+    const PrecisionScope training(Precision::bfloat16);
+    EXPECT_TRUE(same_bits(rounded.scores, choose(Scoring::as_training, 10).scores));
+  }
   Index equal = 0;
   for (Index j = 0; j < 40; ++j) {
     const auto best_of = [&](const Matrix& scores) {
