@@ -26,8 +26,8 @@
 //                 td3.target_noise_in_units, td3.clip_target_actions = false, td3.actions_again,
 //                 td3.pi.output_init and td3.q.output_init = 0.003, initializer = "fan_in_zero_bias".
 //              2. Critics see actions, the high level's sub-goals among them, in units of their range [-1, 1]; those of
-//                 the released code in their own unit. Its first sub-goal of an episode is zero; here the high level
-//                 decides at t = 0.
+//                 the released code in their own unit (td3.actions_in_units). Its first sub-goal of an episode is zero;
+//                 here the high level decides at t = 0 (first_subgoal_zero).
 //              3. A sub-goal is kept as the point φ(s) + g, so that applying h many times loses no digits.
 //              4. An episode's last segment may be shorter than c: it is kept with its length, or dropped
 //                 (short_segments). Time limits end neither level's task (the discount is 0 at task ends only). The

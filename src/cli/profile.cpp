@@ -67,9 +67,15 @@ class Watch final : public TrainCallback {
 class ScratchDirectory {
  public:
   ScratchDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "goalpost-profile.XXXXXX").string();
+    std::error_code error;
+    const std::filesystem::path top = std::filesystem::temp_directory_path(error);
+    if (error)
+      throw UsageError(fmt::format(
+          "benchmark --profile: no directory for temporary files: {}; expected TMPDIR to name one", error.message()));
+    std::string name = (top / "goalpost-profile.XXXXXX").string();
     if (mkdtemp(name.data()) == nullptr)
-      throw UsageError(fmt::format("cannot create {}: {}", name, std::generic_category().message(errno)));
+      throw UsageError(
+          fmt::format("benchmark --profile: cannot create {}: {}", name, std::generic_category().message(errno)));
     path_ = name;
   }
   ~ScratchDirectory() {
@@ -126,7 +132,10 @@ int profile(const std::string& experiment, const std::vector<std::string>& set, 
       .progress = [&](const Experiment& of, const TrainProgress&) { return std::make_unique<Watch>(of, measured); }};
   train_in_directory(e, scratch.path() / "run", options);
   if (!measured.end) {
-    if (interrupted()) return interrupt_status();
+    if (interrupted()) {
+      print_error("interrupted before the second evaluation that follows an update: nothing was measured");
+      return interrupt_status();
+    }
     throw UsageError(fmt::format(
         "benchmark --profile: {} ended before the second evaluation that follows an update; expected a larger "
         "train.total_steps, or a smaller train.eval_every than {}",

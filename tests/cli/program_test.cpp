@@ -1327,6 +1327,9 @@ TEST_F(Program, ProfilesAnExperiment) {
   EXPECT_FALSE(std::filesystem::exists(here_ / "runs")) << "the run was kept";
   expect_refusal(profile + "train.total_steps=640", "bit_flip_her ended before the second evaluation that follows");
   expect_refusal("benchmark --profile nothing", "nothing");
+  EXPECT_EQ(setenv("TMPDIR", "/nowhere", 1), 0);
+  expect_refusal("benchmark --profile bit_flip_her", "no directory for temporary files");
+  unsetenv("TMPDIR");
   expect_refusal("benchmark --evaluations 2", "--profile");
 }
 
