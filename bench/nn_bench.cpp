@@ -83,6 +83,21 @@ void run_step(State& state, const Weights& w, const Config& config) {
 
 void BM_adam(State& state, const Weights& w) { run_step<Adam>(state, w, AdamConfig{}); }
 
+// Half of the gradients have become zero, as those of ReLUs that never fire, and their running means have decayed.
+void BM_adam_vanished(State& state, const Weights& w) {
+  Parameters parameters(w.network);
+  Adam adam(parameters.list, AdamConfig{});
+  const auto fill_half = [&] {
+    for (Parameter* p : parameters.list) p->grad.topRows(p->grad.rows() / 2).setConstant(Scalar(0.01));
+  };
+  parameters.fill_gradients();
+  for (int t = 0; t < 1'000; ++t) {
+    adam.step();
+    fill_half();
+  }
+  measure_prepared(state, parameters.count(), fill_half, [&] { adam.step(); });
+}
+
 void BM_rmsprop(State& state, const Weights& w) { run_step<RmsProp>(state, w, RmsPropConfig{}); }
 
 void BM_polyak(State& state, const Weights& w) {
@@ -132,6 +147,7 @@ const bool registered = [] {
     const std::string name = n.name;
     const Weights w{name.substr(0, name.find('/')), n};
     add("BM_adam", w, BM_adam);
+    add("BM_adam_vanished", w, BM_adam_vanished);
     add("BM_rmsprop", w, BM_rmsprop);
     add("BM_polyak", w, BM_polyak);
     add("BM_clip_grad_norm_unclipped", w, BM_clip_grad_norm_unclipped);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "autodiff/tape.h"
+#include "core/denormals.h"
 #include "core/matrix.h"
 #include "core/rng.h"
 #include "core/state.h"
@@ -36,8 +37,9 @@ inline auto slice(const Matrix& m, Index first, Index count) {
   return Eigen::Map<const Eigen::Array<Scalar, Eigen::Dynamic, 1>>(m.data() + first, count);
 }
 
-/// Calls f(i, first, count) for slices of every parameter i, on the compute threads. For work on each entry alone.
-/// Slices begin at multiples of kPacket and stay in a first-level cache over several passes.
+/// Calls f(i, first, count) for slices of every parameter i, on the compute threads. For work on each entry alone,
+/// where denormal numbers count as zero. Slices begin at multiples of kPacket and stay in a first-level cache over
+/// several passes.
 template <class F>
 void for_slices(const ParameterList& parameters, F&& f) {
   constexpr Index largest = 1024, worth_a_thread = 32'768;  // entries
@@ -46,6 +48,7 @@ void for_slices(const ParameterList& parameters, F&& f) {
   for (const Parameter* p : parameters) total += p->value.size();
   const int parts = static_cast<int>(std::clamp<Index>(total / worth_a_thread, 1, compute_threads()));
   run_parts(parts, [&](int part) {
+    const DenormalsAreZero mode;
     for (std::size_t i = 0; i < parameters.size(); ++i) {
       const Index n = parameters[i]->value.size(), packets = (n + kPacket - 1) / kPacket;
       const Index last = std::min(n, packets * (part + 1) / parts * kPacket);

@@ -1,5 +1,6 @@
 #include "nn/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -168,6 +169,39 @@ void expect_resume_equals_uninterrupted() {
 }
 TEST(Adam, ResumesFromItsState) { expect_resume_equals_uninterrupted<Adam>(); }
 TEST(RmsProp, ResumesFromItsState) { expect_resume_equals_uninterrupted<RmsProp>(); }
+
+// The running means of a gradient that has become zero, as a ReLU's that never fires, decay; rounded to nearest, 0.9 of
+// a denormal number of a few units is itself, and every later step would be many times slower.
+template <class T, class Config>
+void expect_means_decay_to_zero(const Config& config) {
+  Parameter theta = start();
+  T optimizer({&theta}, config);
+  theta.grad = matrix({{1}, {-2}});
+  optimizer.step();
+  const Snapshot before = snapshot(optimizer);
+  for (int t = 0; t < 8'000; ++t) optimizer.step();
+  int means = 0;
+  for (const StateEntry& entry : snapshot(optimizer)) {
+    if (!entry.name.ends_with("/0")) continue;
+    ++means;
+    EXPECT_EQ(std::ranges::count(entry.bytes, 0), std::ssize(entry.bytes)) << entry.name;
+  }
+  EXPECT_EQ(means, 2);
+  EXPECT_NE(before, snapshot(optimizer));
+}
+TEST(Adam, MeansOfAVanishedGradientBecomeZero) {
+  expect_means_decay_to_zero<Adam>(AdamConfig{.beta1 = Scalar(0.9), .beta2 = Scalar(0.9)});
+}
+TEST(RmsProp, MeansOfAVanishedGradientBecomeZero) {
+  expect_means_decay_to_zero<RmsProp>(RmsPropConfig{.decay = Scalar(0.9)});
+}
+
+TEST(Optimizers, LeaveDenormalNumbersToOthersAsTheyWere) {
+  volatile Scalar least = std::numeric_limits<Scalar>::min();
+  Parameter theta = start();
+  Adam({&theta}, {}).step();
+  EXPECT_GT(least / 2, 0);
+}
 
 TEST(Optimizers, RefuseANegativeLearningRate) {
   EXPECT_THROW_MESSAGE(Adam({}, {.lr = -1}), std::invalid_argument, "Adam: lr = -1; expected a number >= 0");
