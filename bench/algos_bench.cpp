@@ -153,6 +153,9 @@ const ActorCritic kRoboticsDdpg = {"13-256-256-256-4/256", 13, 4, {256, 256, 256
 const ActorCritic kReach = {"13-256-256-4/256", 13, 4, {256, 256}, 256};
 const ActorCritic kAnt = {"45-300-300-8/128", 45, 8, {300, 300}, 128};
 const ActorCritic kPendulum = {"3-64-64-1/100", 3, 1, {64, 64}, 100};
+// The arm with larger batches and networks: bench/peers.py.
+const ActorCritic kReachLargeBatch = {"13-256-256-4/1024", 13, 4, {256, 256}, 1024};
+const ActorCritic kReachWide = {"13-512-512-512-4/256", 13, 4, {512, 512, 512}, 256};
 
 // The products of an update that cannot be left out, on matrices of their own: what an update that was nothing else
 // would do, in the same order.
@@ -421,6 +424,8 @@ const bool registered = [] {
   add_update<Td3, Td3Config>("td3", kAnt);
   add_update<Sac, SacConfig>("sac", kReach);
   add_update<Sac, SacConfig>("sac", kPendulum);
+  add_update<Sac, SacConfig>("sac", kReachLargeBatch);
+  add_update<Sac, SacConfig>("sac", kReachWide);
   add("BM_ddpg_learner_act_1", kRoboticsDdpg, BM_learner_act<Ddpg, DdpgConfig, 1>);
   add("BM_ddpg_learner_act_16", kRoboticsDdpg, BM_learner_act<Ddpg, DdpgConfig, kLanes>);
   add("BM_td3_learner_act_1", kReach, BM_learner_act<Td3, Td3Config, 1>);

@@ -1331,6 +1331,9 @@ TEST_F(Program, ProfilesAnExperiment) {
   expect_refusal("benchmark --profile bit_flip_her", "no directory for temporary files");
   unsetenv("TMPDIR");
   expect_refusal("benchmark --evaluations 2", "--profile");
+  expect_refusal("benchmark --rounds 2", "--peers");
+  expect_refusal("benchmark --peers --profile bit_flip_her", "--peers");
+  expect_refusal("benchmark --peers adam", "--peers");
 }
 
 TEST_F(Program, ListsAndDescribes) {
