@@ -18,6 +18,9 @@ Scalar arrival(ConstVectorRef achieved, ConstVectorRef desired, Scalar radius) {
 }
 
 // λ|g − s|^p − |g − s'|^p, with λ = 1 for the gain of a step      Andrychowicz et al. 2017, 4.4
+Scalar minus_one_until_reached(ConstVectorRef achieved, ConstVectorRef desired, Scalar radius) {
+  return one_within(achieved, desired, radius) - 1;
+}
 Scalar minus_squared_distance(ConstVectorRef achieved, ConstVectorRef desired, Scalar) {
   return -(achieved - desired).squaredNorm();
 }
@@ -26,6 +29,9 @@ void set_reward(TaskReward reward, GoalSpace& goal) {
   switch (reward) {
     case TaskReward::environment:
       return;
+    case TaskReward::sparse:
+      goal.reward = &minus_one_until_reached;
+      break;
     case TaskReward::reach_bonus:
       goal.reward = &arrival;
       goal.ends_at_goal = true;

@@ -19,9 +19,17 @@
 
 namespace goalpost {
 
-enum class TaskReward : int { environment, reach_bonus, distance, squared_distance, progress, squared_progress };
-inline constexpr std::array kTaskRewardNames = {"environment",      "reach_bonus", "distance",
-                                                "squared_distance", "progress",    "squared_progress"};
+enum class TaskReward : int {
+  environment,
+  sparse,
+  reach_bonus,
+  distance,
+  squared_distance,
+  progress,
+  squared_progress
+};
+inline constexpr std::array kTaskRewardNames = {"environment",      "sparse",   "reach_bonus",     "distance",
+                                                "squared_distance", "progress", "squared_progress"};
 constexpr EnumNames enum_names(TaskReward) { return kTaskRewardNames; }
 inline constexpr std::array kFormerTaskRewards = {FormerValue{"own", "environment"},
                                                   FormerValue{"arrival", "reach_bonus"}};
@@ -47,7 +55,8 @@ constexpr auto fields(const GoalTaskConfig*) {
             "drawn offsets longer than this are shortened to it; 0: no limit", 0, 1e6),
       field(
           "reward", &GoalTaskConfig::reward,
-          "environment: its own; reach_bonus: 1 within the radius, which ends the episode, else -distance; shaped "
+          "environment: its own; sparse: 0 within the radius, else -1; reach_bonus: 1 within the radius, which ends "
+          "the episode, else -distance; shaped "
           "rewards, of the distance to the goal or its square: distance: minus it; progress: what it lost in the step",
           "Andrychowicz et al. 2017, 4.4 (shaped: lambda = 0 and 1, p = 1 and 2)")
           .with_former_values(kFormerTaskRewards),

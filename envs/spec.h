@@ -25,6 +25,10 @@ using Script = void (*)(ConstVectorRef obs, ConstVectorRef achieved, ConstVector
 inline Scalar minus_distance(ConstVectorRef achieved, ConstVectorRef desired, Scalar) {
   return -(achieved - desired).norm();
 }
+/// 1 nearer than the radius, else 0.
+inline Scalar one_within(ConstVectorRef achieved, ConstVectorRef desired, Scalar radius) {
+  return (achieved - desired).norm() < radius ? Scalar(1) : Scalar(0);
+}
 
 struct GoalSpace {
   int dim = 0;                  ///< 0: not goal-conditioned

@@ -104,6 +104,12 @@ void Ant::reset_with_noise(Rng& rng) {
   sim_.forward();  // also makes the quaternion a unit one again
 }
 
+void Ant::move_to(double x, double y) {
+  sim_.data().qpos[0] = x;
+  sim_.data().qpos[1] = y;
+  sim_.forward();
+}
+
 void Ant::draw(Scene& scene) const {
   sim_.draw(scene);
   const auto [low, high] = sim_.fixed_bounds();

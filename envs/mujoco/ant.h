@@ -90,6 +90,7 @@ class Ant : public Env, public Drawable {
   /// Adds U(-0.1, 0.1) to each of the ant's positions and 0.1 N(0, 1) to each of its velocities; blocks are at rest at
   /// their initial positions.
   void reset_with_noise(Rng& rng);
+  void move_to(double x, double y);  ///< the torso, m; nothing else changes
   void advance(ActionRef action);
 
   using PositionMap = Eigen::Map<const Eigen::Matrix<double, kQpos, 1>>;

@@ -1,30 +1,38 @@
-// Maze, Push, Fall: an ant among blocks of 8 m has to reach the far end.
+// Maze, Push, Fall: an ant among blocks of 8 m has to reach the far end. MazeSparse: a longer maze of 2 m cells.
 //   state        15 positions and 14 velocities of the ant (envs/mujoco/ant.h), 2 and 2 of the block in Push and Fall,
 //                steps since reset t, MuJoCo's warm start. Reset: the pose with U(-0.1, 0.1) on every position and
-//                0.1 N(0, 1) on every velocity of the ant at (0, 0); the block at its start, at rest
+//                0.1 N(0, 1) on every velocity of the ant at (0, 0), in MazeSparse in the middle of a random cell
+//                marked r, without noise on x and y; the block at its start, at rest
 //   observation  [30]  positions of the ant, m, 1, rad    15
 //                      velocities, m/s, rad/s             14
 //                      0.001 t                             1
 //                The block is not observed.
-//   goal         target position of the torso, m: x, y [2]; x, y, z in Fall [3]; fixed or drawn (AntMazeConfig)
+//   goal         target position of the torso, m: x, y [2]; x, y, z in Fall [3]; fixed or drawn (AntMazeConfig). In
+//                MazeSparse (2, 9), which HRAC's agents do not observe: it never changes
 //   action       torques on hip and ankle of legs 4, 1, 2, 3, N m [8] in [-30, 30]
-//   reward       -distance to the goal                                                          (after the step)
-//   success      the goal is nearer than 5 m; HIRO counts it at the last step of an episode
-//   ends         never, not by falling over either; time limit 500 steps of 0.1 s (5 substeps of 0.02 s)
+//   reward       -distance to the goal; in MazeSparse 1 nearer than 1 m, else 0                 (after the step)
+//   success      the goal is nearer than 5 m, in MazeSparse 1 m; HIRO counts it at the last step of an episode
+//   ends         never, not by falling over either; time limit 500 steps of 0.1 s (5 substeps of 0.02 s). MazeSparse
+//                ends at the first multiple of ten steps after a success, when a decision of HIRO's high level is due
 //
-//   Maze     Push     Fall     # wall    . free    r where the ant starts, at (0, 0)    x to the right, y downwards
-//   #####    #####    ####     P block that slides in x and y: to be pushed in +x, from (-8, 8)
-//   #r..#    #.r##    #r.#     F block that slides in y and z: to be pushed in +y, into the chasm
-//   ###.#    #.P.#    #.F#     X chasm; all other cells of Fall are 4 m higher
-//   #...#    ##.##    #XX#
-//   #####    #####    #..#
-//                     ####
+//   Maze     Push     Fall     MazeSparse    # wall    . free    r where the ant starts, the first at (0, 0)
+//   #####    #####    ####     ##########    x to the right, y downwards
+//   #r..#    #.r##    #r.#     #rrrrrrrr#    P block that slides in x and y: to be pushed in +x, from (-8, 8)
+//   ###.#    #.P.#    #.F#     #rrrrrrrr#    F block that slides in y and z: to be pushed in +y, into the chasm
+//   #...#    ##.##    #XX#     #######rr#    X chasm; all other cells of Fall are 4 m higher
+//   #####    #####    #..#     #.rrrrrrr#
+//                     ####     #.rrrrrrr#
+//                              #######rr#
+//                              #rrrrrrrr#
+//                              #rrrrrrrr#
+//                              ##########
 //
-// Nachum et al. 2018, "Data-Efficient Hierarchical Reinforcement Learning", arXiv:1805.08296, with the constants of the
-// released code. Differs from that code: random numbers and single precision of observations and rewards. Differs from
-// the paper: its appendix calls (16, 8) in Push free and gives Fall a free column at x = -8; these are the
-// released worlds. The names with Euler integrate with semi-implicit Euler instead of RK4: four times faster, but not
-// HIRO's dynamics.
+// MazeSparse is of Zhang et al. 2020, "Generating Adjacency-Constrained Subgoals in Hierarchical Reinforcement
+// Learning" (HRAC), arXiv:2006.11485, and its released code; the others are of Nachum et al. 2018, "Data-Efficient
+// Hierarchical Reinforcement Learning", arXiv:1805.08296, with the constants of the released code. Differs from that
+// code: random numbers and single precision of observations and rewards. Differs from the paper: its appendix calls
+// (16, 8) in Push free and gives Fall a free column at x = -8; these are the released worlds. The names with Euler
+// integrate with semi-implicit Euler instead of RK4: four times faster, but not HIRO's dynamics.
 #include "envs/mujoco/ant_maze.h"
 
 #include <Eigen/Core>
@@ -32,6 +40,7 @@
 #include <cmath>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "core/check.h"
 
@@ -40,23 +49,27 @@ namespace {
 
 using Eigen::Vector3d;
 
-constexpr double kCell = 8, kHeight = 4;  // m, of a block
-
 struct Task {
   const char* name;
   CellMap map;
+  double cell;  // width of a block, twice its height, m
+  bool sparse;  // of the reward; the episode ends after a success
+  Scalar radius;
   int goal_dim;
   std::array<double, 3> fixed_goal, lowest_goal, highest_goal;  // m; drawn goals lie between the latter
 };
 
-// name, map; goal_dim; fixed_goal, lowest_goal, highest_goal
-constexpr std::array<Task, 3> kTasks{{
+// name, map; cell, sparse, radius; goal_dim; fixed_goal, lowest_goal, highest_goal
+constexpr std::array<Task, 4> kTasks{{
     {"AntMaze",
      CellMap("#####\n"
              "#r..#\n"
              "###.#\n"
              "#...#\n"
              "#####\n"),
+     8,
+     false,
+     5,
      2,
      {0, 16, 0},
      {-4, -4, 0},
@@ -67,6 +80,9 @@ constexpr std::array<Task, 3> kTasks{{
              "#.P.#\n"
              "##.##\n"
              "#####\n"),
+     8,
+     false,
+     5,
      2,
      {0, 19, 0},
      {-16, -4, 0},
@@ -78,11 +94,45 @@ constexpr std::array<Task, 3> kTasks{{
              "#XX#\n"
              "#..#\n"
              "####\n"),
+     8,
+     false,
+     5,
      3,
      {0, 27, 4.5},
      {-4, -4, 0},
      {12, 28, 5}},
+    {"AntMazeSparse",
+     CellMap("##########\n"
+             "#rrrrrrrr#\n"
+             "#rrrrrrrr#\n"
+             "#######rr#\n"
+             "#.rrrrrrr#\n"
+             "#.rrrrrrr#\n"
+             "#######rr#\n"
+             "#rrrrrrrr#\n"
+             "#rrrrrrrr#\n"
+             "##########\n"),
+     2,
+     true,
+     1,
+     2,
+     {2, 9, 0},
+     {-1, -1, 0},
+     {15, 15, 0}},
 }};
+
+struct Cell {
+  int row = 0, column = 0;
+};
+
+// Where the ant may start; the first is the world's origin.
+std::vector<Cell> starts_of(const Task& task) {
+  std::vector<Cell> cells;
+  task.map.for_each([&](int i, int j, char symbol) {
+    if (symbol == 'r') cells.push_back({i, j});
+  });
+  return cells;
+}
 
 const Task& task_of(AntTask task) { return kTasks[static_cast<std::size_t>(task)]; }
 
@@ -95,16 +145,13 @@ std::string slide(const char* axis, const char* range) {
                              range, "/>\n");
 }
 
-// A block that slides along two axes.
-std::string movable_block(double x, double y, double z, double half, const char* mass, const std::string& slides) {
-  return detail::concatenate(
-      "<body name=\"block\" pos=\"", x, ' ', y, ' ', z, "\">\n", slides,
-      mjcf_box(0, 0, 0, half, half, kHeight / 2, detail::concatenate("mass=\"", mass, "\" rgba=\"0.9 0.1 0.1 1\"")),
-      "</body>\n");
-}
-
-Scalar negative_distance(ConstVectorRef achieved, ConstVectorRef desired, Scalar) {
-  return -(achieved - desired).norm();
+// A block that slides along two axes. @param half_width, half_height m
+std::string movable_block(double x, double y, double z, double half_width, double half_height, const char* mass,
+                          const std::string& slides) {
+  return detail::concatenate("<body name=\"block\" pos=\"", x, ' ', y, ' ', z, "\">\n", slides,
+                             mjcf_box(0, 0, 0, half_width, half_width, half_height,
+                                      detail::concatenate("mass=\"", mass, "\" rgba=\"0.9 0.1 0.1 1\"")),
+                             "</body>\n");
 }
 
 class AntMaze final : public Ant {
@@ -113,16 +160,24 @@ class AntMaze final : public Ant {
       : Ant({.name = std::move(name),
              .obs_dim = kQpos + kQvel + 1,
              .action = action_space(*model),
-             .goal = {.dim = task.goal_dim, .radius = 5, .ends_at_goal = false, .reward = &negative_distance},
+             .goal = {.dim = task.goal_dim,
+                      .radius = task.radius,
+                      .ends_at_goal = false,
+                      .reward = task.sparse ? &one_within : &minus_distance},
              .max_steps = 500,
              .dt = kSubsteps * model->opt.timestep},
             model),
         task_(task),
+        starts_(starts_of(task)),
         c_(config) {}
 
   void reset(Rng& rng) override {
     reset_with_noise(rng);
-    steps_ = 0;
+    if (starts_.size() > 1) {
+      const Cell cell = starts_[rng.below(static_cast<std::uint32_t>(starts_.size()))];
+      move_to(task_.cell * (cell.column - starts_[0].column), task_.cell * (cell.row - starts_[0].row));
+    }
+    steps_ = succeeded_ = 0;
     goal_ = make_goal(rng);
   }
 
@@ -131,9 +186,11 @@ class AntMaze final : public Ant {
     ++steps_;
     const Goal achieved = achieved_goal(), desired = goal_.cast<Scalar>();
     const int n = spec_.goal.dim;
+    const bool success = spec_.goal.reached(achieved.head(n), desired.head(n));
+    if (success && task_.sparse) succeeded_ = 1;
     return {.reward = spec_.goal.reward(achieved.head(n), desired.head(n), spec_.goal.radius),
-            .terminated = false,
-            .success = spec_.goal.reached(achieved.head(n), desired.head(n))};
+            .terminated = succeeded_ != 0 && steps_ % 10 == 0,
+            .success = success};
   }
 
   void observe(ObsOut out) const override {
@@ -145,6 +202,7 @@ class AntMaze final : public Ant {
   void visit_state(StateVisitor& v) override {
     sim_.visit_state(v);
     v.visit("steps", steps_);
+    if (task_.sparse) v.visit("succeeded", succeeded_);
     v.visit("goal", std::span(goal_.data(), spec_.goal.dim));
   }
 
@@ -170,9 +228,10 @@ class AntMaze final : public Ant {
   }
 
   const Task& task_;
+  std::vector<Cell> starts_;
   AntMazeConfig c_;
   Vector3d goal_ = Vector3d::Zero();  // its first goal.dim entries count
-  std::uint64_t steps_ = 0;
+  std::uint64_t steps_ = 0, succeeded_ = 0;
 };
 
 }  // namespace
@@ -180,23 +239,22 @@ class AntMaze final : public Ant {
 MujocoModel ant_maze_model(AntTask task, Integrator integrator) {
   const Task& t = task_of(task);
   AntWorld world{.name = name_of(t, integrator)};
-  int start_row = 0, start_column = 0;
-  t.map.for_each([&](int i, int j, char symbol) {
-    if (symbol == 'r') start_row = i, start_column = j;
-    if (symbol == 'X') world.lift = kHeight;
+  const Cell origin = starts_of(t).front();
+  const double half = t.cell / 2, height = t.cell / 2;
+  t.map.for_each([&](int, int, char symbol) {
+    if (symbol == 'X') world.lift = height;
     if (symbol == 'P' || symbol == 'F') world.solimp = "0.995 0.995 0.01";
   });
   t.map.for_each([&](int i, int j, char symbol) {
-    const double x = kCell * (j - start_column), y = kCell * (i - start_row), z = world.lift + kHeight / 2;
-    const double half = kCell / 2;
+    const double x = t.cell * (j - origin.column), y = t.cell * (i - origin.row), z = world.lift + height / 2;
     if (world.lift > 0 && symbol != 'X')
-      world.geoms += mjcf_box(x, y, kHeight / 2, half, half, kHeight / 2, R"(rgba="0.9 0.9 0.9 1")");
-    if (symbol == '#') world.geoms += mjcf_box(x, y, z, half, half, kHeight / 2, R"(rgba="0.4 0.4 0.4 1")");
+      world.geoms += mjcf_box(x, y, height / 2, half, half, height / 2, R"(rgba="0.9 0.9 0.9 1")");
+    if (symbol == '#') world.geoms += mjcf_box(x, y, z, half, half, height / 2, R"(rgba="0.4 0.4 0.4 1")");
     if (symbol == 'P')  // as wide as its cell: it touches floor and walls
-      world.bodies += movable_block(x, y, z, half, "0.0002",
+      world.bodies += movable_block(x, y, z, half, height / 2, "0.0002",
                                     slide("1 0 0", R"(limited="false")") + slide("0 1 0", R"(limited="false")"));
     if (symbol == 'F')
-      world.bodies += movable_block(x, y, z, 0.99 * half, "0.001",
+      world.bodies += movable_block(x, y, z, 0.99 * half, height / 2, "0.001",
                                     slide("0 1 0", R"(range="-8 8")") + slide("0 0 1", R"(range="-4 0")"));
   });
   return make_ant_model(AntKind::hiro, integrator, world);

@@ -9,13 +9,13 @@
 
 namespace goalpost {
 
-enum class AntTask : int { maze, push, fall };
+enum class AntTask : int { maze, push, fall, maze_sparse };
 
 enum class AntGoals : int { fixed, drawn };
 inline constexpr std::array kAntGoalsNames = {"fixed", "drawn"};
 constexpr EnumNames enum_names(AntGoals) { return kAntGoalsNames; }
 
-/// The values here are those of AntPush-v0 and AntFall-v0; ant_maze_defaults() are those of AntMaze-v0.
+/// The values here are those of AntPush-v0, AntFall-v0 and AntMazeSparse-v0; ant_maze_defaults() are AntMaze-v0's.
 struct AntMazeConfig {
   AntGoals goals = AntGoals::fixed;
   std::optional<double> goal_x = {}, goal_y = {}, goal_z = {};
@@ -23,8 +23,9 @@ struct AntMazeConfig {
 constexpr auto fields(const AntMazeConfig*) {
   return std::tuple{
       field("goals", &AntMazeConfig::goals,
-            "fixed: the far end, (0, 16) in Maze, (0, 19) in Push, (0, 27, 4.5) in Fall; drawn: anywhere in the world, "
-            "inside walls too. The paper trains Maze with drawn goals, the others with fixed ones, and evaluates all "
+            "fixed: the far end, (0, 16) in Maze, (0, 19) in Push, (0, 27, 4.5) in Fall, (2, 9) in MazeSparse; drawn: "
+            "anywhere in the world, inside walls too. The paper trains Maze with drawn goals, the others with fixed "
+            "ones, and evaluates all "
             "with fixed ones",
             "arXiv:1805.08296"),
       field("goal_x", &AntMazeConfig::goal_x, "m; as set by `goals` if left out", -100, 100),
@@ -40,9 +41,9 @@ constexpr AntMazeConfig ant_maze_defaults() {
 
 MujocoModel ant_maze_model(AntTask task, Integrator integrator);
 
-/// AntMaze-v0, AntPush-v0, AntFall-v0; with Integrator::euler AntMazeEuler-v0 and so on. The environments of a factory
-/// share one model.
-/// @throws UsageError for goal_z in Maze or Push
+/// AntMaze-v0, AntPush-v0, AntFall-v0, AntMazeSparse-v0; with Integrator::euler AntMazeEuler-v0 and so on. The
+/// environments of a factory share one model.
+/// @throws UsageError for goal_z in any but Fall
 EnvFactory ant_maze_factory(AntTask task, Integrator integrator, const AntMazeConfig& config);
 
 template <AntTask task, Integrator integrator = Integrator::rk4>

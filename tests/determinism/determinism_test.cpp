@@ -260,8 +260,8 @@ INSTANTIATE_TEST_SUITE_P(Registry, RealSizes,
 
 // Worlds of a simulator, whose lanes share a model.
 TEST(Worlds, AntsGiveTheSameBitsForAnyThreads) {
-  for (const char* name :
-       {"AntFall-v0", "AntGather-v0", "AntMaze-v0", "AntMazeEuler-v0", "AntPush-v0", "AntMaze_Medium_Diverse_GR-v5"}) {
+  for (const char* name : {"AntFall-v0", "AntGather-v0", "AntMaze-v0", "AntMazeEuler-v0", "AntMazeSparse-v0",
+                           "AntPush-v0", "AntMaze_Medium_Diverse_GR-v5"}) {
     const auto stepped = [&](std::uint64_t seed, int threads) {
       const EnvEntry& entry = find_environment(name);
       VectorEnv env(entry.world(*entry.settings()), 3, Rng(seed), threads);

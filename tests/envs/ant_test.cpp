@@ -29,7 +29,7 @@ using Eigen::VectorXd;
 using Doubles = std::vector<double>;
 constexpr double kPi = std::numbers::pi;
 
-constexpr AntTask kTasks[] = {AntTask::maze, AntTask::push, AntTask::fall};
+constexpr AntTask kTasks[] = {AntTask::maze, AntTask::push, AntTask::fall, AntTask::maze_sparse};
 constexpr int kHip1 = 7, kAnkle1 = 8, kBlock = 15;  // in qpos
 
 std::unique_ptr<Env> make(const std::string& name) {
@@ -352,7 +352,7 @@ TEST(AntMaze, ObservesPositionsVelocitiesAndTime) {
       if (t > 0) env->step(random_action(*env, rng));
       const Doubles c = coordinates(*env);
       const Seen seen = look(*env);
-      const int nq = task == AntTask::maze ? 15 : 17;
+      const int nq = static_cast<int>(c.size()) - static_cast<int>(c.size()) / 2;  // one more than velocities
       for (int i = 0; i < 15; ++i) EXPECT_EQ(seen.obs(i), Scalar(c[static_cast<std::size_t>(i)]));
       for (int i = 0; i < 14; ++i) EXPECT_EQ(seen.obs(15 + i), Scalar(c[static_cast<std::size_t>(nq + i)]));
       EXPECT_NEAR(seen.obs(29), 0.001 * t, 1e-9);
@@ -447,6 +447,69 @@ TEST(AntMaze, SuccessIsWithinFiveMetersAndTheRewardIsTheDistance) {
   const std::unique_ptr<Env> env = make(AntTask::fall);
   start_without_noise(*env, ant_maze_model(AntTask::fall, Integrator::rk4));
   EXPECT_NEAR(env->step(kStill).reward, -std::hypot(27.0, coordinates(*env)[2] - 4.5), 1e-3) << "three dimensions";
+}
+
+// ---- HRAC's sparse maze ----
+
+TEST(AntMazeSparse, HasTheOriginalsCells) {
+  const MujocoModel m = ant_maze_model(AntTask::maze_sparse, Integrator::rk4);
+  EXPECT_EQ(m->ngeom, 14 + 36 + 12) << "the border and two inner walls of six cells";
+  std::set<std::pair<int, int>> expected;
+  for (int row = 0; row < 8; ++row)
+    for (int column = 0; column < 8; ++column)
+      if ((row != 2 && row != 5) || column >= 6) expected.insert({2 * column, 2 * row});
+  EXPECT_EQ(free_cells(*m, 2, -2, 16, 0.5), expected);
+  EXPECT_FALSE(covered(*m, 0, 4, 1.01)) << "1 m high";
+}
+
+TEST(AntMazeSparse, StartsInTheMiddleOfACellMarkedForIt) {
+  const std::unique_ptr<Env> env = make("AntMazeSparse-v0");
+  Rng rng(9);
+  std::set<std::pair<double, double>> seen;
+  for (int e = 0; e < 1'500; ++e) {
+    env->reset(rng);
+    const Doubles c = coordinates(*env);
+    seen.insert({c[0], c[1]});
+    EXPECT_NE(c[2], 0.75) << "the rest of the pose has noise";
+    EXPECT_EQ(look(*env).achieved(0), Scalar(c[0]));
+    EXPECT_TRUE(same_bits(look(*env).desired, matrix({{2}, {9}})));
+  }
+  std::set<std::pair<double, double>> expected;
+  for (int row = 0; row < 8; ++row)
+    for (int column = 0; column < 8; ++column) {
+      const bool wall = (row == 2 || row == 5) && column < 6, passed = (row == 3 || row == 4) && column == 0;
+      if (!wall && !passed) expected.insert({2.0 * column, 2.0 * row});
+    }
+  EXPECT_EQ(seen, expected);
+}
+
+// The reward is 1 nearer than 1 m. After a success the episode goes on to a multiple of ten steps, wherever the ant is.
+TEST(AntMazeSparse, EndsAtTheNextDecisionAfterASuccess) {
+  const MujocoModel m = ant_maze_model(AntTask::maze_sparse, Integrator::rk4);
+  const std::unique_ptr<Env> env = make("AntMazeSparse-v0");
+  start_without_noise(*env, m);
+  const auto place = [&](double x, double y) {
+    Doubles c = coordinates(*env);
+    c[0] = x;
+    c[1] = y;
+    env->set_coordinates(c);
+  };
+  for (int t = 1; t <= 10; ++t) {
+    place(2, 7.8);
+    const StepResult r = env->step(kStill);
+    EXPECT_EQ(r.reward, 0);
+    EXPECT_FALSE(r.success || r.terminated) << "step " << t;
+  }
+  for (int t = 11; t <= 20; ++t) {
+    place(2, t == 14 ? 8.3 : 7);
+    const StepResult r = env->step(kStill);
+    EXPECT_EQ(r.reward, t == 14 ? 1 : 0) << "step " << t;
+    EXPECT_EQ(r.success, t == 14);
+    EXPECT_EQ(r.terminated, t == 20) << "step " << t;
+  }
+  Rng rng(10);
+  env->reset(rng);
+  for (int t = 1; t <= 10; ++t) EXPECT_FALSE(env->step(kStill).terminated) << "a new episode";
 }
 
 // ---- gather ----
@@ -660,7 +723,8 @@ TEST(RoboticsAntMaze, WrongSettingsAreSentences) {
 // ---- state ----
 
 TEST(AntState, RestoringInMidEpisodeRepeatsTheBits) {
-  for (const char* name : {"AntFall-v0", "AntGather-v0", "AntMazeEuler-v0", "AntPush-v0", "AntMaze_UMaze-v5"}) {
+  for (const char* name :
+       {"AntFall-v0", "AntGather-v0", "AntMazeEuler-v0", "AntMazeSparse-v0", "AntPush-v0", "AntMaze_UMaze-v5"}) {
     const std::unique_ptr<Env> env = make(name), other = make(name);
     Rng rng(15), elsewhere(16);
     env->reset(rng);

@@ -105,6 +105,26 @@ TEST(GoalTask, ShapedRewardsAreThoseOfThePaper) {
   }
 }
 
+TEST(GoalTask, TheSparseRewardIsZeroWithinTheRadius) {
+  const auto env = with_goal_task(make_point_reach, {.offset = {0.3, 0.1}, .reward = TaskReward::sparse}, Rng(1))();
+  Rng rng(2);
+  env->reset(rng);
+  bool reached = false;
+  for (int t = 0; t < 60; ++t) {
+    const Seen before = look(*env);
+    Vector action(2);
+    env->spec().script(before.obs, before.achieved, before.desired, action);
+    const StepResult r = env->step(action.cast<double>());
+    const Seen s = look(*env);
+    EXPECT_EQ(r.success, (s.achieved - s.desired).norm() < env->spec().goal.radius);
+    EXPECT_EQ(r.reward, r.success ? 0 : -1) << "step " << t;
+    EXPECT_FALSE(r.terminated);
+    EXPECT_EQ(r.reward, env->spec().goal.reward_of(before.achieved, s.achieved, s.desired)) << "as HER computes it";
+    reached |= r.success;
+  }
+  EXPECT_TRUE(reached);
+}
+
 TEST(GoalTask, TheEnvironmentsOwnGoalEndsNothing) {
   // Bit flipping ends at its own goal; with the goal elsewhere it must not.
   const EnvFactory own = [] { return make_bit_flip({.bits = 2}); };
