@@ -39,18 +39,21 @@ void Hiro::relabel_low() {
   }
 }
 
-// g' = what was achieved after a random step of the segment or of a later one of its episode; r' = Σ r(achieved, g').
-// A segment that ended in a failure stays as it is: its last reward is not that of a goal.
-void Hiro::relabel_high(Index drawn, Index j) {
-  const Segment segment = segments_.at(drawn);
-  if (segment.terminated() == kFailed) return;
+// What was achieved after a random step of the segment or of a later one of its episode.
+Segment::VectorMap Hiro::goal_achieved_later(Index drawn) {
   std::uint32_t later = 0;
   for (Index at = drawn, next = 0; (next = segments_.next_of_episode(at)) != at; at = next) ++later;
   Index from = drawn;
   for (std::uint32_t n = sample_rng_.below(later + 1); n > 0; --n) from = segments_.next_of_episode(from);
   const Segment source = segments_.at(from);
-  const auto goal = source.achieved().col(1 + Index(sample_rng_.below(static_cast<std::uint32_t>(source.length()))));
+  const Index step = 1 + Index(sample_rng_.below(static_cast<std::uint32_t>(source.length())));
+  return {source.achieved().col(step).data(), high_.spec.goal.dim};
+}
 
+// r' = Σ r(achieved, g'). A segment that ended in a failure stays as it is: its last reward is not that of a goal.
+void Hiro::substitute_goal(Index drawn, Index j, ConstVectorRef goal) {
+  const Segment segment = segments_.at(drawn);
+  if (segment.terminated() == kFailed) return;
   const GoalSpace& space = high_.spec.goal;
   Batch& b = high_.batch;
   const MatrixMap achieved = segment.achieved();
@@ -88,7 +91,12 @@ const Batch& Hiro::sample_high() {
     b.r(0, j) = high_.c.reward_scale * segment.reward();
     b.discount(0, j) = segment.terminated() != 0 ? 0 : discount_after(segment.length());
     given_.col(j) = segment.subgoal();
-    if (c_.high_relabeled > 0 && sample_rng_.uniform() < Scalar(c_.high_relabeled)) relabel_high(drawn, j);
+    if (!c_.substitutes_goals()) continue;
+    const Scalar u = sample_rng_.uniform();
+    if (u < Scalar(c_.high_relabeled))
+      substitute_goal(drawn, j, goal_achieved_later(drawn));
+    else if (u < Scalar(c_.high_relabeled + c_.high_desired_goals))
+      substitute_goal(drawn, j, segments_.at(segments_.draw(sample_rng_)).desired());
   }
   correction_.correct(segments_, drawn_, given_, low_policy_, sample_rng_, b.a);
   return b;

@@ -57,8 +57,13 @@ std::string hiro_problem(const HiroConfig& c, const EnvSpec& spec, int lanes) {
   if (c.intrinsic.at_subgoal != AtSubgoal::go_on && c.intrinsic.reached == 0)
     return say("intrinsic.at_subgoal = \"", enum_name(c.intrinsic.at_subgoal),
                "\", but intrinsic.reached = 0 disables reaching; expected intrinsic.reached > 0");
-  if (c.high_relabeled > 0 && spec.goal.reward == nullptr)
-    return say("high_relabeled = ", c.high_relabeled, ", but ", spec.name, " has no goals to relabel with; expected 0");
+  for (const auto& [name, share] :
+       {std::pair{"high_relabeled", c.high_relabeled}, {"high_desired_goals", c.high_desired_goals}})
+    if (share > 0 && spec.goal.reward == nullptr)
+      return say(name, " = ", share, ", but ", spec.name, " has no goals to relabel with; expected 0");
+  if (c.high_relabeled + c.high_desired_goals > 1)
+    return say("high_relabeled = ", c.high_relabeled, " and high_desired_goals = ", c.high_desired_goals,
+               "; expected shares that add up to at most 1");
   if (c.pretraining.low > c.pretraining.high)
     return say("pretraining.low = ", c.pretraining.low, " is larger than pretraining.high = ", c.pretraining.high);
   if (c.low.learns == Learns::pretraining && c.pretraining.episodes == 0)
@@ -145,7 +150,7 @@ SegmentShape segment_shape(const EnvSpec& env, const HiroConfig& c) {
           .desired = env.goal.dim,
           .subgoal = std::ssize(c.subgoal.dims),
           .steps = c.c,
-          .achieved = c.high_relabeled > 0};
+          .achieved = c.substitutes_goals()};
 }
 
 }  // namespace goalpost

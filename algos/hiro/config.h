@@ -200,12 +200,16 @@ struct HiroConfig {
   double low_relabeled = 0;
   double low_relabel_stddev = 0.1;
   double high_relabeled = 0;
+  double high_desired_goals = 0;
   SubgoalConfig subgoal = {};
   IntrinsicConfig intrinsic = {};
   CorrectionConfig correction = {};
   PretrainingConfig pretraining = {};
   LevelConfig low = {};
   LevelConfig high = {.updates = 0.1, .reward_scale = Scalar(0.1)};
+
+  /// Whether the high level learns from substituted goals too.
+  bool substitutes_goals() const { return high_relabeled > 0 || high_desired_goals > 0; }
 };
 constexpr auto fields(const HiroConfig*) {
   return std::tuple{
@@ -244,6 +248,10 @@ constexpr auto fields(const HiroConfig*) {
             "fraction of the high level's batch whose desired goal becomes one that was achieved later in the episode, "
             "with the rewards of all steps computed anew: hindsight experience replay, which HIRO lacks",
             0, 1, "Andrychowicz et al. 2017, \"future\" (there 0.8)"),
+      field("high_desired_goals", &HiroConfig::high_desired_goals,
+            "fraction of the high level's batch whose desired goal becomes that of another stored decision, likewise: "
+            "what was learned on the way to one goal serves others that were never reached",
+            0, 1, "code of Pitis et al. 2020, \"actual\" goals"),
       field("subgoal", &HiroConfig::subgoal, "the space of sub-goals"),
       field("intrinsic", &HiroConfig::intrinsic, "the low level's task"),
       field("correction", &HiroConfig::correction, "off-policy correction of the high level's transitions"),

@@ -120,7 +120,7 @@ void Hiro::decide(const ObsBatch& obs, Mode mode, HiroLanes& lanes) {
     if (mode == Mode::exploit) continue;
     if (begins) segments_.begin_episode(lane);
     segments_.begin_segment(lane, obs.obs.col(lane), obs.desired.col(lane), lanes.subgoal.col(lane));
-    if (c_.high_relabeled > 0) segments_.open(lane).achieved().col(0) = obs.achieved.col(lane);
+    if (c_.substitutes_goals()) segments_.open(lane).achieved().col(0) = obs.achieved.col(lane);
     if (!unfinished_[lane]) continue;  // next_subgoal = decision: the last step can now be stored
     low_step_.after.obs.col(lane).tail(subgoal_dim_) = lanes.subgoal.col(lane);
     transitions_.add(low_step_, lane, lane);
@@ -166,7 +166,7 @@ void Hiro::observe(const StepBatch& step) {
     low_step_.terminated[lane] = step.terminated[lane] && c_.task_end_ends_low;
     low_step_.truncated[lane] = ended && !low_step_.terminated[lane];
     segments_.open(lane).add_step(k, step.action.col(lane), s2, step.reward(0, lane));
-    if (c_.high_relabeled > 0) segments_.open(lane).achieved().col(k) = step.after.achieved.col(lane);
+    if (c_.substitutes_goals()) segments_.open(lane).achieved().col(k) = step.after.achieved.col(lane);
     collected_.add("lo/reward", space_.intrinsic_reward(left_));
 
     const bool there = space_.reached(left_);

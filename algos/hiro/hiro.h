@@ -37,7 +37,8 @@
 //              5. The correction measures actions in units of their range [-1, 1].
 //              6. Beyond the paper: intrinsic rewards of other authors, reached sub-goals (intrinsic), a frozen or
 //                 loaded level (learns, policy), random sub-goals first (pretraining), and its ablations:
-//                 correction.kind, low_relabeled. Hindsight at the high level: high_relabeled.
+//                 correction.kind, low_relabeled. Other goals at the high level: high_relabeled (hindsight),
+//                 high_desired_goals.
 // Order        low level, high level. One update of the agent is low.updates and high.updates of the levels.
 #pragma once
 
@@ -117,7 +118,8 @@ class Hiro final : public Agent, public SubgoalSource {
   void end_segment(const StepBatch& step, Index lane);
   void to_low_input(MatrixRef sg) const;
   void relabel_low();
-  void relabel_high(Index drawn, Index j);
+  Segment::VectorMap goal_achieved_later(Index drawn);
+  void substitute_goal(Index drawn, Index j, ConstVectorRef goal);
   Scalar discount_after(Index steps) const;
 
   HiroConfig c_;

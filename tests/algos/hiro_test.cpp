@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <set>
 #include <utility>
@@ -645,7 +646,8 @@ std::uint64_t updates_of(Hiro& agent, const std::string& level) {
 struct Walked {
   EnvSpec spec = toy_spec();
   HiroConfig config = toy_config();
-  bool failed = false;  // each episode ends in a failure
+  bool failed = false;      // each episode ends in a failure
+  Scalar second_goal = 50;  // desired in the second episode; 50 in the first
 
   Walked() {
     spec.goal.reward = &minus_distance;
@@ -660,7 +662,8 @@ struct Walked {
         const auto at = [&](int k) {
           Matrix obs = Matrix::Zero(3, 1);
           obs(0, 0) = start + Scalar(k);
-          return ObsBatch{obs, Matrix::Constant(1, 1, start + Scalar(k)), Matrix::Constant(1, 1, 50)};
+          return ObsBatch{obs, Matrix::Constant(1, 1, start + Scalar(k)),
+                          Matrix::Constant(1, 1, start > 0 ? second_goal : Scalar(50))};
         };
         StepBatch step = {at(t),
                           Matrix::Zero(1, 1),
@@ -728,6 +731,43 @@ TEST(HiroRelabeling, AFailureKeepsItsGoalAndAShareKeepsTheirs) {
     }
   }
   EXPECT_NEAR(kept / others, 0.2, 4 * std::sqrt(0.2 * 0.8 / others));
+}
+
+// Both episodes pursue 50 at first, the second 60 from here on: a decision that pursued one learns about the other,
+// too.
+TEST(HiroRelabeling, TheHighLevelsGoalsBecomeThoseOfOtherDecisions) {
+  Walked walked;
+  walked.config.high_relabeled = 0.25;
+  walked.config.high_desired_goals = 0.5;
+  walked.second_goal = 60;
+  const auto agent = walked.agent();
+  const Batch& b = agent->sample_high();
+  std::map<std::pair<bool, int>, double> share;  // (of the second episode, goal)
+  for (Index j = 0; j < b.size(); ++j) {
+    const int from = int(b.s(0, j)), to = int(b.s2(0, j)), goal = int(b.s(3, j));
+    const bool second = from >= 100, own = goal == (second ? 60 : 50), other = goal == (second ? 50 : 60);
+    share[{second, own || other ? goal : 0}] += 1;
+    EXPECT_EQ(b.s2(3, j), Scalar(goal));
+    if (own && b.r(0, j) == Scalar(-100 * (to - from))) continue;  // as it was stored
+    Scalar reward = 0;
+    for (int k = from + 1; k <= to; ++k) reward -= Scalar(0.1) * Scalar(std::abs(k - goal));
+    EXPECT_NEAR(b.r(0, j), reward, 1e-4) << from << " to " << goal;
+  }
+  for (const bool second : {false, true}) {
+    const double n = share[std::pair{second, 0}] + share[std::pair{second, 50}] + share[std::pair{second, 60}];
+    EXPECT_NEAR((share[std::pair{second, 0}]) / n, 0.25, 0.12) << "achieved later";
+    EXPECT_NEAR((share[std::pair{second, second ? 50 : 60}]) / n, 0.25, 0.12)
+        << "half of the desired goals are the other's";
+  }
+}
+
+TEST(HiroRelabeling, SharesOfSubstitutedGoalsAddUpToOneAtMost) {
+  Walked walked;
+  walked.config.high_relabeled = 0.7;
+  walked.config.high_desired_goals = 0.4;
+  EXPECT_THROW_MESSAGE(
+      walked.agent(), std::invalid_argument,
+      "agent.hiro.high_relabeled = 0.7 and high_desired_goals = 0.4; expected shares that add up to at most 1");
 }
 
 // The oldest segments are overwritten; what follows a segment is found all the same, and from a saved state too.
