@@ -75,8 +75,10 @@ def theirs(program, threads, seconds):
     times = {}
     for line in run(shlex.split(program) + [str(threads), str(seconds)], threads).splitlines():
         fields = line.rsplit(",", 3)
-        if len(fields) == 4:
+        try:
             times[fields[0]] = float(fields[3])
+        except (IndexError, ValueError):
+            continue  # another line
     return times
 
 
@@ -98,10 +100,16 @@ def build_libtorch(prefix):
         return None
     build = os.path.join(HERE, "..", "build", "peers")
     configure = ["cmake", "-S", PEERS, "-B", build] + ([f"-DCMAKE_PREFIX_PATH={prefix}"] if prefix else [])
-    if subprocess.run(configure, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 0:
+    shutil.rmtree(build, ignore_errors=True)  # of another installation, perhaps
+    done = subprocess.run(configure, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        errors = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        print(f"peers.py: LibTorch is left out: CMake does not find it ({errors[0] if errors else 'no reason given'})",
+              file=sys.stderr)
         return None
     print("building bench/peers/libtorch.cpp", file=sys.stderr)
     if subprocess.run(["cmake", "--build", build], stdout=subprocess.DEVNULL).returncode != 0:
+        print("peers.py: LibTorch is left out: bench/peers/libtorch.cpp does not build with it", file=sys.stderr)
         return None
     return os.path.normpath(os.path.join(build, "libtorch"))
 
@@ -125,8 +133,14 @@ def installed_programs():
     if has("torch"):
         programs[f"PyTorch {torch.__version__}"] = script("pytorch.py")
     if has("stable_baselines3") and has("gymnasium"):
-        programs["Stable-Baselines3"] = script("stable_baselines3.py")
+        programs["Stable-Baselines3"] = script("sb3.py")
     return programs
+
+
+def positive(text):
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}; expected a number >= 1")
+    return int(text)
 
 
 def spread(values):
@@ -143,7 +157,7 @@ def show(values):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("programs", nargs="*", metavar="PROGRAM")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=positive, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="per row and round")
     default = os.path.join(HERE, "..", "build", "goalpost-bench")
     parser.add_argument("--bench", default=default, help="goalpost-bench")
@@ -182,12 +196,15 @@ def main():
         cells = [what]
         for t in counts:
             measured = "{t}" in benchmark or t == 1
-            cells.append(f"{statistics.median(r[name, t] for r in mine):.3g}" if measured else "")
+            times = [r[name, t] for r in mine if (name, t) in r] if measured else []
+            cells.append(f"{statistics.median(times):.3g}" if times else "")
         for label in programs:
             for t in counts:
                 found = ratios(label, name, t) if "{t}" in benchmark or t == 1 else None
                 cells.append(show(found) if found else "")
         print("| " + " | ".join(cells) + " |")
+    if "Stable-Baselines3" in programs:
+        print("\nStable-Baselines3 draws the batch in every row, and its DQN does not move the target network.")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@
 namespace goalpost {
 namespace {
 
-// Added to denominators so that 0/0 gives 0; too small to change another result.
+// Added to denominators so that 0/0 gives 0; too small to change another result. Mean squares below it count as zero.
 constexpr Scalar kLeast = std::numeric_limits<Scalar>::min();
 
 std::vector<Matrix> zeros_like(const ParameterList& parameters) {
@@ -59,7 +59,7 @@ void Adam::step() {
   const double t = static_cast<double>(t_);
   const double correction2 = std::sqrt(1 - std::pow(static_cast<double>(c_.beta2), t));
   const Scalar alpha = Scalar(lr * correction2 / (1 - std::pow(static_cast<double>(c_.beta1), t)));
-  const Scalar epsilon = std::max(Scalar(static_cast<double>(c_.epsilon) * correction2), kLeast);
+  const Scalar epsilon = std::max(Scalar(static_cast<double>(c_.epsilon) * correction2), std::sqrt(kLeast));
   for_slices(parameters_, [&](std::size_t i, Index first, Index count) {
     auto theta = slice(parameters_[i]->value, first, count), g = slice(parameters_[i]->grad, first, count);
     auto m = slice(m_[i], first, count), v = slice(v_[i], first, count);

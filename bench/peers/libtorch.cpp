@@ -1,5 +1,5 @@
-// The updates that bench/peers.py compares, written for LibTorch's C++ interface: `libtorch THREADS SECONDS` prints, for
-// each of them, its name, the number of samples, and the least and the median time in microseconds.
+// The updates that bench/peers.py compares, written for LibTorch's C++ interface: `libtorch THREADS SECONDS` prints,
+// for each of them, its name, the number of samples, and the least and the median time in microseconds.
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -20,7 +20,9 @@ constexpr double kGamma = 0.99, kTau = 0.005;
 /// Calls body for so many seconds, in samples of at least two milliseconds, and prints times of one of `items`.
 void measure(const std::string& name, double seconds, double items, const std::function<void()>& body) {
   using Clock = std::chrono::steady_clock;
-  const auto elapsed = [](Clock::time_point since) { return std::chrono::duration<double>(Clock::now() - since).count(); };
+  const auto elapsed = [](Clock::time_point since) {
+    return std::chrono::duration<double>(Clock::now() - since).count();
+  };
   for (int i = 0; i < 20; ++i) body();
   int calls = 1;
   for (;; calls *= 2) {
@@ -209,7 +211,8 @@ class Td3 {
   torch::optim::Adam pi_adam_, q_adam_;
 };
 
-/// One update of DQN on flipping 40 bits, with the draw of its batch from a replay buffer.
+/// One update of DQN on flipping 40 bits, with the draw of its batch from a replay buffer. Goalpost's also normalizes
+/// the batch.
 class Dqn {
  public:
   Dqn()
@@ -231,13 +234,13 @@ class Dqn {
       y = (r_.index_select(0, drawn) + 0.98 * best).clamp_(-50, 0);
     }
     const Tensor q = q_->forward(s_.index_select(0, drawn)).gather(1, a_.index_select(0, drawn));
-    minimize(adam_, torch::mse_loss(q, y));
+    minimize(adam_, torch::smooth_l1_loss(q, y));
     if (++updates_ % 40 != 0) return;
     polyak(q_->parameters(), target_->parameters());
   }
 
  private:
-  static constexpr int kSize = 10'000, kBatch = 128;
+  static constexpr int kSize = 200'000, kBatch = 128;
   Mlp q_, target_;
   torch::optim::Adam adam_;
   Tensor s_, s2_, a_, r_;
@@ -256,9 +259,9 @@ int main(int argc, char** argv) {
   torch::set_num_threads(threads);
   torch::manual_seed(1);
   const Sizes reach = {"13-256-256-4/256", 13, 4, {256, 256}, 256};
-  for (const Sizes& c : {reach, Sizes{"13-256-256-4/1024", 13, 4, {256, 256}, 1024},
-                         Sizes{"13-512-512-512-4/256", 13, 4, {512, 512, 512}, 256},
-                         Sizes{"3-64-64-1/100", 3, 1, {64, 64}, 100}}) {
+  for (const Sizes& c :
+       {reach, Sizes{"13-256-256-4/1024", 13, 4, {256, 256}, 1024},
+        Sizes{"13-512-512-512-4/256", 13, 4, {512, 512, 512}, 256}, Sizes{"3-64-64-1/100", 3, 1, {64, 64}, 100}}) {
     Sac sac(c);
     const Batch batch(c);
     measure("sac/" + c.name, seconds, 1, [&] { sac.update(batch); });

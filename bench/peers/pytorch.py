@@ -115,9 +115,9 @@ class Td3:
 
 
 class Dqn:
-    """On flipping 40 bits; an update draws its batch from a replay buffer."""
+    """On flipping 40 bits; an update draws its batch from a replay buffer. Goalpost's also normalizes the batch."""
 
-    def __init__(self, size=10_000):
+    def __init__(self, size=200_000):
         self.q = mlp([80, 256, 40])
         self.target, self.adam = target_of(self.q), adam(self.q.parameters(), 1e-3)
         self.s, self.s2 = torch.randint(0, 2, (size, 80)).float(), torch.randint(0, 2, (size, 80)).float()
@@ -128,7 +128,7 @@ class Dqn:
         drawn = torch.randint(0, len(self.s), (batch,))
         with torch.no_grad():
             y = (self.r[drawn] + 0.98 * self.target(self.s2[drawn]).max(1, keepdim=True)[0]).clamp(-50, 0)
-        minimize(self.adam, nn.functional.mse_loss(self.q(self.s[drawn]).gather(1, self.a[drawn]), y))
+        minimize(self.adam, nn.functional.smooth_l1_loss(self.q(self.s[drawn]).gather(1, self.a[drawn]), y))
         self.updates += 1
         if self.updates % 40 == 0:
             polyak(self.q, self.target)

@@ -12,8 +12,8 @@
 //   action       torques on hip and ankle of legs 4, 1, 2, 3, N m [8] in [-30, 30]
 //   reward       -distance to the goal; in MazeSparse 1 nearer than 1 m, else 0                 (after the step)
 //   success      the goal is nearer than 5 m, in MazeSparse 1 m; HIRO counts it at the last step of an episode
-//   ends         never, not by falling over either; time limit 500 steps of 0.1 s (5 substeps of 0.02 s). MazeSparse
-//                ends at the first multiple of ten steps after a success, when a decision of HIRO's high level is due
+//   ends         never, not by falling over either, but MazeSparse at the goal; time limit 500 steps of 0.1 s (5
+//                substeps of 0.02 s)
 //
 //   Maze     Push     Fall     MazeSparse    # wall    . free    r where the ant starts, the first at (0, 0)
 //   #####    #####    ####     ##########    x to the right, y downwards
@@ -30,9 +30,10 @@
 // MazeSparse is of Zhang et al. 2020, "Generating Adjacency-Constrained Subgoals in Hierarchical Reinforcement
 // Learning" (HRAC), arXiv:2006.11485, and its released code; the others are of Nachum et al. 2018, "Data-Efficient
 // Hierarchical Reinforcement Learning", arXiv:1805.08296, with the constants of the released code. Differs from that
-// code: random numbers and single precision of observations and rewards. Differs from the paper: its appendix calls
-// (16, 8) in Push free and gives Fall a free column at x = -8; these are the released worlds. The names with Euler
-// integrate with semi-implicit Euler instead of RK4: four times faster, but not HIRO's dynamics.
+// code: random numbers and single precision of observations and rewards; training with HRAC goes on to the next
+// multiple of ten steps after a success (its evaluation does not). Differs from the paper: its appendix calls (16, 8)
+// in Push free and gives Fall a free column at x = -8; these are the released worlds. The names with Euler integrate
+// with semi-implicit Euler instead of RK4: four times faster, but not HIRO's dynamics.
 #include "envs/mujoco/ant_maze.h"
 
 #include <Eigen/Core>
@@ -53,7 +54,7 @@ struct Task {
   const char* name;
   CellMap map;
   double cell;  // width of a block, twice its height, m
-  bool sparse;  // of the reward; the episode ends after a success
+  bool sparse;  // of the reward; the episode ends at the goal
   Scalar radius;
   int goal_dim;
   std::array<double, 3> fixed_goal, lowest_goal, highest_goal;  // m; drawn goals lie between the latter
@@ -162,7 +163,7 @@ class AntMaze final : public Ant {
              .action = action_space(*model),
              .goal = {.dim = task.goal_dim,
                       .radius = task.radius,
-                      .ends_at_goal = false,
+                      .ends_at_goal = task.sparse,
                       .reward = task.sparse ? &one_within : &minus_distance},
              .max_steps = 500,
              .dt = kSubsteps * model->opt.timestep},
@@ -177,7 +178,7 @@ class AntMaze final : public Ant {
       const Cell cell = starts_[rng.below(static_cast<std::uint32_t>(starts_.size()))];
       move_to(task_.cell * (cell.column - starts_[0].column), task_.cell * (cell.row - starts_[0].row));
     }
-    steps_ = succeeded_ = 0;
+    steps_ = 0;
     goal_ = make_goal(rng);
   }
 
@@ -187,9 +188,8 @@ class AntMaze final : public Ant {
     const Goal achieved = achieved_goal(), desired = goal_.cast<Scalar>();
     const int n = spec_.goal.dim;
     const bool success = spec_.goal.reached(achieved.head(n), desired.head(n));
-    if (success && task_.sparse) succeeded_ = 1;
     return {.reward = spec_.goal.reward(achieved.head(n), desired.head(n), spec_.goal.radius),
-            .terminated = succeeded_ != 0 && steps_ % 10 == 0,
+            .terminated = success && spec_.goal.ends_at_goal,
             .success = success};
   }
 
@@ -202,7 +202,6 @@ class AntMaze final : public Ant {
   void visit_state(StateVisitor& v) override {
     sim_.visit_state(v);
     v.visit("steps", steps_);
-    if (task_.sparse) v.visit("succeeded", succeeded_);
     v.visit("goal", std::span(goal_.data(), spec_.goal.dim));
   }
 
@@ -231,7 +230,7 @@ class AntMaze final : public Ant {
   std::vector<Cell> starts_;
   AntMazeConfig c_;
   Vector3d goal_ = Vector3d::Zero();  // its first goal.dim entries count
-  std::uint64_t steps_ = 0, succeeded_ = 0;
+  std::uint64_t steps_ = 0;
 };
 
 }  // namespace

@@ -174,12 +174,13 @@ TrainingCheck check_training(const Experiment& e) {
                     "train.learning_starts = {}",
                     t.updates_per_step, learning, t.learning_starts));
   check_learners(e, updates, check.warnings);
-  const double evaluations = 1 + std::floor(steps / static_cast<double>(t.eval_every));  // one before training
-  if (t.stop_success > 0 && evaluations < std::max(t.stop_evals, 2))
+  const int before = t.eval_at_start ? 1 : 0;
+  const double evaluations = before + std::floor(steps / static_cast<double>(t.eval_every));
+  if (t.stop_success > 0 && evaluations < std::max(t.stop_evals, before + 1))
     check.warnings.push_back(fmt::format(
         "train.stop_success = {} asks for train.stop_evals = {} evaluations, but with train.eval_every = {} "
-        "there are at most {:.0f}, one of them before training: the run does not end early",
-        t.stop_success, t.stop_evals, t.eval_every, evaluations));
+        "there are at most {:.0f}{}: the run does not end early",
+        t.stop_success, t.stop_evals, t.eval_every, evaluations, before > 0 ? ", one of them before training" : ""));
   return check;
 }
 

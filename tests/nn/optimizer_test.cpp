@@ -104,6 +104,17 @@ TEST(Adam, WithoutEpsilonAParameterWithoutAGradientStays) {
   EXPECT_EQ(theta.value(0, 0), 1);
   EXPECT_NEAR(theta.value(1, 0), -0.5 - 1e-3, 1e-6);
 }
+// Its square is no number of this type, or a denormal one.
+TEST(Adam, WithoutEpsilonAStepForATinyGradientIsNotLarger) {
+  const Scalar least = std::sqrt(std::numeric_limits<Scalar>::min());
+  for (const Scalar gradient : {least / 1000, least / 8, least, 8 * least, 1000 * least}) {
+    Parameter theta = start();
+    Adam adam({&theta}, {.epsilon = 0});
+    theta.grad = matrix({{0}, {1}}) * gradient;
+    adam.step();
+    EXPECT_LE(std::abs(theta.value(1, 0) + Scalar(0.5)), Scalar(1.5e-3)) << gradient;
+  }
+}
 TEST(RmsProp, WithoutEpsilonAParameterWithoutAGradientStays) {
   for (const bool centered : {false, true}) {
     Parameter theta = start();

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The updates that bench/peers.py compares, by Stable-Baselines3 (2.x) itself: train(), which also draws the batch."""
+"""The updates that bench/peers.py compares, by Stable-Baselines3 (2.x) itself: train(), which also draws the batch
+and, of DQN, leaves out the update of the target network."""
 
 import gymnasium as gym
 import numpy as np
