@@ -60,66 +60,65 @@ struct Task {
   std::array<double, 3> fixed_goal, lowest_goal, highest_goal;  // m; drawn goals lie between the latter
 };
 
-// name, map; cell, sparse, radius; goal_dim; fixed_goal, lowest_goal, highest_goal
 constexpr std::array<Task, 4> kTasks{{
-    {"AntMaze",
-     CellMap("#####\n"
-             "#r..#\n"
-             "###.#\n"
-             "#...#\n"
-             "#####\n"),
-     8,
-     false,
-     5,
-     2,
-     {0, 16, 0},
-     {-4, -4, 0},
-     {20, 20, 0}},
-    {"AntPush",
-     CellMap("#####\n"
-             "#.r##\n"
-             "#.P.#\n"
-             "##.##\n"
-             "#####\n"),
-     8,
-     false,
-     5,
-     2,
-     {0, 19, 0},
-     {-16, -4, 0},
-     {16, 20, 0}},
-    {"AntFall",
-     CellMap("####\n"
-             "#r.#\n"
-             "#.F#\n"
-             "#XX#\n"
-             "#..#\n"
-             "####\n"),
-     8,
-     false,
-     5,
-     3,
-     {0, 27, 4.5},
-     {-4, -4, 0},
-     {12, 28, 5}},
-    {"AntMazeSparse",
-     CellMap("##########\n"
-             "#rrrrrrrr#\n"
-             "#rrrrrrrr#\n"
-             "#######rr#\n"
-             "#.rrrrrrr#\n"
-             "#.rrrrrrr#\n"
-             "#######rr#\n"
-             "#rrrrrrrr#\n"
-             "#rrrrrrrr#\n"
-             "##########\n"),
-     2,
-     true,
-     1,
-     2,
-     {2, 9, 0},
-     {-1, -1, 0},
-     {15, 15, 0}},
+    {.name = "AntMaze",
+     .map = CellMap("#####\n"
+                    "#r..#\n"
+                    "###.#\n"
+                    "#...#\n"
+                    "#####\n"),
+     .cell = 8,
+     .sparse = false,
+     .radius = 5,
+     .goal_dim = 2,
+     .fixed_goal = {0, 16, 0},
+     .lowest_goal = {-4, -4, 0},
+     .highest_goal = {20, 20, 0}},
+    {.name = "AntPush",
+     .map = CellMap("#####\n"
+                    "#.r##\n"
+                    "#.P.#\n"
+                    "##.##\n"
+                    "#####\n"),
+     .cell = 8,
+     .sparse = false,
+     .radius = 5,
+     .goal_dim = 2,
+     .fixed_goal = {0, 19, 0},
+     .lowest_goal = {-16, -4, 0},
+     .highest_goal = {16, 20, 0}},
+    {.name = "AntFall",
+     .map = CellMap("####\n"
+                    "#r.#\n"
+                    "#.F#\n"
+                    "#XX#\n"
+                    "#..#\n"
+                    "####\n"),
+     .cell = 8,
+     .sparse = false,
+     .radius = 5,
+     .goal_dim = 3,
+     .fixed_goal = {0, 27, 4.5},
+     .lowest_goal = {-4, -4, 0},
+     .highest_goal = {12, 28, 5}},
+    {.name = "AntMazeSparse",
+     .map = CellMap("##########\n"
+                    "#rrrrrrrr#\n"
+                    "#rrrrrrrr#\n"
+                    "#######rr#\n"
+                    "#.rrrrrrr#\n"
+                    "#.rrrrrrr#\n"
+                    "#######rr#\n"
+                    "#rrrrrrrr#\n"
+                    "#rrrrrrrr#\n"
+                    "##########\n"),
+     .cell = 2,
+     .sparse = true,
+     .radius = 1,
+     .goal_dim = 2,
+     .fixed_goal = {2, 9, 0},
+     .lowest_goal = {-1, -1, 0},
+     .highest_goal = {15, 15, 0}},
 }};
 
 struct Cell {

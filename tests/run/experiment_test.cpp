@@ -485,6 +485,12 @@ TEST(TrainingCheck, WarnsOfRunsThatLearnNothing) {
   EXPECT_THAT(warnings("fetch_reach_sac", {"train.eval_every=20000"}),
               HasSubstr("train.stop_success = 1 asks for train.stop_evals = 2 evaluations, but with train.eval_every = "
                         "20000 there are at most 1, one of them before training: the run does not end early"));
+  EXPECT_THAT(
+      warnings("fetch_reach_fast", {"train.total_steps=2500", "train.stop_evals=2"}),
+      HasSubstr("asks for train.stop_evals = 2 evaluations, but with train.eval_every = 2500 there are at most 1: "
+                "the run does not end early"))
+      << "none before training";
+  EXPECT_THAT(warnings("fetch_reach_fast", {"train.total_steps=2500"}), testing::Not(HasSubstr("does not end early")));
   EXPECT_THAT(warnings("fetch_reach_hiro", {"train.total_steps=999"}),
               HasSubstr("agent.hiro.learning_starts = 1000 is more than the run's 999 environment steps"));
   EXPECT_THAT(warnings("fetch_reach_hiro", {"agent.hiro.low.updates=0", "agent.hiro.high.learns=never"}),
