@@ -21,11 +21,11 @@ Scalar minus_one_until_reached(ConstVectorRef achieved, ConstVectorRef desired, 
   return one_within(achieved, desired, radius) - 1;
 }
 
-// λ|g − s|^p − |g − s'|^p, with λ = 1 for the gain of a step      Andrychowicz et al. 2017, 4.4
 Scalar minus_squared_distance(ConstVectorRef achieved, ConstVectorRef desired, Scalar) {
   return -(achieved - desired).squaredNorm();
 }
 
+// Shaped: λ|g − s|^p − |g − s'|^p, with λ = 1 for the gain of a step      Andrychowicz et al. 2017, 4.4
 void set_reward(TaskReward reward, GoalSpace& goal) {
   switch (reward) {
     case TaskReward::environment:
