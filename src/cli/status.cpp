@@ -54,8 +54,8 @@ void look(Line& line, ClaimWatch& watch) {
   const PlannedRun& run = *line.run;
   const Experiment experiment = experiment_of(run);
   line.holder = holder_of(run.directory);
-  line.progress = state_of(run, experiment);
   if (line.holder && watch.is_over(*line.holder)) line.holder.reset();
+  line.progress = line.holder ? state_of(run, experiment) : saved_state_of(run, experiment);
   RunState& p = line.progress;
   if (line.holder && line.holder->done > p.done) {  // its process knows more than the last evaluation
     const double seconds = static_cast<double>(std::time(nullptr) - line.holder->since);
@@ -80,7 +80,7 @@ void look(Line& line, ClaimWatch& watch) {
     line.state = "failed";
     line.failure = *failure;
     line.seconds_left = 0;
-  } else if (p.evaluated) {
+  } else if (p.evaluated || p.done > 0) {
     line.state = "interrupted";
   }
 }

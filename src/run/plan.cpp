@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <exception>
 #include <iterator>
 #include <map>
@@ -105,6 +106,13 @@ RunState state_of(const PlannedRun& run, const Experiment& experiment) {
   state.rate = state.seconds > 0 ? static_cast<double>(state.done) / state.seconds : 0;
   state.success = curve.column("success").back();
   state.mean_return = curve.column("return").back();
+  return state;
+}
+
+RunState saved_state_of(const PlannedRun& run, const Experiment& experiment) {
+  RunState state = state_of(run, experiment);
+  if (const std::optional<SavedProgress> saved = saved_progress(run.directory))
+    state.done = std::max(state.done, state.by_episodes ? saved->episodes : saved->steps);
   return state;
 }
 

@@ -55,6 +55,8 @@ struct RunState {
 /// @param experiment experiment_of(run)
 /// @throws std::runtime_error if its curve cannot be read
 RunState state_of(const PlannedRun& run, const Experiment& experiment);
+/// The same of a run that nobody trains: as of its newest checkpoint, if that is later.
+RunState saved_state_of(const PlannedRun& run, const Experiment& experiment);
 
 /// What sets the run that is there apart from the planned one, in a sentence; empty if it is the same.
 /// @throws UsageError or std::runtime_error if it cannot be read

@@ -75,7 +75,7 @@ std::optional<Place> place_of(const PlannedRun& run) {
   if (const std::string problem = difference_from_plan(run, true); !problem.empty()) throw UsageError(problem);
   const bool finished = has_file(run.directory / kResultFile);
   return Place{.run = &run,
-               .state = state_of(run, experiment_of(run)),
+               .state = saved_state_of(run, experiment_of(run)),
                .finished = finished,
                .result = finished ? result_of(run.directory) : ""};
 }

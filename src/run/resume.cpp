@@ -194,24 +194,30 @@ Experiment load_config(const std::filesystem::path& directory, const std::vector
 
 }  // namespace
 
+std::optional<SavedProgress> saved_progress(const std::filesystem::path& directory) {
+  const std::filesystem::path checkpoint = CheckpointSeries::newest(directory);
+  if (!std::filesystem::exists(checkpoint)) return std::nullopt;
+  try {
+    const auto n = read_state_counters(checkpoint, kCheckpointKind, {"train/progress/step", "train/progress/episodes"});
+    return SavedProgress{.steps = static_cast<std::int64_t>(n[0]), .episodes = static_cast<std::int64_t>(n[1])};
+  } catch (const std::runtime_error&) {  // damaged: load_checkpoint reports it
+    return std::nullopt;
+  }
+}
+
 namespace {
 
 // An end that the run has passed would finish it on the spot. @throws UsageError
 void expect_later_end(const std::filesystem::path& directory, const TrainConfig& c) {
-  std::vector<std::uint64_t> done;
-  try {
-    done = read_state_counters(CheckpointSeries::newest(directory), kCheckpointKind,
-                               {"train/progress/step", "train/progress/episodes"});
-  } catch (const std::runtime_error&) {  // damaged: load_checkpoint reports it
-    return;
-  }
-  const auto expect = [&](const char* setting, std::int64_t end, std::uint64_t there, const char* unit) {
-    if (end < static_cast<std::int64_t>(there))
+  const std::optional<SavedProgress> saved = saved_progress(directory);
+  if (!saved) return;
+  const auto expect = [&](const char* setting, std::int64_t end, std::int64_t there, const char* unit) {
+    if (end < there)
       throw UsageError(fmt::format("{} = {}, but {} has done {} {}; expected at least as many", setting, end,
                                    directory.string(), there, unit));
   };
-  expect("train.total_steps", c.total_steps, done[0], "steps");
-  if (c.total_episodes > 0) expect("train.total_episodes", c.total_episodes, done[1], "episodes");
+  expect("train.total_steps", c.total_steps, saved->steps, "steps");
+  if (c.total_episodes > 0) expect("train.total_episodes", c.total_episodes, saved->episodes, "episodes");
 }
 
 // What a run directory says of a run that is to go on.

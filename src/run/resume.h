@@ -1,6 +1,7 @@
 // Resuming a run from its checkpoint.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -29,6 +30,13 @@ std::optional<RunResult> resume_in_directory(const std::filesystem::path& direct
 
 /// Whether an interrupted run can be resumed: it has a checkpoint, or was to write one and starts again.
 bool can_be_resumed(const std::filesystem::path& directory);
+
+/// How far the newest checkpoint of a run has come.
+struct SavedProgress {
+  std::int64_t steps, episodes;
+};
+/// None if there is no checkpoint, or if it cannot be read: resuming the run then says why.
+std::optional<SavedProgress> saved_progress(const std::filesystem::path& directory);
 
 /// Why resume_in_directory cannot resume this run as a run of this experiment; empty if it can.
 std::string resume_problem(const std::filesystem::path& directory, const Experiment& experiment);

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <initializer_list>
 #include <map>
@@ -207,6 +208,34 @@ TEST_F(Work, StopsAtItsLimitAndWhenAskedAndGoesOn) {
   o = run("work p --index 1");
   EXPECT_EQ(o.status, 0);
   EXPECT_THAT(o.err, HasSubstr("1 done, 0 failed, 0 unfinished of 1 run"));
+}
+
+// What a run has come to is what its checkpoint holds, which may be later than its last evaluation.
+TEST_F(Work, AnInterruptedRunHasComeAsFarAsItsCheckpoint) {
+  plan("p", "--seeds 1-1 --set train.total_steps=100_000_000 --set train.eval_every=100_000_000");
+  const std::filesystem::path checkpoint = here_ / "p/bit_flip_her/seed_1/checkpoint.h5";
+  const auto interrupt_after = [&](const auto& condition) {
+    const pid_t work = start("work p");
+    wait_until(condition);
+    ::kill(work, SIGTERM);
+    EXPECT_EQ(wait_for(work), 75) << errors();
+  };
+  const auto done = [&](const std::string& directory) -> std::int64_t {
+    const nlohmann::json json = nlohmann::json::parse(run("status " + directory + " --json").out);
+    EXPECT_EQ(json.at("runs").at(0).at("state"), "interrupted");
+    return json.at("runs").at(0).at("done");
+  };
+  interrupt_after([&] { return std::filesystem::exists(checkpoint); });
+  const std::int64_t early = done("p");
+  EXPECT_GE(early, 200);
+  EXPECT_EQ(read_csv(here_ / "p/bit_flip_her/seed_1/eval.csv").rows(), 1u);
+  std::filesystem::copy(here_ / "p", here_ / "early", std::filesystem::copy_options::recursive);
+  const auto time = std::filesystem::last_write_time(checkpoint);
+  interrupt_after([&] { return std::filesystem::last_write_time(checkpoint) != time; });
+  const std::int64_t late = done("p");
+  EXPECT_GT(late, early);
+  EXPECT_EQ(run("collect early p --out all").status, 1);  // unfinished
+  EXPECT_EQ(done("all"), late) << "collect takes the copy that has come further";
 }
 
 TEST_F(Work, SaysWhoHoldsTheRest) {
