@@ -66,11 +66,9 @@ int report(const ReportOptions& o) {
   const bool met =
       std::all_of(summaries.begin(), summaries.end(), [](const Summary& s) { return s.meets_expectation; });
   if (o.recorded) {
-    const bool all_recorded =
-        std::all_of(runs.begin(), runs.end(), [](const MeasuredRun& run) { return run.recorded; });
-    if (!all_recorded) record(summaries);  // otherwise only the documents' tables are made anew
+    const bool fresh = record(summaries);
     renew_tables();
-    fmt::print("{} {}\n", all_recorded ? "tables renewed from" : "recorded in", results_directory().string());
+    fmt::print("{} {}\n", fresh ? "recorded in" : "tables renewed from", results_directory().string());
   }
   if (!o.out.empty()) {
     const std::vector<Summary> of_unfinished = summarize(unfinished);

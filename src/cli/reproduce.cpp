@@ -38,11 +38,20 @@
 namespace goalpost {
 namespace {
 
-// The finished runs below a directory, of this call or earlier ones, that differ from a planned one in seed and place
-// on the axis only. For what cannot be read a sentence is printed and added to `unreadable`.
-std::vector<MeasuredRun> runs_to_draw(const std::filesystem::path& out, const FigureConfig& figure,
+// Where there are recorded results of the figure's experiments.
+std::vector<std::filesystem::path> recorded_results(const FigureConfig& figure) {
+  std::vector<std::filesystem::path> places;
+  for (const std::string& experiment : figure.experiments)
+    if (const std::filesystem::path place = results_directory() / experiment; std::filesystem::is_directory(place))
+      places.push_back(place);
+  return places;
+}
+
+// The finished runs below these directories, of this call or earlier ones, that differ from a planned one in seed and
+// place on the axis only. For what cannot be read a sentence is printed and added to `unreadable`.
+std::vector<MeasuredRun> runs_to_draw(const std::vector<std::filesystem::path>& places, const FigureConfig& figure,
                                       const std::vector<PlannedRun>& planned, std::vector<std::string>& unreadable) {
-  std::vector<MeasuredRun> runs = find_runs({out}, &unreadable);
+  std::vector<MeasuredRun> runs = find_runs(places, &unreadable);
   for (const std::string& sentence : unreadable) print_error(fmt::format("{}; left out", sentence));
   std::erase_if(runs, [&](const MeasuredRun& run) {
     std::string problem = "it is of no experiment of this figure";
@@ -111,6 +120,8 @@ int reproduce(const ReproduceOptions& o) {
   const int jobs = o.jobs > 0 ? o.jobs : usable_processors();
   const RunRequest request{.seeds = o.seeds, .set = o.set, .lists = {}, .values = o.values, .quick = o.quick};
   Plan plan{.directory = out, .build = BuildInfo::current(), .runs = figure_runs(figure, o.figure, request, out)};
+  std::vector<std::filesystem::path> places = {out};
+  std::filesystem::path above = out;  // all of them
   int failed = 0;
   if (!o.draw_only) {
     const WorkResult work = train_all(plan, figure.title, jobs, o.quiet);
@@ -121,11 +132,16 @@ int reproduce(const ReproduceOptions& o) {
     if (work.done == 0) return 1;
     failed = work.failed;
   } else if (!std::filesystem::is_directory(out)) {
-    throw UsageError(fmt::format("--draw-only: there is no {}; expected the directory of earlier runs", out.string()));
+    if (o.out.empty()) places = recorded_results(figure);
+    if (!o.out.empty() || places.empty())
+      throw UsageError(
+          fmt::format("--draw-only: there is no {}; expected the directory of earlier runs", out.string()));
+    above = results_directory();
+    print_error(fmt::format("there is no {}: recorded results are drawn", out.string()));
   }
 
   std::vector<std::string> unreadable;
-  std::vector<MeasuredRun> runs = runs_to_draw(out, figure, plan.runs, unreadable);
+  std::vector<MeasuredRun> runs = runs_to_draw(places, figure, plan.runs, unreadable);
   const auto is_another = [&](const MeasuredRun& run) {
     return std::none_of(plan.runs.begin(), plan.runs.end(), [&](const PlannedRun& one) {
       return std::filesystem::weakly_canonical(one.directory) == std::filesystem::weakly_canonical(run.directory);
@@ -134,8 +150,9 @@ int reproduce(const ReproduceOptions& o) {
   if (o.draw_only && (!o.values.empty() || !o.seeds.empty())) std::erase_if(runs, is_another);
   if (runs.empty() && o.draw_only)
     throw UsageError(
-        fmt::format("--draw-only: {} holds no finished run of these settings, values and seeds", out.string()));
+        fmt::format("--draw-only: {} holds no finished run of these settings, values and seeds", above.string()));
   if (runs.empty()) return 1;
+  make_directories(out);
   const std::vector<Summary> summaries = summarize(runs);
   const std::vector<MeasuredFigure> figures = figure.measures.empty()
                                                   ? std::vector{measured_figure(figure, summaries, "figure")}

@@ -17,7 +17,7 @@ struct ReproduceOptions {
   int jobs = 0;                     ///< processes side by side; 0: one per processor that may be used
   bool quick = false;
   bool quiet = false;               ///< no progress
-  bool draw_only = false;           ///< trains nothing, and takes the finished runs of any build
+  bool draw_only = false;           ///< trains nothing, and takes finished runs of any build, or recorded ones
   std::vector<std::string> set;     ///< assignments put over every experiment
   std::vector<std::string> values;  ///< instead of the figure's
   std::filesystem::path out;        ///< empty: runs/reproduce/<figure>, or <figure>-quick

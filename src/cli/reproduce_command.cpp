@@ -32,8 +32,10 @@ void add_reproduce_command(CLI::App& app, int& status) {
   reproduce_command->add_option(
       "--out", o->out, "directory; finished runs in it are kept. Default: runs/reproduce/<figure>, or <figure>-quick");
   reproduce_command->add_flag("--quick", o->quick, "train a small part of the runs, in minutes");
-  reproduce_command->add_flag("--draw-only", o->draw_only,
-                              "train nothing: draw the finished runs again, also those of another revision");
+  reproduce_command->add_flag(
+      "--draw-only", o->draw_only,
+      "train nothing: draw the finished runs again, also those of another revision; without --out and "
+      "earlier runs: recorded results");
   add_set_option(*reproduce_command, o->set, "override a setting of every experiment");
   reproduce_command->add_flag("--quiet", o->quiet, "no progress");
   reproduce_command->add_flag("--record", o->record, "also write src/experiments/results and the README's table");

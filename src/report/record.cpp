@@ -103,7 +103,11 @@ void check_reads_back(const MeasuredRun& run) {
 
 std::filesystem::path results_directory() { return experiment_directory() / "results"; }
 
-void record(const std::vector<Summary>& summaries, const std::filesystem::path& directory) {
+bool record(const std::vector<Summary>& summaries, const std::filesystem::path& directory) {
+  const auto all_recorded = [](const Summary& s) {
+    return std::all_of(s.runs.begin(), s.runs.end(), [](const MeasuredRun* run) { return run->recorded; });
+  };
+  if (std::all_of(summaries.begin(), summaries.end(), all_recorded)) return false;
   for (const Summary& s : summaries) {
     if (!s.build.empty())
       throw UsageError(fmt::format("runs of {} {} are of several builds, one of them {}; expected runs of one build",
@@ -189,6 +193,7 @@ void record(const std::vector<Summary>& summaries, const std::filesystem::path& 
     for (ordered_json& one : settings) summary["settings"].push_back(std::move(one));
     write_file_atomically(file, summary.dump(1) + "\n");
   }
+  return true;
 }
 
 }  // namespace goalpost

@@ -13,6 +13,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "report/record.h"
+#include "run/experiment.h"
 #include "run/policy_file.h"
 #include "run/run_result.h"
 #include "storage/checkpoint.h"
@@ -519,6 +521,32 @@ TEST_F(Program, ReproducesOnlyWithRunsOfTheSameConfiguration) {
   // What the figure sets itself.
   expect_refusal(figure + "--set seed=9", "--seeds says which seeds there are");
   expect_refusal(figure + "--set env.bits=9", "env.bits is the x axis of bit-flip; --values 9 sets its points");
+}
+
+// Where there are no runs, recorded results are drawn: the recorded figures.
+TEST_F(Program, DrawsTheRecordedFiguresFromRecordedResults) {
+  int drawn = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(experiment_directory() / "figures")) {
+    const std::string figure = entry.path().stem().string(), out = "runs/reproduce/" + figure;
+    const Outcome o = run("reproduce " + figure + " --draw-only");
+    if (o.status == 2) {  // nothing of it is recorded, or settings of other lengths only
+      EXPECT_THAT(o.err, HasSubstr("--draw-only: "));
+      continue;
+    }
+    EXPECT_EQ(o.status, 0) << o.err;
+    EXPECT_THAT(o.err, HasSubstr("there is no " + out + ": recorded results are drawn"));
+    for (const auto& file : std::filesystem::directory_iterator(here_ / out)) {
+      if (file.path().extension() != ".csv") continue;
+      const std::string name = figure + file.path().filename().string().substr(std::string("figure").size());
+      const std::filesystem::path recorded = results_directory() / "figures" / name;
+      if (!std::filesystem::exists(recorded)) continue;
+      EXPECT_EQ(content(file.path()), content(recorded)) << name;
+      ++drawn;
+    }
+  }
+  EXPECT_GE(drawn, 5);
+  std::filesystem::remove_all(here_ / "runs");
+  expect_refusal("reproduce bit-flip --draw-only --out f", "--draw-only: there is no f; expected the directory");
 }
 
 TEST_F(Program, ReproduceLeavesARunThatIsUnderWayAlone) {

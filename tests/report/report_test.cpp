@@ -501,7 +501,12 @@ TEST(Report, ReadsRecordedResultsLikeRuns) {
   EXPECT_EQ(recorded.back().changes.size(), 3u);
   EXPECT_EQ(find_runs({top / "env.bits=9"}).size(), 3u);
   EXPECT_EQ(find_runs({here / "results"}).size(), 4u);
-  EXPECT_THAT(message_of<UsageError>([&] { record(summarize(recorded), here / "again"); }),
+  EXPECT_FALSE(record(summarize(recorded), here / "again"));
+  EXPECT_FALSE(std::filesystem::exists(here / "again"));
+  make_run(here / "fresh", {"env.bits=11"}, 1, 0.5);
+  EXPECT_THAT(message_of<UsageError>([&] {
+                record(summarize(find_runs({top, here / "fresh"})), here / "again");
+              }),
               HasSubstr("is recorded already"));
 
   std::filesystem::remove(top / "env.bits=9" / "seed_2.csv");
