@@ -64,6 +64,9 @@ std::string hiro_problem(const HiroConfig& c, const EnvSpec& spec, int lanes) {
   if (c.high_relabeled + c.high_desired_goals > 1)
     return say("high_relabeled = ", c.high_relabeled, " and high_desired_goals = ", c.high_desired_goals,
                "; expected shares that add up to at most 1");
+  if (c.exploration_goals.episodes > 0 && spec.goal.dim == 0)
+    return say("exploration_goals.episodes = ", c.exploration_goals.episodes, ", but ", spec.name,
+               " has no goals; expected 0");
   if (c.pretraining.low > c.pretraining.high)
     return say("pretraining.low = ", c.pretraining.low, " is larger than pretraining.high = ", c.pretraining.high);
   if (c.low.learns == Learns::pretraining && c.pretraining.episodes == 0)

@@ -127,6 +127,22 @@ constexpr auto fields(const PretrainingConfig*) {
 }
 static_assert(complete<PretrainingConfig>);
 
+struct ExplorationGoalsConfig {
+  double episodes = 0;
+  int decisions = 15;
+};
+constexpr auto fields(const ExplorationGoalsConfig*) {
+  return std::tuple{
+      field("episodes", &ExplorationGoalsConfig::episodes,
+            "fraction of the training episodes in which the high level pursues desired goals of other stored "
+            "decisions, one after the other, to come to places that lie on no good way to its own goal; it still "
+            "learns with the rewards of its own",
+            0, 1),
+      field("decisions", &ExplorationGoalsConfig::decisions, "decisions until the next of them", 1, 1'000'000),
+  };
+}
+static_assert(complete<ExplorationGoalsConfig>);
+
 enum class Learns : int { always, pretraining, never };
 inline constexpr std::array kLearnsNames = {"always", "pretraining", "never"};
 constexpr EnumNames enum_names(Learns) { return kLearnsNames; }
@@ -205,6 +221,7 @@ struct HiroConfig {
   IntrinsicConfig intrinsic = {};
   CorrectionConfig correction = {};
   PretrainingConfig pretraining = {};
+  ExplorationGoalsConfig exploration_goals = {};
   LevelConfig low = {};
   LevelConfig high = {.updates = 0.1, .reward_scale = Scalar(0.1)};
 
@@ -256,6 +273,7 @@ constexpr auto fields(const HiroConfig*) {
       field("intrinsic", &HiroConfig::intrinsic, "the low level's task"),
       field("correction", &HiroConfig::correction, "off-policy correction of the high level's transitions"),
       field("pretraining", &HiroConfig::pretraining, "pre-training of the low level"),
+      field("exploration_goals", &HiroConfig::exploration_goals, "goals that the high level pursues to explore"),
       field("low", &HiroConfig::low, "the low level: its actions are the environment's"),
       field("high", &HiroConfig::high, "the high level: its actions are sub-goals"),
   };

@@ -105,6 +105,7 @@ void Hiro::decide(const ObsBatch& obs, Mode mode, HiroLanes& lanes) {
     const Index lane = lanes.due[j];
     lanes.high_in.col(j).head(obs_dim_) = obs.obs.col(lane);
     lanes.high_in.col(j).tail(obs.desired.rows()) = obs.desired.col(lane);
+    if (mode == Mode::explore && c_.exploration_goals.episodes > 0) explore_goal(lane, j);
   }
   high_.act(lanes.high_in.leftCols(n), high_.learns(false) ? mode : Mode::exploit, act_rng_,
             lanes.high_out.leftCols(n));
@@ -126,6 +127,19 @@ void Hiro::decide(const ObsBatch& obs, Mode mode, HiroLanes& lanes) {
     transitions_.add(low_step_, lane, lane);
     unfinished_[lane] = 0;
   }
+}
+
+// In some episodes the high level is asked for the way to other goals than the task's.
+void Hiro::explore_goal(Index lane, Index j) {
+  std::uint64_t& left = training_.explores[lane];
+  const bool begins = training_.k[lane] == 0;
+  if (begins) left = segments_.size() > 0 && act_rng_.uniform() < Scalar(c_.exploration_goals.episodes) ? 1 : 0;
+  if (left == 0) return;
+  if (--left == 0) {
+    training_.explored.col(lane) = segments_.at(segments_.draw(act_rng_)).desired();
+    left = static_cast<std::uint64_t>(c_.exploration_goals.decisions);
+  }
+  training_.high_in.col(j).tail(training_.explored.rows()) = training_.explored.col(lane);
 }
 
 // [s; g] as the low level's networks see it

@@ -38,7 +38,7 @@
 //              6. Beyond the paper: intrinsic rewards of other authors, reached sub-goals (intrinsic), a frozen or
 //                 loaded level (learns, policy), random sub-goals first (pretraining), and its ablations:
 //                 correction.kind, low_relabeled. Other goals at the high level: high_relabeled (hindsight),
-//                 high_desired_goals.
+//                 high_desired_goals; as goals to explore by: exploration_goals.
 // Order        low level, high level. One update of the agent is low.updates and high.updates of the levels.
 #pragma once
 
@@ -115,6 +115,7 @@ class Hiro final : public Agent, public SubgoalSource {
   const HiroLanes& lanes(Mode mode) const { return mode == Mode::explore ? training_ : exploiting_; }
   void begin_step(const ObsBatch& obs, Mode mode, HiroLanes& lanes);
   void decide(const ObsBatch& obs, Mode mode, HiroLanes& lanes);
+  void explore_goal(Index lane, Index j);
   void end_segment(const StepBatch& step, Index lane);
   void to_low_input(MatrixRef sg) const;
   void relabel_low();

@@ -30,6 +30,10 @@ void Hiro::visit_state_without_replay(StateVisitor& v) {
   v.visit("points", training_.point);
   v.visit("steps_of_segments", std::span(training_.k));
   v.visit("pretraining", std::span(training_.pretraining));
+  if (c_.exploration_goals.episodes > 0) {
+    v.visit("explores", std::span(training_.explores));
+    v.visit("explored_goals", training_.explored);
+  }
   for (const std::uint64_t k : training_.k)
     if (k > static_cast<std::uint64_t>(c_.c))
       throw std::runtime_error(

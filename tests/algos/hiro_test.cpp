@@ -200,6 +200,57 @@ TEST(Hiro, ALevelsNoiseIsInTheUnitOfItsActions) {
   expect_close(toy.agent.subgoals(Mode::exploit), matrix({{5}, {0.25}}).replicate(1, n), 1e-6);
 }
 
+// The first episode desires 9, the second 20. A quarter of the lanes then pursue 9 for two decisions, and after that
+// what any stored decision desired. Sub-goals tell what is pursued: x is 10 tanh(g / 20).
+TEST(Hiro, ExploresByGoalsOfOtherDecisions) {
+  constexpr int n = 2000;
+  HiroConfig c = toy_config();
+  c.low.buffer_size = 14 * n;
+  c.high.buffer_size = 6 * n;
+  c.exploration_goals = {.episodes = 0.25, .decisions = 2};
+  Toy toy(c, n), resumed(c, n);
+  Matrix W = Matrix::Zero(2, 4);
+  W(0, 3) = Scalar(0.05);
+  set_state(toy.agent, "high/learner/pi/W0", W);
+  set_state(toy.agent, "high/learner/pi/b0", Matrix::Zero(2, 1));
+  const auto pursues = [](const Toy& t, Mode mode, Scalar goal) {
+    return ((t.agent.points(mode).row(0).array() - 10 * std::tanh(goal / 20)).abs() < Scalar(1e-4)).eval();
+  };
+  const auto step = [](Toy& t, int i) {
+    t.move(Matrix::Zero(3, n), -1, {}, std::vector<std::uint8_t>(n, std::uint8_t(i == 6)));
+  };
+  for (int t = 0; t < 7; ++t) {
+    step(toy, t);
+    EXPECT_TRUE(pursues(toy, Mode::explore, 9).all()) << "there is no other yet";
+  }
+  toy.now.desired.setConstant(20);
+  step(toy, 0);
+  const auto exploring = pursues(toy, Mode::explore, 9);
+  EXPECT_NEAR(exploring.count(), 0.25 * n, 4 * std::sqrt(0.25 * 0.75 * n));
+  EXPECT_TRUE((exploring || pursues(toy, Mode::explore, 20)).all());
+  for (int t = 1; t < 6; ++t) {
+    step(toy, t);
+    EXPECT_TRUE((pursues(toy, Mode::explore, 9) == exploring).all()) << "step " << t;
+    toy.agent.act(toy.now, toy.first, Mode::exploit, toy.action);
+    EXPECT_TRUE(pursues(toy, Mode::exploit, 20).all()) << "an evaluation pursues its own";
+    if (t != 4) continue;
+    resumed.now = toy.now;
+    resumed.first = toy.first;
+    restore(resumed.agent, snapshot(toy.agent));
+  }
+  step(toy, 6);  // stored so far: three decisions for 9 and two for 20, of each lane
+  const auto drawn = pursues(toy, Mode::explore, 9);
+  EXPECT_FALSE((drawn && !exploring).any());
+  const double k = double(exploring.count());
+  EXPECT_NEAR(double(drawn.count()), 0.6 * k, 4 * std::sqrt(0.6 * 0.4 * k));
+  const SegmentBuffer& segments = toy.agent.segments();
+  ASSERT_EQ(segments.size(), 6 * n);
+  for (Index i = 0; i < segments.size(); ++i)
+    EXPECT_EQ(segments.at(i).desired()(0), i < 3 * n ? 9 : 20) << "what is learned from is the task's own";
+  for (const int t : {5, 6}) step(resumed, t);
+  EXPECT_EQ(resumed.agent.points(Mode::explore), toy.agent.points(Mode::explore)) << "after a checkpoint";
+}
+
 TEST(Hiro, AnEvaluationHasSubgoalsOfItsOwn) {
   Toy toy(toy_config(), 2);
   toy.move(matrix({{1, 2}, {0, 0}, {0.5, 1}}));
@@ -1035,6 +1086,13 @@ TEST(HiroSettings, WhatIsWrongIsASentence) {
             "agent.hiro.subgoal.limits holds 0; expected positive numbers");
   EXPECT_EQ(problem([](HiroConfig& c) { c.hidden_from_low = {4}; }),
             "agent.hiro.hidden_from_low holds 4, but an observation of Toy has 3 numbers; expected 0 to 2");
+  EXPECT_EQ(problem([](HiroConfig& c) { c.exploration_goals.episodes = 0.5; }), "");
+  EnvSpec without_goal = toy_spec();
+  without_goal.goal = {};
+  HiroConfig exploring = toy_config();
+  exploring.exploration_goals.episodes = 0.5;
+  EXPECT_EQ(hiro_problem(exploring, without_goal, 2),
+            "agent.hiro.exploration_goals.episodes = 0.5, but Toy has no goals; expected 0");
   EXPECT_EQ(problem([](HiroConfig& c) { c.low.buffer_size = 13; }),
             "agent.hiro.low.buffer_size = 13 over 2 parallel environments holds no whole episode of 7 steps; expected "
             "at least 14");
