@@ -6,7 +6,8 @@
 //   observation  [30]  positions of the ant, m, 1, rad    15
 //                      velocities, m/s, rad/s             14
 //                      0.001 t                             1
-//                The block is not observed.
+//                The block is not observed, unless asked for:
+//                with observe_block, its displacements, m   2
 //   goal         target position of the torso, m: x, y [2]; x, y, z in Fall [3]; fixed or drawn (AntMazeConfig). In
 //                MazeSparse (2, 9), which HRAC's agents do not observe: it never changes
 //   action       torques on hip and ankle of legs 4, 1, 2, 3, N m [8] in [-30, 30]
@@ -158,7 +159,7 @@ class AntMaze final : public Ant {
  public:
   AntMaze(const Task& task, std::string name, MujocoModel model, const AntMazeConfig& config)
       : Ant({.name = std::move(name),
-             .obs_dim = kQpos + kQvel + 1,
+             .obs_dim = kQpos + kQvel + 1 + (config.observe_block ? kBlock : 0),
              .action = action_space(*model),
              .goal = {.dim = task.goal_dim,
                       .radius = task.radius,
@@ -193,7 +194,11 @@ class AntMaze final : public Ant {
   }
 
   void observe(ObsOut out) const override {
-    out.obs << qpos().cast<Scalar>(), qvel().cast<Scalar>(), Scalar(0.001 * static_cast<double>(steps_));
+    out.obs.head(kQpos + kQvel + 1) << qpos().cast<Scalar>(), qvel().cast<Scalar>(),
+        Scalar(0.001 * static_cast<double>(steps_));
+    if (c_.observe_block)
+      out.obs.tail(kBlock) =
+          Eigen::Map<const Eigen::Matrix<double, kBlock, 1>>(sim_.data().qpos + kQpos).cast<Scalar>();
     out.achieved = achieved_goal().head(spec_.goal.dim);
     out.desired = goal_.cast<Scalar>().head(spec_.goal.dim);
   }
@@ -213,6 +218,7 @@ class AntMaze final : public Ant {
   }
 
  private:
+  static constexpr int kBlock = 2;  // its coordinates follow the ant's
   using Goal = Eigen::Matrix<Scalar, 3, 1>;
 
   Goal achieved_goal() const { return qpos().head<3>().cast<Scalar>(); }
@@ -262,6 +268,8 @@ EnvFactory ant_maze_factory(AntTask task, Integrator integrator, const AntMazeCo
   const Task& t = task_of(task);
   const std::string name = name_of(t, integrator);
   if (t.goal_dim < 3 && config.goal_z) throw UsageError(name + ": goal_z is given; expected none: goals are x and y");
+  if (config.observe_block && task != AntTask::push && task != AntTask::fall)
+    throw UsageError(name + ": observe_block = true, but it has no block; expected false");
   return [name, &t, config, model = ant_maze_model(task, integrator)] {
     return std::make_unique<AntMaze>(t, name, model, config);
   };

@@ -435,6 +435,27 @@ TEST(AntMaze, AGoalCanBeGiven) {
                        "AntPush-v0: goal_z is given; expected none: goals are x and y");
 }
 
+// The block's displacements come last; all else is as without them.
+TEST(AntMaze, ObservesTheBlockIfAsked) {
+  for (const AntTask task : {AntTask::push, AntTask::fall}) {
+    const auto plain = make(task), observing = make(task, {.observe_block = true});
+    EXPECT_EQ(observing->spec().obs_dim, plain->spec().obs_dim + 2);
+    for (Env* env : {plain.get(), observing.get()}) {
+      Rng rng(5);
+      env->reset(rng);
+      Doubles values = coordinates(*env);
+      values[15] = 0.25, values[16] = -0.5;
+      env->set_coordinates(values);
+    }
+    const Vector with = look(*observing).obs, without = look(*plain).obs;
+    EXPECT_EQ(with.head(30), without);
+    EXPECT_EQ(with(30), Scalar(0.25));
+    EXPECT_EQ(with(31), Scalar(-0.5));
+  }
+  EXPECT_THROW_MESSAGE(make(AntTask::maze, {.observe_block = true}), UsageError,
+                       "AntMaze-v0: observe_block = true, but it has no block; expected false");
+}
+
 TEST(AntMaze, SuccessIsWithinFiveMetersAndTheRewardIsTheDistance) {
   for (const auto& [y, success] : {std::pair{4.8, true}, {5.2, false}}) {
     const std::unique_ptr<Env> env = make(AntTask::maze, {.goal_x = 0, .goal_y = y});
