@@ -14,11 +14,10 @@ struct HiroLanes {
   Matrix subgoal;                          ///< [subgoal x N] displacement that remains to the target
   std::vector<std::uint64_t> k;            ///< [N] steps of the segment, the current one included; 0: an episode begins
   std::vector<std::uint64_t> pretraining;  ///< [N] 1: the sub-goals of the episode are random
-  std::vector<std::uint64_t>
-      explores;                      ///< [N] decisions until another goal is pursued to explore; 0: the task's own is
-  Matrix explored;                   ///< [goal x N] the goal that is pursued to explore
-  Matrix high_in, high_out, low_in;  ///< scratch, one column per environment
-  std::vector<Index> due;            ///< scratch: environments where the high level decides
+  std::vector<std::uint64_t> explores;  ///< [N] decisions until another goal is explored by; 0: the task's is pursued
+  Matrix explored;                      ///< [goal x N] the goal that is pursued to explore
+  Matrix high_in, high_out, low_in;     ///< scratch, one column per environment
+  std::vector<Index> due;               ///< scratch: environments where the high level decides
 
   HiroLanes(const EnvSpec& high, const EnvSpec& low, Index n)
       : point(Matrix::Zero(high.action.dim, n)),

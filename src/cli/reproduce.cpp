@@ -64,7 +64,8 @@ std::vector<MeasuredRun> runs_to_draw(const std::vector<std::filesystem::path>& 
       problem = found.empty() ? "" : found.front();
       break;
     }
-    if (!problem.empty()) print_error(fmt::format("{}: {}; left out", run.directory.string(), problem));
+    if (!problem.empty() && !run.recorded)
+      print_error(fmt::format("{}: {}; left out", run.directory.string(), problem));
     return !problem.empty();
   });
   return runs;
@@ -132,8 +133,9 @@ int reproduce(const ReproduceOptions& o) {
     if (work.done == 0) return 1;
     failed = work.failed;
   } else if (!std::filesystem::is_directory(out)) {
-    if (o.out.empty()) places = recorded_results(figure);
-    if (!o.out.empty() || places.empty())
+    const bool as_recorded = o.out.empty() && !o.quick && o.values.empty() && o.seeds.empty() && o.set.empty();
+    places = as_recorded ? recorded_results(figure) : std::vector<std::filesystem::path>();
+    if (places.empty())
       throw UsageError(
           fmt::format("--draw-only: there is no {}; expected the directory of earlier runs", out.string()));
     above = results_directory();

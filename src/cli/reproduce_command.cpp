@@ -34,8 +34,8 @@ void add_reproduce_command(CLI::App& app, int& status) {
   reproduce_command->add_flag("--quick", o->quick, "train a small part of the runs, in minutes");
   reproduce_command->add_flag(
       "--draw-only", o->draw_only,
-      "train nothing: draw the finished runs again, also those of another revision; without --out and "
-      "earlier runs: recorded results");
+      "train nothing: draw the finished runs again, also those of another revision; of the whole figure "
+      "without earlier runs and --out: recorded results");
   add_set_option(*reproduce_command, o->set, "override a setting of every experiment");
   reproduce_command->add_flag("--quiet", o->quiet, "no progress");
   reproduce_command->add_flag("--record", o->record, "also write src/experiments/results and the README's table");
