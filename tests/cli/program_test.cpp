@@ -548,7 +548,8 @@ TEST_F(Program, DrawsTheRecordedFiguresFromRecordedResults) {
   std::filesystem::remove_all(here_ / "runs");
   expect_refusal("reproduce bit-flip --draw-only --out f", "--draw-only: there is no f; expected the directory");
   for (const char* part : {"--quick", "--values 10", "--seeds 1", "--set agent.her.k=3"})
-    expect_refusal(std::string("reproduce bit-flip --draw-only ") + part, "--draw-only: there is no runs/reproduce/bit-flip");
+    expect_refusal(std::string("reproduce bit-flip --draw-only ") + part,
+                   "--draw-only: there is no runs/reproduce/bit-flip");
 }
 
 TEST_F(Program, ReproduceLeavesARunThatIsUnderWayAlone) {
