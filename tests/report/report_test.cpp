@@ -682,13 +682,16 @@ TEST(Report, TheTablesOfTheDocumentsAreTheRecordedOnes) {
 }
 
 TEST(Report, TellsIntervalsOverEpisodesFromThoseOverSeedsAndOtherNumbersOfEpisodes) {
-  const std::string page = page_table({"race_car_v1_sac", "race_car_v0_sac_her", "pendulum_sac", "fetch_push_workers"});
+  const std::string page =
+      page_table({"race_car_v1_sac", "race_car_v0_sac_her", "pendulum_sac", "fetch_push_workers", "fetch_reach_hiro"});
   for (const std::string& table : {results_table(), page}) {
     EXPECT_THAT(table, HasSubstr("0.000 [0.000, 0.000], 100 episodes |"));  // three seeds
     EXPECT_THAT(table, HasSubstr("-144.475 [-145.667, -142.200] |"));       // five seeds, 1,000 episodes
     EXPECT_THAT(table, HasSubstr("0.924 [0.906, 0.939]¹ |"));               // one seed, 1,000 episodes
   }
-  EXPECT_THAT(page, HasSubstr("0.988 [0.971, 0.995]¹, 400 episodes |"));  // one seed
+  EXPECT_THAT(results_table(), HasSubstr("1.000 [0.990, 1.000]¹, 400 episodes |"));  // movable walls, one seed
+  EXPECT_THAT(page, HasSubstr("0.988 [0.971, 0.995]¹, 400 episodes |"));             // one seed
+  EXPECT_THAT(page, HasSubstr("0.000 [0.000, 0.004]¹ |"));                           // one seed, 1,000 episodes
 }
 
 TEST(Report, PutsTablesOfTheExperimentsThatAMarkerNames) {
